@@ -1,0 +1,1 @@
+"""What a person said about the platform, and where."""
