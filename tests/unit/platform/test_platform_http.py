@@ -1,0 +1,115 @@
+"""The session: time-outs, proxies, certificates, no .netrc; each failure one sentence."""
+
+import socket
+import time
+
+import pytest
+import requests
+from fake_server import Answer
+from hera_utils.errors import UserError
+from hera_utils.platform.http import Session, Unreachable, is_loopback
+
+
+@pytest.fixture
+def session():
+    made = Session(lambda: "Bearer ours", timeout=(1, 1))
+    yield made
+    made.close()
+
+
+def test_the_token_is_asked_for_each_request(fake):
+    tokens = iter(["Bearer 1", "Bearer 2"])
+    session = Session(lambda: next(tokens))
+    session.get(fake.url)
+    session.get(fake.url, headers={"Authorization": "Bearer other"})
+    assert [asked.headers["Authorization"] for asked in fake.asked] == ["Bearer 1", "Bearer 2"]
+
+
+def test_netrc_never_replaces_the_token(fake, session, tmp_path, monkeypatch):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    plain = requests.get(fake.url, headers={"Authorization": "Bearer ours"}, timeout=5)
+    assert plain.ok and fake.asked[0].headers["Authorization"].startswith("Basic")
+    session.get(fake.url)
+    assert fake.asked[1].headers["Authorization"] == "Bearer ours"
+    Session(lambda: "").get(fake.url)
+    assert "Authorization" not in fake.asked[2].headers
+
+
+def test_a_proxy_of_the_environment_is_used_except_for_this_machine(fake, session, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, fake.url)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    session.get("http://far.invalid/x")
+    assert fake.asked[0].path == "http://far.invalid/x"
+    with pytest.raises(Unreachable, match=r"far\.invalid"):
+        session.get("https://far.invalid/x")
+    assert fake.asked[1].method == "CONNECT"
+    session.get(fake.url + "near")
+    assert fake.asked[2].path == "/near"
+    monkeypatch.setenv("NO_PROXY", "far.invalid")
+    with pytest.raises(Unreachable, match=r"no host is named 'far\.invalid'"):
+        session.get("http://far.invalid/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:1/", True),
+        ("http://127.1.2.3/", True),
+        ("http://[::1]:1/", True),
+        ("http://localhost/", True),
+        ("http://10.0.0.1/", False),
+        ("http://localhost.example.org/", False),
+    ],
+)
+def test_what_is_this_machine(url, here):
+    assert is_loopback(url) is here
+
+
+def test_a_server_that_says_nothing_is_left_after_the_time_out(session):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        with pytest.raises(Unreachable, match="did not answer in time"):
+            session.get(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        assert time.monotonic() - start < 3
+
+
+def test_nobody_listens(session):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(Unreachable, match="nothing listens") as raised:
+        session.get(f"http://127.0.0.1:{port}/")
+    assert isinstance(raised.value, OSError) and isinstance(raised.value, UserError)
+
+
+def test_an_own_certificate(fake_tls, certificate, session, monkeypatch):
+    with pytest.raises(Unreachable, match="not trusted"):
+        session.get(fake_tls.url)
+    bundle = str(certificate[0])
+    # Hera says verify=True with each call: the session's bundle must hold nevertheless.
+    assert Session(lambda: "", verify=bundle).get(fake_tls.url, verify=True).ok
+    assert Session(lambda: "", verify=False).get(fake_tls.url, verify=True).ok
+    assert Session(lambda: "", environ={"SSL_CERT_FILE": bundle}).get(fake_tls.url).ok
+
+
+def test_plain_http_to_a_tls_port_and_the_reverse(fake, fake_tls, session):
+    with pytest.raises(Unreachable, match="ARGO_SECURE=true"):
+        session.get(fake_tls.url.replace("https", "http"))
+    with pytest.raises(Unreachable, match="ARGO_SECURE=false"):
+        session.get(fake.url.replace("http", "https"))
+
+
+def test_a_redirect_is_not_followed(fake, session):
+    fake.answer = lambda asked: Answer(status=302, headers={"Location": "https://login/"})
+    assert session.get(fake.url).status_code == 302
+    assert len(fake.asked) == 1
+
+
+def test_no_message_shows_a_password(session):
+    with pytest.raises(Unreachable) as raised:
+        session.get("http://ada:hush@far.invalid/")
+    assert "hush" not in str(raised.value)

@@ -1,0 +1,1 @@
+"""What is out there: clusters, the laptop, Argo's server."""

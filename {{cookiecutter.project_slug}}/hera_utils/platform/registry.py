@@ -1,0 +1,297 @@
+"""A small client of container registries (OCI distribution): is it there, am I known, is an image.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md, and for the token dance
+https://distribution.github.io/distribution/spec/auth/token/. Credentials are Docker's own: its
+``config.json`` with ``auths``, ``credsStore`` and ``credHelpers``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from hera_utils.errors import UserError
+from hera_utils.platform.http import Session, Unreachable, is_loopback
+
+DOCKER_HUB = "docker.io"
+_HUB_HOST = "registry-1.docker.io"
+_HUB_KEY = "https://index.docker.io/v1/"
+_ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image reference taken apart: ``reference`` is the tag or the digest."""
+
+    registry: str
+    repository: str
+    reference: str
+
+    def __str__(self) -> str:
+        mark = "@" if ":" in self.reference else ":"
+        return f"{self.registry}/{self.repository}{mark}{self.reference}"
+
+    @classmethod
+    def parse(cls, text: str) -> Image:
+        """Take ``text`` apart as Docker does: no registry means Docker Hub, no tag ``latest``."""
+        name, _, digest = text.partition("@")
+        first, slash, rest = name.partition("/")
+        if slash and ("." in first or ":" in first or first == "localhost"):
+            registry, path = first, rest
+        else:
+            registry, path = DOCKER_HUB, name
+        repository, _, tag = path.partition(":")
+        if registry == DOCKER_HUB and "/" not in repository:
+            repository = f"library/{repository}"
+        return cls(registry, repository, digest or tag or "latest")
+
+
+def host_of(registry: str) -> str:
+    """Return the registry's ``host[:port]``, without a scheme or the path of a project."""
+    return registry.partition("://")[2].partition("/")[0] or registry.partition("/")[0]
+
+
+class Registry:
+    """One registry, ``host[:port]``.
+
+    Plain HTTP is spoken to this machine alone, as Docker does. ``credentials`` are user and
+    password, None for nobody; an empty user means that the password is an identity token. Methods
+    raise :class:`~hera_utils.platform.http.Unreachable` when there is no answer.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        credentials: tuple[str, str] | None = None,
+        *,
+        timeout: float = 10.0,
+        where: str = "",
+    ) -> None:
+        self.host = host
+        self.has_credentials = credentials is not None
+        self._credentials = credentials
+        self._timeout = timeout
+        self._where = where
+        self._base = ""
+
+    def ping(self) -> requests.Response:
+        """Ask nothing in particular, as nobody: 200, or 401 where the registry wants to know who.
+
+        Raises ``UserError`` when what answers is no registry.
+        """
+        response = self._reach()
+        version = response.headers.get("Docker-Distribution-Api-Version", "")
+        challenged = response.status_code == _UNAUTHORIZED and bool(_challenge(response)[0])
+        if challenged or "registry/2" in version or _is_empty_object(response):
+            return response
+        raise UserError(
+            f"{self.host} does not answer as a container registry (status {response.status_code})",
+            self._where,
+            "correct REGISTRY to host[:port][/project]",
+        )
+
+    def wants_sign_in(self) -> bool:
+        """Say whether the registry asks who someone is before anything else."""
+        return self.ping().status_code == _UNAUTHORIZED
+
+    def accepts_credentials(self) -> bool:
+        """Say whether the registry knows whoever the credentials name."""
+        response = self.ping()
+        if response.status_code != _UNAUTHORIZED:
+            return True
+        authorization = self._authorization(response, "")
+        if not authorization:
+            return False
+        return self._request("GET", "/v2/", authorization).status_code != _UNAUTHORIZED
+
+    def has(self, image: Image) -> bool | None:
+        """Say whether the image is there; None when the registry does not let us know."""
+        path = f"/v2/{image.repository}/manifests/{image.reference}"
+        self._reach()
+        response = self._request("HEAD", path)
+        if response.status_code == _UNAUTHORIZED:
+            authorization = self._authorization(response, f"repository:{image.repository}:pull")
+            if authorization:
+                response = self._request("HEAD", path, authorization)
+        if response.status_code == _NOT_FOUND:
+            return False
+        return True if response.ok else None
+
+    def _reach(self) -> requests.Response:
+        if not self._base and is_loopback(f"http://{self.host}"):
+            try:
+                self._base = f"http://{self.host}"
+                response = self._request("GET", "/v2/")
+                if response.status_code != 400:  # what a TLS port says to plain HTTP
+                    return response
+            except Unreachable as error:
+                if "without an answer" not in error.what:
+                    self._base = ""
+                    raise
+            self._base = ""
+        self._base = self._base or f"https://{_HUB_HOST if self.host == DOCKER_HUB else self.host}"
+        return self._request("GET", "/v2/")
+
+    def _request(self, method: str, path: str, authorization: str = "") -> requests.Response:
+        session = Session(
+            lambda: authorization, timeout=(self._timeout, self._timeout), where=self._where
+        )
+        with session:
+            headers = {"Accept": _ACCEPT}
+            response = session.request(method, self._base + path, headers=headers)
+            # Registries may send blobs, never manifests, elsewhere; one hop is followed unsigned.
+            if response.is_redirect and response.headers.get("Location", "").startswith("https://"):
+                with Session(lambda: "", timeout=session.timeout, where=self._where) as other:
+                    return other.request(method, response.headers["Location"], headers=headers)
+            return response
+
+    def _authorization(self, response: requests.Response, scope: str) -> str:
+        """Return the header that answers the challenge of ``response``, empty for none."""
+        scheme, parameters = _challenge(response)
+        if scheme == "basic":
+            return _basic(self._credentials) if self._credentials else ""
+        if scheme != "bearer" or "realm" not in parameters:
+            return ""
+        return self._token(parameters, scope)
+
+    def _token(self, challenge: Mapping[str, str], scope: str) -> str:
+        realm = challenge["realm"]
+        if urlsplit(realm).scheme != "https" and not is_loopback(realm):
+            # A password would travel in the clear.
+            return ""
+        wanted = {"service": challenge.get("service", ""), "scope": scope}
+        params = {name: value for name, value in wanted.items() if value}
+        password = _basic(self._credentials) if self._credentials else ""
+        timeout = (self._timeout, self._timeout)
+        with Session(lambda: password, timeout=timeout, where=self._where) as session:
+            if self._credentials and not self._credentials[0]:
+                session.auth = None
+                form = {
+                    **params,
+                    "grant_type": "refresh_token",
+                    "client_id": "hera-utils",
+                    "refresh_token": self._credentials[1],
+                }
+                response = session.request("POST", realm, data=form)
+            else:
+                response = session.request("GET", realm, params=params)
+        if not response.ok:
+            return ""
+        try:
+            found: Any = response.json()
+        except requests.exceptions.JSONDecodeError:
+            return ""
+        token = found.get("token") or found.get("access_token") if isinstance(found, dict) else ""
+        return f"Bearer {token}" if token else ""
+
+
+def _challenge(response: requests.Response) -> tuple[str, dict[str, str]]:
+    scheme, _, rest = response.headers.get("WWW-Authenticate", "").partition(" ")
+    return scheme.lower(), dict(_CHALLENGE.findall(rest))
+
+
+def _basic(credentials: tuple[str, str]) -> str:
+    return "Basic " + base64.b64encode(":".join(credentials).encode()).decode("ascii")
+
+
+def _is_empty_object(response: requests.Response) -> bool:
+    try:
+        return bool(response.ok and response.json() == {})
+    except requests.exceptions.JSONDecodeError:
+        return False
+
+
+Helper = Callable[[str, str], str]
+"""Called with a helper's program and a registry; returns what it prints, empty for nothing."""
+
+
+def docker_credentials(
+    host: str, environ: Mapping[str, str] = os.environ, helper: Helper | None = None
+) -> tuple[str, str] | None:
+    """Return user and password that Docker keeps for the registry ``host``, None for none.
+
+    Raises
+    ------
+    UserError
+        When Docker's ``config.json`` cannot be read.
+    """
+    folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "~")) / ".docker")
+    path = Path(folder).expanduser() / "config.json"
+    if not path.is_file():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(
+            "Docker's settings cannot be read", str(path), "correct or remove the file"
+        ) from None
+    if not isinstance(config, dict):
+        return None
+    keys = _keys(host)
+    store = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
+    if store:
+        for key in keys:
+            found = _from_helper((helper or _run_helper)(f"docker-credential-{store}", key))
+            if found:
+                return found
+    auths = config.get("auths") or {}
+    return next((found for key in keys if (found := _from_entry(auths.get(key)))), None)
+
+
+def _keys(host: str) -> tuple[str, ...]:
+    if host == DOCKER_HUB:
+        return (_HUB_KEY, DOCKER_HUB)
+    return (host, f"https://{host}", f"https://{host}/v1/", f"https://{host}/v2/", f"http://{host}")
+
+
+def _from_entry(entry: Any) -> tuple[str, str] | None:
+    if not isinstance(entry, dict):
+        return None
+    if entry.get("identitytoken"):
+        return "", str(entry["identitytoken"])
+    try:
+        decoded = base64.b64decode(str(entry.get("auth", ""))).decode()
+    except ValueError:
+        return None
+    user, colon, password = decoded.partition(":")
+    return (user, password) if colon else None
+
+
+def _from_helper(text: str) -> tuple[str, str] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    user, secret = str(found.get("Username", "")), str(found.get("Secret", ""))
+    if not secret:
+        return None
+    return ("", secret) if user == "<token>" else (user, secret)
+
+
+def _run_helper(program: str, key: str) -> str:
+    try:
+        done = subprocess.run(
+            [program, "get"], input=key, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
