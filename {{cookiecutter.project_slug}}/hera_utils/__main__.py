@@ -1,0 +1,71 @@
+"""``python -m hera_utils VERB [options]``: finds the verb, and ends as a program should."""
+
+import os
+import sys
+
+from hera_utils import verbs
+from hera_utils.errors import UserError, report
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+_PROGRAM = "python -m hera_utils"
+
+
+def main(argv: list[str]) -> int:
+    """Run the verb that ``argv`` begins with and return its exit status.
+
+    A :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
+    """
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left; Python must not complain again on its own way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: {_PROGRAM} VERB [options]\n\n{verbs.as_text()}")
+        print(f"\n{_PROGRAM} VERB --help shows the options of one verb.")
+        return 0 if argv else 2
+    verb, rest = argv[0], argv[1:]
+    known = verbs.table()
+    if verb not in known:
+        raise _unknown(verb, list(known))
+
+    import argparse
+    from importlib import import_module
+
+    from hera_utils.context.arguments import Formatter, parse
+
+    module = import_module(f"hera_utils.verbs.{verb.replace('-', '_')}")
+    parser = argparse.ArgumentParser(
+        prog=f"{_PROGRAM} {verb}",
+        description=f"{known[verb]}.",
+        allow_abbrev=False,
+        formatter_class=Formatter,
+    )
+    module.add_arguments(parser)
+    args = argparse.Namespace()
+    parse(parser, rest, args)
+    return int(module.main(args))
+
+
+def _unknown(verb: str, known: list[str]) -> UserError:
+    import difflib
+
+    what = f"there is no option '{verb.partition('=')[0]}'" if verb.startswith("-") else ""
+    close = difflib.get_close_matches(verb, known, n=1)
+    advice = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+    return UserError(what or f"there is no verb '{verb}'", "on the command line", advice)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What an experiment needs: to be submitted, and to be executed."""

@@ -1,0 +1,108 @@
+"""The environment of execution: what an experiment finds wherever its tasks run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hera_utils.argo.images import image_reference
+from hera_utils.context.cli_context import CLIContext
+from hera_utils.errors import UserError
+from hera_utils.platform.cluster import k8s_cluster
+
+if TYPE_CHECKING:
+    from hera.workflows import ConfigMapEnvFrom, ExistingVolume
+
+PERSISTED_VOLUME = "persisted-volume"
+"""The name of the volume within a workflow, by which a template mounts it."""
+
+
+@dataclass(frozen=True)
+class PersistedVolume:
+    """A volume that outlives the workflow: its claim, and the path at which tasks see it."""
+
+    claim_name: str
+    mount_path: str
+
+
+class EnvironmentOfExecution:
+    """The volume, the registry and the settings of the cluster that the tasks rely on.
+
+    Parameters
+    ----------
+    cluster, args:
+        The cluster the tasks run on, and the parsed arguments.
+    claim_name:
+        The claim of the persisted volume; empty for an experiment that keeps nothing.
+    mount_path:
+        The absolute path at which each task sees that volume.
+    configmap_name:
+        The ConfigMap whose entries become environment variables of the tasks; may be empty.
+    registry:
+        Where the images of the experiment are pulled from, ``host[:port][/project]``.
+    configmap_defaults:
+        The entries that the laptop's ConfigMap begins with.
+
+    Raises
+    ------
+    UserError
+        When the claim or the ConfigMap does not exist on the cluster. On the laptop they are made;
+        without access to Kubernetes they are said to be unknown.
+    """
+
+    def __init__(
+        self,
+        cluster: k8s_cluster,
+        args: CLIContext,
+        *,
+        claim_name: str,
+        mount_path: str,
+        configmap_name: str = "",
+        registry: str = "",
+        configmap_defaults: Mapping[str, str] | None = None,
+    ) -> None:
+        if claim_name and not mount_path.startswith("/"):
+            raise UserError(
+                f"the mount path '{mount_path}' is not absolute",
+                "environment.py",
+                "begin it with /",
+            )
+        self.cluster = cluster
+        self.slug = args.experiment.slug
+        self.registry = registry
+        self.configmap_name = configmap_name
+        self.persisted_volume = PersistedVolume(claim_name, mount_path)
+        if claim_name:
+            cluster.provide_volume_claim(claim_name)
+        if configmap_name:
+            cluster.provide_configmap(configmap_name, configmap_defaults or {})
+
+    def image(self, container: str, tag: str = "latest") -> str:
+        """Return the reference of the image of ``containers/<container>/``."""
+        return image_reference(self.registry, self.slug, container, tag)
+
+    @property
+    def volumes(self) -> list[ExistingVolume]:
+        """What a template's ``volumes`` takes to see the persisted volume."""
+        from hera.workflows import ExistingVolume
+
+        volume = self.persisted_volume
+        if not volume.claim_name:
+            return []
+        return [
+            ExistingVolume(
+                name=PERSISTED_VOLUME,
+                claim_name=volume.claim_name,
+                mount_path=volume.mount_path,
+            )
+        ]
+
+    @property
+    def env_from(self) -> list[ConfigMapEnvFrom]:
+        """What a template's ``env_from`` takes to see the cluster's settings."""
+        from hera.workflows import ConfigMapEnvFrom
+
+        if not self.configmap_name:
+            return []
+        return [ConfigMapEnvFrom(name=self.configmap_name, optional=False)]
