@@ -1,0 +1,322 @@
+"""Containers in a real engine: Docker, and Podman where it is installed with a base image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "runtimes"))
+
+from hera_utils.errors import UserError
+from hera_utils.images.builder import Builder, BuildSettings
+from hera_utils.images.engine import runner
+from hera_utils.local.runtimes.registry import Runtimes
+from runtime_project import SLUG, Project, write_wheel
+
+BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
+
+
+def _missing(what: str) -> None:
+    # Docker is part of what CI must offer; Podman is tried where there happens to be one.
+    if os.environ.get("CI") and what.startswith("docker"):
+        pytest.fail(f"{what}: run the test cluster's 'up' first")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if shutil.which(name) is None:
+        _missing(f"{name} is not installed")
+    done = subprocess.run([name, "image", "inspect", BASE], capture_output=True, check=False)
+    if done.returncode != 0:
+        _missing(f"{name} does not answer or lacks the image {BASE}")
+    run = [name, "run", "--rm", BASE, "true"]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        _missing(f"{name} cannot run containers here: {done.stderr.strip()[-200:]}")
+    return name
+
+
+class Laptop:
+    """A project with one engine's runtime."""
+
+    def __init__(self, project: Project, engine: str) -> None:
+        self.project = project
+        self.engine = engine
+        self.runtime = self.new_runtime()
+
+    def new_runtime(self):
+        return Runtimes(
+            slug=SLUG,
+            containers=self.project.containers,
+            state=self.project.state,
+            objects=self.project.objects,
+            environ=os.environ,
+            build=BuildSettings({"PYTHON_IMAGE": BASE, "OTHER": "x"}, ("--network=host",)),
+        ).get(self.engine)
+
+    def run(self, template, **options):
+        pod = self.project.pod(template, **options)
+        result = self.runtime.run(pod, self.project.announce)
+        assert not pod.folder.exists()
+        return result, pod.log.read_text() if pod.log.exists() else ""
+
+    def containers(self) -> list[str]:
+        label = f"label=hera-experiment.state={self.project.state.resolve()}"
+        listed = subprocess.run(
+            [self.engine, "ps", "-aq", "--filter", label],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return listed.stdout.split()
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, engine: str):
+    laptop = Laptop(Project(tmp_path), engine)
+    yield laptop
+    assert laptop.containers() == []
+    images = subprocess.run(
+        [engine, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True
+    ).stdout.split()
+    mine = [image for image in images if image.startswith(f"localhost/{SLUG}-")]
+    if mine:
+        subprocess.run([engine, "rmi", "--force", *mine], capture_output=True, check=True)
+
+
+def shell(code: str, **container):
+    return {"container": {"image": BASE, "command": ["sh", "-c"], "args": [code], **container}}
+
+
+def test_streams_result_and_exit_code(laptop: Laptop):
+    result, log = laptop.run(shell("echo one; echo two >&2; echo three; exit 3"))
+    assert (result.exit_code, result.message) == (3, "main: Error (exit code 3)")
+    assert result.result == "one\nthree"
+    assert sorted(log.split()) == ["one", "three", "two"]
+    assert laptop.project.announced == [""]
+
+
+@pytest.mark.parametrize("program", ["nonesuch", "/usr/bin/nonesuch"])
+def test_a_program_that_is_not_there(laptop: Laptop, program: str):
+    result, log = laptop.run({"container": {"image": BASE, "command": [program, "x"]}})
+    assert result.exit_code == 64, (result, log)
+    assert result.message.startswith("main: Error (exit code 64): failed to")
+
+
+def test_a_script_with_variables_and_volumes(laptop: Laptop):
+    objects = laptop.project.objects
+    claim = objects.add_claim("data")
+    objects.values["configmaps", "settings"] = {"a.ini": b"A"}
+    objects.values["secrets", "token"] = {"key": b"s3cret\nline"}
+    source = """
+import os, pathlib, sys
+out = pathlib.Path('/data/run/x,y')
+out.parent.mkdir()
+out.write_text('written')
+print(open('/settings/a.ini').read(), os.environ['SECRET'], os.environ['BOTH'], sys.argv)
+print(os.getcwd(), os.statvfs('/dev/shm').f_blocks * os.statvfs('/dev/shm').f_frsize)
+"""
+    template = {
+        "script": {
+            "image": BASE,
+            "command": ["python3"],
+            "source": source,
+            "workingDir": "/some/where",
+            "env": [
+                {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "token", "key": "key"}}},
+                {"name": "BOTH", "value": "$(SECRET)$$"},
+            ],
+            "volumeMounts": [
+                {"name": "data", "mountPath": "/data"},
+                {"name": "settings", "mountPath": "/settings"},
+                {"name": "shm", "mountPath": "/dev/shm"},
+            ],
+        }
+    }
+    volumes = [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+        {"name": "settings", "configMap": {"name": "settings"}},
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "32Mi"}},
+    ]
+    result, log = laptop.run(template, volumes=volumes)
+    assert (result.result or log).splitlines() == [
+        "A s3cret",
+        "line s3cret",
+        "line$ ['/argo/staging/script']",
+        f"/some/where {32 * 2**20}",
+    ]
+    written = claim / "run" / "x,y"
+    assert written.read_text() == "written"
+    assert written.stat().st_uid == os.getuid()
+
+
+def test_output_parameters_from_files_and_volumes(laptop: Laptop):
+    template = shell(
+        r"printf 'a\n\n' > /tmp/a; mkdir /out; ln -s /tmp/a /out/link; echo v > /v/x",
+        volumeMounts=[{"name": "v", "mountPath": "/v"}],
+    )
+    paths = {"a": "/tmp/a", "link": "/out/link", "v": "/v/x"}
+    parameters = [{"name": n, "valueFrom": {"path": p}} for n, p in paths.items()]
+    parameters.append({"name": "d", "valueFrom": {"path": "/nope", "default": "dd"}})
+    volumes = [{"name": "v", "emptyDir": {}}]
+    result, log = laptop.run({**template, "outputs": {"parameters": parameters}}, volumes=volumes)
+    assert result.parameters == {"a": "a\n", "link": "a\n", "v": "v", "d": "dd"}, (result, log)
+    missing = {"outputs": {"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/nope"}}]}}
+    result, _ = laptop.run({**shell("true"), **missing})
+    assert (result.exit_code, result.error) == (0, True)
+    assert result.message.endswith("/outputs/parameters/tmp/nope: no such file or directory")
+
+
+DOCKERFILE = """\
+ARG PYTHON_IMAGE=nowhere.example/python:0
+FROM ${PYTHON_IMAGE}
+WORKDIR /app
+COPY . .
+ENV MODE=fast
+ENTRYPOINT ["python3", "collect.py"]
+CMD ["--verbose"]
+"""
+PROGRAM = "import os, sys; print(sys.argv[1:], os.environ['MODE'], os.getcwd(), 'v1')"
+
+
+def test_an_image_is_built_once_per_content(laptop: Laptop):
+    project = laptop.project
+    image = project.container("collect", DOCKERFILE, collect_py=PROGRAM)
+    template = {"container": {"image": image}}
+    for _ in range(2):
+        result, log = laptop.run(template)
+        assert result.result == "['--verbose'] fast /app v1", (result, log)
+    assert project.announced.count("building the image of containers/collect") == 1
+    result, _ = laptop.run({"container": {"image": image, "args": ["--year", "2016"]}})
+    assert result.result == "['--year', '2016'] fast /app v1"
+    project.container("collect", DOCKERFILE, collect_py=PROGRAM.replace("v1", "v2"))
+    assert laptop.run(template)[0].result == "['--verbose'] fast /app v1"
+    result, _ = laptop.run(template, workflow="another")
+    assert result.result == "['--verbose'] fast /app v2"
+    assert project.announced.count("building the image of containers/collect") == 2
+
+
+def test_a_package_from_requirements(laptop: Laptop):
+    write_wheel(laptop.project.containers / "chart", "tinylib", "VALUE = 42\ndef main(): pass\n")
+    image = laptop.project.container(
+        "chart",
+        f"FROM {BASE}\nWORKDIR /app\nCOPY . .\n"
+        "RUN python3 -m pip install --no-index --find-links=. --root-user-action=ignore"
+        " --break-system-packages -r requirements.txt\n",
+        requirements_txt="tinylib==1.0\n",
+    )
+    use = ["python3", "-c", "import tinylib; print(tinylib.VALUE)"]
+    result, log = laptop.run({"container": {"image": image, "command": use}})
+    assert result.result == "42", (result, log)
+
+
+def test_a_failing_build_shows_the_instruction_and_its_output(laptop: Laptop):
+    image = laptop.project.container(
+        "broken", f"FROM {BASE}\nRUN echo before\nRUN echo the-reason && exit 7\nRUN echo after\n"
+    )
+    result, _ = laptop.run({"container": {"image": image, "command": ["true"]}})
+    assert (result.exit_code, result.error) == (None, True)
+    assert "RUN echo the-reason && exit 7" in result.message
+    assert result.message.startswith("building the image failed at RUN echo the-reason")
+    assert "containers/broken/Dockerfile" in result.message
+
+
+def test_an_image_that_is_nowhere(laptop: Laptop):
+    image = "127.0.0.1:1/nobody/nothing:1"
+    result, _ = laptop.run({"container": {"image": image, "command": ["true"]}})
+    assert (result.exit_code, result.error) == (None, True)
+    assert repr(image) in result.message
+
+
+@pytest.mark.parametrize(
+    ("code", "grace", "exit_code"),
+    [
+        ("trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done", 20, 5),
+        ("echo ready; exec sleep 60", 20, 143),
+        ("trap '' TERM; echo ready; while :; do sleep 0.1; done", 0.5, 137),
+    ],
+)
+def test_stop(laptop: Laptop, code: str, grace: float, exit_code: int):
+    pod = laptop.project.pod(shell(code))
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(laptop.runtime.run(pod, lambda _: None))
+    )
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not (pod.log.exists() and "ready" in pod.log.read_text()):
+        assert time.monotonic() < deadline, "the container did not start"
+        time.sleep(0.05)
+    laptop.runtime.stop(pod.node_id, grace)
+    thread.join(30)
+    assert results[0].exit_code == exit_code
+
+
+def test_containers_of_a_killed_server_are_removed(laptop: Laptop):
+    label = f"hera-experiment.state={laptop.project.state.resolve()}"
+    left = [laptop.engine, "run", "--detach", "--label", label, BASE, "sleep", "60"]
+    subprocess.run(left, capture_output=True, check=True)
+    assert len(laptop.containers()) == 1
+    laptop.new_runtime()
+    assert laptop.containers() == []
+
+
+def test_refusals_come_before_anything_runs(laptop: Laptop):
+    broken = laptop.project.container("broken", "FROM x\nRUNN y\n")
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "nope"}}]
+    templates = [
+        {"name": "a", "container": {"image": broken}},
+        {"name": "b", **shell("true", volumeMounts=[{"name": "v", "mountPath": "/v"}])},
+        {"name": "c", "container": {"image": "alpine", "command": ["cat", "/nowhere"]}},
+        {"name": "d", "container": {"image": "host/runtime-selftest-absent:1"}},
+    ]
+    found = laptop.runtime.refusals({"spec": {"templates": templates, "volumes": volumes}})
+    assert len(found) == 3, found
+    assert any("RUNN" in sentence for sentence in found)
+    assert any(".hera/claims/nope" in sentence for sentence in found)
+    assert any("containers/absent" in sentence for sentence in found)
+
+
+def test_images_are_built_for_a_registry_with_a_project(laptop: Laptop):
+    laptop.project.container("tiny", f"FROM {BASE}\nENV A=1\n")
+    builder = Builder(
+        laptop.engine,
+        runner(os.environ),
+        slug=SLUG,
+        containers=laptop.project.containers,
+        settings=BuildSettings(),
+        environ=os.environ,
+        registry="127.0.0.1:5000/some/project",
+    )
+    reference = builder.ensure("tiny", laptop.project.announce)
+    try:
+        assert reference.startswith(f"127.0.0.1:5000/some/project/{SLUG}-tiny:")
+        assert builder.exists(reference)
+        assert builder.exists(f"127.0.0.1:5000/some/project/{SLUG}-tiny:latest")
+    finally:
+        moving = reference.rpartition(":")[0] + ":latest"
+        subprocess.run([laptop.engine, "rmi", reference, moving], capture_output=True, check=True)
+
+
+def test_an_engine_that_is_not_there(tmp_path: Path):
+    project = Project(tmp_path)
+    runtimes = Runtimes(
+        slug=SLUG,
+        containers=project.containers,
+        state=project.state,
+        objects=project.objects,
+        environ={"PATH": str(tmp_path)},
+    )
+    with pytest.raises(UserError, match="no container engine is installed here \\(docker\\)"):
+        runtimes.get("docker")
+    with pytest.raises(UserError, match="there is no runtime 'magic'"):
+        runtimes.get("magic")

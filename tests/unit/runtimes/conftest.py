@@ -1,0 +1,38 @@
+"""Fixtures around one experiment and its process runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hera_utils.local.runtimes.base import PodResult
+from hera_utils.local.runtimes.process import ProcessRuntime
+from runtime_project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def runtime(project: Project) -> ProcessRuntime:
+    return project.runtime()
+
+
+Run = Callable[..., tuple[PodResult, str]]
+
+
+@pytest.fixture
+def run(project: Project, runtime: ProcessRuntime) -> Run:
+    """Return a function that runs one template and gives its result and its log."""
+
+    def run_template(template: Mapping[str, Any], **options: Any) -> tuple[PodResult, str]:
+        pod = project.pod(template, **options)
+        result = runtime.run(pod, project.announce)
+        assert not pod.folder.exists(), "the scratch folder is still there"
+        return result, pod.log.read_text(errors="replace") if pod.log.exists() else ""
+
+    return run_template

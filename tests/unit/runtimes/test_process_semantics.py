@@ -1,0 +1,281 @@
+"""What a process sees: Kubernetes' command, variables and exit codes, Argo's words."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from runtime_project import PYTHON, Project, script, shell
+
+
+def test_streams_go_to_the_log_and_the_result_is_standard_output_less_one_newline(run):
+    result, log = run(shell("echo one; echo two >&2; echo three; echo"))
+    assert (result.exit_code, result.message, result.error) == (0, "", False)
+    assert result.result == "one\nthree\n"
+    assert sorted(log.split()) == ["one", "three", "two"]
+
+
+def test_without_capture_there_is_no_result(run):
+    result, log = run(shell("echo one; echo two >&2"), capture=False)
+    assert result.result is None
+    assert log == "one\ntwo\n"
+
+
+def test_bytes_that_are_no_text_are_replaced(run):
+    result, _ = run(shell(r"printf 'a\377b'"))
+    assert result.result == "a\ufffdb"
+
+
+def test_the_result_is_the_last_256_kib(run):
+    source = "import sys\nsys.stdout.write('x' * 3_000_000 + 'y' * 256 * 1024 + '\\n')"
+    result, log = run(script(source))
+    assert result.result == "y" * 256 * 1024
+    assert len(log) == 3_000_000 + 256 * 1024 + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [("exit 3", 3), ("kill -9 $$$$", 137), ("kill -15 $$$$", 143), ("kill -11 $$$$", 139)],
+)
+def test_a_failure_in_the_words_of_argo(run, code, exit_code):
+    # Kubernetes makes one dollar of two.
+    result, _ = run(shell(code))
+    assert result.exit_code == exit_code
+    assert result.message == f"main: Error (exit code {exit_code})"
+    assert not result.error
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("nonesuch", 'exec: "nonesuch": executable file not found in $PATH'),
+        ("/usr/bin/nonesuch", 'exec: "/usr/bin/nonesuch": stat /usr/bin/nonesuch: no such file'),
+        ("/tmp", 'exec: "/tmp": permission denied'),
+    ],
+)
+def test_a_program_that_is_not_there(run, program, words):
+    result, log = run({"container": {"image": PYTHON, "command": [program]}})
+    assert result.exit_code == 64
+    assert result.message.startswith(
+        f"main: Error (exit code 64): failed to find name in PATH: {words}"
+    )
+    assert words in log
+
+
+def test_a_script_is_the_last_argument_of_its_command(run):
+    result, _ = run(script("echo $0 $-", command="sh", args=["-e", "-u"]))
+    assert result.exit_code == 0, result
+    name, flags = result.result.split()
+    assert name == "/argo/staging/script"
+    assert "e" in flags and "u" in flags
+
+
+def test_a_script_on_a_stock_image_sees_the_standard_library_and_no_packages(run):
+    source = """
+import json, sys, importlib.util as u
+print(json.dumps([sys.version_info[:2], [n for n in ("pip", "pytest", "hera") if u.find_spec(n)]]))
+"""
+    result, _ = run(script(source))
+    assert result.result == f"[[{sys.version_info[0]}, {sys.version_info[1]}], []]"
+
+
+@pytest.mark.parametrize(
+    "image", ["python", "docker.io/library/python:3.12-slim", "host:5000/python:3"]
+)
+def test_stock_images_have_the_python_command(project: Project, runtime, image):
+    template = {"container": {"image": image, "args": ["python3", "-c", "print(1)"]}}
+    assert runtime.run(project.pod(template), project.announce).result == "1"
+    assert (
+        runtime.run(project.pod({"container": {"image": image}}), project.announce).exit_code == 0
+    )
+
+
+def test_the_environment_is_clean(project: Project, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
+    result = project.runtime().run(project.pod(shell("env")), project.announce)
+    names = {line.partition("=")[0] for line in result.result.splitlines()}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {
+        *("PATH", "HOME", "TMPDIR", "LANG", "HOSTNAME", "ARGO_NODE_ID", "ARGO_CONTAINER_NAME")
+    }
+
+
+def test_home_and_tmpdir_belong_to_the_task_and_leave_nothing(run, project: Project):
+    code = "echo x > $HOME/h; echo x > /tmp/t; ls -A $HOME /tmp $TMPDIR; pwd"
+    for _ in range(2):
+        result, _ = run(shell(code))
+        assert result.result.split() == ["/root:", "h", "/tmp:", "t", "/tmp:", "t", "/"]
+    assert [p for p in (project.state / "scratch").rglob("*") if p.is_file()] == []
+
+
+def test_variables_expand_by_the_rules_of_kubernetes(run):
+    env = [
+        {"name": "A", "value": "1$(B)$$(A)"},
+        {"name": "B", "value": "x$(A)"},
+        {"name": "C", "value": "$(NOPE) $$ $x $(A"},
+        {"name": "EMPTY"},
+    ]
+    result, _ = run(shell('echo "$A|$B|$C|$EMPTY|$(A)|$1|"', env=env))
+    # The same values came out of a pod on Kubernetes 1.34.
+    assert result.result.startswith("1$(B)$(A)|x1$(B)$(A)|$(NOPE) $ $x $(A||")
+
+
+def test_values_from_configmaps_secrets_and_fields(run, project: Project):
+    project.objects.values["configmaps", "proxy"] = {"HTTP": b"http://p", "NO": b"localhost"}
+    project.objects.values["secrets", "token"] = {"key": b"s3cret"}
+    env = [
+        {"name": "ONE", "valueFrom": {"configMapKeyRef": {"name": "proxy", "key": "HTTP"}}},
+        {"name": "TWO", "valueFrom": {"secretKeyRef": {"name": "token", "key": "key"}}},
+        {"name": "THREE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        {
+            "name": "FOUR",
+            "valueFrom": {"secretKeyRef": {"name": "nope", "key": "k", "optional": True}},
+        },
+    ]
+    env_from = [
+        {"prefix": "P_", "configMapRef": {"name": "proxy"}},
+        {"secretRef": {"name": "nope", "optional": True}},
+    ]
+    code = 'echo "$ONE|$TWO|$THREE|${FOUR-unset}|$P_HTTP|$P_NO"'
+    result, _ = run(shell(code, env=env, envFrom=env_from))
+    assert result.result == "http://p|s3cret|local|unset|http://p|localhost"
+
+
+def test_a_missing_configmap_is_an_error_that_says_what_to_make(run):
+    env = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "nope", "key": "k"}}}]
+    result, _ = run(shell("true", env=env))
+    assert (result.exit_code, result.error) == (None, True)
+    assert ".hera/configmaps/nope" in result.message
+
+
+def test_output_parameters(run):
+    template = shell(
+        r"printf 'a\n\n' > /tmp/a; mkdir -p /out/deep; echo b > /out/deep/b",
+        env=[{"name": "X", "value": "y"}],
+    )
+    template["outputs"] = {
+        "parameters": [
+            {"name": "a", "valueFrom": {"path": "/tmp/a"}},
+            {"name": "b", "valueFrom": {"path": "/out/deep/b"}},
+            {"name": "c", "valueFrom": {"path": "/tmp/nope", "default": "dd\n"}},
+            {"name": "d", "valueFrom": {"path": "/tmp/nope", "default": ""}},
+            {"name": "e", "value": "fixed"},
+        ]
+    }
+    result, _ = run(template)
+    assert result.message == ""
+    assert result.parameters == {"a": "a\n", "b": "b", "c": "dd", "d": ""}
+
+
+def test_a_missing_output_parameter_is_an_error_in_the_words_of_argo(run):
+    template = {"outputs": {"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/nope"}}]}}
+    result, _ = run({**shell("true"), **template})
+    assert (result.exit_code, result.error) == (0, True)
+    assert result.message == (
+        "wait: Error (exit code 64): open /var/run/argo/outputs/parameters/tmp/nope:"
+        " no such file or directory"
+    )
+    failed, _ = run({**shell("exit 4"), **template})
+    assert (failed.message, failed.error) == ("main: Error (exit code 4)", False)
+
+
+def test_outputs_of_a_failed_task_are_kept(run):
+    template = shell("echo 7 > /tmp/p; echo done; exit 1")
+    template["outputs"] = {"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]}
+    result, _ = run(template)
+    assert (result.exit_code, result.parameters, result.result) == (1, {"p": "7"}, "done")
+
+
+def test_paths_that_a_task_prints_are_those_of_the_container(run, project: Project):
+    claim = project.objects.add_claim("data")
+    template = shell("echo /data/x; cd /data && pwd -P; pwd", workingDir="/work")
+    template["container"]["volumeMounts"] = [{"name": "v", "mountPath": "/data"}]
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    result, _ = run(template, volumes=volumes)
+    assert result.result == "/data/x\n/data\n/data"
+    assert list(claim.iterdir()) == []
+
+
+def test_stop_is_polite_first(project: Project, runtime):
+    code = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+    result, elapsed = _stopped(project, runtime, code, grace=20)
+    assert (result.exit_code, result.result) == (5, "ready\nbye")
+    assert elapsed < 10
+
+
+def test_stop_is_firm_after_the_grace(project: Project, runtime):
+    code = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    result, elapsed = _stopped(project, runtime, code, grace=0.3)
+    assert result.exit_code == 137
+    assert elapsed < 10
+
+
+def _stopped(project: Project, runtime, code: str, grace: float):
+    pod = project.pod(shell(code))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(runtime.run(pod, project.announce)))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not (pod.log.exists() and "ready" in pod.log.read_text()):
+        assert time.monotonic() < deadline, "the task did not start"
+        time.sleep(0.01)
+    begin = time.monotonic()
+    runtime.stop(pod.node_id, grace)
+    thread.join(20)
+    assert not thread.is_alive()
+    return results[0], time.monotonic() - begin
+
+
+def test_stop_of_an_unknown_pod_is_no_error(runtime):
+    runtime.stop("nobody", 1.0)
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_what_a_task_leaves_running_dies_with_it(run, project: Project, capture):
+    begin = time.monotonic()
+    result, log = run(shell("sleep 60 & echo $!"), capture=capture)
+    assert time.monotonic() - begin < 20
+    pid = int(log)
+    deadline = time.monotonic() + 5
+    while _alive(pid):
+        assert time.monotonic() < deadline, "the child is still running"
+        time.sleep(0.02)
+    assert result.exit_code == 0
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def test_announces_nothing_before_the_process_starts_and_clears_the_message(run, project):
+    run(shell("true"))
+    assert project.announced == [""]
+
+
+def test_standard_input_is_empty(run):
+    result, _ = run(shell("cat; echo end"))
+    assert result.result == "end"
+
+
+def test_many_tasks_at_once(project: Project, runtime):
+    pods = [project.pod(shell(f"echo {n} > /tmp/n; sleep 0.01; cat /tmp/n")) for n in range(24)]
+    results: dict[str, str | None] = {}
+
+    def work(mine):
+        for pod in mine:
+            results[pod.node_id] = runtime.run(pod, lambda _: None).result
+
+    threads = [threading.Thread(target=work, args=(pods[n::4],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [results[pod.node_id] for pod in pods] == [str(n) for n in range(24)]

@@ -1,0 +1,87 @@
+"""What a container is created with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hera_utils.images.engine import Completed
+from hera_utils.local.runtimes.container import main_container
+from hera_utils.local.runtimes.engine_options import (
+    command_options,
+    init_options,
+    mount_options,
+    size_in_bytes,
+    user_options,
+    variable_options,
+)
+from hera_utils.local.runtimes.volumes import Mount
+
+
+@pytest.mark.parametrize(
+    ("engine", "answer", "user", "platform", "options"),
+    [
+        ("docker", "[]", 1000, "linux", ["--user", "1000:100", "--env", "HOME=/tmp"]),
+        ("docker", '["name=rootless"]', 1000, "linux", ["--user", "0:0"]),
+        ("docker", "[]", 0, "linux", ["--user", "0:0"]),
+        ("podman", "warning: x\ntrue\n", 1000, "linux", ["--user", "0:0"]),
+        ("podman", "false\n", 1000, "linux", ["--user", "1000:100", "--env", "HOME=/tmp"]),
+        ("docker", "[]", 501, "darwin", []),
+    ],
+)
+def test_files_belong_to_the_user(engine, answer, user, platform, options):
+    run = lambda argv: Completed(0, answer)  # noqa: E731
+    assert user_options(engine, run, user, 100, platform) == options
+
+
+def test_secrets_are_not_seen_in_the_list_of_processes():
+    variables = {"TOKEN": "s3cret", "PATH": "/x", "DOCKER_HOST": "d"}
+    options, client = variable_options(variables, {"PATH": "/bin", "HOME": "/home/me"})
+    assert options == ["--env", "TOKEN", "--env", "PATH=/x", "--env", "DOCKER_HOST=d"]
+    assert client == {"PATH": "/bin", "HOME": "/home/me", "TOKEN": "s3cret"}
+
+
+def test_mounts_from_the_outside_in():
+    mounts = [
+        Mount("/data/in,x", Path("/a,b"), "emptyDir", read_only=True),
+        Mount("/data", Path("/c"), "persistentVolumeClaim"),
+        Mount("/dev/shm", Path("/d"), "emptyDir", memory=True, size="1Gi"),
+    ]
+    assert mount_options(mounts, Path("/p/script")) == [
+        *("--mount", "type=bind,source=/c,target=/data"),
+        *("--tmpfs", f"/dev/shm:rw,exec,mode=1777,size={2**30}"),
+        *("--mount", 'type=bind,"source=/a,b","target=/data/in,x",readonly'),
+        *("--mount", "type=bind,source=/p/script,target=/argo/staging/script,readonly"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "size"), [("64Mi", 2**26), ("1k", 1000), ("7", 7), ("1.5G", 1_500_000_000)]
+)
+def test_quantities(quantity, size):
+    assert size_in_bytes(quantity) == size
+    with pytest.raises(ValueError, match="no quantity"):
+        size_in_bytes("much")
+
+
+def test_command_and_arguments():
+    def options(**fields):
+        return command_options(main_container({"container": {"image": "i", **fields}}), {"A": "1"})
+
+    assert options(command=["a", "b"], args=["$(A)", "$$(A)"]) == (
+        ["--entrypoint", "a"],
+        ["b", "1", "$(A)"],
+    )
+    assert options(args=["x"]) == ([], ["x"])
+    assert options() == ([], [])
+    script = main_container({"script": {"image": "i", "command": ["sh", "-e"], "source": "x"}})
+    assert command_options(script, {}) == (["--entrypoint", "sh"], ["-e", "/argo/staging/script"])
+
+
+def test_process_one(tmp_path: Path):
+    assert init_options("docker", {}, "linux") == ["--init"]
+    assert init_options("podman", {}, "darwin") == ["--init"]
+    (tmp_path / "tini").write_text("")
+    (tmp_path / "tini").chmod(0o755)
+    found = init_options("podman", {"PATH": str(tmp_path)}, "linux")
+    assert found[:2] == ["--init", "--init-path"]

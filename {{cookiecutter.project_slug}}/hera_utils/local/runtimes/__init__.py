@@ -1,0 +1,1 @@
+"""Ways of running containers on this machine: as processes, or in a container engine."""

@@ -1,0 +1,66 @@
+"""What the engine asks of a runtime: to run one attempt of one container or script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One attempt of one container or script template, every ``{{…}}`` already substituted.
+
+    ``template`` and ``volumes`` (those of the workflow's spec, then those of the template) carry
+    Argo's own keys. ``folder`` is scratch space that the runtime creates and removes; ``log``
+    receives standard output and error of the main container. ``capture_result`` is true when
+    something refers to this task's ``outputs.result``.
+    """
+
+    namespace: str
+    workflow_name: str
+    node_id: str
+    name: str
+    template: Mapping[str, Any]
+    volumes: Sequence[Mapping[str, Any]]
+    folder: Path
+    log: Path
+    capture_result: bool
+
+
+@dataclass(frozen=True)
+class PodResult:
+    """How a pod ended.
+
+    ``exit_code`` is None when the main container never started; ``message`` is empty after a
+    success and otherwise Argo's words (``Error (exit code 1)``); ``error`` tells Argo's phase
+    Error (it could not be run) from Failed; ``result`` is the end of standard output, at most
+    256 KiB, without its trailing newline; ``parameters`` the output parameters read from files.
+    """
+
+    exit_code: int | None
+    message: str = ""
+    error: bool = False
+    result: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Runtime(Protocol):
+    """A way of running containers on this machine."""
+
+    def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
+        """Name what this runtime cannot honour in ``workflow``, before anything runs.
+
+        Each sentence names the template, the value and what to do instead.
+        """
+
+    def run(self, pod: Pod, announce: Callable[[str], None]) -> PodResult:
+        """Run ``pod`` to its end and say how it ended.
+
+        ``announce(text)`` shows why a pod still waits ("installing the requirements of
+        containers/chart"); ``announce("")`` says that its process has started.
+        """
+
+    def stop(self, node_id: str, grace_seconds: float) -> None:
+        """End that pod's processes, from any thread: politely, after the grace by force."""

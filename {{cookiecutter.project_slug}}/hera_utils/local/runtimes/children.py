@@ -1,0 +1,154 @@
+"""The processes of one pod, each a group of its own, that another thread can end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+_CAN_PEEK = hasattr(os, "waitid")
+_CHUNK = 1 << 16
+_PATIENCE = 0.2
+
+
+class Stopped(Exception):
+    """The pod was asked to stop before this process could start."""
+
+
+class Children:
+    """Runs the processes of one pod, one after the other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._timer: threading.Timer | None = None
+        self.stopping = False
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        log: int,
+        tee: Callable[[bytes], None] | None = None,
+        started: Callable[[], None] | None = None,
+    ) -> int:
+        """Run ``argv`` in ``folder`` to its end and return its exit status.
+
+        Both streams go to the file descriptor ``log``; with ``tee``, standard output passes
+        through it as well. Death by signal n gives 128 + n, as in a container. What the process
+        started and left behind dies with it.
+
+        Raises
+        ------
+        OSError
+            When it cannot be started.
+        Stopped
+            When :meth:`stop` was called before.
+        """
+        with self._lock:
+            if self.stopping:
+                raise Stopped
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if tee else log,
+                stderr=log,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
+            )
+            self._running = process
+        try:
+            if started:
+                started()
+            if tee:
+                _copy_output(process, log, tee)
+        finally:
+            status = self._wait(process)
+        return status if status >= 0 else 128 - status
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        # Until it is reaped nobody else gets its number: the group that is killed is its own.
+        if _CAN_PEEK:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            process.wait()
+        with self._lock:
+            _signal_group(process.pid, signal.SIGKILL)
+            status = process.wait()
+            self._running = None
+            if self._timer is not None:
+                self._timer.cancel()
+        if process.stdout is not None:
+            process.stdout.close()
+        return status
+
+    def stop(self, grace_seconds: float) -> None:
+        """End the running process, by force after the grace, and start no other."""
+        with self._lock:
+            self.stopping = True
+            process = self._running
+            if process is None:
+                return
+            force = grace_seconds <= 0
+            _signal_group(process.pid, signal.SIGKILL if force else signal.SIGTERM)
+            if not force and self._timer is None:
+                self._timer = threading.Timer(grace_seconds, self._kill, (process,))
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            if self._running is process:
+                _signal_group(process.pid, signal.SIGKILL)
+
+
+def _copy_output(process: subprocess.Popen[bytes], log: int, tee: Callable[[bytes], None]) -> None:
+    """Copy standard output until it ends, or until the process has ended and it falls silent."""
+    assert process.stdout is not None
+    descriptor = process.stdout.fileno()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    checked = time.monotonic()
+    while True:
+        ready = poll.poll(_PATIENCE * 1000)
+        now = time.monotonic()
+        if not ready or now - checked > _PATIENCE:
+            checked = now
+            # A grandchild may hold the pipe open for ever.
+            if _has_ended(process) and not ready:
+                return
+        if not ready:
+            continue
+        data = os.read(descriptor, _CHUNK)
+        if not data:
+            return
+        tee(data)
+        write_all(log, data)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    if _CAN_PEEK:
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return os.waitid(os.P_PID, process.pid, options) is not None
+    return process.poll() is not None
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    # Nobody left; macOS says "not permitted" for a group of which only the dead remain.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data`` to a file descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

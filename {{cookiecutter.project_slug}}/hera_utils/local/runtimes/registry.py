@@ -1,0 +1,97 @@
+"""The runtimes by name: ``process``, ``docker`` and ``podman``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from hera_utils.errors import UserError
+from hera_utils.images.builder import BuildSettings
+from hera_utils.images.engine import RUNNERS
+from hera_utils.local.runtimes.base import Runtime
+from hera_utils.local.runtimes.engine import EngineRuntime
+from hera_utils.local.runtimes.objects import ClusterObjects
+from hera_utils.local.runtimes.process import ProcessRuntime
+
+PROCESS = "process"
+NAMES = (PROCESS, *RUNNERS)
+
+
+class Runtimes:
+    """Makes each runtime on its first use and keeps it.
+
+    Parameters
+    ----------
+    slug:
+        The experiment's slug: the part of an image's name that makes it one of the experiment's.
+    containers:
+        The folder with one build context per container; it need not exist.
+    state:
+        The folder of the local platform, ``.hera``.
+    objects:
+        Claims, ConfigMaps and Secrets.
+    environ:
+        The user's environment: configuration of pip and of the container engine. Tasks see
+        nothing of it.
+    build:
+        How images are built where the runtime is a container engine; by default what
+        ``environ`` says (:meth:`BuildSettings.from_environ`).
+    """
+
+    def __init__(
+        self,
+        *,
+        slug: str,
+        containers: Path,
+        state: Path,
+        objects: ClusterObjects,
+        environ: Mapping[str, str],
+        build: BuildSettings | None = None,
+    ) -> None:
+        self._slug = slug
+        self._containers = containers.resolve()
+        self._state = state.resolve()
+        self._objects = objects
+        self._environ = dict(environ)
+        self._build = build
+        self._lock = threading.Lock()
+        self._made: dict[str, Runtime] = {}
+
+    def get(self, name: str) -> Runtime:
+        """Return the runtime of this name.
+
+        Raises
+        ------
+        UserError
+            When there is none of that name, or its container engine is not there.
+        """
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(name)
+            return self._made[name]
+
+    def _make(self, name: str) -> Runtime:
+        if name == PROCESS:
+            return ProcessRuntime(
+                slug=self._slug,
+                containers=self._containers,
+                state=self._state,
+                objects=self._objects,
+                environ=self._environ,
+            )
+        if name in RUNNERS:
+            return EngineRuntime(
+                name,
+                slug=self._slug,
+                containers=self._containers,
+                state=self._state,
+                objects=self._objects,
+                environ=self._environ,
+                settings=self._build or BuildSettings.from_environ(self._environ),
+            )
+        raise UserError(
+            f"there is no runtime {name!r}",
+            where="RUNTIME",
+            next_step=f"use one of {', '.join(NAMES)}",
+        )
