@@ -1,0 +1,59 @@
+"""How old a line of a log is."""
+
+from __future__ import annotations
+
+import os
+
+from hera_utils.local.store.log_times import LogSampler, LogTimes
+
+
+def test_growth_is_noted_from_the_second_sight_on(store, manifest):
+    run = store.create(manifest())
+    run.update(nodes={"w-1": {"id": "w-1", "type": "Pod", "phase": "Running"}})
+    log, clock = run.log_path("w-1"), iter([100.0, 200.0, 300.0])
+    sampler = LogSampler(lambda: next(clock))
+    sampler.sample(store.live())
+    log.write_bytes(b"one\n")
+    sampler.sample(store.live())
+    assert not log.with_suffix(".times").exists()
+    log.write_bytes(b"one\ntwo\n")
+    sampler.sample(store.live())
+    sampler.sample(store.live())
+    log.write_bytes(b"one\ntwo\nthree\n")
+    sampler.sample(store.live())
+    with log.open("ab") as file:
+        file.write(b"four\n")
+    os.utime(log, (900, 900))
+    times = LogTimes(log)
+    assert [times.at(offset) for offset in (4, 8, 9, 14, 19)] == [100, 100, 200, 200, 900]
+
+
+def test_tasks_that_do_not_run_are_not_looked_at(store, manifest):
+    run = store.create(manifest())
+    run.update(nodes={"w-1": {"id": "w-1", "type": "Pod", "phase": "Pending"}})
+    log = run.log_path("w-1")
+    sampler = LogSampler(lambda: 1.0)
+    for text in (b"a\n", b"a\nb\n", b"a\nb\nc\n"):
+        log.write_bytes(text)
+        sampler.sample(store.live())
+    assert not log.with_suffix(".times").exists()
+    run.update(status={"finishedAt": "2026-11-05T08:00:09Z"})
+    assert store.live() == []
+
+
+def test_a_log_without_notes_is_as_old_as_its_file(tmp_path):
+    log = tmp_path / "w-1.log"
+    assert LogTimes(log).at(3) == 0.0
+    log.write_bytes(b"one\n")
+    os.utime(log, (500, 500))
+    assert LogTimes(log).at(4) == 500
+
+
+def test_a_removed_log_leaves_no_times(store, manifest):
+    run = store.create(manifest())
+    log = run.log_path("w-1")
+    for path in (log, log.with_suffix(".times")):
+        path.write_text("4 100.000\n")
+    run.remove_log("w-1")
+    run.remove_log("w-1")
+    assert list(log.parent.iterdir()) == []
