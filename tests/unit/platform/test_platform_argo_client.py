@@ -101,7 +101,8 @@ def test_a_list(client, fake):
         "/argo/api/v1/workflows/?listOptions.labelSelector=a%3Db&listOptions.limit=1"
     )
     fake.answer = lambda asked: Answer({"metadata": {}, "items": None})
-    assert client.list_workflows("n") == []
+    assert client.list_workflows("n", fields="metadata.name,status.phase") == []
+    assert fake.asked[1].path.endswith("?fields=items.metadata.name%2Citems.status.phase")
 
 
 def test_a_watch_and_logs(client, fake):

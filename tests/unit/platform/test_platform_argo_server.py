@@ -12,7 +12,7 @@ from hera_utils.platform.credentials import ServiceAccountToken
 from hera_utils.platform.kubernetes_cluster import KubernetesCluster
 
 TOKEN_REQUEST = "/api/v1/namespaces/n/serviceaccounts/robot/token"
-LIST = "/api/v1/workflows/n?fields=items%2Cmetadata&listOptions.limit=1"
+LIST = "/api/v1/workflows/n?fields=items.metadata&listOptions.limit=1"
 
 
 def jwt(**claims):

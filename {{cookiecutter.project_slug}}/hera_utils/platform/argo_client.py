@@ -90,10 +90,14 @@ class ArgoClient:
     def list_workflows(
         self, namespace: str, *, labels: str = "", fields: str = "", limit: int = 0
     ) -> list[dict[str, Any]]:
-        """Return the workflows with these ``labels``; of all namespaces when it is empty."""
+        """Return the workflows with these ``labels``; of all namespaces when it is empty.
+
+        ``fields`` names what to send of each ("metadata.name,status.phase"), everything unless
+        given.
+        """
         params = {
             "listOptions.labelSelector": labels,
-            "fields": f"items,{fields}" if fields else "",
+            "fields": ",".join(f"items.{field}" for field in fields.split(",") if field),
             "listOptions.limit": str(limit) if limit else "",
         }
         found = self._call("GET", f"workflows/{_part(namespace)}", params=params)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hera_utils.errors import UserError
-from hera_utils.images.builder import BuildSettings
 from hera_utils.images.engine import RUNNERS
 from hera_utils.local.runtimes.base import Runtime
-from hera_utils.local.runtimes.engine import EngineRuntime
 from hera_utils.local.runtimes.objects import ClusterObjects
 from hera_utils.local.runtimes.process import ProcessRuntime
+
+if TYPE_CHECKING:
+    from hera_utils.images.builder import BuildSettings
 
 PROCESS = "process"
 NAMES = (PROCESS, *RUNNERS)
@@ -81,6 +83,10 @@ class Runtimes:
                 environ=self._environ,
             )
         if name in RUNNERS:
+            # Imported late: most servers never run a container, and a client waits for their start.
+            from hera_utils.images.builder import BuildSettings
+            from hera_utils.local.runtimes.engine import EngineRuntime
+
             return EngineRuntime(
                 name,
                 slug=self._slug,
