@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from hera_utils.errors import UserError
-from hera_utils.platform.http import Session, Unreachable, is_loopback
+from hera_utils.platform.http import Authorization, Session, Unreachable, is_loopback
 
 DOCKER_HUB = "docker.io"
 _HUB_HOST = "registry-1.docker.io"
@@ -89,8 +89,8 @@ class Registry:
         self.host = host
         self.has_credentials = credentials is not None
         self._credentials = credentials
-        self._timeout = timeout
         self._where = where
+        self._session = Session(lambda: "", timeout=(timeout, timeout), where=where)
         self._base = ""
 
     def ping(self) -> requests.Response:
@@ -134,7 +134,7 @@ class Registry:
                 response = self._request("HEAD", path, authorization)
         if response.status_code == _NOT_FOUND:
             return False
-        return True if response.ok else None
+        return True if response.status_code == 200 else None
 
     def _reach(self) -> requests.Response:
         if not self._base and is_loopback(f"http://{self.host}"):
@@ -152,17 +152,12 @@ class Registry:
         return self._request("GET", "/v2/")
 
     def _request(self, method: str, path: str, authorization: str = "") -> requests.Response:
-        session = Session(
-            lambda: authorization, timeout=(self._timeout, self._timeout), where=self._where
+        return self._session.request(
+            method,
+            self._base + path,
+            headers={"Accept": _ACCEPT},
+            auth=Authorization(lambda: authorization),
         )
-        with session:
-            headers = {"Accept": _ACCEPT}
-            response = session.request(method, self._base + path, headers=headers)
-            # Registries may send blobs, never manifests, elsewhere; one hop is followed unsigned.
-            if response.is_redirect and response.headers.get("Location", "").startswith("https://"):
-                with Session(lambda: "", timeout=session.timeout, where=self._where) as other:
-                    return other.request(method, response.headers["Location"], headers=headers)
-            return response
 
     def _authorization(self, response: requests.Response, scope: str) -> str:
         """Return the header that answers the challenge of ``response``, empty for none."""
@@ -180,20 +175,18 @@ class Registry:
             return ""
         wanted = {"service": challenge.get("service", ""), "scope": scope}
         params = {name: value for name, value in wanted.items() if value}
-        password = _basic(self._credentials) if self._credentials else ""
-        timeout = (self._timeout, self._timeout)
-        with Session(lambda: password, timeout=timeout, where=self._where) as session:
-            if self._credentials and not self._credentials[0]:
-                session.auth = None
-                form = {
-                    **params,
-                    "grant_type": "refresh_token",
-                    "client_id": "hera-utils",
-                    "refresh_token": self._credentials[1],
-                }
-                response = session.request("POST", realm, data=form)
-            else:
-                response = session.request("GET", realm, params=params)
+        if self._credentials and not self._credentials[0]:
+            form = {
+                **params,
+                "grant_type": "refresh_token",
+                "client_id": "hera-utils",
+                "refresh_token": self._credentials[1],
+            }
+            response = self._session.request("POST", realm, data=form)
+        else:
+            password = _basic(self._credentials) if self._credentials else ""
+            auth = Authorization(lambda: password)
+            response = self._session.request("GET", realm, params=params, auth=auth)
         if not response.ok:
             return ""
         try:

@@ -1,0 +1,150 @@
+"""What a script would submit is learned without a cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hera_utils.check.capture import capture
+from hera_utils.check.demand import Demand
+from hera_utils.check.model import CannotTell
+from hera_utils.context.cli_context import CLIContext, parse_arguments
+from hera_utils.errors import UserError
+
+SECRET = "token-s3cret"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    # Addresses at which nothing could answer: a request there would be an error.
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "KUBECONFIG": str(tmp_path / "absent"),
+        "ARGO_SERVER": "127.0.0.1:9",
+        "ARGO_BASE_HREF": "/argo",
+        "ARGO_TOKEN": SECRET,
+        "ARGO_NAMESPACE": "lab",
+        "ARGO_SERVICE_ACCOUNT": "pods",
+        "KUBEVOLUMECLAIMNAME": "results",
+        "KUBECONFIGMAP": "settings",
+        "REGISTRY": "registry.example.org/project",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+
+
+@pytest.fixture
+def context(tmp_path: Path, environ: dict[str, str]) -> CLIContext:
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
+    return parse_arguments(argv=[], environ=environ, folder=tmp_path, home=tmp_path)
+
+
+WORKFLOW = """
+from hera.workflows import Container, Workflow
+with Workflow(generate_name="try-", entrypoint="main") as w:
+    Container(name="main", image="any", command=["true"])
+"""
+
+EXPERIMENT = f"""
+import hera_utils
+args = hera_utils.parse_arguments()
+cluster = hera_utils.k8s_cluster(args)
+cluster.assert_volume_claim(args.k8s_volume_claim_name)
+hera_utils.argo_server(cluster, args).define_argo_server_part_of_environment()
+from hera_utils import EnvironmentOfExecution
+environment = EnvironmentOfExecution(
+    cluster, args, claim_name=args.k8s_volume_claim_name, mount_path="/data",
+    configmap_name=args.k8s_configmap_name, registry=args.registry,
+)
+from hera.workflows import Container, Workflow
+with Workflow(generate_name="try-", entrypoint="main") as w:
+    Container(
+        name="main", image=environment.image("collect"), command=["true"],
+        volumes=environment.volumes, env_from=environment.env_from,
+    )
+created = w.create(wait=True)
+assert {SECRET!r} not in repr(vars(args)) + args.argo_token
+"""
+
+
+def test_an_experiment_keeps_its_needs(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text(EXPERIMENT)
+    manifest = capture(script, (), context, environ)
+    assert manifest["metadata"]["namespace"] == "lab"
+    assert manifest["spec"]["serviceAccountName"] == "pods"
+    container = manifest["spec"]["templates"][0]["container"]
+    assert container["image"] == "registry.example.org/project/try-collect:latest"
+    assert container["envFrom"][0]["configMapRef"]["name"] == "settings"
+    assert Demand(manifest).claims == ["results"]
+    assert SECRET not in str(manifest)
+
+
+def test_a_script_that_names_a_server_of_its_own(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "own.py"
+    head = """
+import os, sys
+from hera.shared import global_config
+global_config.host = "https://127.0.0.1:9/argo/"
+global_config.token = os.environ["ARGO_TOKEN"].replace("Bearer ", "")
+global_config.namespace = sys.argv[1]
+"""
+    script.write_text(head + WORKFLOW + "w.create()\n")
+    manifest = capture(script, ("elsewhere",), context, environ)
+    assert manifest["metadata"]["generateName"] == "try-"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import absent_module\n", "No module named 'absent_module'"),
+        ("def (:\n", "invalid syntax"),
+        ("raise SystemExit(3)\n", "exit status 3"),
+        ("import hera_utils\nraise hera_utils.UserError('no vintage', 'inputs.py')", "no vintage"),
+    ],
+)
+def test_a_script_that_fails_is_named_with_what_it_said(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str], text: str, says: str
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text(text)
+    with pytest.raises(UserError) as caught:
+        capture(script, (), context, environ)
+    assert says in str(caught.value) and "workflow.py" in str(caught.value)
+
+
+def test_a_script_that_submits_nothing_cannot_tell(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text("print('nothing')\n")
+    with pytest.raises(CannotTell, match="submits no workflow"):
+        capture(script, (), context, environ)
+    with pytest.raises(CannotTell, match=r"no workflow.py"):
+        capture(None, (), context, environ)
+
+
+def test_what_a_script_does_after_its_submission_is_not_waited_for(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text(WORKFLOW + "w.create()\nimport time\ntime.sleep(60)\n")
+    begin = time.monotonic()
+    assert capture(script, (), context, environ)
+    assert time.monotonic() - begin < 30
+
+
+def test_a_script_that_hangs_is_ended(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text("import sys, time\nprint('x' * 10**6, file=sys.stderr)\ntime.sleep(60)\n")
+    with pytest.raises(UserError, match="submitted nothing within 1 s"):
+        capture(script, (), context, environ, limit=1)

@@ -1,0 +1,76 @@
+"""The list of checks, and its documentation."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import hera_utils.check
+from hera_utils.check.catalogue import CATALOGUE
+from hera_utils.check.documentation import as_markdown
+
+FOLDER = Path(hera_utils.check.__file__).parent
+CODES = """
+KUBECONFIG-FILE KUBECONFIG-CONTEXT KUBECONFIG-CERTIFICATE KUBECONFIG-TOKEN KUBECONFIG-EXEC
+API-REACHABLE API-READY API-VERSION IDENTITY NAMESPACE
+RIGHTS-WORKFLOWS RIGHTS-PODS RIGHTS-LOGS RIGHTS-TOKEN
+ARGO-CRDS ARGO-REACHABLE ARGO-VERSION ARGO-MODE ARGO-TOKEN SCRIPT
+ACCOUNT-EXISTS ACCOUNT-RESULTS CLAIM-BOUND CLAIM-ACCESS CLAIM-NODE CONFIGMAP PULL-SECRET ARTIFACTS
+QUOTA LIMIT-RANGE TAINTS GPU REGISTRY-REACHABLE REGISTRY-SIGNED-IN IMAGES WORKFLOW
+"""
+
+
+def test_codes_are_stable() -> None:
+    assert [each.code for each in CATALOGUE] == CODES.split()
+
+
+def test_one_check_a_file_named_by_its_code() -> None:
+    files = {path.stem for path in (FOLDER / "checks").glob("*.py")} - {"__init__"}
+    assert files == {each.code.lower().replace("-", "_") for each in CATALOGUE}
+
+
+def test_a_category_is_one_block() -> None:
+    blocks = [category for category, _ in groupby(CATALOGUE, key=lambda each: each.category)]
+    assert len(blocks) == len(set(blocks))
+
+
+def test_every_check_is_documented_and_needs_only_what_exists() -> None:
+    codes = {each.code for each in CATALOGUE}
+    for each in CATALOGUE:
+        assert each.documentation.startswith("Check that "), each.code
+        assert set(each.earlier) <= codes - {each.code}, each.code
+
+
+def test_the_documentation_is_current() -> None:
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert text == as_markdown(), "python -m hera_utils.check.documentation > README.md"
+
+
+def test_every_check_has_a_test_that_breaks_the_real_cluster() -> None:
+    folder = Path(__file__).resolve().parents[2] / "cluster" / "check"
+    text = "".join(path.read_text() for path in folder.glob("test_*.py"))
+    alone = set(re.findall(r'assert_alone\("([A-Z-]+)"\)', text))
+    mended = set(re.findall(r'assert_well\("([A-Z-]+)"\)', text))
+    mended |= set(re.findall(r'\["([A-Z-]+)"\]\.status is(?: not)? Status\.OK', text))
+    assert alone == mended & alone == {each.code for each in CATALOGUE}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = """
+import sys
+from hera_utils.__main__ import main
+try:
+    main(["check-cluster", "--help"])
+except SystemExit:
+    pass
+heavy = {"hera", "kubernetes", "requests", "rich", "yaml"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=FOLDER.parents[1], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--wait" in done.stdout and "--timeout" in done.stdout

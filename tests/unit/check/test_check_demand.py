@@ -1,0 +1,155 @@
+"""What a workflow asks for, read from its manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hera_utils.check.demand import ConfigMapUse, Demand
+from hera_utils.check.nodes import takes
+from hera_utils.check.resources import needs_of, quantity
+
+
+def demand(*templates: dict[str, Any], **spec: Any) -> Demand:
+    return Demand({"spec": {"templates": list(templates), **spec}})
+
+
+POD = {"name": "pod", "container": {"image": "any"}}
+
+
+def dag(*tasks: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "dag", "dag": {"tasks": [{"template": "pod", **task} for task in tasks]}}
+
+
+@pytest.mark.parametrize(
+    ("template", "at_once"),
+    [
+        (dag({"name": "a"}), False),
+        (dag({"name": "a"}, {"name": "b"}), True),
+        (dag({"name": "a"}, {"name": "b", "dependencies": ["a"]}), False),
+        (dag({"name": "a"}, {"name": "b", "depends": "a.Succeeded || a.Failed"}), False),
+        (
+            dag(
+                {"name": "a"},
+                {"name": "b", "depends": "a"},
+                {"name": "c", "depends": "a"},
+            ),
+            True,
+        ),
+        (
+            dag(
+                {"name": "c", "depends": "b"},
+                {"name": "b", "depends": "a"},
+                {"name": "a"},
+            ),
+            False,
+        ),
+        (dag({"name": "a", "withItems": [1, 2]}), True),
+        (dag({"name": "a", "withItems": [1]}), False),
+        (dag({"name": "a", "withParam": "{{x}}"}), True),
+        ({"name": "s", "steps": [[{"name": "a"}], [{"name": "b"}]]}, False),
+        ({"name": "s", "steps": [[{"name": "a"}, {"name": "b"}]]}, True),
+    ],
+)
+def test_whether_pods_run_at_once(template: dict[str, Any], at_once: bool) -> None:
+    assert demand(POD, template).runs_pods_at_once is at_once
+    assert demand(POD, template, parallelism=1).runs_pods_at_once is False
+
+
+def test_claims_of_workflow_and_templates() -> None:
+    def volume(name: str) -> dict[str, Any]:
+        return {"name": name, "persistentVolumeClaim": {"claimName": name}}
+
+    found = demand({**POD, "volumes": [volume("b"), {"name": "x", "emptyDir": {}}]})
+    assert found.claims == ["b"]
+    assert demand({**POD, "volumes": [volume("b")]}, volumes=[volume("a"), volume("b")]).claims == [
+        "a",
+        "b",
+    ]
+
+
+def test_config_maps_by_every_way_but_the_optional() -> None:
+    container = {
+        "image": "any",
+        "envFrom": [
+            {"configMapRef": {"name": "whole"}},
+            {"configMapRef": {"name": "perhaps", "optional": True}},
+            {"secretRef": {"name": "no"}},
+        ],
+        "env": [
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "a"}}},
+            {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "b"}}},
+            {"name": "C", "value": "plain"},
+        ],
+    }
+    found = demand({"name": "one", "script": container}, volumes=[{"configMap": {"name": "files"}}])
+    assert found.config_maps == [
+        ConfigMapUse("whole", whole=True),
+        ConfigMapUse("keys", frozenset({"a", "b"})),
+        ConfigMapUse("files", whole=True),
+    ]
+
+
+def test_pods_with_sidecars_and_defaults_of_the_workflow() -> None:
+    template = {
+        "name": "one",
+        "container": {"image": "a", "resources": {"limits": {"cpu": "1"}}},
+        "sidecars": [{"image": "b"}],
+        "initContainers": [{"image": "c"}],
+    }
+    pod = demand(template, nodeSelector={"disk": "fast"}, tolerations=[{"key": "k"}]).pods[0]
+    assert pod.images == ("a", "b", "c")
+    assert pod.requests == ({"cpu": "1"}, {})
+    assert pod.node_selector == {"disk": "fast"} and pod.tolerations == ({"key": "k"},)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "used"),
+    [
+        ({"name": "a", "path": "/a"}, True),
+        ({"name": "a", "s3": {"key": "k"}}, True),
+        ({"name": "a", "s3": {"key": "k", "bucket": "b"}}, False),
+        ({"name": "a", "raw": {"data": "x"}}, False),
+        ({"name": "a", "from": "{{tasks.b.outputs.artifacts.c}}"}, False),
+    ],
+)
+def test_whether_the_artifact_repository_is_used(artifact: dict[str, Any], used: bool) -> None:
+    template = {**POD, "outputs": {"artifacts": [artifact]}}
+    assert demand(template).uses_artifacts is used
+    assert demand(POD, archiveLogs=True).uses_artifacts
+
+
+def test_the_defaults_of_a_limit_range_count() -> None:
+    pod = demand(POD).pods[0]
+    ranges = [
+        {"spec": {"limits": [{"type": "Container", "default": {"cpu": "500m"}}]}},
+    ]
+    needs = needs_of(pod, ranges)
+    assert needs.of("requests.cpu") == needs.of("cpu") == needs.of("limits.cpu") == quantity("0.5")
+    assert needs.of("requests.memory") is None
+    assert not needs.knows("requests.nvidia.com/gpu") and not needs.knows("services")
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerated"),
+    [
+        ({}, False),
+        ({"operator": "Exists"}, True),
+        ({"key": "gpu", "operator": "Exists"}, True),
+        ({"key": "gpu", "value": "only"}, True),
+        ({"key": "gpu", "value": "other"}, False),
+        ({"key": "cpu", "operator": "Exists"}, False),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}, True),
+    ],
+)
+def test_tolerations(toleration: dict[str, Any], tolerated: bool) -> None:
+    node = {
+        "metadata": {"name": "n"},
+        "spec": {"taints": [{"key": "gpu", "value": "only", "effect": "NoSchedule"}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    pod = demand(POD, tolerations=[toleration]).pods[0]
+    assert bool(takes([node], pod)) is tolerated
+    assert not takes([{**node, "spec": {"unschedulable": True}}], pod)

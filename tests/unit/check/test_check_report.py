@@ -1,0 +1,105 @@
+"""What people and machines are shown."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from hera_utils.check.model import Check, Outcome, Result, Status, failure, ok, unknown, warning
+from hera_utils.check.report import TextReport, as_json, exit_status, first_step
+
+BAD = failure("bad", "it is bad.", "mend it", "kind: Role\n")
+
+
+def result(
+    code: str, outcome: Outcome, *, essential: bool = False, because: str = "", category: str = "c"
+) -> Result:
+    check = Check(code, category, f"title of {code}", lambda _: outcome, essential=essential)
+    return Result(check, outcome, 0.1, 0.2, because)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "essential", "status"),
+    [
+        ([ok("")], True, 0),
+        ([ok(""), warning("", "", "")], True, 0),
+        ([ok(""), unknown("")], False, 0),
+        ([ok(""), unknown("")], True, 2),
+        ([unknown(""), BAD], True, 1),
+        ([BAD, ok("")], False, 1),
+    ],
+)
+def test_the_exit_status(outcomes: list[Outcome], essential: bool, status: int) -> None:
+    results = [result(str(n), each, essential=essential) for n, each in enumerate(outcomes)]
+    assert exit_status(results) == status
+
+
+def test_the_last_line() -> None:
+    assert first_step([result("A", ok(""))]) == "√ ready to submit"
+    some = [result("A", ok("")), result("B", unknown("")), result("C", unknown(""), because="B")]
+    assert first_step(some) == "√ ready to submit; not known: B, and 1 that need it"
+    assert first_step([result("A", unknown("")), result("B", BAD)]) == (
+        "× not ready; first B: mend it (the lines under B)"
+    )
+    blocked = [
+        result("A", unknown("no file", "name one")),
+        result("B", unknown(""), essential=True, because="A"),
+    ]
+    assert first_step(blocked) == "? could not check; first A: no file: name one"
+
+
+def test_lines_are_in_the_catalogues_order_and_by_category() -> None:
+    results = [
+        result("A", ok("fine"), category="first"),
+        result("LONG-B", BAD, category="first"),
+        result("C", unknown("who knows"), category="second"),
+    ]
+    out = io.StringIO()
+    text = TextReport([each.check for each in results], out)
+    text.add(results[2])
+    text.add(results[1])
+    assert out.getvalue() == "", "nothing before the first check came out"
+    text.add(results[0])
+    text.close()
+    assert out.getvalue() == (
+        "first\n"
+        "√ A       title of A: fine\n"
+        "× LONG-B  title of LONG-B: bad\n"
+        "    it is bad.\n"
+        "    → mend it\n"
+        "        kind: Role\n"
+        "\n"
+        "second\n"
+        "? C       title of C: who knows\n"
+        "\n"
+        "× not ready; first LONG-B: mend it (the lines under LONG-B)\n"
+    )
+
+
+def test_a_terminal_that_cannot_show_the_signs() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    each = result("A", failure("é", "so", "mend"))
+    text = TextReport([each.check], out)
+    text.add(each)
+    text.close()
+    assert raw.getvalue().decode("ascii").splitlines()[1] == "XX A  title of A: ?"
+
+
+def test_colours() -> None:
+    out = io.StringIO()
+    each = result("A", ok("fine"))
+    TextReport([each.check], out, colour=True).add(each)
+    assert "\033[32m√\033[0m A" in out.getvalue()
+
+
+def test_json_has_it_all() -> None:
+    document = json.loads(as_json([result("A", BAD), result("B", unknown(""), because="A")]))
+    assert document["exit"] == 1
+    assert document["summary"].startswith("× not ready")
+    first, second = document["checks"]
+    assert first["status"] == Status.FAILURE.value == "failure"
+    assert first["paste"] == "kind: Role\n" and first["seconds"] == 0.2
+    assert second["because"] == "A"

@@ -1,0 +1,143 @@
+"""``check-cluster`` as it is typed, where nothing can be checked at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hera_utils
+from hera_utils.context.cli_context import parse_arguments
+from hera_utils.verbs.check_cluster import check_cluster
+
+TEMPLATE = Path(hera_utils.__file__).parents[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
+    return tmp_path
+
+
+def typed(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "hera_utils", "check-cluster", *words],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(TEMPLATE),
+            "HOME": str(folder),
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr and "s3cret" not in done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--cluster", "absent"), "no cluster is named 'absent' (--cluster on the command line)"),
+        (("--cluster", "local"), "this machine needs no check"),
+        (("--timeout", "soon"), "'soon' is no number of seconds (--timeout)"),
+        (("--timeout", "0"), "no request ends in 0 s"),
+        (("--wait", "-1"), "'-1' is no number of seconds (--wait)"),
+        (("absent.py",), "there is no script 'absent.py'"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(folder: Path, words: tuple[str, ...], says: str) -> None:
+    done = typed(folder, *words)
+    assert done.returncode == 2
+    assert says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_settings_that_others_can_read_or_nobody(folder: Path) -> None:
+    (folder / "clusters").mkdir()
+    profile = folder / "clusters" / "mine.config"
+    profile.write_text("ARGO_TOKEN=s3cret\n")
+    profile.chmod(0o644)
+    done = typed(folder, "--cluster", "mine")
+    assert done.returncode == 2
+    assert "chmod 600 ./clusters/mine.config" in done.stderr
+    profile.unlink()
+    done = typed(folder, ARGOCONFIG="/proc/self/mem")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    (folder / "hera.config").write_text("ARGO_TOKEN='s3cret\n")
+    done = typed(folder)
+    assert done.returncode == 2
+    assert "./hera.config, line 1" in done.stderr
+
+
+def test_without_any_setting_the_first_thing_to_do_is_to_name_a_server(folder: Path) -> None:
+    done = typed(folder)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == (
+        "× not ready; first ARGO-REACHABLE: set ARGO_SERVER to its host:port"
+    )
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_waiting_is_bounded_and_says_what_for(
+    folder: Path, black_hole: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"ARGO_SERVER": f"127.0.0.1:{black_hole}", "ARGO_SECURE": "false", "HOME": "/"}
+    context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    out = io.StringIO()
+    status = check_cluster(
+        context,
+        None,
+        as_json=True,
+        timeout=0.05,
+        wait=5,
+        environ=environ,
+        out=out,
+        sleep=sleep,
+        clock=lambda: now[0],
+    )
+    assert status == 1 and now[0] == 5
+    document = json.loads(out.getvalue())
+    assert document["exit"] == 1
+    waiting = capsys.readouterr().err.splitlines()
+    assert len(waiting) == 3 and "ARGO-REACHABLE" in waiting[0]
+
+
+def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
+    """Argo's server answers, and there is neither a script nor a way to know more."""
+    from hera_utils.check.capture_server import CaptureServer
+
+    server = CaptureServer()
+    environ = {
+        "ARGO_SERVER": server.address,
+        "ARGO_SECURE": "false",
+        "ARGO_NAMESPACE": "lab",
+        "ARGO_TOKEN": "s3cret",
+        "HOME": "/",
+    }
+    context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
+    out = io.StringIO()
+    status = check_cluster(context, None, environ=environ, out=out)
+    server.close()
+    text = out.getvalue()
+    assert status == 2, text
+    assert text.splitlines()[-1].startswith("? could not check; first SCRIPT: there is no workflow")
+    assert "s3cret" not in text

@@ -1,0 +1,49 @@
+"""IMAGES."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hera_utils.argo.images import container_of
+from hera_utils.check.facts import together
+from hera_utils.check.model import Outcome, check, failure, ok, unknown
+from hera_utils.check.subject import Subject
+from hera_utils.check.words import worst
+from hera_utils.errors import UserError
+from hera_utils.platform.registry import Image
+
+
+@check(
+    code="IMAGES",
+    category="images",
+    title="its images are there",
+    needs=("SCRIPT",),
+    unless_failed=("REGISTRY-REACHABLE", "REGISTRY-SIGNED-IN"),
+)
+def images(subject: Subject) -> Outcome:
+    """Check that each image of the workflow is in its registry (HEAD, with the dance for a token).
+
+    Unknown where a registry other than your own does not answer from here, or does not let you
+    see: the nodes may have another way, or have the image already.
+    """
+    names = [name for name in subject.demand.images if "{{" not in name]
+    return worst(together(*(partial(_of, subject, name) for name in names)), "it has none")
+
+
+def _of(subject: Subject, name: str) -> Outcome:
+    image = Image.parse(name)
+    try:
+        present = subject.registry(image.registry).has(image)
+    except UserError as error:
+        return unknown(f"{name}: {error.what}")
+    if present is None:
+        return unknown(f"{name}: {image.registry} does not let you see")
+    if present:
+        return ok(name)
+    container = container_of(name, subject.context.experiment.slug)
+    folder = subject.context.experiment.containers / str(container)
+    if container and (folder / "Dockerfile").is_file():
+        advice = f"docker build -t {name} {folder} && docker push {name}"
+    else:
+        advice = "correct its name or tag in workflow.py, or push it"
+    return failure(f"{name} is missing", f"{image.registry} has no image {name}", advice)

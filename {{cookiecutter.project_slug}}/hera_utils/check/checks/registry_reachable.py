@@ -1,0 +1,27 @@
+"""REGISTRY-REACHABLE."""
+
+from __future__ import annotations
+
+from hera_utils.check.model import Outcome, check, ok
+from hera_utils.check.subject import Subject
+from hera_utils.check.words import failed
+from hera_utils.errors import UserError
+
+
+@check(code="REGISTRY-REACHABLE", category="images", title="the registry answers")
+def registry_reachable(subject: Subject) -> Outcome:
+    """Check that the registry that REGISTRY names answers as a container registry does.
+
+    Asked from this machine; nodes may have another way to it. Well when none is set.
+    """
+    if not subject.own_registry:
+        return ok("none is set")
+    try:
+        subject.registry(subject.own_registry).ping()
+    except UserError as error:
+        where = subject.context.where("registry")
+        advice = error.next_step or "correct REGISTRY"
+        if "ARGO" in advice or "ca_bundle" in advice or "port" in advice:
+            advice = f"correct REGISTRY ({where}), or start the registry"
+        return failed(error, "no answer", advice)
+    return ok(subject.own_registry)

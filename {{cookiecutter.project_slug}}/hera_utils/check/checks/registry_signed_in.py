@@ -1,0 +1,38 @@
+"""REGISTRY-SIGNED-IN."""
+
+from __future__ import annotations
+
+from hera_utils.check.model import Outcome, check, failure, ok
+from hera_utils.check.subject import Subject
+from hera_utils.check.words import failed
+from hera_utils.errors import UserError
+
+
+@check(
+    code="REGISTRY-SIGNED-IN",
+    category="images",
+    title="you are signed in to it",
+    needs=("REGISTRY-REACHABLE",),
+)
+def registry_signed_in(subject: Subject) -> Outcome:
+    """Check that the registry accepts the account that Docker keeps for it (``docker login``).
+
+    Well where the registry asks nobody who they are.
+    """
+    host = subject.own_registry
+    if not host:
+        return ok("none is set")
+    try:
+        registry = subject.registry(host)
+        if not registry.wants_sign_in():
+            return ok("it asks for no account")
+        if registry.has_credentials and registry.accepts_credentials():
+            return ok(host)
+    except UserError as error:
+        return failed(error, "not known")
+    state = "does not accept the account in" if registry.has_credentials else "has no account in"
+    return failure(
+        "signed out",
+        f"{host} {state} Docker's settings ({subject.context.where('registry')})",
+        f"docker login {host}",
+    )
