@@ -1,0 +1,1 @@
+"""What an experiment needs on a cluster: compared with what is there, and made."""

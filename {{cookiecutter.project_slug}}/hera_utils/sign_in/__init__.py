@@ -1,0 +1,1 @@
+"""Signing in to a cluster: ask, try, write ``clusters/NAME.config``."""
