@@ -1,6 +1,6 @@
 """The platform against a real Kubernetes with Argo Workflows.
 
-The settings come from the file that ``HERA_EXPERIMENT_CLUSTER_ENV`` names, shell exports as the
+The settings come from the file that ``HERA_TEST_CLUSTER_ENV`` names, shell exports as the
 test cluster writes them.
 """
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.cluster
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
 ENV_FILE = Path(
-    os.environ.get("HERA_EXPERIMENT_CLUSTER_ENV", "/var/tmp/hera-experiment-cluster/env")
+    os.environ.get("HERA_TEST_CLUSTER_ENV", "/var/tmp/hera-experiment-cluster/env")
 )
 
 

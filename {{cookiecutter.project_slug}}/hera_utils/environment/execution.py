@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,17 @@ PERSISTED_VOLUME = "persisted-volume"
 
 @dataclass(frozen=True)
 class PersistedVolume:
-    """A volume that outlives the workflow: its claim, and the path at which tasks see it."""
+    """A volume that outlives the workflow: its claim, and the path at which tasks see it.
+
+    ``size`` (a Kubernetes quantity, ``10Gi``), ``access_modes`` and ``storage_class`` (None for
+    the cluster's default) are what ``make provision`` asks for where the claim does not exist.
+    """
 
     claim_name: str
     mount_path: str
+    size: str = "1Gi"
+    access_modes: tuple[str, ...] = ("ReadWriteMany",)
+    storage_class: str | None = None
 
 
 class EnvironmentOfExecution:
@@ -42,7 +49,12 @@ class EnvironmentOfExecution:
     registry:
         Where the images of the experiment are pulled from, ``host[:port][/project]``.
     configmap_defaults:
-        The entries that the laptop's ConfigMap begins with.
+        The entries that the ConfigMap begins with where it is made: on the laptop, and by
+        ``make provision``.
+    claim_size, claim_access_modes, claim_storage_class:
+        What the claim asks for where it is made, see :class:`PersistedVolume`.
+    pull_secret_name:
+        The Secret that images are pulled with; empty for a registry that asks for none.
 
     Raises
     ------
@@ -61,6 +73,10 @@ class EnvironmentOfExecution:
         configmap_name: str = "",
         registry: str = "",
         configmap_defaults: Mapping[str, str] | None = None,
+        claim_size: str = "1Gi",
+        claim_access_modes: Sequence[str] = ("ReadWriteMany",),
+        claim_storage_class: str | None = None,
+        pull_secret_name: str = "",
     ) -> None:
         if claim_name and not mount_path.startswith("/"):
             raise UserError(
@@ -72,7 +88,10 @@ class EnvironmentOfExecution:
         self.slug = args.experiment.slug
         self.registry = registry
         self.configmap_name = configmap_name
-        self.persisted_volume = PersistedVolume(claim_name, mount_path)
+        self.pull_secret_name = pull_secret_name
+        self.persisted_volume = PersistedVolume(
+            claim_name, mount_path, claim_size, tuple(claim_access_modes), claim_storage_class
+        )
         if claim_name:
             cluster.provide_volume_claim(claim_name)
         if configmap_name:
@@ -97,6 +116,11 @@ class EnvironmentOfExecution:
                 mount_path=volume.mount_path,
             )
         ]
+
+    @property
+    def image_pull_secrets(self) -> list[str] | None:
+        """What a workflow's ``image_pull_secrets`` takes; None where the registry asks for none."""
+        return [self.pull_secret_name] if self.pull_secret_name else None
 
     @property
     def env_from(self) -> list[ConfigMapEnvFrom]:

@@ -111,6 +111,9 @@ def _unauthenticated(response: requests.Response, where: str, message: str) -> A
         what = f"{_server(response)} wants a token and none is given"
     elif ends and ends < datetime.now(timezone.utc):
         what = f"the token expired on {ends.astimezone():%Y-%m-%d at %H:%M} (local time)"
+    elif message:
+        # A server that cannot reach its cluster answers 401 too: its words tell the difference.
+        what += f"; Argo's server says: {message}"
     advice = "set ARGO_TOKEN to a fresh one (Argo's user interface, User)"
     return ArgoRefusal(what, where, advice, status=response.status_code, message=message)
 
