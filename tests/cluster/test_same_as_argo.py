@@ -1,0 +1,296 @@
+"""The same workflows on Argo and on the local engine: same verdict, same nodes, same words."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from comparison import differences
+
+from hera_utils.local.engine import Engine
+from hera_utils.local.errors import ApiError
+from hera_utils.local.runtimes.registry import Runtimes
+from hera_utils.local.store import Store
+
+NAMESPACE = "experiments"
+WORKFLOWS = Path(__file__).parent / "workflows"
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.yaml"))
+INVALID = yaml.safe_load((WORKFLOWS / "invalid.yml").read_text())
+SECONDS = 600
+Json = dict[str, Any]
+
+
+def manifest(name: str) -> Json:
+    loaded: Json = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
+    loaded["metadata"]["namespace"] = NAMESPACE
+    return loaded
+
+
+class Argo:
+    """The cluster's Argo server, spoken to in plain HTTP."""
+
+    def __init__(self, server: str, token: str) -> None:
+        self._url = f"http://{server}/api/v1"
+        self._token = token
+        self.created: list[str] = []
+
+    def request(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
+        request = urllib.request.Request(
+            f"{self._url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def create(self, workflow: Json) -> str:
+        status, answer = self.request("POST", f"/workflows/{NAMESPACE}", {"workflow": workflow})
+        assert status == 200, answer
+        name: str = answer["metadata"]["name"]
+        self.created.append(name)
+        return name
+
+    def get(self, name: str) -> Json:
+        status, answer = self.request("GET", f"/workflows/{NAMESPACE}/{name}")
+        assert status == 200, answer
+        return answer
+
+    def change(self, name: str, verb: str, **options: Any) -> None:
+        path = f"/workflows/{NAMESPACE}/{name}/{verb}"
+        status, answer = self.request("PUT", path, options)
+        assert status == 200, answer
+
+    def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:
+        end = time.monotonic() + SECONDS
+        while not ready(workflow := self.get(name)):
+            assert time.monotonic() < end, workflow["status"]
+            time.sleep(1)
+        return workflow
+
+
+class Local:
+    """The local engine with plain processes."""
+
+    def __init__(self, root: Path) -> None:
+        def now() -> datetime:
+            return datetime.now(timezone.utc)
+
+        self.store = Store(root, now)
+        runtimes = Runtimes(
+            slug="same",
+            containers=root / "containers",
+            state=root,
+            objects=self.store.objects,
+            environ=dict(os.environ),
+        )
+        self.engine = Engine(
+            store=self.store,
+            runtime=runtimes.get,
+            parallelism=4,
+            clock=now,
+            random_suffix=lambda: secrets.token_hex(3)[:5],
+        )
+
+    def create(self, workflow: Json) -> str:
+        name: str = self.engine.create(workflow)["metadata"]["name"]
+        return name
+
+    def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:
+        end = time.monotonic() + 60
+        version = 0
+        run = self.store.get(NAMESPACE, name)
+        while not ready(workflow := run.as_dict()):
+            assert time.monotonic() < end, workflow["status"]
+            version = self.store.wait(version, 1)
+        return workflow
+
+
+def finished(workflow: Json) -> bool:
+    return bool(workflow["status"].get("finishedAt"))
+
+
+def running(display_name: str) -> Callable[[Json], bool]:
+    """Tell whether the pod of that name runs, and has had time to get at its signal handlers."""
+
+    def ready(workflow: Json) -> bool:
+        nodes = (workflow["status"].get("nodes") or {}).values()
+        return any(n["displayName"] == display_name and n["phase"] == "Running" for n in nodes)
+
+    return ready
+
+
+@pytest.fixture(scope="module")
+def argo(cluster: Any) -> Iterator[Argo]:
+    token = cluster.token("argo-user", NAMESPACE, "2h")
+    argo = Argo(cluster["ARGO_SERVER"], token)
+    yield argo
+    for name in argo.created:
+        argo.request("DELETE", f"/workflows/{NAMESPACE}/{name}")
+
+
+@pytest.fixture(scope="module")
+def submitted(argo: Argo) -> dict[str, str]:
+    """All workflows on Argo at once: a pod takes some seconds there, most of them idle."""
+    return {name: argo.create(manifest(name)) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    local = Local(tmp_path_factory.mktemp("local"))
+    yield local
+    local.engine.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ends_alike(name: str, submitted: dict[str, str], argo: Argo, local: Local) -> None:
+    here = local.wait(local.create(manifest(name)), finished)
+    there = argo.wait(submitted[name], finished)
+
+    assert differences(there, here) == []
+    assert there["status"]["nodes"], "nothing was compared"
+
+
+SLEEPERS = """
+metadata: {generateName: sleepers-, namespace: experiments}
+spec:
+  entrypoint: main
+  serviceAccountName: experiment
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: asleep, template: sleep}
+      - {name: retried, template: sleep-again}
+      - {name: after, template: sleep, depends: asleep}
+      - {name: if-it-fails, template: sleep, depends: asleep.Failed}
+  - name: sleep
+    script: &script
+      image: python:3.13-slim
+      imagePullPolicy: IfNotPresent
+      command: [python]
+      source: import time; time.sleep(600)
+  - name: sleep-again
+    retryStrategy: {limit: 3}
+    script: *script
+"""
+
+
+@pytest.mark.parametrize("verb", ["stop", "terminate"])
+def test_is_stopped_alike(verb: str, argo: Argo, local: Local) -> None:
+    there, here = argo.create(yaml.safe_load(SLEEPERS)), local.create(yaml.safe_load(SLEEPERS))
+    for name in ("asleep", "retried(0)"):
+        argo.wait(there, running(name))
+        local.wait(here, running(name))
+    argo.change(there, verb)
+    getattr(local.engine, verb)(NAMESPACE, here)
+    one, other = argo.wait(there, finished), local.wait(here, finished)
+
+    # Argo stops looking at once: some nodes of an ended workflow are Running for ever.
+    nodes = one["status"]["nodes"]
+    left = {node["displayName"] for node in nodes.values() if node["phase"] == "Running"}
+    assert left == {"retried"}
+    one["status"]["conditions"] = other["status"]["conditions"]
+    unlike = [line for line in differences(one, other) if not line.startswith("WF.retried.")]
+    assert unlike == []
+    assert all(n["finishedAt"] for n in other["status"]["nodes"].values())
+
+
+@pytest.mark.parametrize("name", ["failure", "steps_failure", "retry_again", "steps_and_dags"])
+def test_is_retried_alike(name: str, argo: Argo, local: Local) -> None:
+    workflow = AGAIN[name] if name in AGAIN else manifest(name)
+    options: Json = {}
+    if name == "steps_and_dags":
+        options = {"restartSuccessful": True, "nodeFieldSelector": "displayName=one"}
+    there, here = argo.create(copy.deepcopy(workflow)), local.create(workflow)
+    argo.wait(there, finished)
+    local.wait(here, finished)
+    argo.change(there, "retry", **options)
+    local.engine.retry(
+        NAMESPACE,
+        here,
+        restart_successful=options.get("restartSuccessful", False),
+        node_field_selector=options.get("nodeFieldSelector", ""),
+    )
+
+    assert differences(argo.wait(there, finished), local.wait(here, finished)) == []
+
+
+AGAIN = {
+    "retry_again": yaml.safe_load(
+        """
+metadata: {generateName: retry-again-, namespace: experiments}
+spec:
+  entrypoint: main
+  serviceAccountName: experiment
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: good, template: by-status, arguments: {parameters: [{name: status, value: 0}]}}
+      - name: loop
+        depends: good
+        template: by-status
+        withItems: [0, 1]
+        arguments: {parameters: [{name: status, value: "{{item}}"}]}
+      - {name: nested, template: nested, depends: good}
+      - {name: retried, template: retried, depends: good}
+      - {name: last, template: nested, depends: loop && nested && retried}
+  - name: nested
+    steps:
+    - - {name: one, template: by-status, arguments: {parameters: [{name: status, value: 0}]}}
+    - - {name: two, template: by-status, arguments: {parameters: [{name: status, value: 1}]}}
+      - {name: three, template: by-status, arguments: {parameters: [{name: status, value: 0}]}}
+  - name: retried
+    retryStrategy: {limit: 1}
+    script: {image: python:3.13-slim, command: [python], source: raise SystemExit(1)}
+  - name: by-status
+    inputs: {parameters: [{name: status}]}
+    script:
+      image: python:3.13-slim
+      imagePullPolicy: IfNotPresent
+      command: [python]
+      source: raise SystemExit({{inputs.parameters.status}})
+"""
+    )
+}
+
+
+@pytest.mark.parametrize("case", INVALID, ids=lambda case: case["name"])
+def test_is_refused_in_the_same_words(case: Json, argo: Argo, local: Local) -> None:
+    workflow = {"metadata": {"generateName": "bad-", "namespace": NAMESPACE}, **case["workflow"]}
+    body = {"workflow": workflow, "createOptions": {"dryRun": ["All"]}}
+    status, answer = argo.request("POST", f"/workflows/{NAMESPACE}", body)
+    assert status == 400, answer
+
+    with pytest.raises(ApiError) as refused:
+        local.engine.create(workflow, dry_run=True)
+
+    assert (refused.value.http, refused.value.code) == (status, answer["code"])
+    # The engine may say more: which tasks a cycle consists of.
+    assert refused.value.message.startswith(answer["message"])
+
+
+def test_answers_a_dry_run_alike(argo: Argo, local: Local) -> None:
+    for name in NAMES:
+        body = {"workflow": manifest(name), "createOptions": {"dryRun": ["All"]}}
+        status, there = argo.request("POST", f"/workflows/{NAMESPACE}", body)
+        assert status == 200, there
+        here = local.engine.create(manifest(name), dry_run=True)
+        assert here["spec"] == there["spec"]
+        assert here["status"] == there["status"]
+        assert "name" not in here["metadata"]

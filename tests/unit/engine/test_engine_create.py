@@ -1,0 +1,260 @@
+"""What is refused before anything is kept, and what is kept."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from engine_bench import OK, Bench, dag, script, steps, task, workflow
+
+from hera_utils.local.errors import AlreadyExists, InvalidWorkflow, NotFound, Unsupported
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+INVALID = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/invalid.yml").read_text())
+
+# The right words are compared with Argo's own by the cluster's tests.
+WORDS = {
+    "no entrypoint": "spec.entrypoint is required",
+    "cycle": "templates.main sorting failed: graph with cycle: a->c->b->a",
+    "unknown variable in a leaf": "templates.main: failed to resolve {{inputs.parameters.a}}",
+    "mistake two levels down": "templates.main.tasks.a templates.middle.steps[0].b "
+    "templates.leaf: failed to resolve {{inputs.parameters.no}}",
+}
+
+
+@pytest.mark.parametrize("case", INVALID, ids=lambda case: case["name"])
+def test_argos_rules(case: dict[str, Any], bench: Bench) -> None:
+    manifest = {"metadata": {"generateName": "w-", "namespace": "local"}, **case["workflow"]}
+    with pytest.raises(InvalidWorkflow) as refused:
+        bench.engine.create(manifest)
+    assert not isinstance(refused.value, Unsupported)
+    assert refused.value.message == WORDS.get(case["name"], refused.value.message)
+    assert bench.store.runs() == []
+
+
+UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
+    (workflow(OK, onExit="ok"), "spec.onExit (exit handlers)"),
+    (workflow(OK, hooks={"x": {"template": "ok"}}), "spec.hooks (lifecycle hooks)"),
+    (workflow(OK, templateDefaults={"timeout": "1m"}), "spec.templateDefaults"),
+    (workflow(OK, workflowTemplateRef={"name": "x"}), "spec.workflowTemplateRef"),
+    (workflow(OK, volumeClaimTemplates=[{}]), "spec.volumeClaimTemplates"),
+    (workflow(OK, suspend=True), "spec.suspend"),
+    (workflow(OK, inventedField=1), "spec.inventedField (not a field the engine knows)"),
+    (workflow({**OK, "sidecars": [{"name": "x"}]}), "templates.ok.sidecars (sidecars)"),
+    (workflow({**OK, "daemon": True}), "templates.ok.daemon (daemons)"),
+    (workflow({**OK, "memoize": {"key": "x"}}), "templates.ok.memoize"),
+    (workflow({"name": "main", "suspend": {}}), "templates.main.suspend (suspend templates)"),
+    (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
+    (workflow({"name": "main", "containerSet": {}}), "templates.main.containerSet"),
+    (workflow({**OK, "inputs": {"artifacts": [{"name": "a"}]}}), "templates.ok.inputs.artifacts"),
+    (workflow({**OK, "outputs": {"artifacts": [{"name": "a"}]}}), "templates.ok.outputs.artifacts"),
+    (
+        workflow({**OK, "retryStrategy": {"expression": "true"}}),
+        "templates.ok.retryStrategy.expression (expressions)",
+    ),
+    (
+        workflow({**OK, "inputs": {"parameters": [{"name": "p", "valueFrom": {"supplied": {}}}]}}),
+        "templates.ok.inputs.parameters.p.valueFrom",
+    ),
+    (
+        workflow(
+            {**OK, "outputs": {"parameters": [{"name": "p", "valueFrom": {"expression": "1"}}]}}
+        ),
+        "templates.ok.outputs.parameters.p.valueFrom.expression (expressions)",
+    ),
+    (
+        workflow(script("main", "print({{=1 + 1}})")),
+        "spec.templates.main.script.source (expressions",
+    ),
+    (workflow(dag(task("a", "ok", onExit="ok")), OK), "templates.main.tasks.a.onExit"),
+    (workflow(dag(task("a", "ok", hooks={"x": {}})), OK), "templates.main.tasks.a.hooks"),
+    (workflow(steps([task("a", "ok", inline={"x": {}})]), OK), "templates.main.steps[0].a.inline"),
+    (
+        workflow(dag({"name": "a", "templateRef": {"name": "x", "template": "y"}}), OK),
+        "templates.main.tasks.a.templateRef (templates of other objects)",
+    ),
+    (
+        workflow({"name": "main", "container": {"image": "x", "livenessProbe": {"x": 1}}}),
+        "templates.main.container.livenessProbe (probes)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("manifest", "words"), UNSUPPORTED, ids=lambda value: str(value)[:50])
+def test_what_is_not_interpreted_is_refused_by_name(
+    manifest: dict[str, Any], words: str, bench: Bench
+) -> None:
+    with pytest.raises(Unsupported) as refused:
+        bench.engine.create(manifest)
+    assert words in refused.value.message
+    assert (refused.value.http, refused.value.code) == (400, 3)
+    assert bench.store.runs() == []
+
+
+def test_all_refusals_are_named_at_once(bench: Bench) -> None:
+    with pytest.raises(Unsupported, match=r"spec\.onExit .*; templates\.ok\.daemon"):
+        bench.engine.create(workflow({**OK, "daemon": True}, onExit="ok"))
+
+
+def test_runtime_refuses_before_anything_is_kept(bench: Bench) -> None:
+    bench.runtime.refused = ["template 'ok' uses /data", "use RUNTIME=docker"]
+    with pytest.raises(Unsupported, match="uses /data; use RUNTIME=docker"):
+        bench.engine.create(workflow(OK))
+    assert bench.store.runs() == []
+
+
+def test_what_changes_nothing_here_is_accepted(bench: Bench) -> None:
+    harmless = {
+        "tolerations": [{"key": "x"}],
+        "nodeSelector": {"a": "b"},
+        "imagePullSecrets": [{"name": "x"}],
+        "ttlStrategy": {"secondsAfterCompletion": 1},
+        "podGC": {"strategy": "OnPodCompletion"},
+        "securityContext": {"runAsUser": 1},
+        "onExit": "",
+        "hooks": {},
+        "suspend": False,
+        "volumes": None,
+    }
+    template = {
+        **OK,
+        "metadata": {"labels": {"a": "b"}},
+        "sidecars": [],
+        "daemon": False,
+        "script": {
+            **OK["script"],
+            "resources": {"requests": {"cpu": 1}},
+            "imagePullPolicy": "Always",
+        },
+    }
+    assert bench.run(workflow(template, **harmless))["status"]["phase"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"spec": {"entrypoint": 5}}, "spec.entrypoint must be a string, not 5"),
+        ({"spec": {"templates": {}}}, "spec.templates must be a list, not {}"),
+        ({"spec": {"templates": ["x"]}}, "spec.templates[0] must be an object, not 'x'"),
+        ({"spec": {"parallelism": "2"}}, "spec.parallelism must be an integer, not '2'"),
+        ({"spec": {"parallelism": True}}, "spec.parallelism must be an integer, not True"),
+        ({"metadata": {"labels": {"a": 1}}}, "metadata.labels must be an object whose values"),
+        ({"spec": {"arguments": {"parameters": [{"name": "a", "value": [1]}]}}}, "a.value must be"),
+        ({"spec": []}, "spec is no object"),
+        ({"kind": "CronWorkflow"}, "the object is a CronWorkflow, not a Workflow"),
+    ],
+)
+def test_values_of_the_wrong_kind(change: dict[str, Any], words: str, bench: Bench) -> None:
+    manifest = {**workflow(OK), **change}
+    if isinstance(change.get("spec"), dict):
+        manifest["spec"] = {**workflow(OK)["spec"], **change["spec"]}
+    with pytest.raises(InvalidWorkflow) as refused:
+        bench.engine.create(manifest)
+    assert words in refused.value.message
+
+
+def test_strings_of_a_container_must_be_strings(bench: Bench) -> None:
+    for bad in ({"args": [1]}, {"command": "x"}, {"env": [{"name": "A", "value": 1}]}):
+        with pytest.raises(InvalidWorkflow, match=r"templates\.main\.container\.\w+ must be"):
+            bench.engine.create(workflow({"name": "main", "container": {"image": "x", **bad}}))
+
+
+def test_values_become_strings(bench: Bench) -> None:
+    values = [5, True, 1.50, 2.0, "x", 1e3]
+    parameters = [{"name": f"p{i}", "value": value} for i, value in enumerate(values)]
+    template = script(
+        "main", "", inputs={"parameters": [{"name": "q", "default": 1.0, "enum": [1]}]}
+    )
+    created = bench.engine.create(workflow(template, arguments={"parameters": parameters}))
+    shown = [p["value"] for p in created["spec"]["arguments"]["parameters"]]
+    assert shown == ["5", "true", "1.5", "2", "x", "1000"]
+    [declared] = created["spec"]["templates"][0]["inputs"]["parameters"]
+    assert declared == {"name": "q", "default": "1", "enum": ["1"]}
+
+
+def test_the_callers_manifest_is_left_alone(bench: Bench) -> None:
+    manifest = workflow(dag(task("a", "ok")), OK)
+    before = copy.deepcopy(manifest)
+    bench.run(manifest)
+    assert manifest == before
+
+
+def test_a_fresh_workflow_is_what_the_server_answers(bench: Bench) -> None:
+    answer = bench.engine.create(workflow(OK), creator="run-1")
+    metadata = answer["metadata"]
+    assert metadata["name"] == "w-00000"
+    assert metadata["generateName"] == "w-"
+    assert metadata["labels"] == {"workflows.argoproj.io/creator": "run-1"}
+    assert re.fullmatch(r"[0-9a-f-]{36}", metadata["uid"])
+    assert answer["status"] == {"startedAt": None, "finishedAt": None}
+    done = bench.ended("w-00000")
+    assert done["metadata"]["labels"] == {
+        "workflows.argoproj.io/creator": "run-1",
+        "workflows.argoproj.io/completed": "true",
+        "workflows.argoproj.io/phase": "Succeeded",
+    }
+    assert done["metadata"]["annotations"]["workflows.argoproj.io/pod-name-format"] == "v2"
+    assert done["metadata"]["uid"] == metadata["uid"]
+
+
+def test_names(bench: Bench) -> None:
+    named = workflow(OK)
+    named["metadata"]["name"] = "mine"
+    assert bench.create(named) == "mine"
+    with pytest.raises(AlreadyExists, match='"mine" already exists'):
+        bench.create(named)
+    with pytest.raises(AlreadyExists):
+        bench.engine.create(named, dry_run=True, keep_name=False)
+    for bad in ("Mine", "a_b", "-x"):
+        named["metadata"]["name"] = bad
+        with pytest.raises(InvalidWorkflow, match=f'"{bad}" is invalid'):
+            bench.create(named)
+    with pytest.raises(InvalidWorkflow, match="set name or generateName"):
+        bench.create({**workflow(OK), "metadata": {"namespace": "local"}})
+    with pytest.raises(InvalidWorkflow, match="generateName gives 'My-"):
+        bench.create({**workflow(OK), "metadata": {"generateName": "My-", "namespace": "local"}})
+
+
+def test_a_generated_name_that_is_taken_is_made_again(bench: Bench) -> None:
+    taken = workflow(OK)
+    taken["metadata"] = {"name": "w-00000", "namespace": "local"}
+    bench.create(taken)
+    assert bench.create(workflow(OK)) == "w-00001"
+
+
+def test_dry_runs_keep_nothing(bench: Bench) -> None:
+    answer = bench.engine.create(workflow(OK), dry_run=True)
+    assert "name" not in answer["metadata"]
+    answer = bench.engine.create(workflow(OK), dry_run=True, keep_name=False)
+    assert answer["metadata"]["name"] == "w-00000"
+    assert bench.store.runs() == []
+    assert bench.runtime.pods == []
+
+
+def test_lint_wants_no_values_for_arguments(bench: Bench) -> None:
+    manifest = workflow(OK, arguments={"parameters": [{"name": "a"}]})
+    bench.engine.lint(manifest)
+    with pytest.raises(InvalidWorkflow, match=r"spec\.arguments\.a\.value"):
+        bench.engine.create(manifest)
+    with pytest.raises(InvalidWorkflow):
+        bench.engine.lint(workflow({"name": "main"}))
+    assert bench.store.runs() == []
+
+
+def test_unknown_workflows(bench: Bench) -> None:
+    engine = bench.engine
+    for verb in (engine.stop, engine.terminate, engine.retry, engine.delete):
+        with pytest.raises(NotFound, match='"nobody" not found'):
+            verb("local", "nobody")
+
+
+def test_a_closed_engine_takes_nothing_more(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench()
+    bench.engine.close()
+    with pytest.raises(Exception, match="about to end"):
+        bench.create(workflow(OK))

@@ -1,0 +1,154 @@
+"""JSON, durations, parameters: how values are spelt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hera_utils.local.engine.arguments import ABSENT, ArgumentError, process
+from hera_utils.local.engine.durations import seconds
+from hera_utils.local.engine.gojson import JsonError, compact, decimal, dumps, elements, number
+from hera_utils.local.engine.variables import Globals
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"b": 1, "a": [True, None, "é<>&"]}, '{"b":1,"a":[true,null,"é\\u003c\\u003e\\u0026"]}'),
+        (1.0, "1"),
+        (1e21, "1e+21"),
+        (1e-7, "1e-07"),
+        (0.000001, "0.000001"),
+        (2**60, "1152921504606846976"),
+    ],
+)
+def test_json_is_written_as_by_go(value: Any, text: str) -> None:
+    assert dumps(value) == text
+
+
+def test_json_is_made_compact_without_being_spelt_anew() -> None:
+    assert (
+        compact(' { "a b" : [ 1.50 , "x  y\\u00e9\\" " ] } ') == '{"a b":[1.50,"x  y\\u00e9\\" "]}'
+    )
+    assert elements('[1,"a,]",{"b":[2,3]},[]]') == ["1", '"a,]"', '{"b":[2,3]}', "[]"]
+    assert elements('{"a":1,"b":{"c":2}}') == ['"a"', "1", '"b"', '{"c":2}']
+    assert elements("[]") == []
+    with pytest.raises(JsonError, match="unexpected end of JSON input"):
+        compact("")
+    with pytest.raises(JsonError, match=r"in literal null \(expecting 'u'\)"):
+        compact("nope")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.5, "1.5"), (2.0, "2"), (1e21, "1" + "0" * 21), (1.5e-7, "0.00000015")]
+)
+def test_values_of_parameters_have_no_exponent(value: float, text: str) -> None:
+    assert decimal(value) == text
+
+
+def test_whole_numbers_stay_whole() -> None:
+    assert number(7) == decimal(7) == "7"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("90", 90.0), ("1m30s", 90.0), ("500ms", 0.5), ("1.5h", 5400.0), ("0", 0.0), ("-2s", -2.0)],
+)
+def test_durations(text: str, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1 m", "5x", "m"])
+def test_no_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        seconds(text)
+
+
+TEMPLATE: dict[str, Any] = {
+    "name": "t",
+    "inputs": {"parameters": [{"name": "a"}, {"name": "b", "default": "B-{{workflow.name}}"}]},
+    "outputs": {
+        "parameters": [{"name": "o", "valueFrom": {"path": "/tmp/{{inputs.parameters.a}}"}}]
+    },
+    "script": {
+        "source": "{{inputs.parameters.a}} {{inputs.parameters.b}} {{pod.name}} {{unknown}} "
+        "{{outputs.parameters.o.path}}"
+    },
+}
+
+
+def known(name: str) -> str:
+    return {"workflow.name": "w", "inner": "deep"}[name]
+
+
+def arguments(**values: str) -> dict[str, Any]:
+    return {"parameters": [{"name": key, "value": value} for key, value in values.items()]}
+
+
+def test_inputs_come_from_arguments_then_defaults() -> None:
+    done = process(TEMPLATE, arguments(a="{{inner}}", more="x"), known, {"pod.name": "p"})
+    assert done["inputs"]["parameters"] == [
+        {"name": "a", "value": "deep"},
+        {"name": "b", "default": "B-w", "value": "B-w"},
+    ]
+    assert done["script"]["source"] == "deep B-w p {{unknown}} /tmp/{{inputs.parameters.a}}"
+    assert done["outputs"]["parameters"][0]["valueFrom"]["path"] == "/tmp/deep"
+    assert TEMPLATE["script"]["source"].startswith("{{inputs")
+
+
+def test_all_inputs_at_once_are_json() -> None:
+    template = {**TEMPLATE, "script": {"source": "{{inputs.parameters}}"}}
+    done = process(template, arguments(a='"', b="x"), known, {})
+    assert done["script"]["source"] == (
+        '[{"name":"a","value":"\\""},{"name":"b","default":"B-w","value":"x"}]'
+    )
+
+
+def test_a_missing_input_is_named() -> None:
+    with pytest.raises(ArgumentError, match=r"inputs\.parameters\.a was not supplied"):
+        process(TEMPLATE, {}, known, {})
+    with pytest.raises(ArgumentError, match="absent optional"):
+        process(TEMPLATE, arguments(a=ABSENT), known, {})
+    done = process(TEMPLATE, arguments(a="1", b=ABSENT), known, {})
+    assert done["inputs"]["parameters"][1]["value"] == "B-w"
+
+
+def test_globals() -> None:
+    manifest = {
+        "metadata": {
+            "name": "w",
+            "namespace": "n",
+            "uid": "u",
+            "creationTimestamp": "2026-11-05T14:03:09Z",
+            "labels": {"b": "2", "a": "1"},
+        },
+        "spec": {
+            "entrypoint": "main",
+            "priority": 5,
+            "arguments": {"parameters": [{"value": "v", "name": "p"}]},
+        },
+    }
+    look_up = Globals(manifest, lambda: 1.5)
+    expected = {
+        "workflow.name": "w",
+        "workflow.parameters.p": "v",
+        "workflow.parameters": '[{"name":"p","value":"v"}]',
+        "workflow.labels.a": "1",
+        "workflow.labels": '{"a":"1","b":"2"}',
+        "workflow.annotations.json": "null",
+        "workflow.priority": "5",
+        "workflow.duration": "1.500000",
+        "workflow.creationTimestamp": "2026-11-05T14:03:09Z",
+        "workflow.creationTimestamp.s": "1793887389",
+        "workflow.creationTimestamp.A": "Thursday",
+        "workflow.creationTimestamp.b": "Nov",
+        "workflow.creationTimestamp.I": "02",
+        "workflow.creationTimestamp.p": "PM",
+        "workflow.serviceAccountName": "",
+    }
+    assert {name: look_up(name) for name in expected} == expected
+    with pytest.raises(KeyError):
+        look_up("workflow.parameters.q")
+    look_up.set_output("o", "x")
+    assert look_up("workflow.outputs.parameters.o") == "x"

@@ -1,0 +1,76 @@
+"""The worker threads that run pods, for all workflows together."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(eq=False)
+class Job:
+    """Something to run, once; ``owner`` groups jobs that can be taken back together."""
+
+    run: Callable[[], None]
+    owner: str
+
+
+class Pool:
+    """At most ``size`` jobs run at a time, in the order in which they came.
+
+    Threads are begun as they are needed and stay. A job must not raise.
+    """
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"a pool needs at least one thread, not {size}")
+        self._size = size
+        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, job: Job) -> None:
+        """Run ``job`` as soon as a thread is free."""
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            self._jobs.append(job)
+            if self._idle:
+                self._changed.notify()
+            elif len(self._threads) < self._size:
+                thread = threading.Thread(
+                    target=self._work, name=f"pod worker {len(self._threads)}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+
+    def take_back(self, owner: str) -> list[Job]:
+        """Remove and return the jobs of ``owner`` that have not begun."""
+        with self._changed:
+            taken = [job for job in self._jobs if job.owner == owner]
+            self._jobs = deque(job for job in self._jobs if job.owner != owner)
+        return taken
+
+    def close(self) -> None:
+        """Begin nothing more, and return when what runs has ended."""
+        with self._changed:
+            self._closed = True
+            self._jobs.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                self._idle -= 1
+                if self._closed:
+                    return
+                job = self._jobs.popleft()
+            job.run()
