@@ -1,0 +1,332 @@
+"""``python -m hera_utils run`` as a person meets it: a command, its output, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
+PATIENCE = 90.0
+
+HEAD = """
+from hera.workflows import DAG, ExistingVolume, Steps, Workflow, script
+from hera.workflows.models import Sequence, VolumeMount
+"""
+
+DIAMOND = f"""{HEAD}
+@script(image="python:3.11")
+def say(word):
+    print("the word is", word)
+
+with Workflow(generate_name="diamond-", entrypoint="d") as w:
+    with DAG(name="d"):
+        a, b, c, d = (say(name=n, arguments={{"word": n}}) for n in "abcd")
+        a >> [b, c] >> d
+w.create()
+print("created", w.name)
+"""
+
+FAILING = f"""{HEAD}
+@script(image="python:3.11")
+def divide(by):
+    def inner(x):
+        return 1 / x
+    print("dividing")
+    inner(int(by))
+
+@script(image="python:3.11")
+def after():
+    print("never")
+
+with Workflow(generate_name="failing-", entrypoint="d") as w:
+    with DAG(name="d"):
+        divide(name="bad", arguments={{"by": "0"}}) >> after(name="later")
+w.create()
+"""
+
+SLEEPING = f"""{HEAD}
+@script(image="python:3.11")
+def sleep(mark):
+    import os, time
+    print("pid", os.getpid(), flush=True)
+    time.sleep(600)
+
+with Workflow(generate_name="sleeping-", entrypoint="s") as w:
+    with Steps(name="s"):
+        sleep(arguments={{"mark": "x"}})
+w.create()
+"""
+
+MANY = f"""{HEAD}
+@script(image="python:3.11")
+def tiny():
+    pass
+
+with Workflow(generate_name="many-", entrypoint="s", parallelism=2) as w:
+    with Steps(name="s"):
+        tiny(with_sequence=Sequence(count="60"))
+w.create()
+"""
+
+CLAIMING = f"""{HEAD}
+@script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
+def write(run):
+    import os
+    os.makedirs(f"/data/{{run}}/figures")
+    open(f"/data/{{run}}/figures/chart.png", "wb").write(b"png")
+    open(f"/data/{{run}}/table.csv", "w").write("1,2\\n")
+
+with Workflow(
+    generate_name="claiming-",
+    entrypoint="s",
+    volumes=[ExistingVolume(name="data", claim_name="numbers", mount_path="/data")],
+) as w:
+    with Steps(name="s"):
+        write(arguments={{"run": "{{{{workflow.name}}}}"}})
+w.create()
+"""
+
+
+class Place:
+    """An experiment's folder, and what is run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
+        self.environment = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("ARGO", "GLOBAL_CONFIG", "HERA", "KUBE", "CLUSTER", "RUNTIME"))
+        }
+        self.environment |= {"PYTHONPATH": str(TEMPLATE), "HOME": str(folder)}
+
+    def command(self, source: str, *arguments: str, script: str = "script.py") -> list[str]:
+        (self.folder / script).write_text(source)
+        return [sys.executable, "-m", "hera_utils", "run", script, *arguments]
+
+    def run(self, source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(source, *arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    def start(self, source: str, script: str = "script.py") -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(source, script=script),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def logs(self) -> list[Path]:
+        return sorted(self.folder.glob(".hera/runs/*/logs/*.log"))
+
+    def server_has_gone(self) -> bool:
+        return not (self.folder / ".hera" / "server.json").exists()
+
+
+def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    # No test leaves a server behind: it ends by itself once its clients have.
+    until(place.server_has_gone, 30)
+
+
+def task_pid(place: Place) -> int | None:
+    for log in place.logs():
+        found = re.search(r"pid (\d+)", log.read_text())
+        if found:
+            return int(found[1])
+    return None
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_diamond_succeeds(place: Place) -> None:
+    done = place.run(DIAMOND)
+    assert done.returncode == 0, done.stdout + done.stderr
+    created = re.search(r"^created (diamond-\w{5})$", done.stdout, re.MULTILINE)
+    assert created is not None
+    name = created[1]
+    assert f"workflow {name} is running" in done.stdout
+    rows = re.findall(r"^(\w) +Succeeded +(?:<1|\d)s$", done.stdout, re.MULTILINE)
+    assert rows[0] == "a" and sorted(rows) == list("abcd") and rows[-1] == "d"
+    assert f"workflow {name}: Succeeded" in done.stdout.splitlines()[-1]
+    assert [log.read_text() for log in place.logs()].count("the word is a\n") == 1
+    assert done.stderr == ""
+
+
+def test_a_failing_task_shows_its_stack_trace_and_its_log(place: Place) -> None:
+    done = place.run(FAILING)
+    assert done.returncode == 1
+    out = done.stdout
+    trace = out[out.index("    Traceback (most recent call last):") :]
+    assert "return 1 / x" in trace or "in inner" in trace
+    assert "    ZeroDivisionError: division by zero" in trace
+    assert "    dividing" in out
+    assert re.search(r"^bad: Failed after .*: Error \(exit code 1\)$", out, re.MULTILINE)
+    assert re.search(r"^later +Omitted", out, re.MULTILINE)
+    log = re.search(r"its whole log: (\S+)", out)
+    assert log is not None
+    assert "ZeroDivisionError" in (place.folder / log[1]).read_text()
+    assert out.splitlines()[-1].endswith("1 of 2 tasks failed")
+
+
+def test_the_scripts_own_status_is_the_verdict(place: Place) -> None:
+    done = place.run("import sys; print(sys.argv); sys.exit(7)", "--cluster", "-x")
+    assert done.returncode == 7
+    assert done.stdout == "['script.py', '--cluster', '-x']\n"
+    assert done.stderr == "hera_utils: script.py ended with exit status 7\n"
+
+
+def test_a_script_without_a_workflow_says_so(place: Place) -> None:
+    done = place.run("print('only this')")
+    assert (done.returncode, done.stdout) == (0, "only this\n")
+    assert done.stderr == "hera_utils: script.py created no workflow\n"
+
+
+def test_a_script_that_breaks_after_creating_keeps_its_status(place: Place) -> None:
+    done = place.run(DIAMOND + "raise SystemExit(3)\n")
+    assert done.returncode == 3
+    assert re.search(r"^workflow diamond-\w+: Succeeded", done.stdout, re.MULTILINE)
+
+
+def test_a_script_with_a_mistake_shows_its_own_trace_only(place: Place) -> None:
+    done = place.run("def f():\n    return nothing\nf()\n")
+    assert done.returncode == 1
+    assert "NameError: name 'nothing' is not defined" in done.stderr
+    assert "hera_utils/" not in done.stderr.replace(str(place.folder), "")
+
+
+def test_several_workflows_of_one_script_are_all_followed(place: Place) -> None:
+    done = place.run(DIAMOND.replace("diamond-", "first-") + FAILING)
+    assert done.returncode == 1
+    assert re.search(r"^workflow first-\w+: Succeeded", done.stdout, re.MULTILINE)
+    assert re.search(r"^workflow failing-\w+: Failed", done.stdout, re.MULTILINE)
+
+
+def test_each_of_many_tasks_is_told_once(place: Place) -> None:
+    done = place.run(MANY)
+    assert done.returncode == 0, done.stdout
+    told = re.findall(r"^Succeeded +(\S+)", done.stdout, re.MULTILINE)
+    assert len(told) == len(set(told)) == 60
+    assert re.search(r"\(60 tasks\) +Succeeded", done.stdout)
+
+
+def test_results_come_home(place: Place) -> None:
+    (place.folder / ".hera" / "claims" / "numbers").mkdir(parents=True)
+    done = place.run(CLAIMING)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (place.folder / "results").iterdir()
+    assert (folder / "table.csv").read_text() == "1,2\n"
+    assert f"results: results/{folder.name}/ (2 files)" in done.stdout
+    assert f"chart:   results/{folder.name}/figures/chart.png" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
+def test_a_signal_ends_the_tasks(place: Place, number: signal.Signals, status: int) -> None:
+    process = place.start(SLEEPING)
+    until(lambda: task_pid(place))
+    pid = task_pid(place)
+    assert pid is not None
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == status, output
+    assert not is_alive(pid)
+    if number != signal.SIGHUP:
+        assert "Traceback" not in output
+        assert re.search(r"^workflow sleeping-\w+: Failed", output, re.MULTILINE)
+
+
+def test_a_run_killed_outright_leaves_no_server_once_its_tasks_are_over(place: Place) -> None:
+    process = place.start(SLEEPING.replace("sleep(600)", "sleep(2)"))
+    until(lambda: task_pid(place))
+    process.kill()
+    process.communicate()
+    until(place.server_has_gone)
+    (journal,) = place.folder.glob(".hera/runs/*/journal.jsonl")
+    assert '"Succeeded"' in journal.read_text()
+
+
+def test_two_runs_share_one_server_and_keep_their_verdicts(place: Place) -> None:
+    slow = place.start(SLEEPING.replace("sleep(600)", "sleep(3)"), "slow.py")
+    until(lambda: (place.folder / ".hera" / "server.json").exists())
+    server = json.loads((place.folder / ".hera" / "server.json").read_text())["pid"]
+    done = place.run(FAILING)
+    assert json.loads((place.folder / ".hera" / "server.json").read_text())["pid"] == server
+    assert done.returncode == 1
+    assert "sleeping-" not in done.stdout
+    output, _ = slow.communicate(timeout=PATIENCE)
+    assert slow.returncode == 0, output
+    assert "failing-" not in output
+
+
+def test_on_a_terminal_progress_is_live_and_fits(place: Place) -> None:
+    source = SLEEPING.replace("sleep(600)", "sleep(2)") + "print('hello', end='')\n"
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.chdir(place.folder)
+        environment = {**place.environment, "TERM": "xterm-256color", "COLUMNS": "80"}
+        command = place.command(source)
+        os.execvpe(command[0], command, environment)
+    written = b""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        ready, _, _ = select.select([screen], [], [], 1.0)
+        if not ready:
+            continue
+        try:
+            data = os.read(screen, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        written += data
+    _, status = os.waitpid(pid, 0)
+    os.close(screen)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode())
+    assert os.waitstatus_to_exitcode(status) == 0, text
+    assert "hello" in text
+    assert re.search(r"sleeping-\w+  Running  ", text)
+    assert re.search(r"Running +\S*sleep", text)
+    assert "\x1b[?25h" in written.decode()[-2000:], "the cursor stays hidden"
+    assert re.search(r"^workflow sleeping-\w+: Succeeded", text, re.MULTILINE)
+    assert all(len(line) <= 80 for line in re.split(r"[\r\n]+", text))

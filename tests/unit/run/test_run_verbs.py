@@ -1,0 +1,141 @@
+"""The verbs run, test and lint, as far as they go without a server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hera_utils.errors import UserError
+from hera_utils.verbs import lint, run
+from hera_utils.verbs import test as test_verb
+
+TEMPLATE = Path(run.__file__).resolve().parents[2]
+
+PYPROJECT = """
+[tool.ruff]
+fix = true
+[tool.mypy]
+files = ["*.py"]
+strict = true
+"""
+
+
+def parsed(verb: object, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    verb.add_arguments(parser)  # type: ignore[attr-defined]
+    return parser.parse_args(words)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname = "X"\nslug = "x"\n')
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    return tmp_path
+
+
+def alone(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code of ours in an interpreter that sees no installed package."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TEMPLATE)}
+    return subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, env=environment
+    )
+
+
+class TestRun:
+    def test_everything_after_the_script_is_the_script_s(self) -> None:
+        args = parsed(run, "--runtime", "docker", "s.py", "--cluster", "x", "-h", "--", "y")
+        assert args.words == ["s.py", "--cluster", "x", "-h", "--", "y"]
+        assert (args.runtime, args.cluster) == ("docker", "local")
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (("--cluster", "pagoda"), "run is for the laptop, not for the cluster 'pagoda'"),
+            (("--runtime", "rkt"), "no runtime is named 'rkt' (--runtime"),
+            (("nowhere.py",), "there is no script 'nowhere.py'"),
+            ((".",), "'.' is a folder"),
+            (("--script=there.py", "x"), "there is no script 'there.py'"),
+            (("--args='", "s.py"), "have No closing quotation (--args)"),
+            ((), "workflow.py' (the script that runs unless another is named)"),
+        ],
+    )
+    def test_a_wrong_answer_is_one_sentence_and_starts_nothing(
+        self, project: Path, words: tuple[str, ...], sentence: str
+    ) -> None:
+        with pytest.raises(UserError) as caught:
+            run.main(parsed(run, *words))
+        assert sentence in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert not (project / ".hera").exists()
+
+    def test_an_unreadable_script_is_refused(self, project: Path) -> None:
+        (project / "sub" / "loop.py").symlink_to("loop.py")
+        with pytest.raises(UserError, match=r"there is no script|cannot be read"):
+            run.main(parsed(run, "loop.py"))
+
+
+class TestTest:
+    def test_the_project_s_tests_run_with_the_arguments(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (project / "test_it.py").write_text("def test_good(): pass\ndef test_bad(): assert False\n")
+        assert test_verb.main(parsed(test_verb)) == 1
+        assert test_verb.main(parsed(test_verb, "-k", "good")) == 0
+        assert "1 passed, 1 deselected" in capfd.readouterr().out
+        # As make hands its variables on: make test ARGS="-k 'good or bad' -x"
+        assert test_verb.main(parsed(test_verb, "--args=-k 'good or bad' -x")) == 1
+        assert test_verb.main(parsed(test_verb, "--args", "-k good", "-q")) == 0
+
+    def test_no_test_is_a_sentence(self, project: Path) -> None:
+        with pytest.raises(UserError, match="found no test"):
+            test_verb.main(parsed(test_verb))
+
+    def test_without_pytest_a_sentence_says_so(self) -> None:
+        done = alone(
+            "import argparse\n"
+            "from hera_utils import errors\n"
+            "from hera_utils.verbs import test\n"
+            "errors.install_excepthook()\n"
+            "test.main(argparse.Namespace(words=[]))"
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("hera_utils: pytest is not installed (")
+        assert len(done.stderr.splitlines()) == 1
+
+    def test_help_is_ours(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert test_verb.main(parsed(test_verb, "--help")) == 0
+        assert "arguments for pytest" in capsys.readouterr().out
+
+
+class TestLint:
+    def test_a_clean_project_passes(self, project: Path) -> None:
+        (project / "good.py").write_text("X: int = 1\n")
+        assert lint.main(parsed(lint)) == 0
+
+    def test_all_checks_run_and_nothing_is_changed(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        bad = "import os\nx : int = 'a'\n"
+        (project / "bad.py").write_text(bad)
+        assert lint.main(parsed(lint)) == 1
+        out = capfd.readouterr().out
+        assert "F401" in out  # ruff check, whose fix pyproject.toml asks for
+        assert "would be reformatted" in out
+        assert "Incompatible types in assignment" in out
+        assert (project / "bad.py").read_text() == bad
+
+    def test_missing_tools_are_one_sentence_each(self, project: Path) -> None:
+        done = alone("from hera_utils.verbs import lint; raise SystemExit(lint.main(None))")
+        assert done.returncode == 1
+        assert done.stdout == ""
+        lines = done.stderr.splitlines()
+        assert len(lines) == 3
+        assert lines[0].startswith("hera_utils: ruff is not installed (")
+        assert lines[2].startswith("hera_utils: mypy is not installed (")

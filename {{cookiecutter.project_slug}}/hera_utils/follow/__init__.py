@@ -1,0 +1,1 @@
+"""Follows workflows on the laptop and on a cluster alike, and tells a person about them."""

@@ -1,0 +1,61 @@
+"""A line of output with the role it plays, and the two ways of showing it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol, TextIO
+
+
+class Line(NamedTuple):
+    """One line for a person: its text, and a style of rich's (``bold``, ``red``…) for terminals."""
+
+    text: str
+    style: str = ""
+
+
+class Output(Protocol):
+    """Where lines go."""
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Show ``lines``, one below the other."""
+
+
+class PlainOutput:
+    """Lines without colour, for a log, a pipe or a file."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Write and flush ``lines``, so that a log is never behind.
+
+        Once nobody reads any more (``| head``) lines go nowhere: the run itself goes on.
+        """
+        try:
+            self._stream.write("".join(f"{line.text}\n" for line in lines))
+            self._stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+STYLES = {
+    "Succeeded": "green",
+    "Failed": "red",
+    "Error": "red",
+    "Running": "cyan",
+    "Pending": "yellow",
+    "Skipped": "dim",
+    "Omitted": "dim",
+}
+"""The colour of each of Argo's phases."""
+
+
+def shortened(text: str, width: int) -> str:
+    """Return ``text`` in at most ``width`` columns, cut in the middle: both ends tell it apart."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
