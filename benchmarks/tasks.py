@@ -1,0 +1,169 @@
+"""Tiny tasks through the local engine, against ``xargs -P2`` with the same interpreter.
+
+    python benchmarks/tasks.py
+
+Each task starts a Python that does nothing. Ours are N script tasks of one fan-out, two at a time,
+through ``python -m hera_utils run``: the import of Hera, the server, the journal, one log file a
+task and the following are all in. Theirs are ``seq N | xargs -P2 -n1 PYTHON -c pass``, PYTHON being
+the real interpreter that this one is an environment of, no launcher. Our tasks have a virtual
+environment of their own, as bare as a container's, which starts faster than a Python with packages
+that hook into its start; a second ratio, without a goal, gives xargs that very environment.
+Start-up is a run of one task less that task. Linux only: the memory is read from /proc, in a run
+that is not timed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from measure import (
+    TEMPLATE,
+    Row,
+    conclude,
+    medians,
+    parser,
+    ratio,
+    real_interpreter,
+    wall,
+)
+
+LIMIT_200 = 1.20
+LIMIT_1000 = 1.05
+LIMIT_MEMORY = 80.0
+MARK = "HERA_UTILS_BENCHMARK"
+
+SCRIPT = """
+import sys
+from hera.workflows import Steps, Workflow, script
+from hera.workflows.models import Sequence
+
+@script(image="python:3.11")
+def tiny():
+    pass
+
+with Workflow(generate_name="tiny-", entrypoint="all", parallelism=2) as w:
+    with Steps(name="all"):
+        tiny(with_sequence=Sequence(count=sys.argv[1]))
+w.create()
+"""
+
+
+def ours(folder: Path, count: int) -> list[str]:
+    """Return the command of a run with ``count`` tasks."""
+    return [sys.executable, "-m", "hera_utils", "run", str(folder / "tiny.py"), str(count)]
+
+
+def theirs(python: str, count: int) -> list[str]:
+    """Return the command of the same tasks under xargs."""
+    # The number of a task becomes the program's first argument, which it does not read.
+    return ["sh", "-c", f"seq {count} | xargs -P2 -n1 '{python}' -c pass"]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which the template's hera_utils is found from anywhere."""
+    return {**os.environ, "PYTHONPATH": str(TEMPLATE)}
+
+
+def run(folder: Path, count: int) -> float:
+    """Return the seconds of one run, and take its state away afterwards, untimed."""
+    taken = wall(ours(folder, count), cwd=folder, environment=environment())
+    for name in os.listdir(folder / ".hera" / "runs"):
+        shutil.rmtree(folder / ".hera" / "runs" / name)
+    return taken
+
+
+def environment_of_tasks(folder: Path) -> str:
+    """Return the interpreter that the tasks of an earlier run had."""
+    (found,) = folder.glob(".hera/venvs/*/bin/python")
+    return str(found)
+
+
+def largest_process(folder: Path, count: int) -> tuple[float, str]:
+    """Return the peak resident memory in MB of the largest process of a run, and which it was.
+
+    The processes of a run are known by a variable of their environment; VmHWM is the kernel's own
+    high-water mark, so that looking ten times a second misses no peak of one that lives longer.
+    """
+    mark = uuid.uuid4().hex
+    peaks: dict[str, float] = {}
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            for process in Path("/proc").iterdir():
+                if not process.name.isdigit():
+                    continue
+                try:
+                    if f"{MARK}={mark}".encode() not in (process / "environ").read_bytes():
+                        continue
+                    status = (process / "status").read_text()
+                    words = (process / "cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                name = " ".join(word.decode(errors="replace") for word in words[1:4])
+                peak = next(
+                    int(line.split()[1]) / 1024
+                    for line in status.splitlines()
+                    if line.startswith("VmHWM:")
+                )
+                peaks[name] = max(peak, peaks.get(name, 0.0))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        wall(ours(folder, count), cwd=folder, environment={**environment(), MARK: mark})
+    finally:
+        over.set()
+        watcher.join()
+    largest = max(peaks, key=lambda name: peaks[name])
+    return peaks[largest], largest
+
+
+def main() -> int:
+    """Measure and print."""
+    options = parser(__doc__.splitlines()[0], rounds=5)
+    options.add_argument("--python", default=real_interpreter(), help="what xargs starts")
+    options.add_argument("--sizes", type=int, nargs="+", default=[20, 200, 1000], metavar="N")
+    args = options.parse_args()
+    python = args.python
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "tiny.py").write_text(SCRIPT)
+        one = medians(
+            {"run": partial(run, folder, 1), "task": partial(wall, [python, "-c", "pass"])}, 7
+        )
+        start_up = one["run"] - one["task"]
+        rows.append(Row("start-up", start_up, "s", None, "a run of one task, less the task"))
+        bare = environment_of_tasks(folder)
+        for count in args.sizes:
+            sides: dict[str, Callable[[], float]] = {
+                "run": partial(run, folder, count),
+                "xargs": partial(wall, theirs(python, count)),
+                "bare": partial(wall, theirs(bare, count)),
+            }
+            found = medians(sides, args.rounds)
+            mine, other = found["run"], found["xargs"]
+            limit = LIMIT_200 if count == 200 else None
+            rows.append(ratio(f"N = {count}: run / xargs", mine, other, limit))
+            rows.append(ratio(f"N = {count}: run / xargs, bare", mine, found["bare"], None))
+            if count == 1000:
+                less = mine - start_up
+                rows.append(ratio("N = 1000: (run - start-up) / xargs", less, other, LIMIT_1000))
+                name_of_row = "N = 1000: (run - start-up) / xargs, bare"
+                rows.append(ratio(name_of_row, less, found["bare"], None))
+        memory, process = largest_process(folder, max(args.sizes))
+        rows.append(Row("largest process", memory, "MB", LIMIT_MEMORY, process))
+    return conclude(rows, args.check)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
