@@ -1,0 +1,66 @@
+"""Refuses a wrong answer before a file is written."""
+
+import json
+import re
+import sys
+import unicodedata
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+# Kubernetes allows 63 characters; `generateName` puts five random ones behind slug and hyphen.
+LONGEST_SLUG = 63 - len("-xxxxx")
+LONGEST_LINE = {"project_name": 80, "author_name": 120, "description": 300}
+
+
+def main() -> None:
+    """Name every wrong answer together with a right one, and stop the generation."""
+    complaints = [complaint(question, ANSWERS[question]) for question in LONGEST_LINE]
+    complaints.append(complaint_about_slug(ANSWERS["project_slug"]))
+    refused = [each for each in complaints if each]
+    if refused:
+        sys.exit("\n".join(["Nothing was generated:", *refused]))
+
+
+def complaint(question: str, answer: str) -> str:
+    """Return what is wrong with an answer that must be one line of text; empty when nothing is."""
+    longest = LONGEST_LINE[question]
+    # Cc: control characters, Cs: halves of characters, Zl and Zp: line ends of their own.
+    one_line = "".join(c if unicodedata.category(c) not in UNFIT else " " for c in answer)
+    right = " ".join(one_line.split())[:longest].strip()
+    if answer != one_line:
+        wrong = "has a line end or another control character"
+    elif not right and question != "description":
+        wrong = "is empty"
+    elif len(answer) > longest:
+        wrong = f"has {len(answer)} characters, {longest} is the most"
+    else:
+        return ""
+    return f"  {question}: {shown(answer)} {wrong}; a right answer: {right or 'Lyon census'}"
+
+
+UNFIT = ("Cc", "Cs", "Zl", "Zp")
+
+
+def complaint_about_slug(slug: str) -> str:
+    """Return what is wrong with the slug; empty when nothing is.
+
+    It begins the names of workflows and of image repositories, hence is a label after RFC 1123:
+    lower-case letters, digits and hyphens, a letter or digit at both ends.
+    """
+    if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", slug) and len(slug) <= LONGEST_SLUG:
+        return ""
+    plain = unicodedata.normalize("NFKD", slug).encode("ascii", "ignore").decode().lower()
+    right = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_SLUG].strip("-")
+    return (
+        f"  project_slug: {shown(slug)} is no name for Kubernetes: at most {LONGEST_SLUG}"
+        " characters, a-z, 0-9 and hyphens, a letter or digit at both ends; a right answer:"
+        f" {right or 'lyon-census'}"
+    )
+
+
+def shown(answer: str) -> str:
+    """Return an answer fit for a message: short, and with nothing that a terminal obeys."""
+    return repr(answer if len(answer) <= 60 else answer[:60] + "…")
+
+
+main()

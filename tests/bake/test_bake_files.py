@@ -1,0 +1,170 @@
+"""What is generated: the exact set of files, each of them valid, whatever the options."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from bakery import Bake, project
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+OWN_FILES = """
+    .gitignore LICENSE Makefile README.md
+    environment.py experiment.toml inputs.py layout.py pyproject.toml workflow.py
+    hera.bash.tmpl hera.config.tmpl env.tmpl
+    containers/collect/.dockerignore containers/collect/Dockerfile containers/collect/collect.py
+    containers/collect/census_lyon.csv containers/collect/requirements.txt
+    containers/chart/.dockerignore containers/chart/Dockerfile containers/chart/chart.py
+    containers/chart/requirements.txt
+    requirements/run.txt requirements/dev.txt
+    tests/conftest.py tests/test_inputs.py tests/test_layout.py tests/test_workflow.py
+""".split()
+
+LICENCES = {
+    "MIT": "MIT License",
+    "BSD-3-Clause": "BSD 3-Clause License",
+    "Apache-2.0": "                                 Apache License",
+    "Not open source": "All rights reserved",
+}
+
+OPTIONS = [
+    pytest.param({}, id="defaults"),
+    *[pytest.param({"license": licence}, id=licence) for licence in LICENCES],
+    pytest.param({"project_slug": "0"}, id="shortest slug"),
+    pytest.param({"project_slug": "a" * 57}, id="longest slug"),
+    pytest.param({"project_name": 'L\'été à Lyon, "deux fois" \\o/'}, id="quotes"),
+    pytest.param({"description": ""}, id="no description"),
+]
+
+
+def files_of(folder: Path) -> set[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return {path.as_posix() for path in found if path.parts[0] != ".git"}
+
+
+@pytest.mark.parametrize("answers", OPTIONS)
+def test_the_exact_set_of_files_each_valid_and_without_jinja(
+    bake: Bake, template: Path, answers: dict[str, str]
+) -> None:
+    folder = project(bake(**answers))
+    files = files_of(folder)
+    assert {file for file in files if not file.startswith("hera_utils/")} == set(OWN_FILES)
+    vendored = template / "{{cookiecutter.project_slug}}" / "hera_utils"
+    assert files_of(folder / "hera_utils") == files_of(vendored)
+    for file in files_of(vendored):
+        assert (folder / "hera_utils" / file).read_bytes() == (vendored / file).read_bytes()
+    assert_all_parse(folder)
+    for file in ("experiment.toml", "README.md", "LICENSE"):
+        text = (folder / file).read_text(encoding="utf-8")
+        assert "{{" not in text and "{%" not in text and "cookiecutter." not in text
+    for file in files_of(folder):
+        assert b"{{ cookiecutter" not in (folder / file).read_bytes(), file
+
+
+def assert_all_parse(folder: Path) -> None:
+    """Parse every file that has a grammar; run make without doing anything."""
+    counts = {".py": 0, ".toml": 0}
+    for path in folder.rglob("*"):
+        if ".git" in path.parts or path.is_dir():
+            continue
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".py":
+            ast.parse(text, str(path), feature_version=(3, 10))
+        elif path.suffix == ".toml":
+            tomllib.loads(text)
+        elif path.suffix in (".yaml", ".yml"):
+            list(yaml.safe_load_all(text))
+        elif path.suffix == ".json":
+            json.loads(text)
+        if path.suffix in counts:
+            counts[path.suffix] += 1
+    assert counts[".py"] > 20 and counts[".toml"] == 2
+    targets = ("help", "run", "serve", "test", "lint", "config")
+    done = subprocess.run(["make", "-n", *targets], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    calls = [f'"python3" -I hera_utils/bootstrap.py {target}' for target in targets]
+    assert done.stdout.splitlines() == calls
+
+
+@pytest.mark.parametrize("licence", LICENCES)
+def test_the_licence_is_the_chosen_one_and_names_the_author(bake: Bake, licence: str) -> None:
+    folder = project(bake(license=licence, author_name="Équipe O'Neil <eau>"))
+    text = (folder / "LICENSE").read_text(encoding="utf-8")
+    assert LICENCES[licence] in "\n".join(text.splitlines()[:3])
+    assert re.search(r"Copyright (\(c\) )?20\d\d,? Équipe O'Neil <eau>", text)
+
+
+def test_the_answers_come_back_out_of_experiment_toml(bake: Bake) -> None:
+    answers = {
+        "project_name": 'L\'été \\ "n°1" 🎉',
+        "project_slug": "summer-1",
+        "description": 'C:\\new, \\u0041, """ and \'',
+        "author_name": "Ada & Bob <a@b>",
+    }
+    folder = project(bake(**answers))
+    document = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+    table = document["experiment"]
+    assert table["name"] == answers["project_name"]
+    assert table["slug"] == answers["project_slug"]
+    assert table["description"] == answers["description"]
+    assert table["authors"] == [answers["author_name"]]
+
+
+def test_the_locks_have_hashes_for_everything_and_name_no_registry(bake: Bake) -> None:
+    folder = project(bake())
+    wanted = tomllib.loads((folder / "pyproject.toml").read_text())["dependency-groups"]
+    for group in ("run", "dev"):
+        text = (folder / "requirements" / f"{group}.txt").read_text()
+        assert "://" not in text and "index" not in text
+        pins = re.split(r"\n(?=\S)", text.strip())
+        for pin in pins:
+            assert re.match(r"[a-z0-9-]+==\S+( ;[^\\]+)? \\\n +--hash=sha256:[0-9a-f]{64}", pin)
+        locked = {pin.partition("==")[0] for pin in pins}
+        names = [each for each in wanted[group] if isinstance(each, str)]
+        assert names
+        for name in names:
+            assert re.match(r"[a-z0-9-]+", name)[0] in locked
+
+
+@pytest.mark.parametrize("name", ["hera.bash", "hera.config", ".env", "clusters/pagoda.config"])
+def test_filled_in_credentials_are_ignored_by_git(bake: Bake, name: str) -> None:
+    folder = project(bake())
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("ARGO_TOKEN=secret\n")
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert status.stdout == ""
+
+
+def test_caches_of_a_template_in_use_do_not_come_along(
+    bake: Bake, template: Path, request: pytest.FixtureRequest
+) -> None:
+    """Last in this file, since it spoils the template of the session for a moment."""
+    inside = template / "{{cookiecutter.project_slug}}"
+    left = [inside / "hera_utils" / "__pycache__", inside / ".mypy_cache" / "3.10"]
+    for folder in left:
+        folder.mkdir(parents=True)
+        (folder / "junk.bin").write_bytes(b"\xa2\x00{{ cookiecutter.nothing }}")
+    try:
+        files = files_of(project(bake()))
+    finally:
+        for folder in left:
+            (folder / "junk.bin").unlink()
+            folder.rmdir()
+        (inside / ".mypy_cache").rmdir()
+    assert not [file for file in files if "junk" in file]
