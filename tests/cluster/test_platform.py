@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from hera_utils.context import settings_file
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.environment.submission import EXPERIMENT_LABEL, argo_server
@@ -25,9 +26,7 @@ from hera_utils.platform.kubernetes_cluster import KubernetesCluster
 pytestmark = pytest.mark.cluster
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
-ENV_FILE = Path(
-    os.environ.get("HERA_TEST_CLUSTER_ENV", "/var/tmp/hera-experiment-cluster/env")
-)
+ENV_FILE = Path(os.environ.get("HERA_TEST_CLUSTER_ENV", "/var/tmp/hera-experiment-cluster/env"))
 
 
 @pytest.fixture(scope="module")

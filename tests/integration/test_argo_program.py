@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from local_serve import clean_environment, serving, until
 
 CLUSTER_ENV = "/var/tmp/hera-experiment-cluster/env"

@@ -14,11 +14,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "runtimes"))
 
+from runtime_project import SLUG, Project, write_wheel
+
 from hera_utils.errors import UserError
 from hera_utils.images.builder import Builder, BuildSettings
 from hera_utils.images.engine import runner
 from hera_utils.local.runtimes.registry import Runtimes
-from runtime_project import SLUG, Project, write_wheel
 
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
 

@@ -16,7 +16,6 @@ from hera.workflows.models import (
     WorkflowStopRequest,
     WorkflowTerminateRequest,
 )
-
 from local_serve import serving, until
 
 IMAGE = "python:3.13-slim"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from hera_utils.experiment import Experiment
 from hera_utils.platform.argo_client import ArgoClient
 from hera_utils.platform.local_server import acquire

@@ -9,10 +9,10 @@ import urllib.error
 import urllib.request
 
 import pytest
+from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start, until
 
 from hera_utils.experiment import Experiment
 from hera_utils.platform import local_server
-from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start, until
 
 # Ignores the proxies of the environment.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.context.secrets import MASK, Secret, shown
 from hera_utils.errors import UserError

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hera_utils import verbs
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"

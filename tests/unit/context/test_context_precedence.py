@@ -1,6 +1,7 @@
 """Which source wins, and what is said about it."""
 
 import pytest
+
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.errors import UserError
 

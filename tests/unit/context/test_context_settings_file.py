@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+
 from hera_utils.context.settings_file import Line, parse, read
 from hera_utils.errors import UserError
 

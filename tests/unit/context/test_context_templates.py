@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from hera_utils.context import settings_file
 from hera_utils.context.arguments import ARGUMENTS
 from hera_utils.context.cli_context import parse_arguments

@@ -1,6 +1,7 @@
 """What an experiment finds wherever its tasks run."""
 
 import pytest
+
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.environment.execution import PERSISTED_VOLUME, EnvironmentOfExecution
 from hera_utils.errors import UserError

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_server import Answer
+
 from hera_utils.platform.local_server import LocalServer
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"

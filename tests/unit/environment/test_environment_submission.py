@@ -8,6 +8,7 @@ import pytest
 from fake_server import Answer
 from hera.shared import global_config
 from hera.workflows import Container, CronWorkflow, Workflow, WorkflowTemplate
+
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.environment import submission
 from hera_utils.environment.submission import EnvironmentOfSubmission, argo_server

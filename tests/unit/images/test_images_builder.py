@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from hera_utils.errors import UserError
 from hera_utils.images.builder import Builder, BuildSettings, failing_instruction
 from hera_utils.images.engine import Completed, find_engine

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from hera_utils.images.context import content_hash, context_entries
 from hera_utils.images.ignore import Ignore
 

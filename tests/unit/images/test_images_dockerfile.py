@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hera_utils.errors import UserError
 from hera_utils.images.dockerfile import Dockerfile, expand, split_words
 from hera_utils.images.recipe import Copy, Recipe, RunStep, read_recipe

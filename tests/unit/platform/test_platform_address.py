@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 
 import pytest
+
 from hera_utils.errors import UserError
 from hera_utils.platform import tokens
 from hera_utils.platform.address import server_url

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from fake_server import Answer
+
 from hera_utils.errors import UserError
 from hera_utils.platform.argo_answers import ArgoRefusal
 from hera_utils.platform.argo_client import ArgoClient, StreamBroken

@@ -6,6 +6,7 @@ import json
 import pytest
 import yaml
 from fake_server import Answer
+
 from hera_utils.errors import UserError
 from hera_utils.platform.argo_server import ArgoServer
 from hera_utils.platform.credentials import ServiceAccountToken

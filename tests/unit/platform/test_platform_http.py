@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 from fake_server import Answer
+
 from hera_utils.errors import UserError
 from hera_utils.platform.http import Session, Unreachable, is_loopback
 

@@ -6,6 +6,7 @@ import time
 import pytest
 import yaml
 from fake_server import Answer
+
 from hera_utils.errors import UserError
 from hera_utils.platform.cluster import k8s_cluster
 from hera_utils.platform.kubernetes_cluster import KubernetesCluster

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from hera_utils.errors import UserError
 from hera_utils.experiment import Experiment
 from hera_utils.platform import local_server

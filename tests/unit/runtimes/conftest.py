@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runtime_project import Project
+
 from hera_utils.local.runtimes.base import PodResult
 from hera_utils.local.runtimes.process import ProcessRuntime
-from runtime_project import Project
 
 
 @pytest.fixture

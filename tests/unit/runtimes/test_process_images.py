@@ -8,8 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from hera_utils.local.runtimes.base import PodResult
 from runtime_project import Project, shell, write_wheel
+
+from hera_utils.local.runtimes.base import PodResult
 
 COLLECT = """\
 ARG PYTHON_IMAGE=python:3.13-slim

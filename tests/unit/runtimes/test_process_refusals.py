@@ -48,7 +48,9 @@ def test_an_ordinary_workflow_is_not_refused(project: Project, runtime):
     assert runtime.refusals(workflow(template)) == []
 
 
-@pytest.mark.parametrize("image", ["alpine:3", "runtime-selftest-nowhere:1", "pythonic:3", "x/python-ml:1"])
+@pytest.mark.parametrize(
+    "image", ["alpine:3", "runtime-selftest-nowhere:1", "pythonic:3", "x/python-ml:1"]
+)
 def test_foreign_images(runtime, image):
     (sentence,) = runtime.refusals(workflow(container("far", image=image)))
     assert "'far'" in sentence and repr(image) in sentence and "RUNTIME=docker" in sentence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hera_utils.images.engine import Completed
 from hera_utils.local.runtimes.container import main_container
 from hera_utils.local.runtimes.engine_options import (

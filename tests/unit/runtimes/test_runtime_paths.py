@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hera_utils.local.runtimes.paths import PathRules
 from hera_utils.local.runtimes.scratch import shown_as_inside
 from hera_utils.local.runtimes.tree import LINKED_WHOLE, Tree

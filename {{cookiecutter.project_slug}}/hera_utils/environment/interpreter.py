@@ -7,6 +7,7 @@ place of whatever server the script names.
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -119,7 +120,7 @@ def main(argv: list[str]) -> int:
         # As Python does: the modules next to the script come first.
         sys.path[0] = str(Path(path).resolve().parent)
         code = compile(_source(path), path, "exec", dont_inherit=True)
-        LocalService.of(os.environ, _say).take_over()
+        _without_collecting(LocalService.of(os.environ, _say).take_over)
         _execute(code, path)
     except UserError as error:
         return report(error)
@@ -128,6 +129,19 @@ def main(argv: list[str]) -> int:
     except Exception as error:
         return _report(error, path)
     return 0
+
+
+def _without_collecting(imports: Callable[[], None]) -> None:
+    """Call ``imports``: what Hera makes while it is imported stays, and is no garbage to look for.
+
+    A tenth of the time of the import, which is most of what a run takes to begin.
+    """
+    gc.disable()
+    try:
+        imports()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _execute(code: CodeType, path: str) -> None:
