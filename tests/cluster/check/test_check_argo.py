@@ -38,7 +38,6 @@ def test_argo_crds(place: Place, empty_api: Any, cluster: Any) -> None:
     while place.check()["ARGO-CRDS"].status is not Status.OK:
         assert time.monotonic() < end
         time.sleep(0.2)
-    empty_api.kubectl("delete", "-f", f"{cluster['CLUSTER_BIN']}/crds")
 
 
 def test_argo_reachable(place: Place, free_port_of: Callable[[], int]) -> None:

@@ -12,7 +12,7 @@ from hera_utils.argo.names import pod_name
 from hera_utils.argo.phases import PENDING, RUNNING
 from hera_utils.local.engine.durations import seconds
 from hera_utils.local.engine.machine import Attempt, Machine
-from hera_utils.local.engine.nodes import HOST, Node, moment
+from hera_utils.local.engine.nodes import HOST, Node, moment, timestamp
 from hera_utils.local.engine.pods import end_pod
 from hera_utils.local.engine.pool import Job, Pool
 from hera_utils.local.runtimes.base import Pod, PodResult, Runtime
@@ -109,9 +109,12 @@ class Launcher:
         node, nodes = launched.node, self.machine.nodes
         if node.fulfilled:
             return
-        nodes.mark(node, PENDING if text else RUNNING, text)
         if not text:
             node.host = HOST
+            # Argo counts from the pod's creation; here a pod may queue behind the processors for
+            # most of its life, and a task's duration is to be its own.
+            node.started_at = timestamp(self._now())
+        nodes.mark(node, PENDING if text else RUNNING, text)
         if launched.why:
             self._runtime.stop(node.id, GRACE_SECONDS)
         deadline = launched.attempt.template.get("activeDeadlineSeconds")
