@@ -21,9 +21,9 @@ class Front:
 
 
 def wait_for_argo(port: int, seconds: float = 30) -> None:
-    """Wait for what is behind the port: it listens before it can answer."""
+    """Wait for what is behind the port: it listens before each part of it can answer."""
     end = time.monotonic() + seconds
-    url = f"https://127.0.0.1:{port}/api/v1/version"
+    url = f"https://127.0.0.1:{port}/api/v1/workflows/default"
     context = ssl._create_unverified_context()
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)

@@ -134,6 +134,8 @@ class Place:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A test runner started by nohup, or with &, hands its ignored signals on.
+            preexec_fn=default_signals,
         )
 
     def logs(self) -> list[Path]:
@@ -141,6 +143,11 @@ class Place:
 
     def server_has_gone(self) -> bool:
         return not (self.folder / ".hera" / "server.json").exists()
+
+
+def default_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:

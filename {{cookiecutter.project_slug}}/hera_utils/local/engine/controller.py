@@ -118,6 +118,11 @@ class Engine:
         """Run what failed in a workflow again, or all that the selector names."""
         run = self._store.get(namespace, name)
         with self._lock:
+            operator = self._operators.get((namespace, name))
+        if run.finished and operator is not None:
+            # The end is seen a moment before the thread that brought it about is gone.
+            operator.join()
+        with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
             if not run.finished or (namespace, name) in self._operators:
@@ -147,8 +152,10 @@ class Engine:
                 nodes=plan.changed,
                 remove_nodes=plan.removed,
             )
+            # Taken before it runs, for a short workflow may be over before the answer is read.
+            answer = run.as_dict()
             self._start(run, runtime)
-        return run.as_dict()
+        return answer
 
     def delete(self, namespace: str, name: str) -> None:
         """End a workflow, wait until its processes are gone, and forget it."""
