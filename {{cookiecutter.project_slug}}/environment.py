@@ -37,7 +37,9 @@ class numerical_experiment_environment(hera_utils.EnvironmentOfExecution):
             registry=args.registry,
         )
         # What a Workflow offers its templates unless it says otherwise itself.
-        global_config.set_class_defaults(Workflow, volumes=self.volumes)
+        global_config.set_class_defaults(
+            Workflow, volumes=self.volumes, image_pull_secrets=self.image_pull_secrets
+        )
 
 
 def construct_environment(args: hera_utils.CLIContext) -> numerical_experiment_environment:

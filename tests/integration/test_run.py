@@ -98,6 +98,41 @@ w.create()
 """
 
 
+# A script in the manner of Nebari's users, with the settings as Argo's user interface shows them.
+DOTENV = """
+import os
+from dotenv import load_dotenv
+from hera.shared import global_config
+from hera.workflows import DAG, Env, Workflow, script
+
+load_dotenv(".env")
+global_config.token = os.environ["ARGO_TOKEN"].replace("Bearer ", "")
+global_config.host = os.environ["GLOBAL_CONFIG_HOST"]
+global_config.namespace = os.environ["GLOBAL_CONFIG_NAMESPACE"]
+
+@script(env=[Env(name="GREETING", value="bonjour")])
+def greet(name):
+    import os
+    print(os.environ["GREETING"], name)
+
+with Workflow(generate_name="greeting-", entrypoint="dag") as w:
+    with DAG(name="dag"):
+        greet(arguments={"name": "Lyon"})
+w.create()
+"""
+SETTINGS = """# Copied from Argo UI
+ARGO_SERVER='nebari.invalid:443'
+ARGO_HTTP1=true
+ARGO_SECURE=true
+ARGO_BASE_HREF=/argo
+ARGO_TOKEN='Bearer nobody-is-to-see-this'
+ARGO_NAMESPACE=argo ;# or another
+KUBECONFIG=/dev/null ;# recommended
+GLOBAL_CONFIG_HOST='nebari.invalid/argo'
+GLOBAL_CONFIG_NAMESPACE='dev'
+"""
+
+
 class Place:
     """An experiment's folder, and what is run in it."""
 
@@ -260,6 +295,15 @@ def test_results_come_home(place: Place) -> None:
     assert (folder / "table.csv").read_text() == "1,2\n"
     assert f"results: results/{folder.name}/ (2 files)" in done.stdout
     assert f"chart:   results/{folder.name}/figures/chart.png" in done.stdout
+
+
+def test_a_script_that_reads_a_dotenv_of_another_server_runs_here(place: Place) -> None:
+    (place.folder / ".env").write_text(SETTINGS)
+    done = place.run(DOTENV)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (log,) = place.logs()
+    assert log.read_text() == "bonjour Lyon\n"
+    assert "nobody-is-to-see-this" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
