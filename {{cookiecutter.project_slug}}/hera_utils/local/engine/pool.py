@@ -38,9 +38,10 @@ class Pool:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             self._jobs.append(job)
-            if self._idle:
+            # An idle thread counts as idle until it takes its job: several jobs may come before.
+            if len(self._jobs) <= self._idle or len(self._threads) == self._size:
                 self._changed.notify()
-            elif len(self._threads) < self._size:
+            else:
                 thread = threading.Thread(
                     target=self._work, name=f"pod worker {len(self._threads)}", daemon=True
                 )
