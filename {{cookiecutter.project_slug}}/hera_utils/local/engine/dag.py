@@ -58,17 +58,7 @@ class Dag:
         self._left: dict[str, int] = {}
         self._open = len(self._order)
         self._problem = ""
-        call = attempt.call
-        self.node = self._nodes.get(attempt.name) or self._nodes.create(
-            attempt.name,
-            DAG,
-            RUNNING,
-            template=call.template,
-            boundary=call.boundary_id,
-            flag=attempt.flag,
-            inputs=attempt.inputs,
-        )
-        machine.boundaries[self.node.id] = self
+        self.node = machine.open_boundary(self, attempt, DAG)
         self._scope = DagScope(machine, parents, self._task_node, self._template_of, self.results)
 
     def start(self) -> None:

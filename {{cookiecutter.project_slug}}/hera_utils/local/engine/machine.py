@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from hera_utils.argo.phases import RUNNING
 from hera_utils.local.engine.gate import Gate
 from hera_utils.local.engine.nodes import Node, Nodes
 from hera_utils.local.engine.outputs import referenced_results
@@ -119,6 +120,21 @@ class Machine:
         self.shutdown = strategy
         for boundary in list(self.boundaries.values()):
             self.later(boundary.child_failed)
+
+    def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
+        """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
+        call = attempt.call
+        node = self.nodes.get(attempt.name) or self.nodes.create(
+            attempt.name,
+            kind,
+            RUNNING,
+            template=call.template,
+            boundary=call.boundary_id,
+            flag=attempt.flag,
+            inputs=attempt.inputs,
+        )
+        self.boundaries[node.id] = boundary
+        return node
 
     def forget(self, boundary: Boundary) -> None:
         """Drop what waits below ``boundary``: it has ended."""

@@ -39,16 +39,7 @@ class Steps:
         # The children of the group that may fail, by node name; an error of the group itself.
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
-        self.node = self._nodes.get(attempt.name) or self._nodes.create(
-            attempt.name,
-            STEPS,
-            RUNNING,
-            template=call.template,
-            boundary=call.boundary_id,
-            flag=attempt.flag,
-            inputs=attempt.inputs,
-        )
-        machine.boundaries[self.node.id] = self
+        self.node = machine.open_boundary(self, attempt, STEPS)
 
     def start(self) -> None:
         """Begin the first group."""
