@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from bakery import Bake, copy_template
+from bakery import Bake
 from pytest_cookies.plugin import Cookies, Result
+from stranger import copy_template
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,15 +6,13 @@ One project for all tests of this file, in their order: its environment is made 
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from bakery import copy_template
+from stranger import Shell, copy_template
 
 CENSUS = "containers/collect/census_lyon.csv"
 
@@ -70,31 +68,6 @@ if __name__ == "__main__":
                 collect_t >> dummy_fanin_t
     w.create()
 """
-
-
-class Shell:
-    """Commands as a person types them one after the other, in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        kept = ("PATH", "HOME", "LANG", "TMPDIR", "HTTPS_PROXY", "NO_PROXY")
-        passed = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL"))}
-        self.environ = {
-            **passed,
-            **{name: os.environ[name] for name in kept if name in os.environ},
-            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
-            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
-        }
-
-    def __call__(self, commands: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", "-ec", commands],
-            cwd=self.folder,
-            env={**self.environ, "PWD": str(self.folder)},
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,24 @@
 """``python -m hera_utils VERB [options]``: finds the verb, and ends as a program should."""
 
+from __future__ import annotations
+
 import os
 import sys
+from types import ModuleType
 
 from hera_utils import verbs
 from hera_utils.errors import UserError, report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _PROGRAM = "python -m hera_utils"
+
+GOALS_VARIABLE = "HERA_UTILS_GOALS"
+"""The targets of one invocation of make, which hands each of them all its variables."""
 
 
 def main(argv: list[str]) -> int:
@@ -41,21 +51,45 @@ def _run(argv: list[str]) -> int:
         raise _unknown(verb, list(known))
 
     import argparse
+
+    from hera_utils.context.arguments import parse
+
+    parser, module = _made(verb, known[verb])
+    goals = os.environ.pop(GOALS_VARIABLE, "").split()
+    others = [_made(goal, "")[0] for goal in goals if goal != verb and goal in known]
+    args = argparse.Namespace()
+    parse(parser, _without_those_of(others, parser, rest), args)
+    return int(module.main(args))
+
+
+def _made(verb: str, text: str) -> tuple[argparse.ArgumentParser, ModuleType]:
+    import argparse
     from importlib import import_module
 
-    from hera_utils.context.arguments import Formatter, parse
+    from hera_utils.context.arguments import Formatter
 
-    module = import_module(f"hera_utils.verbs.{verb.replace('-', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"{_PROGRAM} {verb}",
-        description=f"{known[verb]}.",
+        description=f"{text}.",
         allow_abbrev=False,
         formatter_class=Formatter,
     )
+    module = import_module(f"hera_utils.verbs.{verb.replace('-', '_')}")
     module.add_arguments(parser)
-    args = argparse.Namespace()
-    parse(parser, rest, args)
-    return int(module.main(args))
+    return parser, module
+
+
+def _without_those_of(
+    others: list[argparse.ArgumentParser], parser: argparse.ArgumentParser, words: list[str]
+) -> list[str]:
+    """Return ``words`` without the options that ``others`` know and ``parser`` does not."""
+
+    def is_of_another(word: str) -> bool:
+        option = word.partition("=")[0]
+        known = (option in other._option_string_actions for other in others)
+        return option not in parser._option_string_actions and any(known)
+
+    return [word for word in words if not (word.startswith("--") and is_of_another(word))]
 
 
 def _unknown(verb: str, known: list[str]) -> UserError:
