@@ -17,8 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "runtimes"))
 from runtime_project import SLUG, Project, write_wheel
 
 from hera_utils.errors import UserError
-from hera_utils.images.builder import Builder, BuildSettings
-from hera_utils.images.engine import runner
+from hera_utils.images.source import BuildSettings
 from hera_utils.local.runtimes.registry import Runtimes
 
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
@@ -285,27 +284,6 @@ def test_refusals_come_before_anything_runs(laptop: Laptop):
     assert any("RUNN" in sentence for sentence in found)
     assert any(".hera/claims/nope" in sentence for sentence in found)
     assert any("containers/absent" in sentence for sentence in found)
-
-
-def test_images_are_built_for_a_registry_with_a_project(laptop: Laptop):
-    laptop.project.container("tiny", f"FROM {BASE}\nENV A=1\n")
-    builder = Builder(
-        laptop.engine,
-        runner(os.environ),
-        slug=SLUG,
-        containers=laptop.project.containers,
-        settings=BuildSettings(),
-        environ=os.environ,
-        registry="127.0.0.1:5000/some/project",
-    )
-    reference = builder.ensure("tiny", laptop.project.announce)
-    try:
-        assert reference.startswith(f"127.0.0.1:5000/some/project/{SLUG}-tiny:")
-        assert builder.exists(reference)
-        assert builder.exists(f"127.0.0.1:5000/some/project/{SLUG}-tiny:latest")
-    finally:
-        moving = reference.rpartition(":")[0] + ":latest"
-        subprocess.run([laptop.engine, "rmi", reference, moving], capture_output=True, check=True)
 
 
 def test_an_engine_that_is_not_there(tmp_path: Path):

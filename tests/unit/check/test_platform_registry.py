@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from hera_utils.errors import UserError
-from hera_utils.platform.registry import Image, Registry, docker_credentials, host_of
+from hera_utils.platform.registry import Found, Image, Registry, host_of
+from hera_utils.platform.registry_credentials import docker_credentials, kept_credentials
 
 
 @pytest.mark.parametrize(
@@ -75,12 +76,36 @@ def test_credentials_of_a_helper(tmp_path: Path) -> None:
     assert docker_credentials("host", environ) is None
 
 
+def test_credentials_of_podman_and_buildah(tmp_path: Path) -> None:
+    def kept(host: str, repository: str = "") -> tuple[str, str] | None:
+        return kept_credentials(host, environ, repository=repository)
+
+    def entry(user: str) -> dict[str, str]:
+        return {"auth": base64.b64encode(f"{user}:s3cret".encode()).decode()}
+
+    environ = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    file = tmp_path / "run" / "containers" / "auth.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"auths": {"podman:1": entry("p"), "podman:1/a/b": entry("ab")}}))
+    assert kept("podman:1") == kept("podman:1", "a/c") == ("p", "s3cret")
+    assert kept("podman:1", "a/b/c") == ("ab", "s3cret")
+    assert kept("elsewhere.invalid") is None
+    environ |= docker_config(tmp_path, auths={"podman:1": entry("docker")})
+    assert kept("podman:1") == ("docker", "s3cret")
+    (tmp_path / "named.json").write_text(json.dumps({"auths": {"podman:1": entry("named")}}))
+    environ["REGISTRY_AUTH_FILE"] = str(tmp_path / "named.json")
+    assert kept("podman:1") == ("named", "s3cret")
+
+
 def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     environ = docker_config(tmp_path)
     (tmp_path / "config.json").write_text('{"auths": {"host": {"auth": "s3cret"')
     with pytest.raises(UserError) as caught:
         docker_credentials("host", environ)
     assert "s3cret" not in str(caught.value) and "config.json" in str(caught.value)
+
+
+DIGEST = "sha256:" + "0a" * 32
 
 
 class Dance:
@@ -124,7 +149,9 @@ class Dance:
             return 401, {"WWW-Authenticate": realm}, b"{}"
         if path == "/v2/":
             return 200, {"Docker-Distribution-Api-Version": "registry/2.0"}, b"{}"
-        return (200 if path.endswith("/a/b/manifests/1") else 404), {}, b""
+        if path.endswith("/a/b/manifests/1"):
+            return 200, {"Docker-Content-Digest": DIGEST}, b""
+        return 404, {}, b""
 
 
 @pytest.fixture
@@ -140,6 +167,8 @@ def test_the_dance_for_a_token(dance: Dance) -> None:
     assert registry.wants_sign_in() and registry.accepts_credentials()
     assert registry.has(Image(dance.host, "a/b", "1")) is True
     assert registry.has(Image(dance.host, "a/b", "2")) is False
+    assert registry.find(Image(dance.host, "a/b", "1")) == Found(True, DIGEST)
+    assert registry.find(Image(dance.host, "a/b", "2")) == Found(False)
     token = next(path for _, path in dance.asked if "scope" in path)
     assert "service=here" in token and "scope=repository%3Aa%2Fb%3Apull" in token
     assert ("HEAD", "/v2/a/b/manifests/1") in dance.asked
@@ -158,3 +187,12 @@ def test_what_is_no_registry(dance: Dance) -> None:
     dance.answer = lambda path, headers: (200, {}, b"<html>")  # type: ignore[method-assign]
     with pytest.raises(UserError, match="does not answer as a container registry"):
         Registry(dance.host).ping()
+
+
+def test_a_registry_that_does_not_answer(dance: Dance) -> None:
+    dance.server.shutdown()
+    dance.server.server_close()
+    with pytest.raises(UserError, match=r"REGISTRY here\): correct REGISTRY, join the VPN"):
+        Registry(dance.host, where="REGISTRY here").ping()
+    with pytest.raises(UserError, match=r"no host is named 'r.invalid': correct the name"):
+        Registry("r.invalid").find(Image("r.invalid", "a", "1"))

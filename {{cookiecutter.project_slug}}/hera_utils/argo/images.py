@@ -15,8 +15,12 @@ _TAG_OR_DIGEST = re.compile(r"(@[\w+.]+:[0-9a-fA-F]+|:[\w][\w.-]*)+$", re.ASCII)
 
 
 def image_reference(registry: str, slug: str, container: str, tag: str = "latest") -> str:
-    """Return the reference of the image of ``containers/<container>/``."""
-    return f"{(registry or LOCAL_REGISTRY).rstrip('/')}/{slug}-{container}:{tag}"
+    """Return the reference of the image of ``containers/<container>/``.
+
+    A ``tag`` with a colon is a digest.
+    """
+    host = (registry.partition("://")[2] or registry).rstrip("/") or LOCAL_REGISTRY
+    return f"{host}/{slug}-{container}{'@' if ':' in tag else ':'}{tag}"
 
 
 def container_of(image: str, slug: str) -> str | None:

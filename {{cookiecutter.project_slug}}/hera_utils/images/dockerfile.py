@@ -97,8 +97,27 @@ class Dockerfile:
 
     def declared_arguments(self) -> frozenset[str]:
         """Return the names that ARG declares: those a build takes from its caller."""
-        values = (each.value for each in self.instructions if each.keyword == "ARG")
-        return frozenset(word.partition("=")[0] for value in values for word in value.split())
+        return frozenset(name for name, _, _ in self._arguments())
+
+    def is_default(self, name: str, value: str) -> bool:
+        """Tell whether a build without the argument ``name`` gives it ``value`` everywhere."""
+        found = [(default, first) for each, default, first in self._arguments() if each == name]
+        inherited = any(first and default == value for default, first in found)
+        return bool(found) and all(
+            default == value or (default is None and inherited and not first)
+            for default, first in found
+        )
+
+    def _arguments(self) -> Iterator[tuple[str, str | None, bool]]:
+        """Yield name, default (None for none) of each ARG, and whether it precedes all FROM."""
+        first = True
+        for each in self.instructions:
+            first = first and each.keyword == "ARG"
+            if each.keyword == "ARG":
+                # A default with a variable in it stays as it is written, and equals no value.
+                for word in split_words(each.value, lambda name: "\0"):
+                    name, equals, default = word.partition("=")
+                    yield name, default if equals else None, first
 
 
 def _instructions(text: str, path: Path) -> Iterator[Instruction]:

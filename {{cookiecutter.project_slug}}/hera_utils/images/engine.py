@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +15,9 @@ from hera_utils.errors import UserError
 
 BUILDERS = ("docker", "podman", "buildah")
 RUNNERS = ("docker", "podman")
+
+_GRACE = 10.0
+_LINE_END = re.compile(rb"[\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -42,15 +49,95 @@ def runner(environ: Mapping[str, str]) -> Runner:
     return run
 
 
+class Ended(Exception):
+    """A program was ended because we were told to stop."""
+
+
+class Programs:
+    """Runs programs side by side with the environment ``environ``; :meth:`stop` ends them all."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopping = False
+
+    def runner(self, heard: Callable[[str], None] = lambda line: None) -> Runner:
+        """Return a runner that tells ``heard`` each line as it comes.
+
+        It raises :class:`Ended` once :meth:`stop` was called.
+        """
+
+        def run(argv: Sequence[str]) -> Completed:
+            process = self._started(argv)
+            assert process.stdout is not None
+            output = bytearray()
+            try:
+                with process.stdout as stream:
+                    while data := stream.read1(1 << 16):  # type: ignore[attr-defined]
+                        begin = _last_line(output)
+                        output += data
+                        for line in _LINE_END.split(bytes(output[begin:]))[:-1]:
+                            heard(line.decode("utf-8", "replace"))
+                status = process.wait()
+            finally:
+                with self._lock:
+                    self._running.discard(process)
+            if self._stopping:
+                raise Ended
+            return Completed(status, output.decode("utf-8", "replace"))
+
+        return run
+
+    def stop(self) -> None:
+        """End every program, politely at first; no other one starts."""
+        with self._lock:
+            self._stopping = True
+            running = list(self._running)
+        for process in running:
+            process.terminate()
+        end = time.monotonic() + _GRACE
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, end - time.monotonic()))
+            if process.poll() is None:
+                process.kill()
+
+    def _started(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopping:
+                raise Ended
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._environ,
+            )
+            self._running.add(process)
+            return process
+
+
+def _last_line(output: bytearray) -> int:
+    """Return where the line begins that has no end yet."""
+    return max(output.rfind(b"\n"), output.rfind(b"\r")) + 1
+
+
 def find_engine(
-    wanted: str, environ: Mapping[str, str], run: Runner, *, among: Sequence[str] = BUILDERS
+    wanted: str,
+    environ: Mapping[str, str],
+    run: Runner,
+    *,
+    among: Sequence[str] = BUILDERS,
+    otherwise: str = "run without containers: RUNTIME=process",
 ) -> str:
     """Return the name of the engine to use: ``wanted``, or the first that answers.
 
     Raises
     ------
     UserError
-        When it is not installed, or its service does not answer.
+        When it is not installed, or its service does not answer; ``otherwise`` is what can be
+        done without one.
     """
     if wanted and wanted not in among:
         raise UserError(
@@ -66,16 +153,17 @@ def find_engine(
         answer = run([name, "version"])
         if answer.exit_code == 0:
             return name
-        trouble = trouble or f"{name} is installed but does not answer: {_last_line(answer)}"
+        trouble = trouble or f"{name} is installed but does not answer: {last_line(answer.output)}"
     if trouble:
         raise UserError(trouble, next_step="start it, or ask for the right to use it")
     names = wanted or ", ".join(among)
     raise UserError(
         f"no container engine is installed here ({names})",
-        next_step="install one, or run without containers: RUNTIME=process",
+        next_step=f"install one, or {otherwise}",
     )
 
 
-def _last_line(answer: Completed) -> str:
-    lines = [line for line in answer.output.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else f"exit status {answer.exit_code}"
+def last_line(output: str) -> str:
+    """Return the last line of ``output`` that says something."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it gave no reason"

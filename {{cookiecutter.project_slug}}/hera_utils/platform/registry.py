@@ -1,18 +1,14 @@
 """A small client of container registries (OCI distribution): is it there, am I known, is an image.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md, and for the token dance
-https://distribution.github.io/distribution/spec/auth/token/. Credentials are Docker's own: its
-``config.json`` with ``auths``, ``credsStore`` and ``credHelpers``.
+https://distribution.github.io/distribution/spec/auth/token/.
 """
 
 from __future__ import annotations
 
 import base64
-import json
-import os
 import re
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +21,6 @@ from hera_utils.platform.http import Authorization, Session, Unreachable, is_loo
 
 DOCKER_HUB = "docker.io"
 _HUB_HOST = "registry-1.docker.io"
-_HUB_KEY = "https://index.docker.io/v1/"
 _ACCEPT = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -34,6 +29,7 @@ _ACCEPT = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
 
@@ -70,6 +66,17 @@ def host_of(registry: str) -> str:
     return registry.partition("://")[2].partition("/")[0] or registry.partition("/")[0]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a registry says of an image: ``there`` is None when it does not let us know.
+
+    ``digest`` is empty where the image is not there or the registry does not tell.
+    """
+
+    there: bool | None
+    digest: str = ""
+
+
 class Registry:
     """One registry, ``host[:port]``.
 
@@ -90,7 +97,8 @@ class Registry:
         self.has_credentials = credentials is not None
         self._credentials = credentials
         self._where = where
-        self._session = Session(lambda: "", timeout=(timeout, timeout), where=where)
+        verify = _authority(host)
+        self._session = Session(lambda: "", verify=verify, timeout=(timeout, timeout), where=where)
         self._base = ""
 
     def ping(self) -> requests.Response:
@@ -125,6 +133,10 @@ class Registry:
 
     def has(self, image: Image) -> bool | None:
         """Say whether the image is there; None when the registry does not let us know."""
+        return self.find(image).there
+
+    def find(self, image: Image) -> Found:
+        """Say whether the image is there, and under which digest."""
         path = f"/v2/{image.repository}/manifests/{image.reference}"
         self._reach()
         response = self._request("HEAD", path)
@@ -133,8 +145,11 @@ class Registry:
             if authorization:
                 response = self._request("HEAD", path, authorization)
         if response.status_code == _NOT_FOUND:
-            return False
-        return True if response.status_code == 200 else None
+            return Found(False)
+        if response.status_code != 200:
+            return Found(None)
+        digest = response.headers.get("Docker-Content-Digest", "")
+        return Found(True, digest if _DIGEST.fullmatch(digest) else "")
 
     def _reach(self) -> requests.Response:
         if not self._base and is_loopback(f"http://{self.host}"):
@@ -152,12 +167,16 @@ class Registry:
         return self._request("GET", "/v2/")
 
     def _request(self, method: str, path: str, authorization: str = "") -> requests.Response:
-        return self._session.request(
-            method,
-            self._base + path,
-            headers={"Accept": _ACCEPT},
-            auth=Authorization(lambda: authorization),
-        )
+        try:
+            return self._session.request(
+                method,
+                self._base + path,
+                headers={"Accept": _ACCEPT},
+                auth=Authorization(lambda: authorization),
+            )
+        except Unreachable as error:
+            error.next_step = _advice(error)
+            raise
 
     def _authorization(self, response: requests.Response, scope: str) -> str:
         """Return the header that answers the challenge of ``response``, empty for none."""
@@ -197,6 +216,29 @@ class Registry:
         return f"Bearer {token}" if token else ""
 
 
+def _authority(host: str) -> bool | str:
+    """Return the file in which engines look for the authority of a registry, True for none."""
+    for folder in ("/etc/docker/certs.d", "/etc/containers/certs.d"):
+        path = Path(folder) / host / "ca.crt"
+        if path.is_file():
+            return str(path)
+    return True
+
+
+def _advice(error: Unreachable) -> str:
+    """Return what to do about a registry, where the general advice is about Argo's server."""
+    if "not trusted" in error.what:
+        return (
+            "name the file of its authority in REQUESTS_CA_BUNDLE, or ask whoever keeps the "
+            "registry for it"
+        )
+    if "plain HTTP" in error.what:
+        return "only a registry on this machine may speak plain HTTP: correct REGISTRY"
+    if "proxy" in error.what or "no host is named" in error.what:
+        return error.next_step
+    return "correct REGISTRY, join the VPN, or start the registry"
+
+
 def _challenge(response: requests.Response) -> tuple[str, dict[str, str]]:
     scheme, _, rest = response.headers.get("WWW-Authenticate", "").partition(" ")
     return scheme.lower(), dict(_CHALLENGE.findall(rest))
@@ -211,80 +253,3 @@ def _is_empty_object(response: requests.Response) -> bool:
         return bool(response.ok and response.json() == {})
     except requests.exceptions.JSONDecodeError:
         return False
-
-
-Helper = Callable[[str, str], str]
-"""Called with a helper's program and a registry; returns what it prints, empty for nothing."""
-
-
-def docker_credentials(
-    host: str, environ: Mapping[str, str] = os.environ, helper: Helper | None = None
-) -> tuple[str, str] | None:
-    """Return user and password that Docker keeps for the registry ``host``, None for none.
-
-    Raises
-    ------
-    UserError
-        When Docker's ``config.json`` cannot be read.
-    """
-    folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "~")) / ".docker")
-    path = Path(folder).expanduser() / "config.json"
-    if not path.is_file():
-        return None
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UserError(
-            "Docker's settings cannot be read", str(path), "correct or remove the file"
-        ) from None
-    if not isinstance(config, dict):
-        return None
-    keys = _keys(host)
-    store = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
-    if store:
-        for key in keys:
-            found = _from_helper((helper or _run_helper)(f"docker-credential-{store}", key))
-            if found:
-                return found
-    auths = config.get("auths") or {}
-    return next((found for key in keys if (found := _from_entry(auths.get(key)))), None)
-
-
-def _keys(host: str) -> tuple[str, ...]:
-    if host == DOCKER_HUB:
-        return (_HUB_KEY, DOCKER_HUB)
-    return (host, f"https://{host}", f"https://{host}/v1/", f"https://{host}/v2/", f"http://{host}")
-
-
-def _from_entry(entry: Any) -> tuple[str, str] | None:
-    if not isinstance(entry, dict):
-        return None
-    if entry.get("identitytoken"):
-        return "", str(entry["identitytoken"])
-    try:
-        decoded = base64.b64decode(str(entry.get("auth", ""))).decode()
-    except ValueError:
-        return None
-    user, colon, password = decoded.partition(":")
-    return (user, password) if colon else None
-
-
-def _from_helper(text: str) -> tuple[str, str] | None:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    user, secret = str(found.get("Username", "")), str(found.get("Secret", ""))
-    if not secret:
-        return None
-    return ("", secret) if user == "<token>" else (user, secret)
-
-
-def _run_helper(program: str, key: str) -> str:
-    try:
-        done = subprocess.run(
-            [program, "get"], input=key, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
