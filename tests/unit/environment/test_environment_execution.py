@@ -1,10 +1,15 @@
 """What an experiment finds wherever its tasks run."""
 
+import re
+
 import pytest
 
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.environment.execution import PERSISTED_VOLUME, EnvironmentOfExecution
 from hera_utils.errors import UserError
+from hera_utils.images.ledger import Ledger
+from hera_utils.images.source import BuildSettings
+from hera_utils.images.sources import Sources
 from hera_utils.platform.cluster import k8s_cluster
 
 
@@ -15,8 +20,8 @@ class Recording(k8s_cluster):
         super().__init__(args)
         self.provided = []
 
-    def provide_volume_claim(self, name):
-        self.provided.append(("claim", name))
+    def provide_volume_claim(self, name, **options):
+        self.provided.append(("claim", name, options))
         return True
 
     def provide_configmap(self, name, data):
@@ -40,15 +45,42 @@ def environment(args, **options):
 
 def test_what_is_declared_is_provided(args):
     _, cluster = environment(args, configmap_name="proxy", configmap_defaults={"A": "b"})
-    assert cluster.provided == [("claim", "results"), ("configmap", "proxy", {"A": "b"})]
+    claim = {"size": "1Gi", "access_modes": ("ReadWriteMany",), "storage_class": None}
+    assert cluster.provided == [("claim", "results", claim), ("configmap", "proxy", {"A": "b"})]
     _, cluster = environment(args, claim_name="")
     assert cluster.provided == []
 
 
 def test_the_one_place_that_composes_an_image_reference(args):
+    folder = args.experiment.containers / "collect"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text("FROM scratch\n")
     made, _ = environment(args, registry="r.example.org/project/")
-    assert made.image("collect") == "r.example.org/project/population-collect:latest"
     assert made.image("collect", "v1") == "r.example.org/project/population-collect:v1"
+    made, _ = environment(args)
+    tagged = made.image("collect")
+    # Never one that moves.
+    assert re.fullmatch(r"localhost/population-collect:[0-9a-f]{16}", tagged)
+    (folder / "new.py").write_text("1")
+    assert made.image("collect") != tagged
+    with pytest.raises(UserError, match="no containers/colect/Dockerfile: did you mean 'collect'"):
+        made.image("colect")
+
+
+def test_a_pushed_image_is_referred_to_by_its_digest(args):
+    (args.experiment.containers / "collect").mkdir(parents=True)
+    (args.experiment.containers / "collect" / "Dockerfile").write_text("FROM scratch\n")
+    ledger = Ledger.of(args.experiment)
+    sources = Sources(args.experiment, BuildSettings(), ledger)
+    source = sources.wanted("collect")
+    ledger.pushed(sources.reference(source, "r.example.org"), source, "sha256:00ff")
+    made, _ = environment(args, registry="r.example.org")
+    assert made.image("collect") == "r.example.org/population-collect@sha256:00ff"
+
+
+def test_the_laptop_builds_what_it_needs(tmp_path):
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname="P"\nslug="population"\n')
+    args = parse_arguments(argv=["--cluster=local"], environ={}, folder=tmp_path, home=tmp_path)
     made, _ = environment(args)
     assert made.image("collect") == "localhost/population-collect:latest"
 

@@ -1,5 +1,6 @@
 """Hera submits to our server, through global_config alone, and the script stays as it is."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from hera_utils.environment import submission
 from hera_utils.environment.submission import EnvironmentOfSubmission, argo_server
 from hera_utils.errors import UserError
 from hera_utils.platform.cluster import k8s_cluster
+from hera_utils.record.records import Records
+from hera_utils.record.run_record import State
+from hera_utils.submission.once import SUBMISSION_LABEL
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 
@@ -73,14 +77,36 @@ def test_the_scripts_own_create_reaches_the_server(server, fake):
     server().define_argo_server_part_of_environment()
     w = simple(generate_name="w-")
     w.create()
-    assert w.name == "w-x1"
     (asked,) = created(fake)
+    assert w.name == asked.body["workflow"]["metadata"]["name"]
+    assert re.fullmatch("w-[a-z0-9]{5}", w.name)
     assert asked.path == "/argo/api/v1/workflows/n"
     assert asked.headers["Authorization"] == "Bearer ours"
     sent = asked.body["workflow"]
     assert sent["metadata"]["namespace"] == "n"
     assert sent["spec"]["serviceAccountName"] == "robot"
-    assert sent["metadata"]["labels"] == {submission.EXPERIMENT_LABEL: "population"}
+    labels = sent["metadata"]["labels"]
+    assert re.fullmatch("[0-9a-f]{16}", labels.pop(SUBMISSION_LABEL))
+    assert labels == {submission.EXPERIMENT_LABEL: "population"}
+
+
+def test_what_is_submitted_is_written_down(server, fake, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "experiment.toml"), "--x"])  # some file
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HERA_UTILS_INPUTS", "small.py")
+    made = server()
+    made.define_argo_server_part_of_environment()
+    simple(generate_name="w-").create()
+    simple(WorkflowTemplate, name="t").create()
+    (record,) = Records.of(made.args.experiment).all()
+    sent = created(fake)[0].body["workflow"]
+    assert (record.state, record.manifest, record.name) == (
+        State.CREATED,
+        sent,
+        sent["metadata"]["name"],
+    )
+    assert (record.cluster, record.server, record.namespace) == ("", f"{fake.url}argo/", "n")
+    assert (record.script, record.inputs) == ("./experiment.toml", "small.py")
 
 
 def test_what_the_script_says_itself_is_kept(server, fake):

@@ -52,6 +52,8 @@ def there(fake):
         f"{CORE}/persistentvolumeclaims/waiting": {"status": {"phase": "Pending"}},
         f"{CORE}/persistentvolumeclaims/lost": {"status": {"phase": "Lost"}},
         f"{CORE}/configmaps/settings": {"data": {}},
+        f"{CORE}/secrets/archive": {"data": {"USER": "bWU="}},
+        f"{CORE}/secrets/hidden": status(403, "not yours"),
     }
 
     def answer(asked):
@@ -82,6 +84,26 @@ def test_what_exists_is_asserted(cluster, fake):
     assert all(asked.method == "GET" for asked in fake.asked)
     assert {asked.headers.get("authorization") for asked in fake.asked} == {"Bearer hush"}
     assert not any("/nodes" in asked.path for asked in fake.asked)
+
+
+def test_a_secret_is_there_with_its_keys_missing_or_out_of_sight(cluster, capsys):
+    assert cluster.assert_secret("archive", ["USER"]) is True
+    for name, keys, missing in (("archive", ["USER", "TOKEN"], "TOKEN"), ("no", ["K"], "K")):
+        with pytest.raises(UserError) as raised:
+            cluster.assert_secret(name, keys)
+        assert raised.value.what == f"the namespace 'n' has no Secret '{name}' with {missing}"
+        assert "make provision" in raised.value.next_step
+    assert capsys.readouterr().err == ""
+    assert cluster.assert_secret("hidden", ["K"]) is False
+    assert "you may not read Secrets" in capsys.readouterr().err
+
+
+def test_entries_of_a_configmap_that_are_others_are_named(cluster, there, capsys):
+    there[f"{CORE}/configmaps/settings"] = {"data": {"A": "b", "B": "c", "MORE": "d"}}
+    assert cluster.provide_configmap("settings", {"A": "b"}) is True
+    assert capsys.readouterr().err == ""
+    assert cluster.provide_configmap("settings", {"A": "b", "B": "x", "C": "y"}) is True
+    assert "'settings' has another B, C than environment.py" in capsys.readouterr().err
 
 
 def test_making_one_asserts_the_cluster_and_the_namespace(parse, kubeconfig, there, fake):

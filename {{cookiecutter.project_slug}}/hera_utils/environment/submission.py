@@ -6,6 +6,8 @@ import os
 from typing import Any, cast
 
 from hera_utils.context.cli_context import CLIContext
+from hera_utils.context.sources import Origin
+from hera_utils.environment.recording import record_submissions
 from hera_utils.environment.refusals import install_excepthook
 from hera_utils.platform.argo_server import ArgoServer
 from hera_utils.platform.cluster import k8s_cluster
@@ -36,9 +38,11 @@ class argo_server(ArgoServer):
 class EnvironmentOfSubmission:
     """What Hera submits with: the server and its token, the namespace, the service account.
 
-    All goes through ``hera.shared.global_config``. Hera matches defaults and hooks by exact type,
-    so each of its own classes of workflows gets them; a script's own sub-class falls back on the
-    global host, token and namespace, without this package's time-outs and proxies.
+    Each ``w.create()`` creates its workflow exactly once and writes it down, see
+    :func:`~hera_utils.submission.once.submit_once`. The rest goes through
+    ``hera.shared.global_config``. Hera matches defaults and hooks by exact type, so each of its own
+    classes of workflows gets them; a script's own sub-class falls back on the global host, token
+    and namespace, without this package's time-outs and proxies.
     """
 
     _current: EnvironmentOfSubmission | None = None
@@ -86,15 +90,24 @@ class EnvironmentOfSubmission:
         )
         for kind in kinds:
             global_config.set_class_defaults(kind, workflows_service=service)
+        args = server.args
+        # Of what a stand-in for a server takes nothing is recorded.
+        if args.source("argo_server").origin is not Origin.STAND_IN:
+            record_submissions(server.client, args.experiment, args.cluster, self.labels)
 
     def complete(self, workflow: Any) -> None:
         """Give ``workflow`` what a submission needs and its script left open."""
+        from hera_utils.submission.scripts import send_whole_values
+        from hera_utils.submission.values import refuse_unsendable
+
         server = self.server
         if workflow.namespace is None and workflow.kind != "ClusterWorkflowTemplate":
             workflow.namespace = server.namespace
         if workflow.service_account_name is None and server.service_account:
             workflow.service_account_name = server.service_account
         workflow.labels = {**self.labels, **(workflow.labels or {})}
+        send_whole_values(workflow)
+        refuse_unsendable(workflow)
 
 
 def _hook(kind: type) -> Any:

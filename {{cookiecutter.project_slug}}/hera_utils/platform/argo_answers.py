@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
+from hera_utils.context import tokens
 from hera_utils.errors import UserError
-from hera_utils.platform import tokens
+from hera_utils.platform.http import Unreachable
 
 NOT_FOUND = 404
 ALREADY_EXISTS = 409
@@ -21,23 +23,37 @@ _PLAIN_TO_TLS = ("HTTP request to an HTTPS server", "plain HTTP request was sent
 class ArgoRefusal(UserError):
     """Argo's server, or what stands before it, said no.
 
-    ``status`` is the HTTP status, ``message`` the server's own words (empty when it sent none).
+    ``status`` is the HTTP status, ``message`` the server's own words (empty when it sent none),
+    ``retry_after`` the seconds that it wants to be left alone.
     """
 
     def __init__(
-        self, what: str, where: str = "", next_step: str = "", *, status: int, message: str = ""
+        self,
+        what: str,
+        where: str = "",
+        next_step: str = "",
+        *,
+        status: int,
+        message: str = "",
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__(what, where, next_step)
         self.status = status
         self.message = message
+        self.retry_after = retry_after
 
 
 def document(response: requests.Response, where: str = "") -> dict[str, Any]:
-    """Return the JSON object of a good answer; raises :class:`ArgoRefusal` for any other."""
+    """Return the JSON object of a good answer.
+
+    Raises :class:`ArgoRefusal` for any other, :class:`Unreachable` for one that breaks off.
+    """
     raise_for_refusal(response, where)
     try:
         found = json.loads(response.content)
     except ValueError:
+        if response.content.lstrip().startswith(b"{"):
+            raise Unreachable(f"{_server(response)} broke off its answer", where) from None
         raise no_argo(response, where) from None
     if not isinstance(found, dict):
         raise no_argo(response, where)
@@ -59,7 +75,13 @@ def raise_for_refusal(response: requests.Response, where: str = "") -> None:
         raise _forbidden(response, where, message)
     if not message:
         raise no_argo(response, where)
-    raise ArgoRefusal(f"Argo's server says: {message}", where, status=status, message=message)
+    raise ArgoRefusal(
+        f"Argo's server says: {message}",
+        where,
+        status=status,
+        message=message,
+        retry_after=_retry_after(response),
+    )
 
 
 def raise_for_page(response: requests.Response, where: str = "") -> None:
@@ -149,4 +171,16 @@ def no_argo(response: requests.Response, where: str) -> ArgoRefusal:
         where,
         "set a fresh ARGO_TOKEN, or the right ARGO_BASE_HREF",
         status=response.status_code,
+        retry_after=_retry_after(response),
     )
+
+
+def _retry_after(response: requests.Response) -> float:
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError):  # none, or a date without its time zone
+        return 0.0

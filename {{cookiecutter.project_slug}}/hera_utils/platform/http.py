@@ -29,7 +29,12 @@ _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE
 
 
 class Unreachable(UserError, requests.ConnectionError):
-    """No answer: refused, unknown host, time-out, TLS. Also an ``OSError``: it may pass."""
+    """No answer: refused, unknown host, time-out, TLS. Also an ``OSError``: it may pass.
+
+    ``sent`` is False when the request surely did not leave this machine.
+    """
+
+    sent = True
 
 
 class Authorization(AuthBase):
@@ -104,6 +109,7 @@ class Session(requests.Session):
             text = url.decode() if isinstance(url, bytes) else url
             sentence = unreachable(error, text, self.where)
             sentence.next_step = self.advice or sentence.next_step
+            sentence.sent = not _without_connection(error)
             raise sentence from None
 
     def merge_environment_settings(
@@ -161,6 +167,13 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
         return Unreachable(f"'{server}' is no address", where, "write host:port")
     return Unreachable(f"no connection to {server}: {_kind(error)}", where)
+
+
+def _without_connection(error: Exception) -> bool:
+    failed = error.args[0] if error.args else None
+    reason = getattr(failed, "reason", None)
+    kinds = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return isinstance(reason, kinds) or "CERTIFICATE_VERIFY_FAILED" in str(reason)
 
 
 def _tls(text: str, server: str, where: str) -> Unreachable:

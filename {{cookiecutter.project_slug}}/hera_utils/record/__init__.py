@@ -1,0 +1,1 @@
+"""What was submitted, written down before the request goes out."""

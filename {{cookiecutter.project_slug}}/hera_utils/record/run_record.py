@@ -1,0 +1,96 @@
+"""What is written down about one submission."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+
+class State(Enum):
+    """What is known of the workflow."""
+
+    UNSURE = "unsure"
+    """The request may have gone out: whether the workflow exists is not known."""
+    CREATED = "created"
+    """The server had it; it may have been deleted since."""
+    REFUSED = "refused"
+    """It was not created and will not be: the server said no, or nothing reached it."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One submission of one workflow.
+
+    Parameters
+    ----------
+    name, namespace:
+        The workflow's, both chosen before the request goes out.
+    cluster:
+        ``local``, the profile's name, or empty for a cluster of the settings.
+    server:
+        The URL of Argo's server.
+    submission:
+        Random; the workflow carries it as a label, which tells it from another of the same name.
+    state:
+        What is known.
+    created, sent:
+        When the record was first written, and when the latest series of requests began (RFC 3339,
+        UTC, whole seconds).
+    manifest:
+        What is sent, complete. Whatever a script puts into its workflow stands in it.
+    script, inputs, session:
+        As a person knows them, and the run of a verb that the submission belongs to; may be empty.
+    uid:
+        Of the created workflow.
+    reason:
+        Why it was refused, or what else there is to say.
+    """
+
+    name: str
+    namespace: str
+    cluster: str
+    server: str
+    submission: str
+    state: State
+    created: str
+    manifest: dict[str, Any]
+    script: str = ""
+    inputs: str = ""
+    session: str = ""
+    uid: str = ""
+    reason: str = ""
+    sent: str = ""
+
+    def as_json(self) -> bytes:
+        """Return the document that is kept."""
+        document = {**asdict(self), "state": self.state.value}
+        return json.dumps(document, indent=1).encode("ascii")
+
+    @classmethod
+    def from_json(cls, data: bytes) -> RunRecord:
+        """Read a document; raises ``ValueError`` when it is none of ours."""
+        document = json.loads(data)
+        if not isinstance(document, Mapping):
+            raise ValueError("no object")
+        names = {field.name for field in fields(cls)}
+        known = {name: value for name, value in document.items() if name in names}
+        known["state"] = State(known.get("state"))
+        try:
+            record = cls(**known)
+        except TypeError as error:  # a field is missing
+            raise ValueError(str(error)) from None
+        texts = {**vars(record), "state": "", "manifest": ""}
+        if not isinstance(record.manifest, dict) or not all(
+            isinstance(text, str) for text in texts.values()
+        ):
+            raise ValueError("a value of the wrong kind")
+        return record
+
+
+def timestamp(moment: datetime) -> str:
+    """Return ``moment`` as records and Argo write it: RFC 3339, UTC, whole seconds."""
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
