@@ -26,7 +26,7 @@ from hera_utils.local.store import Store
 NAMESPACE = "experiments"
 WORKFLOWS = Path(__file__).parent / "workflows"
 # These race against time: they have the cluster to themselves, when the others are done.
-TIMED = ("deadline", "fail_fast", "workflow_deadline")
+TIMED = ("deadline", "exit_deadline", "fail_fast", "workflow_deadline")
 NAMES = sorted((path.stem for path in WORKFLOWS.glob("*.yaml")), key=lambda it: (it in TIMED, it))
 INVALID = yaml.safe_load((WORKFLOWS / "invalid.yml").read_text())
 SECONDS = 600
@@ -42,7 +42,8 @@ def manifest(name: str) -> Json:
 class Argo:
     """The cluster's Argo server, spoken to in plain HTTP."""
 
-    def __init__(self, server: str, token: str) -> None:
+    def __init__(self, server: str, token: str, namespace: str = NAMESPACE) -> None:
+        self._namespace = namespace
         self._url = f"http://{server}/api/v1"
         self._token = token
         self.created: list[str] = []
@@ -61,19 +62,21 @@ class Argo:
             return error.code, json.load(error)
 
     def create(self, workflow: Json) -> str:
-        status, answer = self.request("POST", f"/workflows/{NAMESPACE}", {"workflow": workflow})
+        status, answer = self.request(
+            "POST", f"/workflows/{self._namespace}", {"workflow": workflow}
+        )
         assert status == 200, answer
         name: str = answer["metadata"]["name"]
         self.created.append(name)
         return name
 
     def get(self, name: str) -> Json:
-        status, answer = self.request("GET", f"/workflows/{NAMESPACE}/{name}")
+        status, answer = self.request("GET", f"/workflows/{self._namespace}/{name}")
         assert status == 200, answer
         return answer
 
     def change(self, name: str, verb: str, **options: Any) -> None:
-        path = f"/workflows/{NAMESPACE}/{name}/{verb}"
+        path = f"/workflows/{self._namespace}/{name}/{verb}"
         status, answer = self.request("PUT", path, options)
         assert status == 200, answer
 
@@ -126,6 +129,10 @@ def finished(workflow: Json) -> bool:
     return bool(workflow["status"].get("finishedAt"))
 
 
+def nodes_of(workflow: Json) -> list[Json]:
+    return list(workflow["status"]["nodes"].values())
+
+
 def running(display_name: str) -> Callable[[Json], bool]:
     """Tell whether the pod of that name runs, and has had time to get at its signal handlers."""
 
@@ -158,17 +165,30 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     local.engine.close()
 
 
+KUBELETS = "Pod was active on the node longer than the specified deadline"
+CONTROLLERS = "Step exceeded its deadline"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_ends_alike(name: str, submitted: dict[str, str], argo: Argo, local: Local) -> None:
     on_argo = submitted.get(name) or argo.create(manifest(name))
     here = local.wait(local.create(manifest(name)), finished)
     there = argo.wait(on_argo, finished)
 
-    if name == "deadline":
-        # Argo hears of the exit code only when the executor outruns the kubelet that ends the pod.
-        for node in there["status"]["nodes"].values():
-            if node["displayName"] == "slow":
+    if name in ("deadline", "workflow_deadline"):
+        # The kubelet and the controller race to end the pod: only the executor that outruns the
+        # one tells the exit code, and the message is that of whoever was first.
+        for node in [*there["status"]["nodes"].values(), *here["status"]["nodes"].values()]:
+            if node.get("message") in (KUBELETS, CONTROLLERS):
+                node["message"] = KUBELETS
                 node.pop("outputs", None)
+    if name == "exit_deadline":
+        # Who ends a pod at the workflow's deadline, Argo or the kubelet, is a race.
+        for workflow in (there, here):
+            (slow,) = (n for n in nodes_of(workflow) if n["displayName"] == "slow")
+            assert slow["phase"] in ("Failed", "Error")
+            slow["phase"] = slow["message"] = ""
+            slow.pop("outputs", None)
     assert differences(there, here) == []
     assert there["status"]["nodes"], "nothing was compared"
 
@@ -218,7 +238,67 @@ def test_is_stopped_alike(verb: str, argo: Argo, local: Local) -> None:
     assert all(n["finishedAt"] for n in other["status"]["nodes"].values())
 
 
-@pytest.mark.parametrize("name", ["failure", "steps_failure", "retry_again", "steps_and_dags"])
+HANDLED = """
+metadata: {generateName: handled-, namespace: experiments}
+spec:
+  entrypoint: main
+  onExit: handler
+  serviceAccountName: experiment
+  templates:
+  - name: main
+    dag: {tasks: [{name: asleep, template: sleep}]}
+  - name: handler
+    dag:
+      tasks:
+      - {name: said, template: say}
+      - {name: last, template: MINUTES, depends: said}
+  - name: say
+    script: &script
+      image: python:3.13-slim
+      imagePullPolicy: IfNotPresent
+      command: [python]
+      source: print("{{workflow.status}}")
+  - name: sleep
+    script:
+      <<: *script
+      source: import time; time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("verbs", [("stop",), ("terminate",), ("stop", "terminate")], ids="-".join)
+def test_exit_handlers_of_what_is_stopped_alike(
+    verbs: tuple[str, ...], argo: Argo, local: Local
+) -> None:
+    text = HANDLED.replace("MINUTES", "sleep" if len(verbs) > 1 else "say")
+    there, here = argo.create(yaml.safe_load(text)), local.create(yaml.safe_load(text))
+    for name, verb in zip(("asleep", "last"), verbs, strict=False):
+        argo.wait(there, running(name))
+        local.wait(here, running(name))
+        argo.change(there, verb)
+        getattr(local.engine, verb)(NAMESPACE, here)
+    one, other = argo.wait(there, finished), local.wait(here, finished)
+
+    one["status"]["conditions"] = other["status"]["conditions"]
+    for node in nodes_of(one):
+        # The executor may report an exit code when the workflow has ended.
+        if "shutdown with strategy" in node.get("message", ""):
+            node.pop("outputs", None)
+    assert differences(one, other) == []
+    handled = [name for name in (n["name"] for n in nodes_of(other)) if ".onExit" in name]
+    assert bool(handled) == (verbs[0] == "stop")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "failure",
+        "steps_failure",
+        "retry_again",
+        "steps_and_dags",
+        "exit_fails",
+        "exit_after_failure",
+    ],
+)
 def test_is_retried_alike(name: str, argo: Argo, local: Local) -> None:
     workflow = AGAIN[name] if name in AGAIN else manifest(name)
     options: Json = {}

@@ -38,11 +38,9 @@ def test_argos_rules(case: dict[str, Any], bench: Bench) -> None:
 
 
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
-    (workflow(OK, onExit="ok"), "spec.onExit (exit handlers)"),
     (workflow(OK, hooks={"x": {"template": "ok"}}), "spec.hooks (lifecycle hooks)"),
     (workflow(OK, templateDefaults={"timeout": "1m"}), "spec.templateDefaults"),
     (workflow(OK, workflowTemplateRef={"name": "x"}), "spec.workflowTemplateRef"),
-    (workflow(OK, volumeClaimTemplates=[{}]), "spec.volumeClaimTemplates"),
     (workflow(OK, suspend=True), "spec.suspend"),
     (workflow(OK, inventedField=1), "spec.inventedField (not a field the engine knows)"),
     (workflow({**OK, "sidecars": [{"name": "x"}]}), "templates.ok.sidecars (sidecars)"),
@@ -97,8 +95,8 @@ def test_what_is_not_interpreted_is_refused_by_name(
 
 
 def test_all_refusals_are_named_at_once(bench: Bench) -> None:
-    with pytest.raises(Unsupported, match=r"spec\.onExit .*; templates\.ok\.daemon"):
-        bench.engine.create(workflow({**OK, "daemon": True}, onExit="ok"))
+    with pytest.raises(Unsupported, match=r"spec\.hooks .*; templates\.ok\.daemon"):
+        bench.engine.create(workflow({**OK, "daemon": True}, hooks={"x": {"template": "ok"}}))
 
 
 def test_runtime_refuses_before_anything_is_kept(bench: Bench) -> None:

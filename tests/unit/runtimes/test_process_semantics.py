@@ -123,6 +123,24 @@ def test_variables_expand_by_the_rules_of_kubernetes(run):
     assert result.result.startswith("1$(B)$(A)|x1$(B)$(A)|$(NOPE) $ $x $(A||")
 
 
+def test_command_and_arguments_expand_too(run):
+    env = [{"name": "A", "value": "a"}, {"name": "B", "value": "$(A)"}, {"name": "A", "value": "b"}]
+    args = ["$(A)", "$(B)", "$$(A)", "$$$(A)", "$(NOPE $(A))", "$(", "$()", "$( A)"]
+    args += ["$(ARGO_CONTAINER_NAME)"]
+    container = {"image": PYTHON, "command": ["printf", "%s|"], "args": args, "env": env}
+    result, _ = run({"container": container})
+    # The same came out of a pod of Argo 3.7.18 on Kubernetes 1.34.
+    assert result.result == "b|a|$(A)|$b|$(NOPE $(A))|$(|$()|$( A)|main|"
+
+
+def test_a_script_expands_as_a_variable_of_the_init_container(run):
+    source = "print('$$ $$$$ $(A) $$(A) $(ARGO_CONTAINER_NAME) $(ARGO_POD_NAME)')"
+    result, _ = run(script(source, env=[{"name": "A", "value": "a"}]))
+    # So it did on Argo 3.7.18: two dollars are one, and the script's own variables stay out.
+    assert result.result.split(" ")[:5] == ["$", "$$", "$(A)", "$(A)", "init"]
+    assert result.result.endswith("-pod")
+
+
 def test_values_from_configmaps_secrets_and_fields(run, project: Project):
     project.objects.values["configmaps", "proxy"] = {"HTTP": b"http://p", "NO": b"localhost"}
     project.objects.values["secrets", "token"] = {"key": b"s3cret"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from hera_utils.local.runtimes.paths import PathRules
+from hera_utils.argo.values import WHOLE_VALUE, whole_value
+from hera_utils.local.runtimes.paths import PathRules, rewrite_source
 from hera_utils.local.runtimes.scratch import shown_as_inside
 from hera_utils.local.runtimes.tree import LINKED_WHOLE, Tree
 
@@ -68,3 +71,36 @@ def test_a_layout_leaves_mounts_free_and_links_large_folders():
     assert ("/app/data/8", "/src/data/8") in layout.links
     # The tree itself stays as it was.
     assert tree.file("/app/data/7") == "/src/data/7"
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "rewritten"),
+    [
+        ("/data/a\n/data/b é", "ROOT/data/a\nROOT/data/b é"),
+        ('["/data", "x/data"]', '["ROOT/data", "x/data"]'),
+        ("", ""),
+    ],
+)
+def test_a_value_in_base64_is_rewritten_as_well(value: str, rewritten: str):
+    rules = PathRules(["/data"], {})
+    source = 'x = _whole("VALUE").decode(); open("/data/c")'
+    done = rewrite_source(
+        source.replace("VALUE", encoded(value)), lambda text: rules.rewrite(text, "ROOT")
+    )
+    expected = source.replace("/data", "ROOT/data").replace("VALUE", encoded(rewritten))
+    assert done == expected
+
+
+@pytest.mark.parametrize("text", ['_whole("+/data+").decode()', '_whole("/data").decode()'])
+def test_base64_is_no_path(text: str):
+    rules = PathRules(["/data"], {})
+    assert rewrite_source(text, lambda part: rules.rewrite(part, "ROOT")) == text
+
+
+def test_what_a_script_asks_for_is_what_the_runtime_looks_for():
+    asked = whole_value("x").replace("{{=toBase64(inputs.parameters['x'])}}", "YWI=")
+    assert WHOLE_VALUE.findall(asked) == ["YWI="]

@@ -42,6 +42,15 @@ def test_a_secret_is_base64_as_in_kubernetes(call, store):
     assert [item["metadata"]["name"] for item in listed["items"]] == ["s"]
 
 
+def test_an_object_is_replaced_only_where_it_is(call, store):
+    body = {"metadata": {"name": "s"}, "data": {"a": "cA=="}, "stringData": {"b": "q"}}
+    assert call("PUT", f"{BASE}/secrets/s", body).status == 404
+    store.objects.put("secrets", "s", {"old": b"1"})
+    assert call("PUT", f"{BASE}/secrets/s", body).json["data"] == {"a": "cA==", "b": "cQ=="}
+    assert store.objects.get("secrets", "s") == {"a": b"p", "b": b"q"}
+    assert (store.objects.path("secrets", "s") / "a").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     "kind, body, says",
     [

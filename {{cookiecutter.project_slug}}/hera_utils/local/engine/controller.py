@@ -18,6 +18,7 @@ from hera_utils.argo.names import (
     generated_name,
 )
 from hera_utils.argo.phases import RUNNING
+from hera_utils.local.engine.claims import remove_claims
 from hera_utils.local.engine.marks import ANNOTATION_RUNTIME
 from hera_utils.local.engine.nodes import timestamp
 from hera_utils.local.engine.normalise import normalise, with_empty_fields
@@ -165,6 +166,7 @@ class Engine:
         if operator is not None:
             operator.shut_down("Terminate")
             operator.join()
+        remove_claims(run, self._store.objects)
         self._store.delete(run.namespace, run.name)
 
     def busy(self) -> bool:
@@ -249,7 +251,14 @@ class Engine:
         return answer
 
     def _start(self, run: Run, runtime: str) -> None:
-        operator = Operator(run, self._runtime(runtime), self._pool, self._clock, self._ended)
+        operator = Operator(
+            run,
+            self._runtime(runtime),
+            self._pool,
+            self._store.objects,
+            self._clock,
+            self._ended,
+        )
         self._operators[run.namespace, run.name] = operator
         operator.start()
 

@@ -84,7 +84,7 @@ class Dag:
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             else:
-                self._end(FAILED, None if self._machine.shutdown else FAIL_FAST)
+                self._end(FAILED, None if self._shut_down else FAIL_FAST)
 
     def _template_of(self, task: str) -> Mapping[str, Any]:
         return self._machine.templates[self._tasks[task]["template"]]
@@ -98,9 +98,13 @@ class Dag:
     @property
     def _frozen(self) -> bool:
         """True when it begins nothing more, and only waits for its active children."""
-        machine = self._machine
-        stopped = machine.shutdown or self._problem or machine.gate.failing_fast(self)
+        stopped = self._shut_down or self._problem or self._machine.gate.failing_fast(self)
         return self.node.fulfilled or bool(stopped)
+
+    @property
+    def _shut_down(self) -> bool:
+        # An exit handler goes on: its pods are told one by one whether they may begin.
+        return bool(self._machine.shutdown) and not self._attempt.call.on_exit
 
     def _run(self, name: str) -> None:
         if self._frozen:
@@ -166,6 +170,7 @@ class Dag:
             boundary=self,
             local={"tasks.name": task["name"]},
             depth=self._attempt.call.depth + 1,
+            on_exit=self._attempt.call.on_exit,
         )
         try:
             machine.execute(call)

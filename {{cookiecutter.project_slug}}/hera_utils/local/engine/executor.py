@@ -55,7 +55,7 @@ class Executor:
             processed = process(template, call.arguments, machine.variables, local)
         except (ArgumentError, SubstitutionError) as error:
             raise self._error(call, str(error)) from None
-        attempt = Attempt(call.name, processed, call, call.done)
+        attempt = Attempt(call.name, processed, call, call.done, call.flag)
         if strategy is not None:
             retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})
             retry.start()
@@ -101,6 +101,7 @@ class Executor:
                 template=call.template,
                 boundary=call.boundary_id,
                 message=message,
+                flag=call.flag,
             )
         else:
             self._machine.nodes.mark(node, ERROR, message)

@@ -66,8 +66,11 @@ SPEC = Table(
     {
         "arguments": "object",
         "entrypoint": "string",
+        "onExit": "string",
         "templates": "list",
         "volumes": "list",
+        "volumeClaimTemplates": "list",
+        "volumeClaimGC": "object",
         "parallelism": "integer",
         "activeDeadlineSeconds": "integer",
         "retryStrategy": "object",
@@ -90,7 +93,6 @@ SPEC = Table(
         "securityContext": _ONE_USER,
         "ttlStrategy": _KEPT,
         "podGC": _NO_CLUSTER,
-        "volumeClaimGC": _NO_CLUSTER,
         "artifactGC": "there are no artifacts",
         "artifactRepositoryRef": "there are no artifacts",
         "archiveLogs": _KEPT,
@@ -98,13 +100,11 @@ SPEC = Table(
         "metrics": _NO_METRICS,
     },
     {
-        "onExit": "exit handlers",
         "hooks": "lifecycle hooks",
         "suspend": "suspended workflows",
         "synchronization": "mutexes and semaphores",
         "templateDefaults": "defaults for templates",
         "workflowTemplateRef": "workflow templates",
-        "volumeClaimTemplates": "claims of one workflow",
         "podSpecPatch": "patches of pods",
         "hostAliases": "names for other hosts",
         "shutdown": "workflows that are created stopped",
@@ -191,6 +191,34 @@ _CONTAINER_REFUSED = {
 }
 CONTAINER = Table(_CONTAINER_FIELDS, _CONTAINER_HARMLESS, _CONTAINER_REFUSED)
 SCRIPT = Table({**_CONTAINER_FIELDS, "source": "string"}, _CONTAINER_HARMLESS, _CONTAINER_REFUSED)
+
+_ANY_SIZE = "a folder takes what the disk has"
+_CLAIM_KEPT = "a claim on this machine is a folder"
+CLAIM_TEMPLATE = Table(
+    {"metadata": "object", "spec": "object"},
+    {"apiVersion": _CLAIM_KEPT, "kind": _CLAIM_KEPT, "status": "Kubernetes writes it"},
+)
+CLAIM_METADATA = Table(
+    {"name": "string"},
+    {**METADATA.harmless, "labels": _CLAIM_KEPT, "annotations": _CLAIM_KEPT},
+)
+CLAIM_SPEC = Table(
+    {},
+    {
+        "accessModes": _ONE_MACHINE,
+        "resources": _ANY_SIZE,
+        "storageClassName": _CLAIM_KEPT,
+        "volumeAttributesClassName": _CLAIM_KEPT,
+    },
+    {
+        "dataSource": "claims that begin with a copy",
+        "dataSourceRef": "claims that begin with a copy",
+        "selector": "volumes chosen by their labels",
+        "volumeName": "volumes chosen by their name",
+        "volumeMode": "block devices",
+    },
+)
+CLAIM_GC = Table({"strategy": "string"})
 
 DAG = Table({"tasks": "list", "target": "string", "failFast": "boolean"})
 

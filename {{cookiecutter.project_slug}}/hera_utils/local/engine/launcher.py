@@ -34,7 +34,10 @@ class _Launched:
 
 
 class Launcher:
-    """Launches pods for ``machine``; ``post`` gives an event to the operator, from any thread."""
+    """Launches pods for ``machine``; ``post`` gives an event to the operator, from any thread.
+
+    ``claims`` are the volumes that the workflow has for itself.
+    """
 
     machine: Machine
 
@@ -51,6 +54,7 @@ class Launcher:
         self._pool = pool
         self._post = post
         self._now = now
+        self.claims: list[dict[str, Any]] = []
         self._launched: dict[str, _Launched] = {}
         # Read by the workers: no pod begins once it is set.
         self._stopping = threading.Event()
@@ -67,7 +71,7 @@ class Launcher:
             node_id=node.id,
             name=pod_name(run.name, node.name, node.template),
             template=template,
-            volumes=[*self._volumes(), *(template.get("volumes") or ())],
+            volumes=[*self.claims, *self._volumes(), *(template.get("volumes") or ())],
             folder=run.folder / "pods" / node.id,
             log=run.log_path(node.id),
             capture_result=captures,
@@ -75,18 +79,29 @@ class Launcher:
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched
         self._set_timeout(launched)
-        self._pool.submit(Job(lambda: self._work(launched), self._owner))
+        self._pool.submit(Job(lambda: self._work(launched), self._owner_of(launched)))
 
-    def stop_all(self, why: str) -> None:
-        """End all pods; their nodes are Failed with the message ``why``."""
+    def stop_all(self, why: str, *, on_exit: bool) -> None:
+        """End all pods; their nodes are Failed with the message ``why``.
+
+        Those of the exit handler only if ``on_exit``.
+        """
         self._stopping.set()
-        waiting = {job for job in self._pool.take_back(self._owner)}
-        for launched in list(self._launched.values()):
+        stopped = [it for it in self._launched.values() if on_exit or not it.attempt.call.on_exit]
+        waiting = [
+            job
+            for owner in {self._owner_of(launched) for launched in stopped}
+            for job in self._pool.take_back(owner)
+        ]
+        for launched in stopped:
             launched.why = launched.why or why
         for job in waiting:
             job.run()
-        for launched in list(self._launched.values()):
+        for launched in stopped:
             self._stop(launched)
+
+    def _owner_of(self, launched: _Launched) -> str:
+        return f"{self._owner}/exit" if launched.attempt.call.on_exit else self._owner
 
     def _volumes(self) -> list[dict[str, Any]]:
         volumes: list[dict[str, Any]] = self.machine.spec.get("volumes") or []
@@ -94,7 +109,8 @@ class Launcher:
 
     def _work(self, launched: _Launched) -> None:
         """Run the pod; in a worker's thread."""
-        if self._stopping.is_set() or launched.why:
+        on_exit = launched.attempt.call.on_exit
+        if launched.why or (self._stopping.is_set() and not on_exit):
             result = PodResult(None, launched.why, error=True)
         else:
             try:
@@ -120,7 +136,7 @@ class Launcher:
         deadline = launched.attempt.template.get("activeDeadlineSeconds")
         if not text and deadline is not None:
             end = self._now() + timedelta(seconds=float(deadline))
-            self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE))
+            self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE, end))
 
     def _finished(self, launched: _Launched, result: PodResult) -> None:
         if self._launched.pop(launched.node.id, None) is None:
@@ -131,12 +147,16 @@ class Launcher:
         timeout = launched.attempt.template.get("timeout")
         if timeout:
             end = moment(launched.node.started_at) + timedelta(seconds=seconds(timeout))
-            self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE))
+            self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE, end))
         if (deadline := launched.attempt.deadline) is not None:
-            self.machine.at(deadline, lambda: self._expire(launched, "Step exceeded its deadline"))
+            why = "Step exceeded its deadline"
+            self.machine.at(deadline, lambda: self._expire(launched, why, deadline))
 
-    def _expire(self, launched: _Launched, why: str) -> None:
-        if launched.node.id in self._launched:
+    def _expire(self, launched: _Launched, why: str, end: datetime) -> None:
+        if launched.node.id in self._launched and not launched.why and self._now() < end:
+            # All timers are called when a workflow is shut down; an exit handler goes on.
+            self.machine.at(end, lambda: self._expire(launched, why, end))
+        elif launched.node.id in self._launched:
             launched.why = launched.why or why
             self._stop(launched)
 

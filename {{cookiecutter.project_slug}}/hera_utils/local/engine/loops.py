@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hera_utils.local.engine import gojson
-from hera_utils.local.engine.substitution import ANY, Lookup, substitute
+from hera_utils.local.engine.substitution import ANY, Lookup, Unprintable, substitute
 from hera_utils.local.engine.when import WhenError, should_execute
 
 _LOOPS = ("withItems", "withParam", "withSequence")
@@ -146,7 +146,10 @@ def _expanded(
             raise KeyError(name)
         return found
 
-    task: dict[str, Any] = substitute(dict(body), with_item, () if lenient else ANY)
+    try:
+        task: dict[str, Any] = substitute(dict(body), with_item, () if lenient else ANY)
+    except Unprintable as error:
+        raise LoopError(f"invalid character '{error.escape}' in string escape code") from None
     described = _described(item).replace("(", "").replace(")", "")
     task["name"] = f"{body['name']}({index}:{described})"
     task["template"] = body.get("template", "")

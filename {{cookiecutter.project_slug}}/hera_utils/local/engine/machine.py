@@ -16,6 +16,9 @@ from hera_utils.local.engine.variables import Globals
 Done = Callable[[Node, str], None]
 """Called once a node is fulfilled, with the error that its caller must report, mostly empty."""
 
+STOP, TERMINATE = "Stop", "Terminate"
+"""How a workflow is shut down: its exit handler runs, or nothing more does."""
+
 FAIL_FAST = "template has failed or errored children and failFast enabled"
 
 
@@ -46,7 +49,8 @@ class Boundary(Protocol):
 class Call:
     """One use of a template. ``task`` is the task's or step's name without its loop's suffix.
 
-    ``begun`` is called when there is a node, which may be later than the call.
+    ``begun`` is called when there is a node, which may be later than the call. ``on_exit`` is true
+    of the exit handler and all that it calls, ``flag`` becomes the node's ``nodeFlag``.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Call:
     boundary: Boundary | None = None
     local: Mapping[str, str] = field(default_factory=dict)
     depth: int = 1
+    on_exit: bool = False
+    flag: dict[str, bool] | None = None
 
     @property
     def boundary_id(self) -> str:
@@ -140,6 +146,10 @@ class Machine:
         """Drop what waits below ``boundary``: it has ended."""
         self.gate.forget(boundary)
         self.boundaries.pop(boundary.node.id, None)
+
+    def stopping(self, call: Call) -> str:
+        """Return the strategy that keeps a pod of ``call`` from beginning, or nothing."""
+        return "" if call.on_exit and self.shutdown != TERMINATE else self.shutdown
 
     @property
     def overdue(self) -> bool:

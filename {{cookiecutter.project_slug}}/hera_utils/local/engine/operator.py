@@ -18,16 +18,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hera_utils.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_utils.argo.phases import ERROR, SUCCEEDED, WORKFLOW_PHASES
+from hera_utils.argo.phases import ERROR, WORKFLOW_PHASES
+from hera_utils.local.engine.claims import ClaimError, Folders, end_of_claims, make_claims
 from hera_utils.local.engine.executor import Executor
 from hera_utils.local.engine.gate import Gate
 from hera_utils.local.engine.launcher import Launcher
-from hera_utils.local.engine.machine import Call, CallError, Machine
+from hera_utils.local.engine.machine import TERMINATE, Call, CallError, Machine
 from hera_utils.local.engine.nodes import Node, Nodes, moment, timestamp
 from hera_utils.local.engine.pool import Pool
 from hera_utils.local.engine.progress import update_groups
 from hera_utils.local.engine.substitution import substitute
 from hera_utils.local.engine.variables import Globals
+from hera_utils.local.engine.verdict import EXIT_SUFFIX, failures, verdict
 from hera_utils.local.runtimes.base import Runtime
 from hera_utils.local.store import Run
 
@@ -46,10 +48,12 @@ class Operator:
         run: Run,
         runtime: Runtime,
         pool: Pool,
+        claims: Folders,
         now: Callable[[], datetime],
         ended: Callable[[Operator], None],
     ) -> None:
         self.run = run
+        self._claims = claims
         self._now = now
         self._ended = ended
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -114,7 +118,7 @@ class Operator:
                 self._settle()
         except Exception as error:  # Whatever it is, the workflow must come to an end.
             traceback.print_exc()
-            self._launcher.stop_all("the local engine failed")
+            self._launcher.stop_all("the local engine failed", on_exit=True)
             self._conclude(ERROR, f"the local engine failed: {error}")
             with suppress(Exception):
                 self._flush()
@@ -124,6 +128,11 @@ class Operator:
 
     def _begin(self) -> None:
         machine = self._machine
+        try:
+            self._launcher.claims = make_claims(self.run, self._claims)
+        except ClaimError as error:
+            self._conclude(ERROR, str(error))
+            return
         if machine.deadline is not None:
             self._at(machine.deadline, self._deadline_passed)
         spec = machine.spec
@@ -200,11 +209,12 @@ class Operator:
         if self._over:
             return
         self._machine.shut_down(strategy)
-        self._launcher.stop_all(f"workflow shutdown with strategy:  {strategy}")
+        why = f"workflow shutdown with strategy:  {strategy}"
+        self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
         self._fire_timers()
 
     def _deadline_passed(self) -> None:
-        self._launcher.stop_all("Step exceeded its deadline")
+        self._launcher.stop_all("Step exceeded its deadline", on_exit=False)
         self._fire_timers()
 
     def _fire_timers(self) -> None:
@@ -218,13 +228,35 @@ class Operator:
             self._nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in entry template execution: {error}")
             return
-        phase = WORKFLOW_PHASES[node.phase]
-        message = node.message
-        if phase == SUCCEEDED:
-            message = ""
-        elif self._machine.shutdown:
-            message = f"Stopped with strategy '{self._machine.shutdown}'"
-        self._conclude(phase, message)
+        machine = self._machine
+        handler = machine.spec.get("onExit")
+        if not handler or machine.shutdown == TERMINATE:
+            self._conclude(*verdict(node, None, machine.shutdown))
+            return
+        machine.variables.entry_ended(
+            WORKFLOW_PHASES[node.phase],
+            lambda: failures(machine.workflow, self._nodes.by_id.values()),
+        )
+        exit_call = Call(
+            name=f"{machine.workflow}{EXIT_SUFFIX}",
+            template=handler,
+            arguments=machine.spec.get("arguments") or {},
+            done=lambda ended, problem: self._exit_done(node, ended, problem),
+            local={"steps.name": ""},
+            on_exit=True,
+            flag={"hooked": True},
+        )
+        try:
+            machine.execute(exit_call)
+        except CallError as problem:
+            self._exit_done(node, problem.node, problem.message)
+
+    def _exit_done(self, entry: Node, node: Node, error: str) -> None:
+        if error:
+            self._nodes.mark(node, ERROR, error)
+            self._conclude(ERROR, f"error in exit template execution : {error}")
+            return
+        self._conclude(*verdict(entry, node, self._machine.shutdown))
 
     def _conclude(self, phase: str, message: str) -> None:
         self._over = True
@@ -236,6 +268,7 @@ class Operator:
                 "conditions": conditions(completed=True),
             }
         )
+        self._status.update(end_of_claims(self.run, phase, self._claims))
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 

@@ -30,10 +30,11 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
         inputs=attempt.inputs,
     )
     node.synced = True
-    if machine.shutdown or machine.overdue:
+    strategy = machine.stopping(call)
+    if strategy or (machine.overdue and not call.on_exit):
         reason = (
-            f"workflow shutdown with strategy: {machine.shutdown}"
-            if machine.shutdown
+            f"workflow shutdown with strategy: {strategy}"
+            if strategy
             else "Step exceeded its deadline"
         )
         machine.nodes.mark(node, FAILED, reason)

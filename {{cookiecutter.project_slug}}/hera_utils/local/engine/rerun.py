@@ -20,6 +20,7 @@ from hera_utils.local.engine.nodes import (
     STEPS,
     TASK_GROUP,
 )
+from hera_utils.local.engine.verdict import EXIT_SUFFIX
 from hera_utils.local.errors import InvalidWorkflow
 from hera_utils.local.store.interrupted import MESSAGE as INTERRUPTED
 
@@ -76,6 +77,9 @@ def plan_rerun(
             to_reset, to_remove = graph.path(key)
             reset |= to_reset
             removed |= to_remove
+    # The exit handler runs again, for another end.
+    exit_name = f"{workflow}{EXIT_SUFFIX}"
+    removed |= {key for key, node in nodes.items() if node["name"].startswith(exit_name)}
     reset -= removed
     changed = {}
     for key, node in nodes.items():

@@ -31,12 +31,15 @@ class Retry:
         self._strategy = strategy
         self._policy = strategy.get("retryPolicy") or "OnFailure"
         call = attempt.call
+        self._flag = {**(call.flag or {}), "retried": True}
         self.node = machine.nodes.get(attempt.name) or machine.nodes.create(
             attempt.name,
             RETRY,
             RUNNING,
             template=call.template,
             boundary=call.boundary_id,
+            # Argo gives node and attempts one and the same object.
+            flag=self._flag if call.flag else None,
             inputs=attempt.inputs,
         )
 
@@ -76,7 +79,7 @@ class Retry:
             machine.nodes.mark(self.node, ERROR, str(error))
             machine.finish(self.node, call, self._attempt.done, str(error))
             return
-        machine.begin(Attempt(name, template, call, self._ended, {"retried": True}, deadline))
+        machine.begin(Attempt(name, template, call, self._ended, self._flag, deadline))
 
     def _ended(self, node: Node, error: str) -> None:
         if error and self._policy not in _RETRIES_ERRORS:

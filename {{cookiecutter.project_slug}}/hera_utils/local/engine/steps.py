@@ -139,6 +139,7 @@ class Steps:
             boundary=self,
             local={"steps.name": one["name"]},
             depth=self._attempt.call.depth + 1,
+            on_exit=self._attempt.call.on_exit,
         )
         try:
             machine.execute(call)

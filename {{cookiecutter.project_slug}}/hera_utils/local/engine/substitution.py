@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from hera_utils.argo.values import go_escape, unprintable
+from hera_utils.local.engine import expressions
+
 Lookup = Callable[[str], "str | None"]
 """Returns the value of a variable; None for the output of a task that was skipped and declares no
 default; raises KeyError when there is no such variable."""
@@ -32,6 +35,14 @@ class UnknownVariable(SubstitutionError):
     """There is no such variable (yet)."""
 
 
+class Unprintable(SubstitutionError):
+    """A value holds a character that Argo cannot put into a template; ``escape`` is Go's letter."""
+
+    def __init__(self, character: str) -> None:
+        super().__init__("cannot finish template replacement because the result was invalid JSON")
+        self.escape = go_escape(character)
+
+
 def replace(text: str, lookup: Lookup, strict: tuple[str, ...] = ()) -> str:
     """Return ``text`` with its variables replaced.
 
@@ -43,6 +54,8 @@ def replace(text: str, lookup: Lookup, strict: tuple[str, ...] = ()) -> str:
 
     def value(match: re.Match[str]) -> str:
         tag = match[1]
+        if tag.startswith("="):
+            return _evaluated(tag, lookup, strict)
         try:
             found = lookup(tag.strip())
         except KeyError:
@@ -52,6 +65,8 @@ def replace(text: str, lookup: Lookup, strict: tuple[str, ...] = ()) -> str:
                 f"unable to substitute {{{{{tag}}}}}: output is an absent optional "
                 "(skipped/omitted node with no default)"
             )
+        if character := unprintable(found):
+            raise Unprintable(character)
         return found
 
     return _TAG.sub(value, text)
@@ -99,7 +114,23 @@ def _unknown(tag: str, lookup: Lookup, strict: tuple[str, ...]) -> str:
             found = None
         if found is not None:
             return f"{{{{{outer}{found}"
-    name = tag.strip()
-    if any(not root or name == root or name.startswith(f"{root}.") for root in strict):
+    if _is_strict(tag.strip(), strict):
         raise UnknownVariable(f"failed to resolve {{{{{tag}}}}}")
+    return f"{{{{{tag}}}}}"
+
+
+def _is_strict(name: str, strict: tuple[str, ...]) -> bool:
+    return any(not root or name == root or name.startswith(f"{root}.") for root in strict)
+
+
+def _evaluated(tag: str, lookup: Lookup, strict: tuple[str, ...]) -> str:
+    # Expressions of other kinds were refused; what a value brings along stays as it is.
+    if parsed := expressions.parse(tag[1:]):
+        function, name = parsed
+        try:
+            return expressions.FUNCTIONS[function](lookup(name) or "")
+        except KeyError:
+            if _is_strict(name, strict):
+                message = f"failed to evaluate expression: {name.split('.')[0]} is missing"
+                raise UnknownVariable(message) from None
     return f"{{{{{tag}}}}}"

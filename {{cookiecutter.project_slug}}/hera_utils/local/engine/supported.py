@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hera_utils.local.engine import fields
+from hera_utils.local.engine.expressions import FUNCTIONS, parse
 from hera_utils.local.engine.fields import Table
+from hera_utils.local.engine.substitution import tags
 from hera_utils.local.errors import InvalidWorkflow
 
 
@@ -29,6 +31,7 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _parameters("spec.arguments", spec.get("arguments"), fields.PARAMETER)
     yield from _retry("spec", spec)
     yield from _volumes("spec", spec)
+    yield from _claims(spec)
     for index, template in enumerate(_objects("spec.templates", spec.get("templates"))):
         yield from _template(f"templates.{template.get('name') or f'[{index}]'}", template)
 
@@ -79,6 +82,19 @@ def _volumes(path: str, owner: Mapping[str, Any]) -> Iterator[str]:
     return iter(())
 
 
+def _claims(spec: Mapping[str, Any]) -> Iterator[str]:
+    path = "spec.volumeClaimTemplates"
+    for index, claim in enumerate(_objects(path, spec.get("volumeClaimTemplates"))):
+        where = f"{path}[{index}]"
+        yield from _object(where, claim, fields.CLAIM_TEMPLATE)
+        yield from _object(f"{where}.metadata", claim.get("metadata") or {}, fields.CLAIM_METADATA)
+        described = dict(claim.get("spec") or {})
+        if described.get("volumeMode") == "Filesystem":
+            del described["volumeMode"]
+        yield from _object(f"{where}.spec", described, fields.CLAIM_SPEC)
+    yield from _object("spec.volumeClaimGC", spec.get("volumeClaimGC") or {}, fields.CLAIM_GC)
+
+
 def _parameters(
     path: str, holder: Any, table: Table, holder_table: Table = fields.PARAMETERS
 ) -> Iterator[str]:
@@ -122,8 +138,9 @@ def _objects(path: str, value: Any) -> list[Mapping[str, Any]]:
 
 def _expressions(path: str, value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        if "{{=" in value:
-            yield f"{path} (expressions: {{{{=…}}}})"
+        if any(tag[:1] == "=" and parse(tag[1:]) is None for tag in tags(value)):
+            known = ", ".join(filter(None, FUNCTIONS))
+            yield f"{path} (expressions {{{{=…}}}} other than one parameter, or one in {known})"
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _expressions(f"{path}.{key}", item)

@@ -30,6 +30,7 @@ class Globals:
         created = metadata["creationTimestamp"]
         parameters = (spec.get("arguments") or {}).get("parameters") or []
         self._seconds = seconds
+        self._failures: Callable[[], str] | None = None
         self._values: dict[str, str] = {
             "workflow.name": metadata["name"],
             "workflow.namespace": metadata["namespace"],
@@ -62,8 +63,15 @@ class Globals:
         """Make an output parameter with a ``globalName`` known."""
         self._values[f"workflow.outputs.parameters.{name}"] = value
 
+    def entry_ended(self, status: str, failures: Callable[[], str]) -> None:
+        """Make known to the exit handler how the entry template ended, and what failed."""
+        self._values["workflow.status"] = status
+        self._failures = failures
+
     def __call__(self, name: str) -> str:
         """Return the value of a variable; raises KeyError."""
+        if name == "workflow.failures" and self._failures is not None:
+            return self._failures()
         if name == "workflow.duration":
             return f"{self._seconds():f}"
         return self._values[name]

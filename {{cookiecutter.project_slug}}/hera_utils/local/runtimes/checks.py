@@ -12,6 +12,7 @@ from hera_utils.local.runtimes.objects import ClusterObjects
 from hera_utils.local.runtimes.paths import PathRules
 from hera_utils.local.runtimes.variables import variable_refusals
 from hera_utils.local.runtimes.volumes import (
+    declared_volumes,
     mount_path,
     nested_in_claim,
     volume_kind,
@@ -43,7 +44,7 @@ def common_refusals(workflow: Json, objects: ClusterObjects) -> Iterator[str]:
         for key in sorted(set(raw) - _HONOURED - _IGNORED):
             if raw[key]:
                 yield f"template {name!r} sets {key}, which is not interpreted on this machine"
-        volumes = [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]
+        volumes = declared_volumes(spec, template)
         for text in (
             *variable_refusals(container, objects),
             *volume_refusals(container, volumes, objects),
@@ -65,10 +66,10 @@ def process_refusals(
     """
     found = list(common_refusals(workflow, objects))
     inputs = literal_inputs(workflow)
-    volumes = (workflow.get("spec") or {}).get("volumes") or ()
+    spec = workflow.get("spec") or {}
     for template, container in containers_of(workflow):
         name = str(template.get("name"))
-        if nested := nested_in_claim(_mounts(container, [*volumes, *template.get("volumes", ())])):
+        if nested := nested_in_claim(_mounts(container, declared_volumes(spec, template))):
             found.append(f"template {name!r} {nested}")
         if "{{" in container.image:
             continue

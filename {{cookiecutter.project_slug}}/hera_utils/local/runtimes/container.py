@@ -12,11 +12,13 @@ SCRIPT_PATH = "/argo/staging/script"
 
 Json = Mapping[str, Any]
 
-_REFERENCE = re.compile(r"\$\$|\$\(([^()]*)\)")
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
     """Replace ``$(NAME)`` by its value; ``$$`` is a dollar, an unknown name stays as it is.
+
+    A name is all up to the next closing parenthesis, so what an unknown one encloses stays too.
 
     Source: ``third_party/forked/golang/expansion/expand.go`` of k8s.io/kubernetes.
     """

@@ -15,9 +15,10 @@ from typing import Any
 
 from hera_utils.argo.images import container_of
 from hera_utils.errors import UserError
-from hera_utils.images.builder import Builder, BuildSettings
+from hera_utils.images.builder import Builder
 from hera_utils.images.context import DOCKERFILE
 from hera_utils.images.engine import RUNNERS, Runner, find_engine, runner
+from hera_utils.images.source import BuildSettings
 from hera_utils.local.runtimes.base import Pod, PodResult
 from hera_utils.local.runtimes.checks import common_refusals
 from hera_utils.local.runtimes.children import Children, Stopped
@@ -33,7 +34,11 @@ from hera_utils.local.runtimes.engine_options import (
 from hera_utils.local.runtimes.logs import open_log
 from hera_utils.local.runtimes.objects import ClusterObjects
 from hera_utils.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
-from hera_utils.local.runtimes.variables import MissingObject, container_environment
+from hera_utils.local.runtimes.variables import (
+    MissingObject,
+    container_environment,
+    script_source,
+)
 from hera_utils.local.runtimes.volumes import Mount, make_mounts
 
 _LABEL = "hera-experiment"
@@ -245,7 +250,7 @@ class EngineRuntime:
             return None
         pod.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = pod.folder / "script"
-        path.write_text(container.source, encoding="utf-8", errors="surrogatepass")
+        path.write_text(script_source(container, pod), encoding="utf-8", errors="surrogatepass")
         path.chmod(0o755)
         return path
 

@@ -6,9 +6,12 @@ folders cover is rewritten where it stands in a command, a variable or a script.
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from hera_utils.argo.values import WHOLE_VALUE
 
 HOME = "/root"
 TEMPORARY = "/tmp"
@@ -91,6 +94,22 @@ def _absolute_paths(argv: Sequence[str]) -> Iterator[str]:
         whole = _WHOLE.fullmatch(word)
         if whole and not whole[1].startswith("//"):
             yield whole[1]
+
+
+def rewrite_source(source: str, rewrite: Callable[[str], str]) -> str:
+    """Rewrite the source of a script, and the values that it holds in base64."""
+    parts = WHOLE_VALUE.split(source)
+    parts[::2] = map(rewrite, parts[::2])
+    parts[1::2] = [_recoded(value, rewrite) for value in parts[1::2]]
+    return "".join(parts)
+
+
+def _recoded(value: str, rewrite: Callable[[str], str]) -> str:
+    try:
+        text = base64.b64decode(value).decode()
+    except ValueError:
+        return value  # not ours
+    return base64.b64encode(rewrite(text).encode()).decode()
 
 
 def image_path(value: str, rules: PathRules, root: str) -> list[str]:

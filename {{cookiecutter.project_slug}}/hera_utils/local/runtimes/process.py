@@ -19,17 +19,24 @@ from hera_utils.local.runtimes.container import SCRIPT_PATH, MainContainer, main
 from hera_utils.local.runtimes.logs import open_log
 from hera_utils.local.runtimes.objects import ClusterObjects
 from hera_utils.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
-from hera_utils.local.runtimes.paths import TEMPORARY, image_path
+from hera_utils.local.runtimes.paths import TEMPORARY, image_path, rewrite_source
 from hera_utils.local.runtimes.plans import STAGED_SCRIPT, Plan, make_plan, path_rules, plan_key
 from hera_utils.local.runtimes.programs import NotExecutable, Programs
 from hera_utils.local.runtimes.scratch import Scratch, shown_as_inside
-from hera_utils.local.runtimes.variables import MissingObject, container_environment
+from hera_utils.local.runtimes.variables import (
+    MissingObject,
+    container_environment,
+    script_source,
+)
 from hera_utils.local.runtimes.views import Views
 from hera_utils.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
 from hera_utils.local.runtimes.volumes import Mount, make_mounts, nested_in_claim
 
 # macOS knows no C.UTF-8.
 _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+
+SCRATCH = "scratch"
+"""Where the folders of tasks lie, below the state; it goes with the server, unless it is killed."""
 
 Announce = Callable[[str], None]
 
@@ -54,7 +61,7 @@ class ProcessRuntime:
         self._objects = objects
         self._views = Views(slug, containers, state / "contexts")
         self._environments = VirtualEnvironments(state / "venvs", environ)
-        self._scratch = Scratch(state / "scratch")
+        self._scratch = Scratch(state / SCRATCH)
         self._lock = threading.Lock()
         self._pods: dict[str, Children] = {}
         self._plans: dict[tuple[object, ...], Plan] = {}
@@ -125,10 +132,14 @@ class ProcessRuntime:
                 return not_started(nested)
             root = self._scratch.take(plan.key, plan.layout, mounts, plan.workdir)
             try:
-                words = [programs.rewrite(plan.rules.rewrite(w, root.path)) for w in argv]
+
+                def rewrite(text: str, root: str = root.path) -> str:
+                    return programs.rewrite(plan.rules.rewrite(text, root))
+
+                words = list(map(rewrite, argv))
                 if container.source is not None:
-                    source = plan.rules.rewrite(container.source, root.path)
-                    root.write_program(STAGED_SCRIPT, programs.rewrite(source))
+                    source = rewrite_source(script_source(container, pod), rewrite)
+                    root.write_program(STAGED_SCRIPT, source)
                 process = _Process(
                     words=words,
                     written=argv[0],
@@ -203,8 +214,6 @@ def _environment(
         "HOME": plan.home,
         "TMPDIR": TEMPORARY,
         "HOSTNAME": pod.name,
-        "ARGO_CONTAINER_NAME": "main",
-        "ARGO_NODE_ID": pod.node_id,
         **plan.view.environment,
         **variables,
     }

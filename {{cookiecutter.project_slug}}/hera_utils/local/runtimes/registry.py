@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 from hera_utils.errors import UserError
 from hera_utils.images.engine import RUNNERS
 from hera_utils.local.runtimes.base import Runtime
+from hera_utils.local.runtimes.leftovers import end_leftovers
 from hera_utils.local.runtimes.objects import ClusterObjects
-from hera_utils.local.runtimes.process import ProcessRuntime
+from hera_utils.local.runtimes.process import SCRATCH, ProcessRuntime
 
 if TYPE_CHECKING:
-    from hera_utils.images.builder import BuildSettings
+    from hera_utils.images.source import BuildSettings
 
 PROCESS = "process"
 NAMES = (PROCESS, *RUNNERS)
@@ -59,6 +61,13 @@ class Runtimes:
         self._build = build
         self._lock = threading.Lock()
         self._made: dict[str, Runtime] = {}
+        # One server at a time has this folder: what runs there was left by one that was killed.
+        if ended := end_leftovers(self._state / SCRATCH):
+            print(
+                f"hera_utils: ended {ended} processes that an earlier local server left running",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def get(self, name: str) -> Runtime:
         """Return the runtime of this name.
@@ -84,7 +93,7 @@ class Runtimes:
             )
         if name in RUNNERS:
             # Imported late: most servers never run a container, and a client waits for their start.
-            from hera_utils.images.builder import BuildSettings
+            from hera_utils.images.source import BuildSettings
             from hera_utils.local.runtimes.engine import EngineRuntime
 
             return EngineRuntime(

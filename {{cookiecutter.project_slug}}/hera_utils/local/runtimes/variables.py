@@ -24,7 +24,7 @@ class MissingObject(Exception):
 def container_environment(
     container: MainContainer, pod: Pod, objects: ClusterObjects
 ) -> dict[str, str]:
-    """Return what ``envFrom`` and ``env`` of ``container`` say, in their order.
+    """Return what ``envFrom`` and ``env`` of ``container`` say, in their order, then Argo's own.
 
     Raises
     ------
@@ -45,7 +45,21 @@ def container_environment(
         value = _value_from(origin, pod, objects)
         if value is not None:
             values[variable["name"]] = value
-    return values
+    return {**values, "ARGO_CONTAINER_NAME": "main", "ARGO_NODE_ID": pod.node_id}
+
+
+def script_source(container: MainContainer, pod: Pod) -> str:
+    """Return the source of a script as Argo writes it.
+
+    It reaches the pod within a variable of the init container, and so Kubernetes expands it: a
+    ``$$`` becomes one dollar, and that container's variables are put in, not those of the script.
+    """
+    own = {
+        "ARGO_POD_NAME": pod.name,
+        "ARGO_WORKFLOW_NAME": pod.workflow_name,
+        "ARGO_CONTAINER_NAME": "init",
+    }
+    return expand(container.source or "", own)
 
 
 def _value_from(source: Json, pod: Pod, objects: ClusterObjects) -> str | None:

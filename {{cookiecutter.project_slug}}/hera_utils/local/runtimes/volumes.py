@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hera_utils.local.errors import ApiError
 from hera_utils.local.runtimes.base import Pod
@@ -95,6 +96,21 @@ def nested_in_claim(mounts: Sequence[tuple[str, str]]) -> str:
                     " run it with RUNTIME=docker (or podman)"
                 )
     return ""
+
+
+def claimed_volumes(spec: Json, workflow: str) -> list[dict[str, Any]]:
+    """Return the volumes that the ``volumeClaimTemplates`` of ``spec`` become in ``workflow``."""
+    names = [
+        str((template.get("metadata") or {}).get("name") or "")
+        for template in spec.get("volumeClaimTemplates") or ()
+    ]
+    return [{"name": name, CLAIM: {"claimName": f"{workflow}-{name}"}} for name in names]
+
+
+def declared_volumes(spec: Json, template: Json) -> list[Json]:
+    """Return what ``template`` can mount before anything runs; of one name the last counts."""
+    own = claimed_volumes(spec, "{{workflow.name}}")
+    return [*own, *(spec.get("volumes") or ()), *(template.get("volumes") or ())]
 
 
 def volume_kind(volume: Json) -> str:

@@ -54,6 +54,15 @@ def create_object(request: Request) -> dict[str, Any]:
     return _object(request, kind, name)
 
 
+def replace_object(request: Request) -> dict[str, Any]:
+    """Give an object that is there exactly the values of the body; raises NotFound."""
+    kind, name, body = _kind(request), request.name, request.json()
+    objects = request.services.store.objects
+    objects.path(kind, name)
+    objects.put(kind, name, _values(kind, body))
+    return _object(request, kind, name)
+
+
 def _kind(request: Request) -> str:
     kind = request.path["kind"]
     if kind not in KINDS:

@@ -33,6 +33,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_KUBERNETES}/{{kind}}", objects.list_objects),
     ("POST", f"{_KUBERNETES}/{{kind}}", objects.create_object),
     ("GET", f"{_KUBERNETES}/{{kind}}/{{name}}", objects.get_object),
+    ("PUT", f"{_KUBERNETES}/{{kind}}/{{name}}", objects.replace_object),
 )
 
 

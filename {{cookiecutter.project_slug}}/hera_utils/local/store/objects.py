@@ -8,7 +8,9 @@ namespace.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from hera_utils.local.errors import InvalidWorkflow, NotFound
@@ -75,6 +77,13 @@ class Objects:
                 if path.is_file() and path.name not in values:
                     path.unlink()
         return folder
+
+    def remove(self, kind: str, name: str) -> None:
+        """Remove the object with all that it holds; well when there is none."""
+        folder = self._folder(kind, name)
+        with suppress(FileNotFoundError):
+            # Renamed first: no name that a claim can have, so half of one is never seen.
+            shutil.rmtree(folder.rename(folder.with_name(f"..{name[:200]}")), ignore_errors=True)
 
     def path(self, kind: str, name: str) -> Path:
         """Return the folder of an object; raises :class:`NotFound`."""

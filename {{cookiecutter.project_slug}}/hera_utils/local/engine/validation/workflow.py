@@ -42,10 +42,18 @@ def validate(manifest: Mapping[str, Any], *, lint: bool = False) -> None:
     by_name = {template["name"]: template for template in templates}
     if entrypoint not in by_name:
         raise InvalidWorkflow(f"template name '{entrypoint}' undefined")
-    walk = _Walk(by_name, global_scope(manifest))
+    global_names = global_scope(manifest)
+    walk = _Walk(by_name, global_names)
     check_form(by_name[entrypoint], by_name)
     check_supplied("", by_name[entrypoint], arguments)
     walk.visit(by_name[entrypoint], "")
+    if handler := spec.get("onExit"):
+        if handler not in by_name:
+            raise InvalidWorkflow(f"template name '{handler}' undefined")
+        global_names.add("workflow.failures")
+        check_form(by_name[handler], by_name)
+        check_supplied("", by_name[handler], arguments)
+        walk.visit(by_name[handler], "")
     for template in templates:
         walk.visit(template, f"templates.{template['name']} ")
 
