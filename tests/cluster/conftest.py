@@ -84,6 +84,11 @@ def cluster() -> RealCluster:
     path = Path(os.environ.get("HERA_TEST_CLUSTER_ENV", ENV_FILE))
     if not path.is_file():
         absent(f"no test cluster: {path} is not there")
+    return read_env(path)
+
+
+def read_env(path: Path) -> RealCluster:
+    """Return the cluster that a file of shell exports describes."""
     done = subprocess.run(
         ["bash", "-c", 'set -a; source "$1"; env -0', "bash", str(path)],
         capture_output=True,
@@ -113,7 +118,8 @@ def new_namespace(cluster: RealCluster) -> Iterator[Callable[[], str]]:
 def namespace(cluster: RealCluster, new_namespace: Callable[[], str]) -> str:
     """A namespace in which ``researcher`` and ``argo-user`` may work, ``nobody`` may not."""
     name = new_namespace()
-    cluster.apply(ACCOUNTS.format(namespace=name))
+    home = f"namespace: {cluster['ARGO_NAMESPACE']}"
+    cluster.apply(ACCOUNTS.format(namespace=name).replace("namespace: experiments", home))
     return name
 
 
@@ -190,7 +196,7 @@ def tls_argo(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     environ = {"PATH": os.environ["PATH"], "KUBECONFIG": cluster["ADMIN_KUBECONFIG"]}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [str(Path(cluster["CLUSTER_BIN"]) / "argo"), *command],
+            [cluster.argo_program, *command],
             env=environ,
             stdout=log,
             stderr=log,

@@ -1,11 +1,15 @@
 """The real cluster and a project to type commands in, as tests see them."""
 
+import base64
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,18 +31,79 @@ def absent(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-@dataclass(frozen=True)
+NOT_EVERYWHERE = {
+    "CLUSTER_BIN": "the programs of its servers",
+    "CLUSTER_STATE": "the keys and processes of its servers",
+}
+"""What the env file of a cluster that is reached by its kubeconfig alone does not name."""
+
+
+@dataclass
 class RealCluster:
     """What the cluster's ``env`` file says, and its administrator's kubectl."""
 
     settings: Mapping[str, str]
 
     def __getitem__(self, name: str) -> str:
-        return self.settings[name]
+        """Return a setting; a test that needs what this cluster does not offer is skipped."""
+        value = self.settings.get(name)
+        if not value:
+            what = NOT_EVERYWHERE.get(name, name)
+            pytest.skip(f"this cluster does not offer {what}: {name} is not in its env file")
+        if name in ("CLUSTER_BIN", "CLUSTER_STATE") and not Path(value).is_dir():
+            absent(f"the cluster's env file says {name}={value}, which is not there")
+        return value
 
     @property
     def kubectl_program(self) -> str:
-        return str(Path(self["CLUSTER_BIN"]) / "kubectl")
+        """The cluster's own, else the one on the path."""
+        folder = self.settings.get("CLUSTER_BIN")
+        if folder:
+            return str(Path(folder) / "kubectl")
+        return shutil.which("kubectl") or absent("kubectl is not installed")
+
+    @property
+    def argo_program(self) -> str:
+        """The cluster's own ``argo``, else the one on the path; it is the server, too."""
+        folder = self.settings.get("CLUSTER_BIN")
+        if folder:
+            return str(Path(folder) / "argo")
+        return shutil.which("argo") or pytest.skip("the program argo is not installed")
+
+    @property
+    def kubectl_folder(self) -> str:
+        """The folder of kubectl, for a PATH."""
+        return str(Path(self.kubectl_program).parent)
+
+    @property
+    def open_argo(self) -> str:
+        """The address of an argo-server that wants no token."""
+        known = self.settings.get("ARGO_SERVER_OPEN")
+        if not known and "CLUSTER_STATE" not in self.settings:
+            pytest.skip("this cluster does not offer an argo-server that wants no token")
+        return known or "127.0.0.1:2745"
+
+    @property
+    def half_configured(self) -> str:
+        """A namespace like ARGO_NAMESPACE, whose pods' account may not report results."""
+        return self.settings.get("HALF_CONFIGURED_NAMESPACE", "half-configured")
+
+    @cached_property
+    def _api(self) -> dict[str, str]:
+        view = "config view --raw --minify --flatten -o json".split()
+        found: dict[str, str] = json.loads(self.kubectl(*view))["clusters"][0]["cluster"]
+        return found
+
+    @property
+    def api_url(self) -> str:
+        """The address of the API server."""
+        return self._api["server"]
+
+    def authority(self, folder: Path) -> str:
+        """Write the certificate authority of the API server into ``folder``; return its path."""
+        path = folder / "cluster-ca.crt"
+        path.write_bytes(base64.b64decode(self._api["certificate-authority-data"]))
+        return str(path)
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """Return what kubectl, as administrator, prints."""
@@ -123,6 +188,30 @@ class Project:
     def assert_no_secret(self, text: str) -> None:
         found = [each for each in self.secrets if each and each in text]
         assert not found and not _TOKEN.search(text), "a token was printed"
+
+    def commit(self) -> None:
+        """Commit whatever git takes, with the template's own .gitignore."""
+        if not (self.folder / ".git").exists():
+            shutil.copy(TEMPLATE / ".gitignore", self.folder)
+            self._git("init", "--quiet")
+        self._git("add", "--all")
+        who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        self._git(*who, "commit", "--quiet", "--allow-empty", "--message", "What there is")
+
+    def assert_history_holds_no_secret(self) -> list[str]:
+        """Search every object that git keeps, and its own files; return the committed names."""
+        every = ("cat-file", "--batch-all-objects", "--batch", "--unordered")
+        self.assert_no_secret(self._git(*every))
+        for path in (self.folder / ".git").rglob("*"):
+            if path.is_file() and "objects" not in path.parts:
+                self.assert_no_secret(path.read_bytes().decode(errors="replace"))
+        return self._git("ls-files").split()
+
+    def _git(self, *words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True
+        )
+        return done.stdout.decode(errors="replace")
 
     def assert_files_hold_no_secret(self) -> None:
         profiles = set((self.folder / "clusters").glob("*.config"))

@@ -137,12 +137,13 @@ class TestKubeconfigAndServiceAccount:
         pagoda: dict[str, str],
     ) -> None:
         forbidden = new_namespace()
-        cluster.apply(_TOKENS_ONLY.format(namespace=forbidden))
+        home = cluster["ARGO_NAMESPACE"]
+        cluster.apply(_TOKENS_ONLY.format(namespace=forbidden, home=home))
         changed = {**pagoda, "ARGO_NAMESPACE": forbidden, "ARGO_SERVICE_ACCOUNT": "nobody"}
         done = submit(**changed)
         assert done.status == 1
         assert f"system:serviceaccount:{forbidden}:nobody" in done.err
-        assert "system:serviceaccount:experiments:researcher" in done.err
+        assert f"system:serviceaccount:{cluster['ARGO_NAMESPACE']}:researcher" in done.err
 
 
 _TOKENS_ONLY = """
@@ -161,7 +162,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {{name: tokens, namespace: {namespace}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: tokens}}
-subjects: [{{kind: ServiceAccount, name: researcher, namespace: experiments}}]
+subjects: [{{kind: ServiceAccount, name: researcher, namespace: {home}}}]
 """
 
 

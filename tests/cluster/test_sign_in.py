@@ -96,8 +96,32 @@ class TestByOptions:
         )
         assert done.status == 0, done.err
         assert f"REQUESTS_CA_BUNDLE={front.authority}" in profile(project).read_text()
-        assert "KUBECONFIG=/dev/null" in profile(project).read_text()
+        assert "KUBECONFIG" not in profile(project).read_text()
         assert submit("--cluster=mine").status == 0
+
+    def test_git_takes_no_token(
+        self, project: Project, block: str, front: Front, token: str, submit: Submit
+    ) -> None:
+        """Wherever a token may be written, and whatever is run with it: git ignores that place."""
+        authority = {"REQUESTS_CA_BUNDLE": str(front.authority)}
+        options = ("--preset=argo-ui", "--from=-", "--yes=1")
+        settings = block.partition("# check it works")[0]
+        for changed in ("", "export ARGO_INSECURE_SKIP_VERIFY=false\n"):
+            # The second time keeps what the profile said before.
+            done = sign_in(project, *options, text=block + changed, **authority)
+            assert done.status == 0, done.err
+            for name in (".env", "hera.config", "hera.bash"):
+                project.write(name, settings)
+            project.commit()
+        assert submit("--cluster=mine", **authority).status == 0
+        assert submit(**authority).status == 0
+        project.run("hera_utils", "config", **authority)
+        project.run("hera_utils", "check-cluster", "--cluster=mine", "submit.py", **authority)
+        assert profile(project).exists() and profile(project, "mine.previous").exists()
+        project.commit()
+        committed = project.assert_history_holds_no_secret()
+        assert {"submit.py", "environment.py", "experiment.toml"} <= set(committed)
+        assert not [name for name in committed if "config" in name or "env" in name.split("/")[-1:]]
 
     def test_what_does_not_work_is_not_written_unless_forced(
         self, project: Project, cluster: RealCluster, namespace: str

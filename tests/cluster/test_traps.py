@@ -263,7 +263,8 @@ for request in (server.assert_accessible, w.create, lambda: w.workflows_service.
     except hera_utils.UserError as error:
         print(error.what)
 """
-        done = project.run("python", "-c", script)
+        # A creation is repeated for a minute before it is given up.
+        done = project.run("python", "-c", script, timeout=150)
         assert done.out.count("did not answer in time") == 3, done.all
 
     def test_of_kubernetes(self, project: Project, black_hole: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import io
-import json
 import os
 import re
 import subprocess
@@ -22,6 +22,7 @@ from hera_utils.check.model import Outcome, Result, Status
 from hera_utils.check.report import TextReport, as_json, exit_status, first_step
 from hera_utils.check.runner import run
 from hera_utils.check.subject import Subject
+from hera_utils.check.submitted import Captured, Submitted
 from hera_utils.context.cli_context import CLIContext, resolve
 from hera_utils.experiment import Experiment
 
@@ -77,7 +78,7 @@ class Place:
     settings: dict[str, str]
     manifest: dict[str, Any]
     secrets: list[str] = field(default_factory=list)
-    find_manifest: Callable[[], dict[str, Any]] | None = None
+    find_submitted: Callable[[], Captured] | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -99,7 +100,7 @@ class Place:
         return resolve(argparse.Namespace(), experiment, self.settings, self.folder)
 
     def subject(self, timeout: float = 10) -> Subject:
-        find = self.find_manifest or (lambda: json.loads(json.dumps(self.manifest)))
+        find = self.find_submitted or (lambda: Captured([Submitted(copy.deepcopy(self.manifest))]))
         return Subject(self.context(), find, timeout=timeout, environ=self.settings)
 
     def check(self, timeout: float = 10) -> Report:

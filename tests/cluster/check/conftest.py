@@ -53,10 +53,9 @@ def new_place(
         namespaces.append(name)
         cluster.kubectl("apply", "-f", "-", text=objects_of(name, **rules))
         token = cluster.token("alice", name)
-        authority = f"{cluster['CLUSTER_STATE']}/pki/ca.crt"
         kubeconfig = tmp_path / "alice.kubeconfig"
         kubeconfig.write_text(
-            kubeconfig_text("https://127.0.0.1:6443", authority, {"token": token}, "alice")
+            kubeconfig_text(cluster.api_url, cluster.authority(tmp_path), {"token": token}, "alice")
         )
         (tmp_path / "docker").mkdir(exist_ok=True)
         settings = {
@@ -72,7 +71,7 @@ def new_place(
         return Place(
             admin=cluster,
             admin_kubeconfig=cluster["ADMIN_KUBECONFIG"],
-            program_path=cluster["CLUSTER_BIN"],
+            program_path=cluster.kubectl_folder,
             namespace=name,
             folder=tmp_path,
             settings=settings,

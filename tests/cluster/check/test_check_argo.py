@@ -58,15 +58,17 @@ def test_argo_reachable(place: Place, free_port_of: Callable[[], int]) -> None:
         ({"ARGO_SERVER": ""}, "no Argo server is set", "set ARGO_SERVER"),
         ({"ARGO_SERVER": "absent.invalid:443"}, "no host is named 'absent.invalid'", "correct"),
         ({"ARGO_SECURE": "true"}, "speaks plain HTTP, not TLS", "set ARGO_SECURE=false"),
-        ({"ARGO_SERVER": "127.0.0.1:6443"}, "wants TLS", "set ARGO_SECURE=true"),
-        ({"ARGO_SERVER": "127.0.0.1:5000"}, "does not answer as Argo's server", "ARGO_BASE_HREF"),
+        ({"ARGO_SERVER": "KUBERNETES"}, "wants TLS", "set ARGO_SECURE=true"),
+        ({"ARGO_SERVER": "REGISTRY"}, "does not answer as Argo's server", "ARGO_BASE_HREF"),
         ({"ARGO_BASE_HREF": "/argo"}, "does not answer as Argo's server", "ARGO_BASE_HREF"),
         ({"ARGO_SERVER": "not an address"}, "is no address of an Argo server", "write host:port"),
     ],
 )
 def test_argo_reachable_with_a_wrong_value(
-    place: Place, settings: dict[str, str], cause: str, advice: str
+    place: Place, cluster: Any, settings: dict[str, str], cause: str, advice: str
 ) -> None:
+    others = {"KUBERNETES": cluster.api_url.partition("://")[2], "REGISTRY": cluster["REGISTRY"]}
+    settings = {name: others.get(value, value) for name, value in settings.items()}
     right = {name: place.settings.get(name, "") for name in settings}
     place.settings |= settings
     outcome = place.assert_alone("ARGO-REACHABLE")
@@ -187,12 +189,14 @@ data:
     )
     port = free_port_of()
     place.settings["ARGO_SERVER"] = f"127.0.0.1:{port}"
+    nobody = tmp_path / "nobody.kubeconfig"
+    nobody.write_text(kubeconfig_text(cluster.api_url, cluster.authority(tmp_path), {}))
 
     def start(*modes: str) -> subprocess.Popen[bytes]:
         with (tmp_path / "argo.log").open("ab") as log:
             process = subprocess.Popen(
                 [
-                    f"{cluster['CLUSTER_BIN']}/argo",
+                    cluster.argo_program,
                     *f"server --namespace {place.namespace} --secure=false -p {port}".split(),
                     *[word for mode in modes for word in ("--auth-mode", mode)],
                     "--kubeconfig",
@@ -201,7 +205,7 @@ data:
                 # In mode client the server acts with its caller's token alone.
                 env={
                     "PATH": os.environ["PATH"],
-                    "KUBECONFIG": f"{cluster['CLUSTER_STATE']}/nobody.kubeconfig",
+                    "KUBECONFIG": str(nobody),
                 },
                 stdout=log,
                 stderr=log,
@@ -262,13 +266,14 @@ def test_argo_token_without_the_right_where_only_argo_can_tell(place: Place, clu
 
 def test_script(place: Place, tmp_path: Path) -> None:
     script = tmp_path / "workflow.py"
-    script.write_text(SCRIPT.replace("hera.workflows", "hera.workflow"))
+    good = SCRIPT.replace("IMAGE", place.main["image"])
+    script.write_text(good.replace("hera.workflows", "hera.workflow"))
     environ = {"PATH": os.environ["PATH"], **place.settings}
-    place.find_manifest = lambda: capture(script, (), place.context(), environ)
+    place.find_submitted = lambda: capture(script, (), place.context(), environ)
     outcome = place.assert_alone("SCRIPT")
     assert "No module named 'hera.workflow'" in outcome.cause
     assert "hera_utils run workflow.py" in outcome.advice
-    script.write_text(SCRIPT)
+    script.write_text(good)
     report = place.assert_well("SCRIPT")
     assert report["ACCOUNT-EXISTS"].message == "pods"
 
@@ -280,6 +285,114 @@ def test_workflow(place: Place) -> None:
     del place.main["args"]
     place.assert_well("WORKFLOW")
     assert place.admin.kubectl("-n", place.namespace, "get", "workflows", "-o", "name") == ""
+
+
+TWO_AND_TEMPLATES = """
+import hera_utils
+args = hera_utils.parse_arguments()
+cluster = hera_utils.k8s_cluster(args)
+hera_utils.argo_server(cluster, args).define_argo_server_part_of_environment()
+from hera.workflows import Container, CronWorkflow, Workflow, WorkflowTemplate
+with WorkflowTemplate(name="kept", entrypoint="main") as template:
+    Container(name="main", image="IMAGE", command=["/probe"])
+template.create()
+with Workflow(generate_name="first-", entrypoint="main") as first:
+    Container(name="main", image="IMAGE", command=["/probe"])
+first.create(wait=True)
+with Workflow(generate_name="second-", entrypoint="main", service_account_name="second") as w:
+    Container(name="main", image="IMAGE", command=["/probe", "{{inputs.parameters.absent}}"])
+w.create()
+from hera.workflows.models import WorkflowTemplateRef
+Workflow(generate_name="third-", workflow_template_ref=WorkflowTemplateRef(name="kept")).create()
+with CronWorkflow(name="nightly", entrypoint="main", schedules=["0 3 * * *"]) as cron:
+    Container(name="main", image="IMAGE", command=["/probe"])
+cron.create()
+"""
+
+
+def test_every_object_that_a_script_submits(
+    new_place: Callable[..., Place], tmp_path: Path
+) -> None:
+    template_rule = WORKFLOW_RULE.replace("[workflows]", "[workflowtemplates]")
+    place = new_place(more=template_rule)
+    script = tmp_path / "workflow.py"
+    script.write_text(TWO_AND_TEMPLATES.replace("IMAGE", place.main["image"]))
+    environ = {"PATH": os.environ["PATH"], **place.settings}
+    place.find_submitted = lambda: capture(script, (), place.context(), environ)
+    report = place.check()
+    assert report["SCRIPT"].message == (
+        "WorkflowTemplate kept; first-…; second-…; third-…; CronWorkflow nightly"
+    )
+    assert report.failed == {"RIGHTS-TEMPLATES", "ACCOUNT-EXISTS", "WORKFLOW"}, report.text
+    assert "cronworkflows" in report["RIGHTS-TEMPLATES"].cause
+    assert "'second'" in report["ACCOUNT-EXISTS"].cause
+    assert "inputs.parameters.absent" in report["WORKFLOW"].cause
+    script.write_text(
+        script.read_text()
+        .replace(', "{{inputs.parameters.absent}}"', "")
+        .replace(', service_account_name="second"', "")
+    )
+    outcome = place.assert_alone("RIGHTS-TEMPLATES")
+    place.paste(outcome)
+    report = place.assert_well("RIGHTS-TEMPLATES")
+    # Its template is made by the script itself: Argo cannot tell yet.
+    assert report["WORKFLOW"].status is Status.UNKNOWN, report.text
+    assert "'kept', which is made first" in report["WORKFLOW"].message
+    names = place.admin.kubectl(
+        *f"-n {place.namespace} get workflows,workflowtemplates,cronworkflows -o name".split()
+    )
+    assert names == ""
+
+
+@pytest.mark.parametrize("kind", ["WorkflowTemplate", "CronWorkflow"])
+def test_a_script_that_submits_no_workflow(
+    new_place: Callable[..., Place], tmp_path: Path, kind: str
+) -> None:
+    place = new_place(more=WORKFLOW_RULE.replace("[workflows]", f"[{kind.lower()}s]"))
+    script = tmp_path / "workflow.py"
+    of_the_kind(place, script, kind)
+    report = place.assert_well("WORKFLOW")
+    assert report["WORKFLOW"].message == f"{kind}: valid"
+    assert report["ACCOUNT-EXISTS"].message == "pods"
+    assert report["IMAGES"].message == place.main["image"]
+    script.write_text(script.read_text().replace('entrypoint="main"', 'entrypoint="absent"'))
+    outcome = place.assert_alone("WORKFLOW")
+    assert kind in outcome.message and "absent" in outcome.cause
+
+
+def test_a_template_of_the_whole_cluster(place: Place, tmp_path: Path) -> None:
+    of_the_kind(place, tmp_path / "workflow.py", "ClusterWorkflowTemplate")
+    report = place.check()
+    outcome = report["RIGHTS-TEMPLATES"]
+    assert "RIGHTS-TEMPLATES" in report.failed and "in the cluster" in outcome.cause
+    place.paste(outcome)
+    try:
+        report = place.assert_well("RIGHTS-TEMPLATES")
+        assert report["WORKFLOW"].message == "ClusterWorkflowTemplate: valid"
+    finally:
+        place.admin.kubectl("delete", "-f", "-", text=outcome.paste)
+
+
+def of_the_kind(place: Place, script: Path, kind: str) -> None:
+    """Let a script take the place of the manifest, which submits one object of ``kind``."""
+    schedules = ', schedules=["0 3 * * *"]' if kind == "CronWorkflow" else ""
+    script.write_text(
+        f"""
+import hera_utils
+args = hera_utils.parse_arguments()
+cluster = hera_utils.k8s_cluster(args)
+hera_utils.argo_server(cluster, args).define_argo_server_part_of_environment()
+from hera.shared import global_config
+from hera.workflows import Container, {kind}
+if "{kind}".startswith("Cluster"):
+    global_config.namespace = None  # or Hera refuses to make one
+with {kind}(name="{place.namespace}", entrypoint="main"{schedules}) as w:
+    Container(name="main", image="{place.main["image"]}", command=["/probe"])
+w.create()
+"""
+    )
+    environ = {"PATH": os.environ["PATH"], **place.settings}
+    place.find_submitted = lambda: capture(script, (), place.context(), environ)
 
 
 def test_workflow_that_a_quota_forbids_is_the_quotas_fault(place: Place) -> None:

@@ -39,13 +39,14 @@ def test_a_researcher_sees_all_but_the_nodes(researcher: Place) -> None:
 
 
 def test_the_pods_account_without_its_right_is_the_one_fault_of_half_configured(
-    researcher: Place,
+    researcher: Place, cluster: Any
 ) -> None:
-    researcher.settings["ARGO_NAMESPACE"] = researcher.namespace = "half-configured"
+    faulty = cluster.half_configured
+    researcher.settings["ARGO_NAMESPACE"] = researcher.namespace = faulty
     del researcher.settings["KUBEVOLUMECLAIMNAME"], researcher.settings["KUBECONFIGMAP"]
-    researcher.manifest["metadata"]["namespace"] = "half-configured"
+    researcher.manifest["metadata"]["namespace"] = faulty
     outcome = researcher.assert_alone("ACCOUNT-RESULTS")
-    assert "workflowtaskresults" in outcome.paste and "half-configured" in outcome.paste
+    assert "workflowtaskresults" in outcome.paste and faulty in outcome.paste
 
 
 def test_a_fresh_place_is_well(place: Place) -> None:
@@ -68,8 +69,8 @@ def test_without_a_kubeconfig_what_goes_through_argo_is_checked_and_the_rest_unk
     assert report.status == 0
 
 
-def test_an_open_server_is_a_warning(place: Place) -> None:
-    place.settings["ARGO_SERVER"] = "127.0.0.1:2745"
+def test_an_open_server_is_a_warning(place: Place, cluster: Any) -> None:
+    place.settings["ARGO_SERVER"] = cluster.open_argo
     report = place.check()
     assert report["ARGO-MODE"].status is Status.WARNING
     assert not report.failed and report.status == 0, report.text
@@ -84,7 +85,7 @@ def test_nothing_is_kept_on_the_cluster(place: Place) -> None:
 
 def test_the_command_as_typed(researcher: Place, project: Any, cluster: Any) -> None:
     project.environ |= {k: v for k, v in researcher.settings.items() if k != "HOME"}
-    project.write("workflow.py", SCRIPT)
+    project.write("workflow.py", SCRIPT.replace("IMAGE", researcher.main["image"]))
     done = project.run("hera_utils", "check-cluster")
     assert done.status == 0, done.all
     assert "ready to submit" in done.out.splitlines()[-1]
@@ -108,7 +109,7 @@ argo_server.define_argo_server_part_of_environment()
 from hera.workflows import Container, Workflow
 
 with Workflow(generate_name="try-", entrypoint="main") as w:
-    Container(name="main", image="127.0.0.1:5000/hera-check/probe", command=["/probe"])
+    Container(name="main", image="IMAGE", command=["/probe"])
 w.create()
 """
 
@@ -162,7 +163,7 @@ def test_the_profile_and_its_lines_are_named(place: Place, project: Any, tmp_pat
     values = {k: v for k, v in place.settings.items() if k not in ("HOME", "DOCKER_CONFIG")}
     lines = [f"{name}={value}" for name, value in values.items()]
     project.write("clusters/mine.config", "\n".join([*lines, "KUBECONFIGMAP=absent"]) + "\n")
-    project.write("workflow.py", SCRIPT)
+    project.write("workflow.py", SCRIPT.replace("IMAGE", place.main["image"]))
     done = project.run("hera_utils", "check-cluster", "--cluster", "mine")
     assert done.status == 1, done.all
     assert f"KUBECONFIGMAP from ./clusters/mine.config, line {len(lines) + 1}" in done.out

@@ -21,8 +21,6 @@ from check_place import Place, kubeconfig_text
 from hera_utils.check.model import Status
 from hera_utils.verbs.check_cluster import check_cluster
 
-SERVER = "https://127.0.0.1:6443"
-
 
 def test_kubeconfig_file(place: Place) -> None:
     with place.saved_kubeconfig() as save_a_new_one:
@@ -66,11 +64,11 @@ def certificate_of(cluster: Any, folder: Path, user: str, days: int) -> dict[str
 
 def test_kubeconfig_certificate(place: Place, cluster: Any, tmp_path: Path) -> None:
     place.settings["ARGO_SERVICE_ACCOUNT"] = "both"
-    authority = f"{cluster['CLUSTER_STATE']}/pki/ca.crt"
+    authority = cluster.authority(tmp_path)
 
     def save(days: int) -> None:
         user = certificate_of(cluster, tmp_path, "bob", days)
-        place.kubeconfig.write_text(kubeconfig_text(SERVER, authority, user, "bob"))
+        place.kubeconfig.write_text(kubeconfig_text(cluster.api_url, authority, user, "bob"))
 
     save(days=-1)
     outcome = place.assert_alone("KUBECONFIG-CERTIFICATE")
@@ -123,14 +121,14 @@ def test_kubeconfig_exec(place: Place, tmp_path: Path) -> None:
     place.assert_well("KUBECONFIG-EXEC")
 
 
-def test_api_reachable(place: Place, free_port_of: Callable[[], int]) -> None:
+def test_api_reachable(place: Place, free_port_of: Callable[[], int], cluster: Any) -> None:
     wrong = f"https://127.0.0.1:{free_port_of()}"
     place.change_kubeconfig(
         lambda document: document["clusters"][0]["cluster"].update(server=wrong)
     )
     outcome = place.assert_alone("API-REACHABLE")
     assert f"nothing listens at {wrong}" in outcome.cause
-    place.type(outcome, **{"HOST:PORT": "127.0.0.1:6443"})
+    place.type(outcome, **{"HOST:PORT": cluster.api_url.partition("://")[2]})
     place.assert_well("API-REACHABLE")
 
 
@@ -160,18 +158,22 @@ def test_api_reachable_with_the_wrong_authority(place: Place, tmp_path: Path) ->
     ("server", "says"),
     [
         ("https://absent.invalid:6443", "no host is named 'absent.invalid'"),
-        ("https://127.0.0.1:2746", "speaks plain HTTP"),
-        ("http://127.0.0.1:6443", "(does not answer as|closed the connection)"),
-        ("http://127.0.0.1:2746", "does not answer as Kubernetes does"),
+        ("https://ARGO", "speaks plain HTTP"),
+        ("http://KUBERNETES", "(does not answer as|closed the connection)"),
+        ("http://ARGO", "does not answer as Kubernetes does"),
     ],
 )
-def test_api_reachable_at_the_wrong_address(place: Place, server: str, says: str) -> None:
+def test_api_reachable_at_the_wrong_address(
+    place: Place, cluster: Any, server: str, says: str
+) -> None:
+    host = cluster.api_url.partition("://")[2]
+    server = server.replace("KUBERNETES", host).replace("ARGO", cluster["ARGO_SERVER"])
     place.change_kubeconfig(
         lambda document: document["clusters"][0]["cluster"].update(server=server)
     )
     outcome = place.assert_alone("API-REACHABLE")
     assert re.search(says, outcome.cause)
-    place.type(outcome, **{"HOST:PORT": "127.0.0.1:6443"})
+    place.type(outcome, **{"HOST:PORT": host})
     place.assert_well("API-REACHABLE")
 
 
@@ -205,7 +207,7 @@ def test_api_ready(place: Place, stopping_api: Any) -> None:
     thread = threading.Thread(target=restart)
     thread.start()
     script = place.folder / "workflow.py"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT.replace("IMAGE", place.main["image"]))
     out = io.StringIO()
     environ = {"PATH": os.environ["PATH"], **place.settings}
     status = check_cluster(place.context(), script, wait=60, environ=environ, out=out)
@@ -222,7 +224,7 @@ cluster = hera_utils.k8s_cluster(args)
 hera_utils.argo_server(cluster, args).define_argo_server_part_of_environment()
 from hera.workflows import Container, Workflow
 with Workflow(generate_name="try-", entrypoint="main") as w:
-    Container(name="main", image="127.0.0.1:5000/hera-check/probe", command=["/probe"])
+    Container(name="main", image="IMAGE", command=["/probe"])
 w.create()
 """
 
@@ -235,7 +237,8 @@ def test_api_version(place: Place, before: Callable[..., Front], cluster: Any) -
             reply.body = json.dumps({**json.loads(reply.body), **versions}).encode()
         return reply
 
-    proxy = before(SERVER, change=older, authority=f"{cluster['CLUSTER_STATE']}/pki/ca.crt")
+    authority = cluster.authority(place.folder)
+    proxy = before(cluster.api_url, change=older, authority=authority)
     place.change_kubeconfig(
         lambda document: document["clusters"][0].update(
             cluster={"server": f"http://{proxy.address}"}

@@ -49,9 +49,9 @@ def test_rights_token(new_place: Callable[..., Place], cluster: Any, tmp_path: P
     """Bob has a certificate and no token: without TokenRequest he has nothing for Argo."""
     place = new_place(submit=WORKFLOW_RULE + PODS_RULE + LOGS_RULE)
     place.settings["ARGO_SERVICE_ACCOUNT"] = "both"
-    authority = f"{cluster['CLUSTER_STATE']}/pki/ca.crt"
+    authority = cluster.authority(tmp_path)
     user = certificate_of(cluster, tmp_path, "bob", 30)
-    place.kubeconfig.write_text(kubeconfig_text("https://127.0.0.1:6443", authority, user, "bob"))
+    place.kubeconfig.write_text(kubeconfig_text(cluster.api_url, authority, user, "bob"))
     outcome = place.assert_alone("RIGHTS-TOKEN")
     assert "bob may not create tokens" in outcome.cause
     place.paste(outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +19,10 @@ from check_place import (
     one_pod_at_a_time,
     uses_claim,
 )
+from real_cluster import TEMPLATE
 
 from hera_utils.check.model import Status
+from hera_utils.images.source import ImageSource
 
 
 @pytest.fixture
@@ -454,17 +457,24 @@ def test_registry_signed_in(place: Place, private_registry: str) -> None:
 
 
 def test_images(place: Place, cluster: Any) -> None:
-    (place.folder / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
+    slug = f"try-{place.namespace}"
+    (place.folder / "experiment.toml").write_text(f'[experiment]\nname = "Try"\nslug = "{slug}"\n')
     container = place.folder / "containers" / "collect"
     container.mkdir(parents=True)
     (container / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /probe\n")
-    name = f"{cluster['REGISTRY']}/try-collect:{place.namespace}"
-    place.main["image"] = name
+    tag = ImageSource.read(container, {}).tag
+    place.main["image"] = f"{cluster['REGISTRY']}/{slug}-collect:{tag}"
     outcome = place.assert_alone("IMAGES")
-    assert outcome.advice == f"docker build -t {name} {container} && docker push {name}"
-    place.type(outcome)
+    assert outcome.advice == "make build push"
+    # What make calls for these two targets.
+    for verb in ("build", "push"):
+        place.shell(
+            f"cd {place.folder} && REGISTRY={cluster['REGISTRY']} PYTHONPATH='{TEMPLATE}'"
+            f" {sys.executable} -m hera_utils {verb}"
+        )
     place.assert_well("IMAGES")
-    subprocess.run(["docker", "rmi", name], check=False, capture_output=True)
+    listed = f"docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep {slug}"
+    place.shell(f"docker image rm $({listed})")
 
 
 def test_images_of_others(place: Place, cluster: Any) -> None:

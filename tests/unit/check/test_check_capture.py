@@ -75,14 +75,19 @@ def test_an_experiment_keeps_its_needs(
 ) -> None:
     script = tmp_path / "workflow.py"
     script.write_text(EXPERIMENT)
-    manifest = capture(script, (), context, environ)
+    container = tmp_path / "containers" / "collect"
+    container.mkdir(parents=True)
+    (container / "Dockerfile").write_text("FROM scratch\n")
+    (submitted,) = capture(script, (), context, environ).objects
+    manifest = submitted.manifest
     assert manifest["metadata"]["namespace"] == "lab"
     assert manifest["spec"]["serviceAccountName"] == "pods"
     container = manifest["spec"]["templates"][0]["container"]
-    assert container["image"] == "registry.example.org/project/try-collect:latest"
+    assert container["image"].startswith("registry.example.org/project/try-collect:")
     assert container["envFrom"][0]["configMapRef"]["name"] == "settings"
     assert Demand(manifest).claims == ["results"]
     assert SECRET not in str(manifest)
+    assert not (tmp_path / ".hera" / "submissions").exists(), "something was recorded"
 
 
 def test_a_script_that_names_a_server_of_its_own(
@@ -97,8 +102,9 @@ global_config.token = os.environ["ARGO_TOKEN"].replace("Bearer ", "")
 global_config.namespace = sys.argv[1]
 """
     script.write_text(head + WORKFLOW + "w.create()\n")
-    manifest = capture(script, ("elsewhere",), context, environ)
-    assert manifest["metadata"]["generateName"] == "try-"
+    (submitted,) = capture(script, ("elsewhere",), context, environ).objects
+    assert submitted.manifest["metadata"]["generateName"] == "try-"
+    assert submitted.namespace == "elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,7 @@ def test_a_script_that_submits_nothing_cannot_tell(
 ) -> None:
     script = tmp_path / "workflow.py"
     script.write_text("print('nothing')\n")
-    with pytest.raises(CannotTell, match="submits no workflow"):
+    with pytest.raises(CannotTell, match="submits nothing"):
         capture(script, (), context, environ)
     with pytest.raises(CannotTell, match=r"no workflow.py"):
         capture(None, (), context, environ)
@@ -137,8 +143,88 @@ def test_what_a_script_does_after_its_submission_is_not_waited_for(
     script = tmp_path / "workflow.py"
     script.write_text(WORKFLOW + "w.create()\nimport time\ntime.sleep(60)\n")
     begin = time.monotonic()
-    assert capture(script, (), context, environ)
+    captured = capture(script, (), context, environ)
+    assert len(captured.objects) == 1 and not captured.remark
     assert time.monotonic() - begin < 30
+
+
+SEVERAL = """
+import time
+from hera.workflows import ClusterWorkflowTemplate, CronWorkflow, WorkflowTemplate
+from hera.workflows.models import WorkflowTemplateRef
+w.create(wait=True)
+time.sleep(0.5)
+assert w.workflows_service.get_workflow(w.name).status.phase == "Succeeded"
+with WorkflowTemplate(name="kept", entrypoint="main") as template:
+    Container(name="main", image="any", command=["true"])
+try:
+    template.get()
+except Exception:
+    template.create()
+template.update()
+from hera.shared import global_config
+namespace, global_config.namespace = global_config.namespace, None  # or Hera refuses
+with ClusterWorkflowTemplate(name="shared", entrypoint="main") as shared:
+    Container(name="main", image="any", command=["true"])
+shared.create()
+global_config.namespace = namespace
+ref = WorkflowTemplateRef(name="kept")
+with CronWorkflow(name="nightly", workflow_template_ref=ref, schedules=["0 3 * * *"]) as cron:
+    pass
+cron.create()
+"""
+
+
+def test_everything_that_a_script_submits(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text(WORKFLOW + SEVERAL)
+    captured = capture(script, (), context, environ)
+    assert captured.remark == ""
+    assert [(each.kind.name, each.name) for each in captured.objects] == [
+        ("Workflow", "try-…"),
+        ("WorkflowTemplate", "kept"),
+        ("WorkflowTemplate", "kept"),
+        ("ClusterWorkflowTemplate", "shared"),
+        ("CronWorkflow", "nightly"),
+    ]
+    assert [each.namespace for each in captured.objects] == ["lab", "lab", "lab", "", "lab"]
+    assert captured.objects[-1].templates_used == {"kept"}
+
+
+def test_a_failure_after_a_submission_is_remarked(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    script = tmp_path / "workflow.py"
+    script.write_text(WORKFLOW + "w.create()\nraise RuntimeError('no results')\n")
+    captured = capture(script, (), context, environ)
+    assert len(captured.objects) == 1
+    assert captured.remark == (
+        "workflow.py failed after it submitted try-…: RuntimeError: no results"
+    )
+
+
+def test_no_token_reaches_the_script_whatever_its_arguments(
+    tmp_path: Path, context: CLIContext, environ: dict[str, str]
+) -> None:
+    profile = tmp_path / "clusters" / "far.config"
+    profile.parent.mkdir()
+    profile.write_text(f"ARGO_SERVER=127.0.0.1:9\nARGO_TOKEN={SECRET}\n")
+    profile.chmod(0o600)
+    script = tmp_path / "workflow.py"
+    script.write_text(
+        f"""
+import os, hera_utils
+args = hera_utils.parse_arguments()
+assert {SECRET!r} not in str(dict(os.environ)) + args.argo_token, "a token"
+assert args.argo_server != "127.0.0.1:9" and args.cluster == "", args
+{WORKFLOW}
+w.create()
+"""
+    )
+    arguments = ("--cluster=far", "--argo_server=127.0.0.1:9")
+    assert not capture(script, arguments, context, environ).remark
 
 
 def test_a_script_that_hangs_is_ended(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hera_utils.check.demand import ConfigMapUse, Demand
+from hera_utils.check.demand import ClaimTemplate, Demand, ObjectUse
+from hera_utils.check.demands import Demands
 from hera_utils.check.nodes import takes
 from hera_utils.check.resources import needs_of, quantity
 
@@ -69,25 +70,57 @@ def test_claims_of_workflow_and_templates() -> None:
     ]
 
 
-def test_config_maps_by_every_way_but_the_optional() -> None:
+def test_claims_of_its_own() -> None:
+    template = {
+        "metadata": {"name": "scratch"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "fast",
+            "resources": {"requests": {"storage": "2Gi"}},
+        },
+    }
+    volume = {"name": "x", "persistentVolumeClaim": {"claimName": "{{workflow.name}}-scratch"}}
+    found = demand(POD, volumeClaimTemplates=[template, {}], volumes=[volume])
+    assert found.claims == [], "it is made with the workflow"
+    assert found.claim_templates == [
+        ClaimTemplate("scratch", ("ReadWriteOnce",), "fast", "2Gi"),
+        ClaimTemplate("", (), None, "0"),
+    ]
+
+
+def test_config_maps_and_secrets_by_every_way_but_the_optional() -> None:
     container = {
         "image": "any",
         "envFrom": [
             {"configMapRef": {"name": "whole"}},
             {"configMapRef": {"name": "perhaps", "optional": True}},
-            {"secretRef": {"name": "no"}},
+            {"secretRef": {"name": "account"}},
         ],
         "env": [
             {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "a"}}},
             {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "b"}}},
             {"name": "C", "value": "plain"},
+            {"name": "D", "valueFrom": {"secretKeyRef": {"name": "archive", "key": "TOKEN"}}},
+            {"name": "E", "valueFrom": {"secretKeyRef": {"name": "{{x}}", "key": "TOKEN"}}},
         ],
     }
-    found = demand({"name": "one", "script": container}, volumes=[{"configMap": {"name": "files"}}])
+    volumes = [
+        {"configMap": {"name": "files"}},
+        {"configMap": {"name": "some", "items": [{"key": "a.toml", "path": "b.toml"}]}},
+        {"secret": {"secretName": "archive"}},
+        {"secret": {"secretName": "perhaps", "optional": True}},
+    ]
+    found = demand({"name": "one", "script": container}, volumes=volumes)
     assert found.config_maps == [
-        ConfigMapUse("whole", whole=True),
-        ConfigMapUse("keys", frozenset({"a", "b"})),
-        ConfigMapUse("files", whole=True),
+        ObjectUse("whole", whole=True),
+        ObjectUse("keys", frozenset({"a", "b"})),
+        # A file may have a name that no variable can have.
+        ObjectUse("files"),
+        ObjectUse("some", frozenset({"a.toml"})),
+    ]
+    assert found.secrets == [
+        ObjectUse("account", whole=True),
+        ObjectUse("archive", frozenset({"TOKEN"})),
     ]
 
 
@@ -153,3 +186,28 @@ def test_tolerations(toleration: dict[str, Any], tolerated: bool) -> None:
     pod = demand(POD, tolerations=[toleration]).pods[0]
     assert bool(takes([node], pod)) is tolerated
     assert not takes([{**node, "spec": {"unschedulable": True}}], pod)
+
+
+def test_several_submissions_ask_together() -> None:
+    def uses(claim: str, account: str, *, secret: str) -> dict[str, Any]:
+        keys = {"secretKeyRef": {"name": "keys", "key": secret}}
+        container = {"image": "any", "env": [{"name": "A", "valueFrom": keys}]}
+        return {
+            "serviceAccountName": account,
+            "templates": [{"name": "pod", "container": container}],
+            "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}],
+            "archiveLogs": True,
+        }
+
+    cron = {
+        "kind": "CronWorkflow",
+        "spec": {"schedules": [], "workflowSpec": uses("two", "b", secret="y")},
+    }
+    both = Demands([{"spec": uses("one", "a", secret="x")}, cron, cron])
+    assert both.claims == ["one", "two"]
+    assert both.service_accounts == ["a", "b"]
+    assert both.secrets == [ObjectUse("keys", frozenset({"x", "y"}))]
+    assert len(both.pods) == 3 and both.images == ["any"]
+    assert both.artifact_repositories == [{}]
+    assert both.runs_pods_at_once
+    assert not Demands([{"spec": uses("one", "a", secret="x")}]).runs_pods_at_once

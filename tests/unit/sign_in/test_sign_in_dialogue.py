@@ -77,7 +77,6 @@ def test_a_block_is_asked_for_hidden_and_completed_by_questions() -> None:
     person = Person("ARGO_SERVER=a:1\nARGO_TOKEN='Bearer t'\n", "ns")
     values = gather(BY_NAME["argo-ui"], {}, nothing, person)
     assert values == {
-        "KUBECONFIG": "/dev/null",
         "ARGO_SERVER": "a:1",
         "ARGO_TOKEN": "Bearer t",
         "ARGO_NAMESPACE": "ns",

@@ -11,10 +11,10 @@ from typing import Any
 from hera_utils.check.cluster import Cluster
 from hera_utils.check.facts import Facts, fact, together
 from hera_utils.check.model import CannotTell
+from hera_utils.context import tokens
+from hera_utils.context.address import server_url
 from hera_utils.context.cli_context import CLIContext
 from hera_utils.errors import UserError
-from hera_utils.platform import tokens
-from hera_utils.platform.address import server_url
 from hera_utils.platform.argo_answers import ArgoRefusal, document
 from hera_utils.platform.http import Authorization, Session
 
@@ -54,7 +54,7 @@ class Argo(Facts):
     def url(self) -> str:
         """Return the address that the API lies below, with a slash at its end."""
         if not self.context.argo_server:
-            raise UserError("no Argo server is set", "", "set ARGO_SERVER to its host:port")
+            raise UserError("no Argo server is set", self.where, "set ARGO_SERVER to its host:port")
         return server_url(
             self.context.argo_server,
             secure=self.context.argo_secure,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,20 +9,20 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hera_utils.check.capture_server import CaptureServer
 from hera_utils.check.model import CannotTell
-from hera_utils.context.arguments import ARGUMENTS
+from hera_utils.check.submitted import Captured
 from hera_utils.context.cli_context import CLIContext
+from hera_utils.context.handed import handed_on
+from hera_utils.context.secrets import Secret
+from hera_utils.context.sources import Origin, Source
 from hera_utils.errors import UserError
-
-VARIABLE = "HERA_UTILS_CAPTURE"
-"""Holds the values of the script's context, as JSON."""
 
 LIMIT = 60.0
 """Seconds that a script has to submit."""
-_AFTERWARDS = 1.0
+AFTERWARDS = 2.0
+"""Seconds after which a script that has submitted is taken to submit no more."""
 _POLL = 0.02
 
 
@@ -34,13 +33,16 @@ def capture(
     environ: Mapping[str, str],
     *,
     limit: float = LIMIT,
-) -> dict[str, Any]:
-    """Return the first workflow that ``script`` submits when it runs for ``context``.
+) -> Captured:
+    """Return all that ``script`` submits when it runs for ``context``, the first first.
+
+    It is ended when it goes on for long without submitting anything more. When it fails after a
+    submission, which may be for want of a real server, that is remarked.
 
     Raises
     ------
     CannotTell
-        When there is no script, or it ends without submitting one.
+        When there is no script, or it ends without submitting anything.
     UserError
         When it fails before.
     """
@@ -70,7 +72,8 @@ def capture(
     finally:
         server.close()
     if server.submitted:
-        return server.submitted[0]
+        last = f"{script.name} failed after it submitted {server.submitted[-1].name}"
+        return Captured(server.submitted, f"{last}: {_last(written)}" if status else "")
     if status is None:
         raise UserError(
             f"{script.name} submitted nothing within {limit:g} s",
@@ -84,62 +87,48 @@ def capture(
             f"correct what it says, then try it on this machine: "
             f"{Path(sys.executable).name} -m hera_utils run {script.name}",
         )
-    raise CannotTell(f"{script.name} submits no workflow")
+    raise CannotTell(f"{script.name} submits nothing")
 
 
 def _wait(process: subprocess.Popen[bytes], server: CaptureServer, limit: float) -> int | None:
-    """Wait until the script ends, or has submitted and taken a moment more; None when it is ended.
-
-    What a script does after its first workflow is of no interest here.
-    """
+    """Wait until the script ends, submits no more, or has had its time; None when it is ended."""
     end = time.monotonic() + limit
-    while process.poll() is None and time.monotonic() < end:
-        if server.arrived.wait(_POLL):
-            end = min(end, time.monotonic() + _AFTERWARDS)
-            break
-    try:
-        return process.wait(timeout=max(0.0, end - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return None
+    while time.monotonic() < end and not (server.submitted and server.silence > AFTERWARDS):
+        try:
+            return process.wait(timeout=_POLL)
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    process.wait()
+    return None
 
 
 def environment(context: CLIContext, environ: Mapping[str, str], address: str) -> dict[str, str]:
     """Return ``environ`` changed so that any Hera script submits to ``address``.
 
     What tells the experiment's needs (claim, ConfigMap, namespace, account, registry) stays; what
-    leads to a cluster, and every token, does not.
+    leads to a cluster, and every token, does not: what the script asserts about the cluster is
+    unknown to it, and the checks find it out by themselves.
     """
     package = str(Path(__file__).resolve().parents[2])
-    values: dict[str, str | bool] = {each.name: getattr(context, each.name) for each in ARGUMENTS}
-    del values["argo_token"]
-    values.update(
+    changed = {**environ, **handed_on(_without_cluster(context, address), fixed=True)}
+    changed["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environ.get("PYTHONPATH", "")]))
+    for name in ("NO_PROXY", "no_proxy"):
+        changed[name] = ",".join(filter(None, [environ.get(name, ""), "127.0.0.1"]))
+    return changed
+
+
+def _without_cluster(context: CLIContext, address: str) -> CLIContext:
+    return context.changed(
+        Source(Origin.STAND_IN),
         k8s_config_file=os.devnull,
         argo_server=address,
+        argo_token=Secret("none"),
         argo_base_href="",
         argo_secure=False,
         argo_insecure_skip_verify=False,
         ca_bundle="",
     )
-    changed = {name: value for name, value in environ.items() if name != "ARGO_BASE_HREF"}
-    changed.update(
-        {
-            VARIABLE: json.dumps(values),
-            "ARGO_SERVER": address,
-            "ARGO_SECURE": "false",
-            "ARGO_HTTP1": "true",
-            "ARGO_TOKEN": "Bearer none",
-            "ARGO_NAMESPACE": context.argo_namespace,
-            "GLOBAL_CONFIG_HOST": f"http://{address}/",
-            "GLOBAL_CONFIG_NAMESPACE": context.argo_namespace,
-            "KUBECONFIG": os.devnull,
-            "PYTHONPATH": os.pathsep.join(filter(None, [package, environ.get("PYTHONPATH", "")])),
-        }
-    )
-    for name in ("NO_PROXY", "no_proxy"):
-        changed[name] = ",".join(filter(None, [environ.get(name, ""), "127.0.0.1"]))
-    return changed
 
 
 def _last(errors: str) -> str:

@@ -1,13 +1,16 @@
-"""Stands in for Argo's server while the experiment's script runs: takes its workflow, runs none."""
+"""Stands in for Argo's server while a script runs: takes what it submits, runs none of it."""
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_WORKFLOWS = "/api/v1/workflows/"
+from hera_utils.check.submitted import KINDS, WORKFLOW, Kind, Submitted
+
+_API = "/api/v1/"
 _VERSION = dict.fromkeys(
     (
         "version",
@@ -21,17 +24,21 @@ _VERSION = dict.fromkeys(
     ),
     "capture",
 )
+_LINT = "lint"
+_NOT_FOUND = 404, {"code": 5, "message": "not found"}
 
 
 class CaptureServer:
     """Listens on the loopback interface for what a script submits; nothing goes any further.
 
-    ``submitted`` are the workflows as they came, the first first; ``arrived`` is set by the first.
+    ``submitted`` is what came, the first first.
     """
 
     def __init__(self) -> None:
-        self.submitted: list[dict[str, Any]] = []
-        self.arrived = threading.Event()
+        self.submitted: list[Submitted] = []
+        self._made: dict[tuple[str, str], dict[str, Any]] = {}
+        self._last = time.monotonic()
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         threading.Thread(
@@ -44,38 +51,52 @@ class CaptureServer:
         host, port = self._server.server_address[:2]
         return f"{host!s}:{port}"
 
+    @property
+    def silence(self) -> float:
+        """Seconds since something was submitted."""
+        return time.monotonic() - self._last
+
     def close(self) -> None:
         """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
 
-    def take(self, workflow: dict[str, Any]) -> dict[str, Any]:
-        """Keep ``workflow`` and return it as one that was created and has succeeded at once."""
-        self.submitted.append(workflow)
-        self.arrived.set()
-        metadata = dict(workflow.get("metadata") or {})
-        metadata.setdefault("name", f"{metadata.get('generateName', 'workflow-')}check")
-        status = {"phase": "Succeeded", "startedAt": None, "finishedAt": "1970-01-01T00:00:00Z"}
-        return {**workflow, "metadata": metadata, "status": status}
+    def take(self, kind: Kind, namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Keep ``manifest``; return it as one that was created, and has succeeded at once."""
+        with self._lock:
+            self.submitted.append(Submitted(manifest, kind, namespace))
+            self._last = time.monotonic()
+            metadata = dict(manifest.get("metadata") or {})
+            number = len(self.submitted)
+            metadata.setdefault("name", f"{metadata.get('generateName', 'workflow-')}check{number}")
+            made = {**manifest, "metadata": metadata}
+            if kind is WORKFLOW:
+                finished = "1970-01-01T00:00:00Z"
+                status = {"phase": "Succeeded", "startedAt": None, "finishedAt": finished}
+                made["status"] = status
+            self._made[kind.path, metadata["name"]] = made
+            return made
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Return status and document for one request."""
-        if method == "POST" and path.startswith(_WORKFLOWS):
-            workflow = body.get("workflow") or {}
-            if path.endswith("/lint"):
-                return 200, workflow
-            return 200, self.take(workflow)
-        if method == "GET" and path == "/api/v1/version":
+        first, *rest = path.removeprefix(_API).split("/")
+        if method == "GET" and first == "version":
             return 200, dict(_VERSION)
-        if method == "GET" and path in ("/api/v1/info", "/api/v1/userinfo"):
+        if method == "GET" and first in ("info", "userinfo"):
             return 200, {}
-        if method == "GET" and path.startswith(_WORKFLOWS):
-            if "/" not in path.removeprefix(_WORKFLOWS):
-                return 200, {"metadata": {}, "items": None}
-            if self.submitted:
-                known = self.take(self.submitted.pop())
-                return 200, known
-        return 501, {"code": 12, "message": "nothing but submission is answered here"}
+        kind = next((each for each in KINDS if each.path == first), None)
+        if kind is None:
+            return 501, {"code": 12, "message": "nothing but submission is answered here"}
+        namespace = rest.pop(0) if kind.in_namespace and rest else ""
+        sent = body.get(kind.key) or {}
+        if method == "POST" and rest == [_LINT]:
+            return 200, sent
+        if (method == "POST" and not rest) or (method == "PUT" and len(rest) == 1 and sent):
+            return 200, self.take(kind, namespace, sent)
+        if method == "GET" and not rest:
+            return 200, {"metadata": {}, "items": None}
+        known = self._made.get((kind.path, rest[0])) if rest else None
+        return (200, known) if known is not None else _NOT_FOUND
 
 
 def _handler(owner: CaptureServer) -> type[BaseHTTPRequestHandler]:

@@ -1,41 +1,35 @@
-"""Runs a script as ``__main__`` with its workflow going to the address in HERA_UTILS_CAPTURE.
+"""``python -m hera_utils.check.captured_script SCRIPT ARGS…`` runs a script for ``capture`` alone.
 
-Called by :mod:`hera_utils.check.capture` in a process of its own. The script's context is the one
-that is checked, without what leads to a cluster: it has no kubeconfig, so that what the script
-asserts about the cluster is unknown to it, and the checks can find it out by themselves.
+Its workflows go where the variables lead, and it waits for none of them.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any
 
-from hera_utils.check.capture import VARIABLE
-from hera_utils.context import cli_context
-from hera_utils.context.cli_context import CLIContext
-from hera_utils.context.secrets import Secret
 from hera_utils.environment import interpreter
+from hera_utils.environment.interpreter import ScriptServices
 
 
-def replaced(parse: Callable[..., CLIContext], values: Mapping[str, Any]) -> Callable[..., Any]:
-    """Return ``parse_arguments`` whose context has ``values``, and no token."""
+class Capturing:
+    """Makes the script submit to the capturing server, whatever server it names."""
 
-    @wraps(parse)
-    def parse_arguments(*args: Any, **options: Any) -> CLIContext:
-        context = parse(*args, **options)
-        for name, value in {**values, "argo_token": Secret("none")}.items():
-            setattr(context, name, value)
-        return context
+    def __init__(self) -> None:
+        self._services = ScriptServices.of_laptop(os.environ, lambda sentence: None)
+        self.name = self._services.name
 
-    return parse_arguments
+    def take_over(self) -> None:
+        """Make Hera use it; what is submitted has succeeded when a script looks."""
+        from hera.workflows import Workflow
+
+        self._services.take_over()
+        own: tuple[Any, ...] = (Workflow.create, Workflow.wait)
+        for method in (*own, Workflow.async_create, Workflow.async_wait):
+            # The last parameter of each is the pause between two looks.
+            method.__defaults__ = (*(method.__defaults__ or ())[:-1], 0)
 
 
 if __name__ == "__main__":
-    cli_context.parse_arguments = replaced(
-        cli_context.parse_arguments, json.loads(os.environ[VARIABLE])
-    )
-    sys.exit(interpreter.main(sys.argv[1:]))
+    sys.exit(interpreter.main(sys.argv[1:], Capturing))

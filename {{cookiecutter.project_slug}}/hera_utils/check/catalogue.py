@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from hera_utils.check.checks.account_exists import account_exists
 from hera_utils.check.checks.account_results import account_results
 from hera_utils.check.checks.api_reachable import api_reachable
@@ -33,9 +36,12 @@ from hera_utils.check.checks.registry_reachable import registry_reachable
 from hera_utils.check.checks.registry_signed_in import registry_signed_in
 from hera_utils.check.checks.rights_logs import rights_logs
 from hera_utils.check.checks.rights_pods import rights_pods
+from hera_utils.check.checks.rights_templates import rights_templates
 from hera_utils.check.checks.rights_token import rights_token
 from hera_utils.check.checks.rights_workflows import rights_workflows
 from hera_utils.check.checks.script import script
+from hera_utils.check.checks.secret import secret
+from hera_utils.check.checks.storage_class import storage_class
 from hera_utils.check.checks.taints import taints
 from hera_utils.check.checks.workflow import workflow
 from hera_utils.check.model import Check
@@ -61,12 +67,15 @@ CATALOGUE: tuple[Check, ...] = (
     argo_mode,
     argo_token,
     script,
+    rights_templates,
     account_exists,
     account_results,
     claim_bound,
     claim_access,
     claim_node,
+    storage_class,
     configmap,
+    secret,
     pull_secret,
     artifacts,
     quota,
@@ -78,3 +87,23 @@ CATALOGUE: tuple[Check, ...] = (
     images,
     workflow,
 )
+
+
+def subset(codes: Iterable[str]) -> tuple[Check, ...]:
+    """Return the checks of ``codes`` with all that they need, in the catalogue's order.
+
+    What only explains a failure of theirs (``unless_failed``) stays out unless it is named.
+    """
+    by_code = {each.code: each for each in CATALOGUE}
+    wanted: set[str] = set()
+    stack = list(codes)
+    while stack:
+        code = stack.pop()
+        if code not in wanted:
+            wanted.add(code)
+            stack += by_code[code].needs
+    return tuple(
+        replace(each, unless_failed=tuple(code for code in each.unless_failed if code in wanted))
+        for each in CATALOGUE
+        if each.code in wanted
+    )

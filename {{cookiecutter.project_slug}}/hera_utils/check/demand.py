@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,25 @@ _PODS = ("container", "script", "containerSet")
 
 
 @dataclass(frozen=True)
-class ConfigMapUse:
-    """A ConfigMap that pods refer to; ``keys`` they name, all of them when ``whole``."""
+class ObjectUse:
+    """A ConfigMap or Secret that pods cannot start without.
+
+    ``keys`` are those that they name; ``whole`` tells that all become variables.
+    """
 
     name: str
     keys: frozenset[str] = frozenset()
     whole: bool = False
+
+
+@dataclass(frozen=True)
+class ClaimTemplate:
+    """A claim that the workflow has made for itself; ``storage_class`` None for the default."""
+
+    name: str
+    access_modes: tuple[str, ...]
+    storage_class: str | None
+    size: str
 
 
 @dataclass(frozen=True)
@@ -37,11 +50,15 @@ class PodUse:
 
 
 class Demand:
-    """What one workflow asks for. ``manifest`` is Argo's Workflow."""
+    """What one workflow asks for.
+
+    ``manifest`` is Argo's Workflow, or a template or CronWorkflow for what comes of it.
+    """
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self.manifest = manifest
-        self.spec: Mapping[str, Any] = manifest.get("spec") or {}
+        spec: Mapping[str, Any] = manifest.get("spec") or {}
+        self.spec: Mapping[str, Any] = spec.get("workflowSpec") or spec
         self.templates: list[Mapping[str, Any]] = list(self.spec.get("templates") or ())
 
     @property
@@ -51,12 +68,21 @@ class Demand:
 
     @property
     def claims(self) -> list[str]:
-        """The volume claims that exist beforehand, in the order they are named."""
+        """The volume claims that exist beforehand and are named, in the order of their naming."""
         names = (
             str((volume.get("persistentVolumeClaim") or {}).get("claimName", ""))
             for volume in self._volumes()
         )
-        return list(dict.fromkeys(name for name in names if name))
+        # One that carries the workflow's name is made with it.
+        return list(dict.fromkeys(name for name in names if name and "{{" not in name))
+
+    @property
+    def claim_templates(self) -> list[ClaimTemplate]:
+        """The volume claims that are made for the workflow alone."""
+        return [
+            _claim_template(each.get("metadata") or {}, each.get("spec") or {})
+            for each in self.spec.get("volumeClaimTemplates") or ()
+        ]
 
     @property
     def pull_secrets(self) -> list[str]:
@@ -64,14 +90,14 @@ class Demand:
         return [str(each.get("name", "")) for each in self.spec.get("imagePullSecrets") or ()]
 
     @property
-    def config_maps(self) -> list[ConfigMapUse]:
+    def config_maps(self) -> list[ObjectUse]:
         """The ConfigMaps that pods cannot start without."""
-        uses: dict[str, ConfigMapUse] = {}
-        for name, key in self._config_map_references():
-            known = uses.get(name, ConfigMapUse(name))
-            keys = known.keys | {key} if key else known.keys
-            uses[name] = ConfigMapUse(name, keys, known.whole or not key)
-        return list(uses.values())
+        return merged(self._references("configMap", "name"))
+
+    @property
+    def secrets(self) -> list[ObjectUse]:
+        """The Secrets that pods cannot start without, but for those that pull images."""
+        return merged(self._references("secret", "secretName"))
 
     @property
     def images(self) -> list[str]:
@@ -152,22 +178,46 @@ class Demand:
             selector,
         )
 
-    def _config_map_references(self) -> Iterator[tuple[str, str]]:
-        """Yield name and key of each reference that is not optional; no key for the whole."""
+    def _references(self, kind: str, name_in_volume: str) -> Iterator[ObjectUse]:
+        """Yield each reference to an object of ``kind`` that is not optional."""
         for template in self.templates:
             for container in (*self._containers(template), *(template.get("initContainers") or ())):
                 for source in container.get("envFrom") or ():
-                    reference = source.get("configMapRef") or {}
-                    if reference.get("name") and not reference.get("optional"):
-                        yield str(reference["name"]), ""
+                    reference = source.get(f"{kind}Ref") or {}
+                    if _is_needed(name := str(reference.get("name") or ""), reference):
+                        yield ObjectUse(name, whole=True)
                 for variable in container.get("env") or ():
-                    reference = (variable.get("valueFrom") or {}).get("configMapKeyRef") or {}
-                    if reference.get("name") and not reference.get("optional"):
-                        yield str(reference["name"]), str(reference.get("key", ""))
+                    reference = (variable.get("valueFrom") or {}).get(f"{kind}KeyRef") or {}
+                    if _is_needed(name := str(reference.get("name") or ""), reference):
+                        yield ObjectUse(name, frozenset([str(reference.get("key", ""))]))
         for volume in self._volumes():
-            reference = volume.get("configMap") or {}
-            if reference.get("name") and not reference.get("optional"):
-                yield str(reference["name"]), ""
+            reference = volume.get(kind) or {}
+            if _is_needed(name := str(reference.get(name_in_volume) or ""), reference):
+                items = reference.get("items") or ()
+                yield ObjectUse(name, frozenset(str(item.get("key", "")) for item in items))
+
+
+def _is_needed(name: str, reference: Mapping[str, Any]) -> bool:
+    return bool(name) and "{{" not in name and not reference.get("optional")
+
+
+def merged(references: Iterable[ObjectUse]) -> list[ObjectUse]:
+    """Return one use for each object, with all that is asked of it."""
+    uses: dict[str, ObjectUse] = {}
+    for each in references:
+        known = uses.get(each.name, each)
+        uses[each.name] = ObjectUse(each.name, known.keys | each.keys, known.whole or each.whole)
+    return list(uses.values())
+
+
+def _claim_template(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> ClaimTemplate:
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    return ClaimTemplate(
+        str(metadata.get("name", "")),
+        tuple(spec.get("accessModes") or ()),
+        spec.get("storageClassName"),
+        str(requests.get("storage", "0")),
+    )
 
 
 def _is_repository_artifact(artifact: Mapping[str, Any]) -> bool:

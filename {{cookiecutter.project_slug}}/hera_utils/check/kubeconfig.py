@@ -116,7 +116,7 @@ def read(value: str, where: str) -> Kubeconfig:
     """
     files = tuple(Path(part) for part in value.split(os.pathsep) if part and part != os.devnull)
     if not files:
-        raise CannotTell("no kubeconfig is set")
+        raise CannotTell(f"no kubeconfig is set ({where})" if where else "no kubeconfig is set")
     config = Kubeconfig(files, where)
     for path in files:
         _add(config, path, _document(path, where))

@@ -35,8 +35,11 @@ def missing(
     """Return the verbs of ``right`` that are not granted to whoever asks.
 
     One question shows the rules of the namespace (SelfSubjectRulesReview). They may be incomplete,
-    so that each verb they do not show is asked for by itself (SelfSubjectAccessReview).
+    so that each verb they do not show is asked for by itself (SelfSubjectAccessReview), as are
+    those for the whole cluster (``namespace`` empty).
     """
+    if not namespace:
+        return [v for v in right.verbs if not _allowed(api, "", right, v, authorization)]
     body = {"spec": {"namespace": namespace}}
     answer = api.post(f"{_AUTHORIZATION}/selfsubjectrulesreviews", body, authorization)
     if not answer.ok:
@@ -116,6 +119,7 @@ def _attributes(namespace: str, right: Right, verb: str) -> dict[str, str]:
 def grant(name: str, namespace: str, subject: str, *rights: Right) -> str:
     """Return the Role and RoleBinding, as YAML, that give ``subject`` these rights.
 
+    They are a ClusterRole and its binding for the whole cluster (``namespace`` empty).
     ``subject`` is a user name as Kubernetes knows it; service accounts are recognized. The names
     of both objects hold the subject's, so that applying them takes nothing from anyone else.
     """
@@ -127,7 +131,8 @@ def grant(name: str, namespace: str, subject: str, *rights: Right) -> str:
         kind = f"kind: User, name: {in_yaml(subject)}, apiGroup: rbac.authorization.k8s.io"
     short = _NOT_IN_NAMES.sub("-", (account[2] if account else subject).lower()).strip("-")
     full = f"{name}-{short}"[:63].rstrip("-")
-    space = in_yaml(namespace)
+    scope = "" if namespace else "Cluster"
+    space = f", namespace: {in_yaml(namespace)}" if namespace else ""
     rules = "\n".join(
         f'- {{apiGroups: ["{each.group}"], resources: ["{each.resource}"], '
         f"verbs: [{', '.join(each.verbs)}]}}"
@@ -135,15 +140,15 @@ def grant(name: str, namespace: str, subject: str, *rights: Right) -> str:
     )
     return f"""\
 apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {{name: {full}, namespace: {space}}}
+kind: {scope}Role
+metadata: {{name: {full}{space}}}
 rules:
 {rules}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {{name: {full}, namespace: {space}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {full}}}
+kind: {scope}RoleBinding
+metadata: {{name: {full}{space}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {scope}Role, name: {full}}}
 subjects: [{{{kind}}}]
 """
 

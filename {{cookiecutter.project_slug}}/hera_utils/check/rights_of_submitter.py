@@ -8,18 +8,25 @@ from hera_utils.check.subject import Subject
 from hera_utils.check.words import APPLY
 
 
-def rights_of_submitter(subject: Subject, right: Right, role: str) -> Outcome:
-    """Check that whoever works with workflows has ``right``; ``role`` names what would grant it."""
+def rights_of_submitter(
+    subject: Subject, right: Right, role: str, *, in_namespace: bool = True
+) -> Outcome:
+    """Check that whoever works with workflows has ``right``; ``role`` names what would grant it.
+
+    That is in the namespace, or else in the whole cluster.
+    """
     submitter = subject.submitter
     if submitter is None:
         return ok("Argo's server acts by itself")
-    lacking = missing(subject.cluster.api, subject.namespace, right, submitter.authorization)
+    space = subject.namespace if in_namespace else ""
+    lacking = missing(subject.cluster.api, space, right, submitter.authorization)
     if not lacking:
         return ok(submitter.account)
     kind = right.resource + (f".{right.group}" if right.group else "")
+    where = f"in '{space}'" if space else "in the cluster"
     return failure(
         f"{', '.join(lacking)} {kind} missing",
-        f"{submitter.account} may not {', '.join(lacking)} {kind} in '{subject.namespace}'",
+        f"{submitter.account} may not {', '.join(lacking)} {kind} {where}",
         APPLY,
-        grant(role, subject.namespace, submitter.account, right),
+        grant(role, space, submitter.account, right),
     )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
 
 from hera_utils.check.argo import SERVER, Argo
 from hera_utils.check.cluster import Cluster
-from hera_utils.check.demand import ConfigMapUse, Demand
+from hera_utils.check.demand import ObjectUse
+from hera_utils.check.demands import Demands
 from hera_utils.check.facts import Facts, fact, together
 from hera_utils.check.model import CannotTell
 from hera_utils.check.rights import WORKFLOWS, Right, missing
+from hera_utils.check.submitted import Captured, Submitted
 from hera_utils.context.cli_context import CLIContext
 from hera_utils.errors import UserError
-from hera_utils.platform.registry import Registry, docker_credentials, host_of
+from hera_utils.platform.registry import Registry, host_of
+from hera_utils.platform.registry_credentials import kept_credentials
 
 _LIST = Right(WORKFLOWS.group, WORKFLOWS.resource, ("list",))
 
@@ -41,9 +43,9 @@ class Subject(Facts):
     ----------
     context:
         What the person said about the platform.
-    find_manifest:
-        Returns the workflow that the experiment would submit; raises :class:`CannotTell` and
-        ``UserError`` where there is none.
+    find_submitted:
+        Returns what the experiment would submit; raises :class:`CannotTell` and ``UserError``
+        where that is nothing.
     timeout:
         Seconds that bound each request.
     now:
@@ -53,7 +55,7 @@ class Subject(Facts):
     def __init__(
         self,
         context: CLIContext,
-        find_manifest: Callable[[], dict[str, Any]],
+        find_submitted: Callable[[], Captured],
         *,
         timeout: float = 5.0,
         environ: Mapping[str, str] = os.environ,
@@ -63,7 +65,7 @@ class Subject(Facts):
         self.context = context
         self.now = now
         self.timeout = timeout
-        self._find_manifest = find_manifest
+        self._find_submitted = find_submitted
         self._environ = environ
         self.cluster = Cluster(
             context.k8s_config_file,
@@ -79,29 +81,34 @@ class Subject(Facts):
         return self.cluster.namespace
 
     @fact
-    def manifest(self) -> dict[str, Any]:
-        """Return the workflow that the experiment would submit."""
-        return self._find_manifest()
+    def captured(self) -> Captured:
+        """Return what the experiment would submit."""
+        return self._find_submitted()
 
     @property
-    def demand(self) -> Demand:
-        """What that workflow asks for."""
-        return self.once("demand", lambda: Demand(self.manifest))
+    def submitted(self) -> Sequence[Submitted]:
+        """The objects that the experiment would submit: workflows, templates of them."""
+        return self.captured.objects
 
     @property
-    def known_demand(self) -> Demand | None:
-        """What the workflow asks for, None when it cannot be learned."""
+    def demand(self) -> Demands:
+        """What they ask for, all together."""
+        return self.once("demand", lambda: Demands(each.manifest for each in self.submitted))
+
+    @property
+    def known_demand(self) -> Demands | None:
+        """What they ask for, None when it cannot be learned."""
         try:
             return self.demand
         except (CannotTell, UserError):
             return None
 
     @property
-    def service_account(self) -> str:
-        """The account that pods run as."""
+    def service_accounts(self) -> list[str]:
+        """The accounts that pods run as."""
         if self.known_demand:
-            return self.known_demand.service_account
-        return self.context.argo_service_account or "default"
+            return self.known_demand.service_accounts
+        return [self.context.argo_service_account or "default"]
 
     @property
     def claims(self) -> list[str]:
@@ -111,12 +118,12 @@ class Subject(Facts):
         return list(dict.fromkeys([*used, *([named] if named else [])]))
 
     @property
-    def config_maps(self) -> list[ConfigMapUse]:
+    def config_maps(self) -> list[ObjectUse]:
         """The ConfigMaps of the workflow and the one that the context names."""
         used = self.known_demand.config_maps if self.known_demand else []
         named = self.context.k8s_configmap_name
         if named and named not in [each.name for each in used]:
-            used = [*used, ConfigMapUse(named)]
+            used = [*used, ObjectUse(named)]
         return used
 
     @fact
@@ -153,11 +160,11 @@ class Subject(Facts):
         return Submitter(str((status.get("userInfo") or {}).get("username", "")), self.argo.token)
 
     def registry(self, host: str) -> Registry:
-        """Return a client of the registry ``host``, with Docker's credentials for it."""
+        """Return a client of the registry ``host``, with the account that an engine keeps."""
 
         def make() -> Registry:
             where = self.context.where("registry") if host == self.own_registry else ""
-            credentials = docker_credentials(host, self._environ)
+            credentials = kept_credentials(host, self._environ)
             return Registry(host, credentials, timeout=self.timeout, where=where)
 
         return self.once(("registry", host), make)

@@ -22,7 +22,12 @@ def local_time(moment: datetime) -> str:
 
 def sentence(error: UserError) -> str:
     """Return what is wrong and where it came from, without the next step."""
-    return f"{error.what} ({error.where})" if error.where else error.what
+    return f"{error.what}{in_brackets(error.where)}"
+
+
+def in_brackets(where: str) -> str:
+    """Return where a value came from as the end of a sentence; nothing for nowhere."""
+    return f" ({where})" if where else ""
 
 
 def failed(error: UserError, message: str, advice: str = "") -> Outcome:

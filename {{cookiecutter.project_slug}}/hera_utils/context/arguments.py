@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
+from typing import Any
 
+from hera_utils.context.sources import Origin, Source
 from hera_utils.errors import UserError
 
 
@@ -22,7 +27,9 @@ class Concern(Enum):
 class Argument:
     """One value of the context.
 
-    ``variables`` are its environment variables, the first one set wins within one source.
+    ``variables`` are its environment variables, the first one set wins within one source. One that
+    is ``machine_wide`` means something to any program: the environment's holds for each cluster
+    whose profile has none.
     """
 
     name: str
@@ -32,6 +39,7 @@ class Argument:
     secret: bool = False
     path: bool = False
     boolean: bool = False
+    machine_wide: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
 
@@ -121,6 +129,7 @@ ARGUMENTS = (
         ("REQUESTS_CA_BUNDLE",),
         "a file with the certificate authorities of Argo's server",
         path=True,
+        machine_wide=True,
     ),
     Argument(
         "registry",
@@ -130,7 +139,20 @@ ARGUMENTS = (
     ),
 )
 
-_SAME_OPTION = {option.replace("_", "-"): option for option in (a.name for a in ARGUMENTS)}
+NAMES = {name.lower(): a for a in ARGUMENTS for name in (a.name, *a.variables)}
+"""The arguments by each of their names, in lower case."""
+
+_TWINS = {a.name.replace("_", "-") for a in ARGUMENTS if "_" in a.name}
+
+
+def spelt_as_known(name: str) -> str:
+    """Return a name that a person wrote as it stands in :data:`NAMES`, if it does."""
+    return name.strip("-").replace("-", "_").lower()
+
+
+def argument_of(name: str) -> Argument | None:
+    """Return the argument with this variable's or option's name, in any case."""
+    return NAMES.get(spelt_as_known(name))
 
 
 class Formatter(argparse.HelpFormatter):
@@ -140,9 +162,6 @@ class Formatter(argparse.HelpFormatter):
         shown = [o for o in action.option_strings if o.lstrip("-") not in _TWINS]
         twin = argparse.Action(shown, action.dest, action.nargs, metavar=action.metavar)
         return super()._format_action_invocation(twin if shown else action)
-
-
-_TWINS = {dashed for dashed, option in _SAME_OPTION.items() if dashed != option}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,15 +199,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def parse(
-    parser: argparse.ArgumentParser, argv: list[str] | None, namespace: argparse.Namespace
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None,
+    namespace: argparse.Namespace,
+    environ: Mapping[str, str] = os.environ,
+) -> dict[str, Source]:
+    """Parse into ``namespace``; raises :class:`UserError` that shows no unknown option's value.
+
+    A parser of ConfigArgParse takes a script's own arguments from wherever it was told to: the
+    sources of what was not typed are returned, by the names of the arguments. Of those above it
+    decides what is typed alone, the context gathers the rest.
+    """
+    known: Any = parser
+    if not hasattr(parser, "get_source_to_settings_dict"):
+        _refuse_unknown(parser, known.parse_known_args(argv, namespace)[1], {})
+        return {}
+    _, unknown = known.parse_known_args(argv, namespace, env_vars=environ)
+    elsewhere, unread = _not_typed(known.get_source_to_settings_dict())
+    _refuse_unknown(parser, unknown, unread)
+    for argument in ARGUMENTS:
+        if argument.name in elsewhere:
+            delattr(namespace, argument.name)
+    return elsewhere
+
+
+def _not_typed(
+    origins: Mapping[str, Mapping[str, tuple[argparse.Action | None, Any]]],
+) -> tuple[dict[str, Source], dict[str, Source]]:
+    """Return the sources of arguments by name, and of options that no argument has."""
+    arguments, options = {}, {}
+    for origin, settings in origins.items():
+        kind, _, file = origin.partition("|")
+        for key, (action, _) in settings.items():
+            if kind == "environment_variables" and action is not None:
+                arguments[action.dest] = Source(Origin.ENVIRONMENT, key)
+            elif kind == "config_file":
+                source = Source(Origin.FILE, key, Path(file).absolute())
+                if action is not None:
+                    arguments[action.dest] = source
+                else:
+                    options[f"--{key.strip('-')}"] = source
+    return arguments, options
+
+
+def _refuse_unknown(
+    parser: argparse.ArgumentParser, words: list[str], unread: Mapping[str, Source]
 ) -> None:
-    """Parse into ``namespace``; raises :class:`UserError` that shows no unknown option's value."""
-    _, unknown = parser.parse_known_args(argv, namespace)
-    if not unknown:
-        return
-    options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    options = [word.partition("=")[0] for word in words if word.startswith("-")]
+    # A script's own parser may read the files of the context too.
+    options = [each for each in options if not (each in unread and argument_of(each))]
+    if options and options[0] in unread:
+        raise UserError("no argument has this name", str(unread[options[0]]), "correct it")
     if not options:
-        raise UserError("there is an argument too many", "on the command line", "see --help")
+        if any(not word.startswith("-") for word in words):
+            raise UserError("there is an argument too many", "on the command line", "see --help")
+        return
     close = difflib.get_close_matches(options[0], list(parser._option_string_actions), n=1)
     raise UserError(
         f"there is no option '{options[0]}'",

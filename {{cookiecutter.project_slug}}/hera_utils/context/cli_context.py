@@ -8,13 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hera_utils.context import layers, profiles
-from hera_utils.context.arguments import ARGUMENTS, Argument, Concern, add_arguments, parse
-from hera_utils.context.layers import Layer
+from hera_utils.context import profiles
+from hera_utils.context.arguments import ARGUMENTS, Argument, add_arguments, parse
 from hera_utils.context.secrets import Secret, shown
 from hera_utils.context.sources import Origin, Setting, Source
 from hera_utils.errors import UserError, install_excepthook
-from hera_utils.experiment import SETTINGS, Experiment
+from hera_utils.experiment import Experiment
 
 _QUIET_VARIABLE = "HERA_UTILS_SESSION"
 
@@ -65,13 +64,22 @@ class CLIContext(argparse.Namespace):
         return self._sources.get(name, Source(Origin.COMMAND_LINE, f"--{name}"))
 
     def where(self, name: str) -> str:
-        """Return the source of ``name`` as a message wants it; empty for a value nobody set."""
+        """Return the source of ``name`` as a message wants it.
+
+        For a value nobody set it is empty, or says which setting is not heeded, and why.
+        """
         source = self.source(name)
-        return "" if source.origin is Origin.DEFAULT else str(source)
+        return source.unused if source.origin is Origin.DEFAULT else str(source)
 
     def shown(self, name: str) -> str:
         """Return the value of ``name`` as it may be printed."""
         return shown(getattr(self, name))
+
+    def changed(self, source: Source, **values: str | bool) -> CLIContext:
+        """Return a copy with other ``values``, which come from ``source``."""
+        other = CLIContext(**{**vars(self), **values})
+        other._sources = {**self._sources, **dict.fromkeys(values, source)}
+        return other
 
     def __repr__(self) -> str:
         public = {k: v for k, v in vars(self).items() if not k.startswith("_")}
@@ -89,17 +97,19 @@ def parse_arguments(
 ) -> CLIContext:
     """Gather the arguments, each from the strongest source that has it.
 
-    The sources, the strongest first: the command line; the profile ``clusters/NAME.config`` that
-    ``CLUSTER`` chooses; the environment; ``.env``; the file named by ``ARGOCONFIG``;
-    ``hera.config`` of the experiment; ``~/hera.config``; the committed defaults of
-    ``experiment.toml``. Within one source ``GLOBAL_CONFIG_HOST`` and ``GLOBAL_CONFIG_NAMESPACE``
-    win over the pair of ``ARGO_``.
+    A process that was started with a context (:mod:`~hera_utils.context.handed`) has that one, and
+    what is typed on its own command line. The sources are, the strongest first: the command line;
+    the profile ``clusters/NAME.config`` that ``CLUSTER`` chooses; the environment; ``.env``; the
+    file named by ``ARGOCONFIG``; ``hera.config`` of the experiment; ``~/hera.config``; the
+    committed defaults of ``experiment.toml``. Within one source ``GLOBAL_CONFIG_HOST`` and
+    ``GLOBAL_CONFIG_NAMESPACE`` win over the pair of ``ARGO_``.
 
     Parameters
     ----------
     parser:
         A parser with a script's own arguments, to which these are added:
-        ``parser.add_argument("--repeats", type=int)`` becomes ``args.repeats``.
+        ``parser.add_argument("--repeats", type=int)`` becomes ``args.repeats``. One of
+        ConfigArgParse may take the script's own arguments from files and variables, too.
     argv:
         The command line without the program, that of the process unless given.
     environ, folder, home:
@@ -119,8 +129,11 @@ def parse_arguments(
     add_arguments(parser)
     _refuse_taken_names(parser)
     typed = argparse.Namespace()
-    parse(parser, None if argv is None else list(argv), typed)
+    elsewhere = parse(parser, None if argv is None else list(argv), typed, environ)
     context = resolve(typed, experiment, environ, home)
+    for name, source in elsewhere.items():
+        if context._sources.setdefault(name, source).origin is Origin.DEFAULT:
+            context._notes.append(f"{source} has no effect: write it into ./hera.config")
     if not environ.get(_QUIET_VARIABLE):
         for note in context.notes:
             print(f"hera_utils: {note}", file=sys.stderr)
@@ -143,100 +156,17 @@ def resolve(
     home: Path | None = None,
 ) -> CLIContext:
     """Return the context of a command line that is parsed already; see :func:`parse_arguments`."""
+    # Late: it takes a while, and no help needs it.
+    from hera_utils.context.gathering import gather
+
     context = CLIContext(**vars(typed))
     given = {a.name: v for a in ARGUMENTS if isinstance(v := vars(typed).get(a.name), str)}
-    _fill(context, given, experiment, environ, home or _home(environ))
-    return context
-
-
-def _fill(
-    context: CLIContext,
-    given: Mapping[str, str],
-    experiment: Experiment,
-    environ: Mapping[str, str],
-    home: Path,
-) -> None:
-    typed = layers.of_command_line(given)
-    variables = layers.of_environment(environ)
-    files = _files(experiment, environ, home)
-    committed = layers.of_experiment(experiment.defaults, experiment.folder / SETTINGS)
-    weaker = [variables, *files, committed]
-    stack = [typed, *weaker]
-    notes = [note for layer in stack for note in layer.notes]
-
-    by_name = {argument.name: argument for argument in ARGUMENTS}
-    cluster = _first(by_name["cluster"], stack)
-    name = cluster.value if cluster else ""
-    if cluster and name != profiles.LOCAL:
-        path = profiles.path_of(experiment.folder, name, cluster.source)
-        profile = layers.of_file(path, environ, Origin.PROFILE)
-        if any(profile.get(argument) for argument in ARGUMENTS if argument.secret):
-            profiles.refuse_readable(path)
-        notes += profile.notes
-        stack = [typed, profile, *weaker]
-
-    sources: dict[str, Source] = {}
+    settings, notes = gather(given, experiment, environ, home or _home(environ))
     for argument in ARGUMENTS:
-        setting = cluster if argument.name == "cluster" else _first(argument, stack)
-        if name == profiles.LOCAL:
-            setting = _on_this_machine(argument, setting, committed)
-        if setting is None:
-            setting = Setting(argument.default, Source(Origin.DEFAULT))
-        elif setting.source.origin is Origin.PROFILE:
-            setting = _shadowing(argument, setting, variables)
-            if setting.source.shadows:
-                notes.append(str(setting.source))
-        sources[argument.name] = setting.source
-        setattr(context, argument.name, _typed(argument, setting))
+        setattr(context, argument.name, _typed(argument, settings[argument.name]))
+    sources = {name: setting.source for name, setting in settings.items()}
     context._experiment, context._sources, context._notes = experiment, sources, notes
-
-
-def _files(experiment: Experiment, environ: Mapping[str, str], home: Path) -> list[Layer]:
-    found = []
-    named = environ.get("ARGOCONFIG", "")
-    for path, required in (
-        (experiment.folder / ".env", False),
-        (Path(named).expanduser().absolute(), True),
-        (experiment.folder / "hera.config", False),
-        (home / "hera.config", False),
-    ):
-        if required and not named:
-            continue
-        if required and not path.is_file():
-            raise UserError(
-                f"there is no file '{named}'",
-                where="ARGOCONFIG in the environment",
-                next_step="correct or unset it",
-            )
-        if path.is_file():
-            found.append(layers.of_file(path, environ))
-    return found
-
-
-def _first(argument: Argument, stack: Sequence[Layer]) -> Setting | None:
-    return next((s for layer in stack if (s := layer.get(argument)) is not None), None)
-
-
-def _on_this_machine(
-    argument: Argument, setting: Setting | None, committed: Layer
-) -> Setting | None:
-    """Return what ``local`` heeds: no value about a cluster, of the experiment's the committed."""
-    if argument.concern is Concern.CHOICE:
-        return setting
-    if argument.concern is Concern.RESOURCE:
-        return committed.get(argument)
-    if argument.name == "argo_namespace":
-        return Setting(profiles.LOCAL, Source(Origin.PLATFORM))
-    return None
-
-
-def _shadowing(argument: Argument, setting: Setting, variables: Layer) -> Setting:
-    other = variables.get(argument)
-    if other is None or other.value == setting.value:
-        return setting
-    source = setting.source
-    shadowing = Source(source.origin, source.key, source.file, source.line, other.source)
-    return Setting(setting.value, shadowing)
+    return context
 
 
 def _typed(argument: Argument, setting: Setting) -> str | bool:

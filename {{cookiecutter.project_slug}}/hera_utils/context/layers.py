@@ -4,85 +4,102 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hera_utils.context import settings_file
-from hera_utils.context.arguments import ARGUMENTS, Argument
+from hera_utils.context.arguments import (
+    ARGUMENTS,
+    NAMES,
+    Argument,
+    argument_of,
+    spelt_as_known,
+)
 from hera_utils.context.sources import Origin, Setting, Source, display
 from hera_utils.errors import UserError
-
-_NAMES = {name.lower(): a for a in ARGUMENTS for name in (a.name, *a.variables)}
 
 
 @dataclass
 class Layer:
-    """What one source says.
+    """What one source says: ``settings`` by the names of their arguments, none of them empty.
 
-    ``values`` has the settings by the lower-case name of an option or variable, ``notes`` what a
-    person should know about the source.
+    ``notes`` has what a person should know about the source.
     """
 
-    values: dict[str, Setting] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def get(self, argument: Argument) -> Setting | None:
-        """Return the setting of ``argument``, None where this source has none or an empty one."""
-        for name in (*argument.variables, argument.name):
-            setting = self.values.get(name.lower())
-            if setting is not None and setting.value:
-                return setting
-        return None
+        """Return the setting of ``argument``, None where this source has none."""
+        return self.settings.get(argument.name)
+
+    def without(self, names: Container[str]) -> Layer:
+        """Return this layer without the arguments of these names."""
+        kept = {name: each for name, each in self.settings.items() if name not in names}
+        return Layer(kept, self.notes)
+
+    def of(self, names: Container[str]) -> Layer:
+        """Return this layer with nothing but the arguments of these names."""
+        kept = {name: each for name, each in self.settings.items() if name in names}
+        return Layer(kept, self.notes)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values by the names of their arguments."""
+        return {name: setting.value for name, setting in self.settings.items()}
 
 
 def of_command_line(given: Mapping[str, str]) -> Layer:
     """Return the layer of the options that were typed."""
-    layer = Layer()
+    found = {}
     for argument in ARGUMENTS:
         if argument.name in given:
             value = given[argument.name]
             source = Source(Origin.COMMAND_LINE, f"--{argument.name}")
-            layer.values[argument.name] = Setting(
-                _path(value, None) if argument.path else value, source
-            )
-    return layer
+            found[argument.name] = Setting(_path(value, None) if argument.path else value, source)
+    return Layer(_by_argument(found))
 
 
 def of_environment(environ: Mapping[str, str]) -> Layer:
     """Return the layer of the environment variables."""
-    layer = Layer()
+    found = {}
     for argument in ARGUMENTS:
         for variable in argument.variables:
             if variable in environ:
                 source = Source(Origin.ENVIRONMENT, variable)
                 value = _path(environ[variable], None) if argument.path else environ[variable]
-                layer.values[variable.lower()] = Setting(value, source)
-    return layer
+                found[variable.lower()] = Setting(value, source)
+    return Layer(_by_argument(found))
 
 
-def of_file(path: Path, environ: Mapping[str, str], origin: Origin = Origin.FILE) -> Layer:
-    """Return the layer of a settings file; relative paths in it are relative to its folder."""
-    layer = Layer()
-    for line in settings_file.read(path, environ):
-        name = line.name.replace("-", "_").lower()
-        argument = _NAMES.get(name)
+def of_file(
+    path: Path, text: str, environ: Mapping[str, str], origin: Origin = Origin.FILE
+) -> Layer:
+    """Return the layer of a settings file; relative paths in it are relative to its folder.
+
+    Raises :class:`UserError` for a line that cannot be parsed.
+    """
+    found, notes = {}, []
+    for line in settings_file.parse(text, display(path), environ):
+        argument = argument_of(line.name)
         if argument is None:
-            layer.notes.append(_unknown(line.name, f"{display(path)}, line {line.number}"))
+            notes.append(_unknown(line.name, f"{display(path)}, line {line.number}"))
             continue
         value = _path(line.value, path.parent) if argument.path else line.value
-        layer.values[name] = Setting(value, Source(origin, line.name, path, line.number))
-    return layer
+        found[spelt_as_known(line.name)] = Setting(
+            value, Source(origin, line.name, path, line.number)
+        )
+    return Layer(_by_argument(found), notes)
 
 
 def of_experiment(defaults: Mapping[str, str], path: Path) -> Layer:
     """Return the layer of the committed defaults, which may hold no secret."""
-    layer = Layer()
+    found, notes = {}, []
     for key, value in defaults.items():
-        name = key.replace("-", "_").lower()
-        argument = _NAMES.get(name)
+        argument = argument_of(key)
         if argument is None:
-            layer.notes.append(_unknown(key, display(path)))
+            notes.append(_unknown(key, display(path)))
             continue
         if argument.secret and value:
             raise UserError(
@@ -91,8 +108,20 @@ def of_experiment(defaults: Mapping[str, str], path: Path) -> Layer:
                 next_step="take it out and make a new one; secrets belong into ./hera.config",
             )
         value = _path(value, path.parent) if argument.path else value
-        layer.values[name] = Setting(value, Source(Origin.EXPERIMENT, key, path))
-    return layer
+        found[spelt_as_known(key)] = Setting(value, Source(Origin.EXPERIMENT, key, path))
+    return Layer(_by_argument(found), notes)
+
+
+def _by_argument(found: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the settings by argument; ``found`` has them by any name, in lower case."""
+    settings = {}
+    for argument in ARGUMENTS:
+        for name in (*argument.variables, argument.name):
+            setting = found.get(name.lower())
+            if setting is not None and setting.value:
+                settings[argument.name] = setting
+                break
+    return settings
 
 
 def _path(value: str, folder: Path | None) -> str:
@@ -103,7 +132,7 @@ def _path(value: str, folder: Path | None) -> str:
 
 
 def _unknown(name: str, where: str) -> str:
-    close = difflib.get_close_matches(name.lower(), _NAMES, n=1)
+    close = difflib.get_close_matches(name.lower(), NAMES, n=1)
     hint = f"; did you mean {_spelt_like(name, close[0])}?" if close else ""
     return f"{name} is not known and has no effect ({where}){hint}"
 

@@ -36,25 +36,28 @@ class Line:
 
 
 def read(path: Path, environ: Mapping[str, str] = os.environ) -> list[Line]:
-    """Return the assignments of ``path`` in their order.
+    """Return the assignments of ``path`` in their order; raises as the two functions below."""
+    return parse(text_of(path), display(path), environ)
 
-    Raises
-    ------
-    UserError
-        When the file cannot be read, or a line is no assignment; it never shows the line itself,
-        which may hold a secret.
-    """
+
+def text_of(path: Path) -> str:
+    """Return the text of a settings file; raises :class:`UserError` when it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError("the file is not text in UTF-8", where=display(path)) from None
     except OSError as error:
         raise UserError(f"cannot read it: {error.strerror}", where=display(path)) from None
-    return parse(text, display(path), environ)
 
 
 def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> list[Line]:
-    """Return the assignments of ``text``; ``name`` stands for it in messages."""
+    """Return the assignments of ``text`` in their order; ``name`` stands for it in messages.
+
+    Raises
+    ------
+    UserError
+        When a line is no assignment; it never shows the line itself, which may hold a secret.
+    """
     lines: list[Line] = []
     known = dict(environ)
     for number, text_line in enumerate(text.split("\n"), start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -16,7 +16,9 @@ class Origin(Enum):
     ENVIRONMENT = "in the environment"
     FILE = "file"
     EXPERIMENT = "committed default"
+    SCRIPT = "in the script"
     PLATFORM = "given by the platform local"
+    STAND_IN = "of a stand-in for the cluster"
     DEFAULT = "the default"
 
 
@@ -26,7 +28,8 @@ class Source:
 
     ``key`` is the name it had there (``ARGO_NAMESPACE``, ``--argo_namespace``); ``file`` and
     ``line`` are set for files; ``shadows`` is a weaker source that says something else, where that
-    is worth telling.
+    is worth telling; ``unused`` tells of one that is not heeded at all, though nothing else is
+    said.
     """
 
     origin: Origin
@@ -34,8 +37,15 @@ class Source:
     file: Path | None = None
     line: int = 0
     shadows: Source | None = None
+    unused: str = ""
+
+    def shadowing(self, other: Source) -> Source:
+        """Return this source as one that shadows ``other``."""
+        return replace(self, shadows=other)
 
     def __str__(self) -> str:
+        if self.unused:
+            return self.unused
         if self.file is not None:
             place = f"from {display(self.file)}" + (f", line {self.line}" if self.line else "")
         else:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol
 
+from hera_utils.context.arguments import argument_of
 from hera_utils.context.secrets import MASK, shown
 from hera_utils.errors import UserError
-from hera_utils.sign_in.presets import PRESETS, Preset, Question, argument_of, variable
+from hera_utils.sign_in.presets import PRESETS, Preset, Question, variable
 from hera_utils.sign_in.values import from_block
 
 
@@ -75,7 +76,7 @@ def gather(
         if values.get(key) or (question.optional and key in given):
             continue
         values[key] = _answer(question, known(key), person)
-    return {**preset.fixed, **{key: value for key, value in values.items() if value}}
+    return {key: value for key, value in values.items() if value}
 
 
 class Choice(Enum):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hera_utils.context.arguments import ARGUMENTS, Argument, Concern
 
@@ -25,14 +23,13 @@ class Question:
 class Preset:
     """One way in.
 
-    ``fixed`` has the values that need no question. ``block`` tells that all values come as one
-    text to paste, described by it; the questions are then those whose values the text may lack.
+    ``block`` tells that all values come as one text to paste, described by it; the questions are
+    then those whose values the text may lack.
     """
 
     name: str
     title: str
     questions: tuple[Question, ...]
-    fixed: Mapping[str, str] = field(default_factory=dict)
     block: str = ""
 
 
@@ -54,9 +51,6 @@ _NAMESPACE = _ask(
 )
 _ACCOUNT = _ask("argo_service_account", "what your workflows' pods run as; the administrator")
 
-# Said aloud, or another cluster's kubeconfig in the environment would be taken for this one's.
-_NO_KUBERNETES = {"KUBECONFIG": os.devnull}
-
 PRESETS = (
     Preset(
         "kubeconfig",
@@ -71,7 +65,6 @@ PRESETS = (
             _ask("argo_token", "Argo's user interface > User"),
             _NAMESPACE,
         ),
-        fixed=_NO_KUBERNETES,
         block="In Argo's user interface: User, then the button that copies the variables. "
         "Paste the whole text here (it is not shown), then press Enter and Ctrl-D.",
     ),
@@ -88,7 +81,6 @@ PRESETS = (
                 optional=True,
             ),
         ),
-        fixed=_NO_KUBERNETES,
     ),
     Preset(
         "port-forward",
@@ -109,12 +101,3 @@ CLUSTER_ARGUMENTS = tuple(each for each in ARGUMENTS if each.concern is Concern.
 def variable(argument: Argument) -> str:
     """Return the variable that a profile sets ``argument`` by."""
     return argument.variables[-1]
-
-
-def argument_of(name: str) -> Argument | None:
-    """Return the argument with this variable's or option's name, in any case."""
-    wanted = name.lower().replace("-", "_")
-    for argument in ARGUMENTS:
-        if wanted in (argument.name, *(each.lower() for each in argument.variables)):
-            return argument
-    return None

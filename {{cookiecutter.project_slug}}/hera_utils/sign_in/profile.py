@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hera_utils.context import profiles, settings_file
+from hera_utils.context.arguments import Concern, argument_of
 from hera_utils.context.secrets import MASK
 from hera_utils.context.sources import display
 from hera_utils.errors import UserError
-from hera_utils.sign_in.presets import CLUSTER_ARGUMENTS, argument_of, variable
+from hera_utils.sign_in.presets import CLUSTER_ARGUMENTS, variable
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_CLUSTER_KEYS = frozenset(name.lower() for each in CLUSTER_ARGUMENTS for name in each.variables) | {
-    each.name for each in CLUSTER_ARGUMENTS
-}
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,8 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _is_of_cluster(key: str) -> bool:
-    return key.lower().replace("-", "_") in _CLUSTER_KEYS
+    argument = argument_of(key)
+    return argument is not None and argument.concern is Concern.CLUSTER
 
 
 def _shown(key: str, value: str | None) -> str:

@@ -46,8 +46,8 @@ class Terminal:
         """Return one line that is not shown. A token may be longer than a terminal's line."""
         if not self.is_interactive:
             return self.ask(prompt)
-        self._prompt(prompt)
         with self._silence():
+            self._prompt(prompt)
             typed = self._read(until=b"\n")
         self.say()
         return typed.strip()

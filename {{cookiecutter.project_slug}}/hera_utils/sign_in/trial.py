@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hera_utils.context.arguments import ARGUMENTS, Concern
+from hera_utils.context.arguments import ARGUMENTS
 from hera_utils.context.cli_context import CLIContext, resolve
-from hera_utils.context.sources import Origin
+from hera_utils.context.sources import Origin, display
 from hera_utils.errors import UserError
 from hera_utils.experiment import Experiment
 from hera_utils.sign_in.profile import Profile
@@ -22,7 +22,7 @@ _TRIAL = ".trial"
 
 @dataclass(frozen=True)
 class Success:
-    """What was found out: one line, and remarks on values that come from elsewhere."""
+    """What was found out: one line, and remarks on values that are set elsewhere."""
 
     line: str
     remarks: tuple[str, ...] = ()
@@ -53,18 +53,18 @@ def attempt(
         typed = argparse.Namespace(cluster=trial.path.stem)
         with _named_rightly(trial.path, path):
             context = resolve(typed, experiment, environ)
-            return _sign_in(context, trial.path, environ, forward, say)
+            line = _sign_in(context, environ, forward, say)
+            return Success(line, tuple(_remarks(context, trial.path, path)))
     finally:
         trial.path.unlink(missing_ok=True)
 
 
 def _sign_in(
     context: CLIContext,
-    trial: Path,
     environ: Mapping[str, str],
     forward: bool,
     say: Callable[[str], None],
-) -> Success:
+) -> str:
     from hera_utils.platform.argo_server import ArgoServer
     from hera_utils.platform.cluster import k8s_cluster
     from hera_utils.port_forward.opening import open_port_forward
@@ -76,20 +76,17 @@ def _sign_in(
         cluster = k8s_cluster(context)
         server = ArgoServer(cluster, context)
         server.assert_accessible()
-        line = (
-            f"{server.url} lets {server.account} list the workflows of "
-            f"namespace '{server.namespace}'"
-        )
-    return Success(line, tuple(_from_elsewhere(context, trial)))
+        account = "the token" if context.argo_token else server.account
+        return f"{server.url} lets {account} list the workflows of namespace '{server.namespace}'"
 
 
-def _from_elsewhere(context: CLIContext, trial: Path) -> Iterator[str]:
-    """Tell which values about the cluster were used that the profile does not hold."""
+def _remarks(context: CLIContext, trial: Path, path: Path) -> Iterator[str]:
+    """Tell which values about a cluster are set elsewhere, and what that means for this one."""
     for argument in ARGUMENTS:
         source = context.source(argument.name)
-        if argument.concern is not Concern.CLUSTER or not getattr(context, argument.name):
-            continue
-        if source.file != trial and source.origin is not Origin.DEFAULT:
+        if source.unused:
+            yield source.unused.replace(display(trial), display(path))
+        elif argument.machine_wide and source.origin is Origin.ENVIRONMENT:
             yield f"{source} holds for this cluster too, since the profile does not name it"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hera_utils.context import settings_file
-from hera_utils.platform.address import server_url
-from hera_utils.sign_in.presets import argument_of, variable
+from hera_utils.context.address import server_url
+from hera_utils.context.arguments import argument_of
+from hera_utils.sign_in.presets import variable
 
 _ASSIGNMENT = re.compile(r"\s*(export\s+)?[A-Za-z_][\w-]*\s*[=:]")
 

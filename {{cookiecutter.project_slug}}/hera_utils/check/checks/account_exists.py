@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hera_utils.check.model import Outcome, check, failure, ok
 from hera_utils.check.subject import Subject
+from hera_utils.check.words import worst
 
 
 @check(
@@ -18,7 +19,10 @@ def account_exists(subject: Subject) -> Outcome:
     It is the workflow's own, else ARGO_SERVICE_ACCOUNT, else ``default``. Without it no pod is
     ever created.
     """
-    name = subject.service_account
+    return worst((_of(subject, name) for name in subject.service_accounts), "none")
+
+
+def _of(subject: Subject, name: str) -> Outcome:
     if subject.cluster.in_namespace("serviceaccounts", name) is not None:
         return ok(name)
     where = "serviceAccountName of the workflow"

@@ -8,8 +8,8 @@ from hera_utils.check.facts import together
 from hera_utils.check.model import CannotTell, Outcome, check, failure, ok
 from hera_utils.check.rights import RESULTS, account_may, grant, missing
 from hera_utils.check.subject import Subject
-from hera_utils.check.words import APPLY
-from hera_utils.platform import tokens
+from hera_utils.check.words import APPLY, worst
+from hera_utils.context import tokens
 
 
 @check(
@@ -27,8 +27,11 @@ def account_results(subject: Subject) -> Outcome:
     Asked with LocalSubjectAccessReview, else with a token of that account; unknown where you may do
     neither.
     """
-    name, space = subject.service_account, subject.namespace
-    api = subject.cluster.api
+    return worst((_of(subject, name) for name in subject.service_accounts), "none")
+
+
+def _of(subject: Subject, name: str) -> Outcome:
+    api, space = subject.cluster.api, subject.namespace
     try:
         answers = together(
             *(partial(account_may, api, space, name, RESULTS, verb) for verb in RESULTS.verbs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hera_utils.check.argo import CLIENT, SERVER, SSO
 from hera_utils.check.model import Outcome, check, failure, ok, warning
 from hera_utils.check.subject import Subject
+from hera_utils.check.words import in_brackets
 
 
 @check(
@@ -32,7 +33,8 @@ def argo_mode(subject: Subject) -> Outcome:
     if not argo.token and not subject.cluster.is_configured:
         return failure(
             "no token",
-            f"{argo.url} wants a token, and neither ARGO_TOKEN nor a kubeconfig is set",
+            f"{argo.url} wants a token, and neither ARGO_TOKEN nor a kubeconfig is set"
+            f"{in_brackets(where)}",
             "set ARGO_TOKEN: copy it from Argo's user interface, User",
         )
     if argo.token_is_sso and SSO not in modes:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from hera_utils.check.model import Outcome, check, failure, ok, warning
 from hera_utils.check.rights import LOGS, PODS, WORKFLOWS, grant
 from hera_utils.check.subject import Subject
-from hera_utils.check.words import APPLY, failed, local_time
-from hera_utils.platform import tokens
+from hera_utils.check.words import APPLY, failed, in_brackets, local_time
+from hera_utils.context import tokens
 from hera_utils.platform.argo_answers import ArgoRefusal
 
 _SOON = timedelta(minutes=5)
@@ -31,7 +31,8 @@ def argo_token(subject: Subject) -> Outcome:
     then the kubeconfig's own.
     """
     if not subject.context.argo_namespace:
-        return failure("no namespace", "no namespace is set", "set ARGO_NAMESPACE")
+        where = in_brackets(subject.context.where("argo_namespace"))
+        return failure("no namespace", f"no namespace is set{where}", "set ARGO_NAMESPACE")
     ways = subject.argo.ways
     try:
         way = subject.argo.accepted

@@ -7,7 +7,7 @@ from typing import Any
 
 from hera_utils.check.model import CannotTell, Outcome, check, failure, ok
 from hera_utils.check.subject import Subject
-from hera_utils.check.words import APPLY, failed, in_yaml
+from hera_utils.check.words import APPLY, failed, in_yaml, worst
 from hera_utils.errors import UserError
 
 _DEFAULT = "artifact-repositories"
@@ -28,9 +28,11 @@ def artifacts(subject: Subject) -> Outcome:
     It is the one of ``artifactRepositoryRef``, else the default in the namespace's ConfigMap
     ``artifact-repositories``, else the controller's own, which users cannot see: then unknown.
     """
-    if not subject.demand.uses_artifacts:
-        return ok("it has none")
-    reference = subject.demand.artifact_repository
+    repositories = subject.demand.artifact_repositories
+    return worst((_of(subject, each) for each in repositories), "it has none")
+
+
+def _of(subject: Subject, reference: Mapping[str, str]) -> Outcome:
     name = str(reference.get("configMap") or _DEFAULT)
     found = subject.cluster.in_namespace("configmaps", name)
     if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hera_utils.check.demand import ConfigMapUse
+from hera_utils.check.demand import ObjectUse
 from hera_utils.check.model import Outcome, check, failure, ok, warning
 from hera_utils.check.subject import Subject
 from hera_utils.check.words import APPLY, in_yaml, listed, worst
@@ -24,7 +24,7 @@ def configmap(subject: Subject) -> Outcome:
     return worst((_of(subject, use) for use in subject.config_maps), "it uses none")
 
 
-def _of(subject: Subject, use: ConfigMapUse) -> Outcome:
+def _of(subject: Subject, use: ObjectUse) -> Outcome:
     found = subject.cluster.in_namespace("configmaps", use.name)
     space = subject.namespace
     where = "the workflow"
@@ -59,7 +59,7 @@ def _of(subject: Subject, use: ConfigMapUse) -> Outcome:
     return ok(f"{use.name} ({len(data)} keys)")
 
 
-def _yaml(use: ConfigMapUse, namespace: str) -> str:
+def _yaml(use: ObjectUse, namespace: str) -> str:
     data = ", ".join(f'{key}: "VALUE"' for key in sorted(use.keys))
     return (
         "apiVersion: v1\nkind: ConfigMap\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from hera_utils.argo.images import container_of
+from hera_utils.argo.images import LOCAL_REGISTRY, container_of
 from hera_utils.check.facts import together
 from hera_utils.check.model import Outcome, check, failure, ok, unknown
 from hera_utils.check.subject import Subject
@@ -32,6 +32,13 @@ def images(subject: Subject) -> Outcome:
 
 def _of(subject: Subject, name: str) -> Outcome:
     image = Image.parse(name)
+    container = container_of(name, subject.context.experiment.slug)
+    is_own = (subject.context.experiment.containers / str(container) / "Dockerfile").is_file()
+    if is_own and image.registry == LOCAL_REGISTRY:
+        return unknown(
+            f"{name}: no registry is set, a node runs it only if it has it",
+            "set REGISTRY to the registry that the cluster pulls from",
+        )
     try:
         present = subject.registry(image.registry).has(image)
     except UserError as error:
@@ -40,10 +47,9 @@ def _of(subject: Subject, name: str) -> Outcome:
         return unknown(f"{name}: {image.registry} does not let you see")
     if present:
         return ok(name)
-    container = container_of(name, subject.context.experiment.slug)
-    folder = subject.context.experiment.containers / str(container)
-    if container and (folder / "Dockerfile").is_file():
-        advice = f"docker build -t {name} {folder} && docker push {name}"
+    cluster = subject.context.cluster
+    if is_own:
+        advice = "make build push" + (f" CLUSTER={cluster}" if cluster else "")
     else:
         advice = "correct its name or tag in workflow.py, or push it"
     return failure(f"{name} is missing", f"{image.registry} has no image {name}", advice)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hera_utils.check.model import Outcome, check, failure, ok, warning
 from hera_utils.check.subject import Subject
 from hera_utils.check.words import local_time
-from hera_utils.platform import tokens
+from hera_utils.context import tokens
 
 _SOON = timedelta(minutes=10)
 _ADVICE = (

@@ -6,7 +6,7 @@ from hera_utils.check.kubernetes_api import FORBIDDEN, NOT_FOUND
 from hera_utils.check.model import CannotTell, Outcome, check, failure, ok
 from hera_utils.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, Right, grant, missing
 from hera_utils.check.subject import Subject
-from hera_utils.check.words import APPLY, in_yaml
+from hera_utils.check.words import APPLY, in_brackets, in_yaml
 
 _CREATE = Right(WORKFLOWS.group, WORKFLOWS.resource, ("create",))
 
@@ -25,7 +25,8 @@ def namespace(subject: Subject) -> Outcome:
     """
     where = subject.context.where("argo_namespace")
     if not subject.context.argo_namespace:
-        return failure("not set", "no namespace is set", "set ARGO_NAMESPACE")
+        cause = f"no namespace is set{in_brackets(where)}"
+        return failure("not set", cause, "set ARGO_NAMESPACE")
     name = subject.namespace
     answer = subject.cluster.api.get(f"/api/v1/namespaces/{name}")
     if answer.status == NOT_FOUND:

@@ -30,8 +30,9 @@ def pull_secret(subject: Subject) -> Outcome:
     """
     demand = subject.known_demand
     names = demand.pull_secrets if demand else []
-    account = subject.cluster.in_namespace("serviceaccounts", subject.service_account) or {}
-    names += [str(each.get("name", "")) for each in account.get("imagePullSecrets") or ()]
+    for name in subject.service_accounts:
+        account = subject.cluster.in_namespace("serviceaccounts", name) or {}
+        names += [str(each.get("name", "")) for each in account.get("imagePullSecrets") or ()]
     return worst((_of(subject, name) for name in dict.fromkeys(names)), "it uses none")
 
 

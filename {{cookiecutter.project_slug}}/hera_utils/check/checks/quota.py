@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from hera_utils.check.demand import ClaimTemplate
 from hera_utils.check.model import Outcome, check, failure, ok, warning
 from hera_utils.check.resources import Needs, needs_of, quantity
 from hera_utils.check.subject import Subject
@@ -20,7 +22,7 @@ _WORKFLOWS = "count/workflows.argoproj.io"
     needs=("NAMESPACE", "SCRIPT"),
 )
 def quota(subject: Subject) -> Outcome:
-    """Check that each quota of the namespace leaves room for the workflow's largest pod.
+    """Check that each quota of the namespace leaves room for the workflow's largest pod and claims.
 
     Failed when the quota is smaller than one pod, when it wants a request that a template does not
     make, or when no further workflow may be created; a warning when others use what is needed now.
@@ -34,17 +36,20 @@ def quota(subject: Subject) -> Outcome:
     ]
     ranges = subject.cluster.list_of("limitranges") if quotas else []
     needs = [needs_of(pod, ranges) for pod in subject.demand.pods]
-    return worst((_of(subject, each, needs) for each in quotas), "there are none")
+    own = subject.demand.claim_templates
+    return worst((_of(subject, each, needs, own) for each in quotas), "there are none")
 
 
-def _of(subject: Subject, found: dict[str, Any], pods: list[Needs]) -> Outcome:
+def _of(
+    subject: Subject, found: dict[str, Any], pods: list[Needs], own: Sequence[ClaimTemplate]
+) -> Outcome:
     name, space = str(found["metadata"]["name"]), subject.namespace
     status = found.get("status") or {}
     hard = status.get("hard") or (found.get("spec") or {}).get("hard") or {}
     used = status.get("used") or {}
     waiting = []
     for key, limit in hard.items():
-        asked = _asked(key, pods)
+        asked = _asked(key, pods, own)
         if asked is None:
             continue
         template, need = asked
@@ -76,12 +81,18 @@ def _of(subject: Subject, found: dict[str, Any], pods: list[Needs]) -> Outcome:
     return ok(name)
 
 
-def _asked(key: str, pods: list[Needs]) -> tuple[str, Decimal | None] | None:
+def _asked(
+    key: str, pods: list[Needs], own: Sequence[ClaimTemplate]
+) -> tuple[str, Decimal | None] | None:
     """Return the template that needs most of ``key``, and how much; None for what is not asked."""
     if key == _WORKFLOWS:
         return "the workflow", Decimal(1)
     if key in ("pods", "count/pods"):
         return "a pod", Decimal(1)
+    if own and key == "requests.storage":
+        return "the workflow", sum((quantity(each.size) for each in own), Decimal(0))
+    if own and key in ("persistentvolumeclaims", "count/persistentvolumeclaims"):
+        return "the workflow", Decimal(len(own))
     asked = [(f"the template '{pod.template}'", pod.of(key)) for pod in pods if pod.knows(key)]
     if not asked:
         return None

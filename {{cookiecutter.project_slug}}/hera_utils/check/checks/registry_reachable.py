@@ -19,9 +19,5 @@ def registry_reachable(subject: Subject) -> Outcome:
     try:
         subject.registry(subject.own_registry).ping()
     except UserError as error:
-        where = subject.context.where("registry")
-        advice = error.next_step or "correct REGISTRY"
-        if "ARGO" in advice or "ca_bundle" in advice or "port" in advice:
-            advice = f"correct REGISTRY ({where}), or start the registry"
-        return failed(error, "no answer", advice)
+        return failed(error, "no answer", error.next_step)
     return ok(subject.own_registry)

@@ -15,7 +15,7 @@ from hera_utils.errors import UserError
     needs=("REGISTRY-REACHABLE",),
 )
 def registry_signed_in(subject: Subject) -> Outcome:
-    """Check that the registry accepts the account that Docker keeps for it (``docker login``).
+    """Check that the registry accepts the account that an engine keeps for it (``docker login``).
 
     Well where the registry asks nobody who they are.
     """
@@ -30,9 +30,11 @@ def registry_signed_in(subject: Subject) -> Outcome:
             return ok(host)
     except UserError as error:
         return failed(error, "not known")
-    state = "does not accept the account in" if registry.has_credentials else "has no account in"
+    where = subject.context.where("registry")
+    kept = "does not accept the account that is kept for it"
+    cause = f"{host} {kept}" if registry.has_credentials else f"no account is kept for {host}"
     return failure(
         "signed out",
-        f"{host} {state} Docker's settings ({subject.context.where('registry')})",
+        f"{cause} ({where})",
         f"docker login {host}",
     )

@@ -6,7 +6,7 @@ from hera_utils.check.argo import SERVER
 from hera_utils.check.model import CannotTell, Outcome, check, failure, ok, warning
 from hera_utils.check.rights import TOKENS, grant, missing
 from hera_utils.check.subject import Subject
-from hera_utils.check.words import APPLY
+from hera_utils.check.words import APPLY, in_brackets
 from hera_utils.errors import UserError
 
 
@@ -36,7 +36,8 @@ def rights_token(subject: Subject) -> Outcome:
             return ok("the kubeconfig's own")
         return failure(
             "no token",
-            "the kubeconfig has no token, and neither ARGO_TOKEN nor ARGO_SERVICE_ACCOUNT is set",
+            "the kubeconfig has no token, and neither ARGO_TOKEN nor ARGO_SERVICE_ACCOUNT is set"
+            f"{in_brackets(subject.context.where('argo_token'))}",
             "set ARGO_TOKEN (Argo's user interface, User), or ARGO_SERVICE_ACCOUNT",
         )
     if not missing(subject.cluster.api, subject.namespace, TOKENS):
