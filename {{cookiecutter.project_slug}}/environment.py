@@ -1,7 +1,8 @@
 """The environment of execution: what must be there, wherever the experiment runs.
 
 This is the file to change when the experiment moves to another cluster and its settings (see
-``make config``) do not suffice.
+``make config``) do not suffice. ``docs/volumes_and_containers.md`` has examples of what else may
+be declared here: other volumes, ConfigMaps, Secrets, resources.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ MOUNT_PATH = "/results"
 
 # How a template asks for that volume. Which claim it is depends on the cluster: the workflow says.
 PERSISTED_VOLUME = VolumeMount(name=hera_utils.PERSISTED_VOLUME, mount_path=MOUNT_PATH)
+
+# The Secret that images are pulled with; empty where the registry asks for none.
+PULL_SECRET = ""
 
 
 class numerical_experiment_environment(hera_utils.EnvironmentOfExecution):
@@ -35,6 +39,7 @@ class numerical_experiment_environment(hera_utils.EnvironmentOfExecution):
             mount_path=MOUNT_PATH,
             configmap_name=args.k8s_configmap_name,
             registry=args.registry,
+            pull_secret_name=PULL_SECRET,
         )
         # What a Workflow offers its templates unless it says otherwise itself.
         global_config.set_class_defaults(

@@ -17,18 +17,7 @@ from real_cluster import TEMPLATE, Done, Project, RealCluster
 PASSWORD = "the-password-of-the-registry"
 
 ENVIRONMENT = """
-from dataclasses import dataclass
-
 import hera_utils
-
-
-@dataclass(frozen=True)
-class Volume:
-    claim_name: str
-    mount_path: str
-    size: str = "2Gi"
-    access_modes: tuple[str, ...] = ("ReadWriteMany",)
-    storage_class: str = "by-hand"
 
 
 class numerical_experiment_environment(hera_utils.EnvironmentOfExecution):
@@ -41,9 +30,10 @@ class numerical_experiment_environment(hera_utils.EnvironmentOfExecution):
             configmap_name="settings",
             configmap_defaults={"GREETING": "hello", "LEVEL": "3"},
             registry="registry.example.org/me",
+            claim_size="2Gi",
+            claim_storage_class="by-hand",
+            pull_secret_name="registry",
         )
-        self.persisted_volume = Volume("results", "/results")
-        self.pull_secret_name = "registry"
 """
 
 EDITOR = """
@@ -57,13 +47,13 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {{name: editor, namespace: {namespace}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: editor}}
-subjects: [{{kind: ServiceAccount, name: researcher, namespace: experiments}}]
+subjects: [{{kind: ServiceAccount, name: researcher, namespace: {home}}}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {{name: researcher, namespace: {namespace}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: researcher}}
-subjects: [{{kind: ServiceAccount, name: researcher, namespace: experiments}}]
+subjects: [{{kind: ServiceAccount, name: researcher, namespace: {home}}}]
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -77,7 +67,7 @@ Provision = Callable[..., Done]
 def fresh(cluster: RealCluster, new_namespace: Callable[[], str]) -> str:
     """A namespace in which ``researcher`` may make ConfigMaps, and account ``pods`` nothing."""
     name = new_namespace()
-    cluster.apply(EDITOR.format(namespace=name))
+    cluster.apply(EDITOR.format(namespace=name, home=cluster["ARGO_NAMESPACE"]))
     return name
 
 
@@ -301,7 +291,10 @@ def test_without_an_experiment(provision: Provision, project: Project) -> None:
     assert "there is no ./environment.py" in done.err
 
 
-def test_on_the_laptop_there_is_nothing_to_do(provision: Provision) -> None:
+def test_on_the_laptop_what_is_declared_is_made(provision: Provision, project: Project) -> None:
     done = provision("--cluster=local")
-    assert done.status == 0
-    assert done.out.startswith("nothing to do")
+    assert (done.status, done.out) == (0, "ConfigMap 'settings': is there\n"), done.all
+    kept = project.folder / ".hera" / "configmaps" / "settings" / "GREETING"
+    assert kept.read_text() == "hello"
+    (project.folder / "environment.py").write_text((TEMPLATE / "environment.py").read_text())
+    assert provision("--cluster=local").out.startswith("nothing to do")

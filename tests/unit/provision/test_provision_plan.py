@@ -76,6 +76,25 @@ def test_without_the_right_it_is_for_the_administrator() -> None:
     assert keeper.dry_runs == []
 
 
+def test_the_values_of_a_secret_are_for_a_person_to_type() -> None:
+    needed = wanted.secret("archive", ("USER", "TOKEN"))
+    assert one(needed, Keeper()).action is Action.TYPE
+    half = {**needed.manifest, "data": {"USER": "bWU="}}
+    step = one(needed, Keeper(half))
+    assert (step.action, step.remark) == (Action.TYPE, "it lacks TOKEN")
+    whole = {**needed.manifest, "data": {"USER": "bWU=", "TOKEN": "eA==", "MORE": "eQ=="}}
+    assert one(needed, Keeper(whole)).action is Action.NOTHING
+
+    keeper = Keeper()
+    keeper.forbidden = {("apply", "Secret")}
+    step = one(needed, keeper)
+    assert step.action is Action.ASK
+    (asked,) = yaml.safe_load_all(for_administrator([step], "argo"))
+    assert asked["stringData"] == {"USER": "REPLACE-ME", "TOKEN": "REPLACE-ME"}
+    keeper.forbidden = {("read", "Secret")}
+    assert one(needed, keeper).action is Action.UNKNOWN
+
+
 def test_what_may_not_even_be_read_is_unknown_unless_known_to_be_missing() -> None:
     keeper = Keeper()
     keeper.forbidden = {(verb, kind) for verb in ("read", "apply") for kind in ("Secret", "Role")}

@@ -14,6 +14,8 @@ from hera_utils.platform.cluster import k8s_cluster
 if TYPE_CHECKING:
     from hera.workflows import ConfigMapEnvFrom, ExistingVolume
 
+    from hera_utils.images.published import Published
+
 PERSISTED_VOLUME = "persisted-volume"
 """The name of the volume within a workflow, by which a template mounts it."""
 
@@ -86,6 +88,9 @@ class EnvironmentOfExecution:
             )
         self.cluster = cluster
         self.slug = args.experiment.slug
+        self._experiment = args.experiment
+        self._is_local = args.is_local
+        self._published: Published | None = None
         self.registry = registry
         self.configmap_name = configmap_name
         self.pull_secret_name = pull_secret_name
@@ -93,13 +98,34 @@ class EnvironmentOfExecution:
             claim_name, mount_path, claim_size, tuple(claim_access_modes), claim_storage_class
         )
         if claim_name:
-            cluster.provide_volume_claim(claim_name)
+            cluster.provide_volume_claim(
+                claim_name,
+                size=claim_size,
+                access_modes=tuple(claim_access_modes),
+                storage_class=claim_storage_class,
+            )
         if configmap_name:
             cluster.provide_configmap(configmap_name, configmap_defaults or {})
 
-    def image(self, container: str, tag: str = "latest") -> str:
-        """Return the reference of the image of ``containers/<container>/``."""
-        return image_reference(self.registry, self.slug, container, tag)
+    def image(self, container: str, tag: str = "") -> str:
+        """Return the reference of the image of ``containers/<container>/`` as its files are now.
+
+        On a cluster that is its digest where it has been pushed, otherwise the tag that tells its
+        content: what was built of other files can never run in its place. On the laptop, which
+        builds what it needs, the tag is ``latest``. A ``tag`` that is given is taken as it is.
+
+        Raises
+        ------
+        UserError
+            When the container has no Dockerfile.
+        """
+        if tag or self._is_local:
+            return image_reference(self.registry, self.slug, container, tag or "latest")
+        if self._published is None:
+            from hera_utils.images.published import Published
+
+            self._published = Published(self._experiment, self.registry)
+        return self._published.reference(container)
 
     @property
     def volumes(self) -> list[ExistingVolume]:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import requests
 import urllib3
 
-from hera_utils.platform import http, tokens
+from hera_utils.context import tokens
+from hera_utils.platform import http
 from hera_utils.platform.argo_answers import (
     ArgoRefusal,
     document,
@@ -103,6 +104,15 @@ class ArgoClient:
         found = self._call("GET", f"workflows/{_part(namespace)}", params=params)
         return list(found.get("items") or ())
 
+    def archived_workflows(self, namespace: str, labels: str) -> list[dict[str, Any]]:
+        """Return what Argo's archive has with these ``labels``; nothing where there is none."""
+        params = {
+            "listOptions.labelSelector": labels,
+            "listOptions.fieldSelector": f"metadata.namespace={namespace}",
+        }
+        found = self._call("GET", "archived-workflows", params=params)
+        return list(found.get("items") or ())
+
     def watch_workflows(
         self, namespace: str, *, labels: str = "", fields: str = ""
     ) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -111,7 +121,7 @@ class ArgoClient:
         ``fields`` is a field selector, ``metadata.name=X``. Ends when the server ends the stream.
         """
         params = {"listOptions.labelSelector": labels, "listOptions.fieldSelector": fields}
-        for event in self._stream(f"workflow-events/{_part(namespace)}", params):
+        for event in self.stream(f"workflow-events/{_part(namespace)}", params):
             if event.get("object"):
                 yield str(event.get("type", "MODIFIED")), event["object"]
 
@@ -132,7 +142,7 @@ class ArgoClient:
             "logOptions.follow": "true" if follow else "",
             "logOptions.tailLines": "" if tail_lines is None else str(tail_lines),
         }
-        for entry in self._stream(f"{_path(namespace, name)}/log", params):
+        for entry in self.stream(f"{_path(namespace, name)}/log", params):
             yield str(entry.get("content", ""))
 
     def stop_workflow(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
@@ -191,7 +201,13 @@ class ArgoClient:
         response = self.session.request(method, url, params=_given(params), json=body)
         return document(response, self.where)
 
-    def _stream(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def stream(
+        self, path: str, params: Mapping[str, str], silence: float = _STREAM_SILENCE
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the messages of a stream below ``api/v1/``.
+
+        Raises :class:`StreamBroken` when it breaks off, and after ``silence`` seconds of nothing.
+        """
         url = f"{self.url}api/v1/{path}"
         # No compression: what compresses also collects, and events would come late.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -201,7 +217,7 @@ class ArgoClient:
             params=_given(params),
             headers=headers,
             stream=True,
-            timeout=(http.CONNECT_TIMEOUT, _STREAM_SILENCE),
+            timeout=(http.CONNECT_TIMEOUT, silence),
         )
         with closing(response):
             raise_for_refusal(response, self.where)

@@ -6,10 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from hera_utils.context import tokens
+from hera_utils.context.address import server_url
 from hera_utils.context.cli_context import CLIContext
 from hera_utils.errors import UserError
-from hera_utils.platform import credentials, http, local_server, tokens
-from hera_utils.platform.address import server_url
+from hera_utils.platform import credentials, http, local_server
 from hera_utils.platform.argo_answers import ArgoRefusal, raise_for_page
 from hera_utils.platform.argo_client import ArgoClient
 from hera_utils.platform.cluster import k8s_cluster
@@ -99,16 +100,16 @@ class ArgoServer:
             else:
                 return True
         self._way = self._ways[0]
+        source = self.args.where("argo_token") or self.where
         if len(refusals) == 1:
             way, refusal = refusals[0]
-            if isinstance(way, credentials.GivenToken):
-                source = self.args.where("argo_token") or self.where
+            if isinstance(way, (credentials.GivenToken, credentials.NoToken)):
                 raise UserError(refusal.what, source, refusal.next_step)
             raise refusal
         reasons = "; ".join(f"with {way.name}: {refusal.what}" for way, refusal in refusals)
         raise UserError(
             f"Argo's server lets nobody list workflows in '{self.namespace}': {reasons}",
-            self.where,
+            source,
             "set ARGO_TOKEN, or ask the administrator for an account that may",
         )
 
@@ -131,7 +132,8 @@ def _url(args: CLIContext) -> str:
     if not args.argo_server:
         raise no_platform(args)
     if not args.argo_namespace:
-        raise UserError("no namespace is named", next_step="set ARGO_NAMESPACE (--argo_namespace)")
+        where, advice = args.where("argo_namespace"), "set ARGO_NAMESPACE (--argo_namespace)"
+        raise UserError("no namespace is named", where, advice)
     return server_url(
         args.argo_server,
         secure=args.argo_secure,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hera_utils.context.cli_context import CLIContext
+from hera_utils.errors import UserError
 
 
 class k8s_cluster:
@@ -64,8 +65,23 @@ class k8s_cluster:
         """Assert that a ConfigMap exists, ``k8s_configmap_name`` unless another is named."""
         raise NotImplementedError
 
-    def provide_volume_claim(self, name: str) -> bool:
-        """Make the claim on the laptop unless it is there; elsewhere assert that it exists."""
+    def assert_secret(self, name: str, keys: Sequence[str]) -> bool:
+        """Assert that a Secret exists and has ``keys``; ``make provision`` asks for its values."""
+        raise NotImplementedError
+
+    def provide_volume_claim(
+        self,
+        name: str,
+        *,
+        size: str = "1Gi",
+        access_modes: Sequence[str] = ("ReadWriteMany",),
+        storage_class: str | None = None,
+    ) -> bool:
+        """Make the claim on the laptop unless it is there; elsewhere assert that it exists.
+
+        ``size`` (a Kubernetes quantity, ``10Gi``), ``access_modes`` and ``storage_class`` (None
+        for the cluster's default) are what ``make provision`` asks for.
+        """
         return self.assert_volume_claim(name)
 
     def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
@@ -75,6 +91,35 @@ class k8s_cluster:
     def print_config(self) -> None:
         """Print how the cluster is reached, without secrets."""
         raise NotImplementedError
+
+
+def require_secret(
+    place: str, name: str, keys: Sequence[str], found: Mapping[str, str] | None, command: str
+) -> None:
+    """Raise ``UserError`` unless ``found``, the Secret's values by key, has all ``keys``.
+
+    ``found`` is None when there is no such Secret in ``place``; ``command`` makes one.
+    """
+    missing = [key for key in keys if key not in (found or {})]
+    if found is not None and not missing:
+        return
+    wanted = f" with {', '.join(missing)}" if missing else ""
+    raise UserError(
+        f"{place} has no Secret '{name}'{wanted}",
+        "environment.py",
+        f"type: {command}, which asks for the values",
+    )
+
+
+def say_other_entries(name: str, declared: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Say on standard error which entries of a ConfigMap are not as ``environment.py`` has them."""
+    other = [key for key, value in declared.items() if found.get(key) != value]
+    if other:
+        print(
+            f"hera_utils: the ConfigMap '{name}' has another {', '.join(other)} than environment.py"
+            " declares; make provision shows and applies the difference",
+            file=sys.stderr,
+        )
 
 
 def say_unknown(what: str, why: str) -> bool:

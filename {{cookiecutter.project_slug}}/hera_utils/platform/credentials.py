@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from hera_utils.context import tokens
 from hera_utils.context.cli_context import CLIContext
-from hera_utils.platform import tokens
 from hera_utils.platform.kubernetes_cluster import KubernetesCluster
 
 LIFETIME = 3600

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,12 @@ from hera_utils.context.cli_context import CLIContext
 from hera_utils.context.secrets import shown
 from hera_utils.context.sources import display
 from hera_utils.errors import UserError
-from hera_utils.platform.cluster import k8s_cluster, say_unknown
+from hera_utils.platform.cluster import (
+    k8s_cluster,
+    require_secret,
+    say_other_entries,
+    say_unknown,
+)
 from hera_utils.platform.kubernetes_errors import (
     FORBIDDEN,
     NOT_FOUND,
@@ -136,12 +141,39 @@ class KubernetesCluster(k8s_cluster):
     def assert_configmap(self, name: str = "") -> bool:
         """Assert that the ConfigMap exists."""
         name = name or self._given("k8s_configmap_name", "ConfigMap", "KUBECONFIGMAP")
+        return self.provide_configmap(name, {})
+
+    def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
+        """Assert that the ConfigMap exists, and say which entries are not those of ``data``."""
         if not self.has_access:
             return say_unknown(f"the ConfigMap '{name}' exists", _NO_ACCESS)
         from kubernetes.client import CoreV1Api
 
         read = CoreV1Api(self.api).read_namespaced_config_map
-        self._object(f"ConfigMap '{name}'", read, name, "k8s_configmap_name", "KUBECONFIGMAP")
+        found = self._object(
+            f"ConfigMap '{name}'", read, name, "k8s_configmap_name", "KUBECONFIGMAP"
+        )
+        say_other_entries(name, data, found.data or {})
+        return True
+
+    def assert_secret(self, name: str, keys: Sequence[str]) -> bool:
+        """Assert that the Secret exists and has ``keys``; unknown where one may not read it."""
+        self._given("argo_namespace", "namespace", "ARGO_NAMESPACE")
+        if not self.has_access:
+            return say_unknown(f"the Secret '{name}' exists", _NO_ACCESS)
+        from kubernetes.client import CoreV1Api
+
+        read = CoreV1Api(self.api).read_namespaced_secret
+        found: dict[str, Any] | None = None
+        try:
+            found = self.ask(f"read the Secret '{name}'", read, name, self.namespace).data or {}
+        except KubernetesRefusal as error:
+            if error.status == FORBIDDEN:
+                return say_unknown(f"the Secret '{name}' exists", "you may not read Secrets")
+            if error.status != NOT_FOUND:
+                raise
+        command = "make provision" + (f" CLUSTER={self.args.cluster}" if self.args.cluster else "")
+        require_secret(f"the namespace '{self.namespace}'", name, keys, found, command)
         return True
 
     def print_config(self) -> None:
@@ -200,7 +232,8 @@ class KubernetesCluster(k8s_cluster):
     def _given(self, argument: str, spoken: str, variable: str) -> str:
         value = str(getattr(self.args, argument))
         if not value:
-            raise UserError(f"no {spoken} is named", next_step=f"set {variable} (--{argument})")
+            where, advice = self.args.where(argument), f"set {variable} (--{argument})"
+            raise UserError(f"no {spoken} is named", where, advice)
         return value
 
     def _where(self, argument: str, name: str) -> str:
@@ -254,7 +287,7 @@ def no_platform(args: CLIContext) -> UserError:
     if args.cluster:
         return UserError(
             f"the cluster '{args.cluster}' names no Argo server",
-            str(args.source("cluster")),
+            args.where("argo_server") or str(args.source("cluster")),
             "set ARGO_SERVER in its profile",
         )
     return UserError(

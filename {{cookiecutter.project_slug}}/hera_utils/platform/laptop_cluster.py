@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from hera_utils.context import tokens
 from hera_utils.context.cli_context import CLIContext
 from hera_utils.context.profiles import LOCAL
 from hera_utils.errors import UserError
-from hera_utils.platform import http, local_server, tokens
+from hera_utils.platform import http, local_server
 from hera_utils.platform.argo_answers import ALREADY_EXISTS, NOT_FOUND, ArgoRefusal, document
-from hera_utils.platform.cluster import k8s_cluster
+from hera_utils.platform.cluster import k8s_cluster, require_secret, say_other_entries
 
-_CLAIMS, _CONFIGMAPS = "persistentvolumeclaims", "configmaps"
+_CLAIMS, _CONFIGMAPS, _SECRETS = "persistentvolumeclaims", "configmaps", "secrets"
 
 
 class LaptopCluster(k8s_cluster):
@@ -71,13 +72,61 @@ class LaptopCluster(k8s_cluster):
         name = name or _named(self.args, "k8s_configmap_name", "ConfigMap")
         return self._exists(_CONFIGMAPS, name, "ConfigMap")
 
-    def provide_volume_claim(self, name: str) -> bool:
-        """Make the claim's folder unless it is there."""
-        return self._provide(_CLAIMS, "PersistentVolumeClaim", name, {})
+    def assert_secret(self, name: str, keys: Sequence[str]) -> bool:
+        """Assert that the Secret is there, with a file for each of ``keys``."""
+        command = f"make provision CLUSTER={LOCAL}"
+        require_secret("the laptop", name, keys, self._secret(name), command)
+        return True
+
+    def missing_keys(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Return which of ``keys`` the Secret has not got."""
+        found = self._secret(name) or {}
+        return [key for key in keys if key not in found]
+
+    def keep_secret(self, name: str, values: Mapping[str, str]) -> None:
+        """Add ``values`` to the Secret, which is made where there is none: files of mode 600."""
+        found = self._secret(name)
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name},
+            "data": found or {},
+            "stringData": dict(values),
+        }
+        if found is None:
+            self._call("POST", self._path(_SECRETS), manifest)
+        else:
+            self._call("PUT", self._path(_SECRETS, name), manifest)
+
+    def provide_volume_claim(
+        self,
+        name: str,
+        *,
+        size: str = "1Gi",
+        access_modes: Sequence[str] = ("ReadWriteMany",),
+        storage_class: str | None = None,
+    ) -> bool:
+        """Make the claim's folder unless it is there; a folder takes what the disk has."""
+        self._provide(_CLAIMS, "PersistentVolumeClaim", name, {})
+        return True
 
     def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
-        """Make the ConfigMap with ``data`` unless it is there; what is there stays as it is."""
-        return self._provide(_CONFIGMAPS, "ConfigMap", name, {"data": dict(data)})
+        """Make the ConfigMap with ``data`` unless it is there; what is there stays as it is.
+
+        Entries that are not those of ``data`` are named.
+        """
+        found = self._provide(_CONFIGMAPS, "ConfigMap", name, {"data": dict(data)})
+        say_other_entries(name, data, found.get("data") or {})
+        return True
+
+    def keep_configmap(self, name: str, data: Mapping[str, str]) -> list[str]:
+        """Give the ConfigMap the entries of ``data``, and return the keys that changed."""
+        found = self._provide(_CONFIGMAPS, "ConfigMap", name, {"data": dict(data)})
+        entries = found.get("data") or {}
+        changed = [key for key, value in data.items() if entries.get(key) != value]
+        if changed:
+            self._call("PUT", self._path(_CONFIGMAPS, name), {**found, "data": {**entries, **data}})
+        return changed
 
     def print_config(self) -> None:
         """Print where the local server and its state are."""
@@ -99,31 +148,45 @@ class LaptopCluster(k8s_cluster):
             ) from None
         return True
 
-    def _provide(self, kind: str, spoken: str, name: str, content: Mapping[str, Any]) -> bool:
-        manifest = {"apiVersion": "v1", "kind": spoken, "metadata": {"name": name}, **content}
+    def _secret(self, name: str) -> dict[str, str] | None:
+        """Return the values by key as the server has them, in base64; None without the Secret."""
         try:
-            self._call("GET", self._path(kind, name))
+            found = self._call("GET", self._path(_SECRETS, name))
         except ArgoRefusal as error:
             if error.status != NOT_FOUND:
                 raise
+            return None
+        data: dict[str, str] = found.get("data") or {}
+        return data
+
+    def _provide(
+        self, kind: str, spoken: str, name: str, content: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the object, made with ``content`` unless it is there."""
+        manifest = {"apiVersion": "v1", "kind": spoken, "metadata": {"name": name}, **content}
+        while True:
             try:
-                self._call("POST", self._path(kind), manifest)
+                return self._call("GET", self._path(kind, name))
+            except ArgoRefusal as error:
+                if error.status != NOT_FOUND:
+                    raise
+            try:
+                return self._call("POST", self._path(kind), manifest)
             except ArgoRefusal as raced:
                 # Another script of the same folder made it meanwhile.
                 if raced.status != ALREADY_EXISTS:
                     raise
-        return True
 
     def _path(self, kind: str, name: str = "") -> str:
         path = f"namespaces/{quote(self.namespace, safe='')}/{kind}"
         return f"{path}/{quote(name, safe='')}" if name else path
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         url = f"{self.server.url}api/v1/{path}"
         response = self._session.request(method, url, json=body)
-        if response.status_code == 201:
-            return
-        document(response, self.server.where)
+        return document(response, self.server.where)
 
 
 def _named(args: CLIContext, argument: str, spoken: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -20,8 +20,9 @@ class RecordingCluster(k8s_cluster):
 
     def __init__(self, args: CLIContext) -> None:
         super().__init__(args)
-        self.claims: list[str] = []
+        self.claims: dict[str, dict[str, Any]] = {}
         self.configmaps: dict[str, dict[str, str]] = {}
+        self.secrets: dict[str, tuple[str, ...]] = {}
 
     @property
     def name(self) -> str:
@@ -38,15 +39,35 @@ class RecordingCluster(k8s_cluster):
 
     def assert_volume_claim(self, name: str = "") -> bool:
         """Remember the claim."""
-        name = name or self.args.k8s_volume_claim_name
-        if name and name not in self.claims:
-            self.claims.append(name)
+        if name := name or self.args.k8s_volume_claim_name:
+            self.claims.setdefault(name, {})
         return True
 
     def assert_configmap(self, name: str = "") -> bool:
         """Remember the ConfigMap."""
         if name := name or self.args.k8s_configmap_name:
             self.configmaps.setdefault(name, {})
+        return True
+
+    def assert_secret(self, name: str, keys: Sequence[str]) -> bool:
+        """Remember the Secret and its keys."""
+        self.secrets[name] = tuple(dict.fromkeys((*self.secrets.get(name, ()), *keys)))
+        return True
+
+    def provide_volume_claim(
+        self,
+        name: str,
+        *,
+        size: str = "1Gi",
+        access_modes: Sequence[str] = ("ReadWriteMany",),
+        storage_class: str | None = None,
+    ) -> bool:
+        """Remember the claim and what it asks for."""
+        self.claims[name] = {
+            "size": size,
+            "access_modes": tuple(access_modes),
+            "storage_class": storage_class,
+        }
         return True
 
     def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:

@@ -5,35 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from hera_utils.errors import UserError
-from hera_utils.platform.registry import docker_credentials, host_of
+from hera_utils.platform.registry import host_of
+from hera_utils.platform.registry_credentials import docker_credentials
 from hera_utils.provision import wanted
 from hera_utils.provision.declared import RecordingCluster
 from hera_utils.provision.wanted import Wanted
 
 
 def objects_of(environment: Any, cluster: RecordingCluster) -> list[Wanted]:
-    """Return the claims, ConfigMaps and pull secret that ``environment`` declares.
+    """Return the claims, ConfigMaps, Secrets and pull secret that ``environment`` declares.
 
-    Of the environment are read ``persisted_volume`` (``size``, ``access_modes``,
-    ``storage_class`` of its claim) and ``pull_secret_name``, where it has them. Raises
-    ``UserError`` when the pull secret's registry is not named, or nobody is signed in to it.
+    What it asked ``cluster`` for is found there; the pull secret is its ``pull_secret_name``,
+    where it has one. Raises ``UserError`` when the pull secret's registry is not named, or nobody
+    is signed in to it.
     """
-    found = [_claim(environment, name) for name in cluster.claims]
+    found = [wanted.claim(name, **options) for name, options in cluster.claims.items()]
     found += [wanted.config_map(name, data) for name, data in cluster.configmaps.items()]
+    found += [wanted.secret(name, keys) for name, keys in cluster.secrets.items()]
     if name := str(getattr(environment, "pull_secret_name", "") or ""):
         found.append(_pull_secret(environment, name))
     return found
-
-
-def _claim(environment: Any, name: str) -> Wanted:
-    volume = getattr(environment, "persisted_volume", None)
-    declared = volume if getattr(volume, "claim_name", "") == name else None
-    options: dict[str, Any] = {
-        option: value
-        for option in ("size", "access_modes", "storage_class")
-        if (value := getattr(declared, option, None)) is not None
-    }
-    return wanted.claim(name, **options)
 
 
 def _pull_secret(environment: Any, name: str) -> Wanted:

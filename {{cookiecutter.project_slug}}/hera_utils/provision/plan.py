@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from hera_utils.platform.kubernetes_errors import FORBIDDEN, KubernetesRefusal
 from hera_utils.provision.difference import difference
+from hera_utils.provision.secrets import missing_keys
 from hera_utils.provision.wanted import Wanted, without_secrets
 
 CONFLICT = 409
@@ -36,6 +37,7 @@ class Action(Enum):
 
     NOTHING = "is there"
     APPLY = "to apply"
+    TYPE = "its values are to be typed"
     ASK = "only the administrator can create or change it"
     UNKNOWN = "you may neither read nor create it"
     BLOCKED = "cannot be changed"
@@ -71,7 +73,7 @@ def for_administrator(steps: Iterable[Step], namespace: str) -> str:
     manifests = []
     for step in steps:
         if step.action in (Action.ASK, Action.UNKNOWN):
-            manifest = without_secrets(step.wanted.manifest)
+            manifest = without_secrets(step.wanted)
             manifests.append(
                 {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
             )
@@ -86,6 +88,8 @@ def _step(wanted: Wanted, keeper: Keeper, force: bool) -> Step:
         if error.status != FORBIDDEN:
             raise
         live, readable = None, wanted.is_missing
+    if wanted.typed:
+        return _to_type(wanted, live, keeper) if readable else Step(wanted, Action.UNKNOWN)
     if live is not None and wanted.only_if_absent:
         return _left_alone(wanted, live)
     if live is not None and _holds(wanted.manifest, live):
@@ -106,6 +110,15 @@ def _step(wanted: Wanted, keeper: Keeper, force: bool) -> Step:
         raise
     change = difference(live, after)
     return Step(wanted, Action.APPLY if change else Action.NOTHING, change, force=force)
+
+
+def _to_type(wanted: Wanted, live: Mapping[str, Any] | None, keeper: Keeper) -> Step:
+    """Tell which values of a Secret are missing; they are no part of a plan."""
+    missing = missing_keys(wanted, live)
+    if not missing:
+        return Step(wanted, Action.NOTHING)
+    action = Action.TYPE if keeper.may_apply(wanted) else Action.ASK
+    return Step(wanted, action, remark=f"it lacks {', '.join(missing)}" if live else "")
 
 
 def _left_alone(wanted: Wanted, live: Mapping[str, Any]) -> Step:

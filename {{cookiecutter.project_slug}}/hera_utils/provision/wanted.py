@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hera_utils.platform.registry import host_of
@@ -29,13 +29,15 @@ class Wanted:
 
     ``reason`` says in a few words what it is for. ``only_if_absent`` leaves an object alone that
     is there, whatever it says: it was made by someone who knows the cluster. ``is_missing`` tells
-    that it is known to have no effect yet, whether or not it can be read.
+    that it is known to have no effect yet, whether or not it can be read. ``typed`` are the keys
+    of a Secret whose values only a person knows.
     """
 
     manifest: Mapping[str, Any]
     reason: str
     only_if_absent: bool = False
     is_missing: bool = False
+    typed: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -83,6 +85,18 @@ def pull_secret(name: str, registry: str, credentials: tuple[str, str]) -> Wante
     return Wanted(_docker_config(name, registry, *credentials), f"to pull images from {registry}")
 
 
+def secret(name: str, keys: Sequence[str]) -> Wanted:
+    """Return a Secret that tasks read ``keys`` of; nobody here knows their values."""
+    manifest = {**_head("v1", "Secret", name), "type": "Opaque"}
+    return Wanted(manifest, f"{', '.join(keys)}, for tasks", typed=tuple(keys))
+
+
+def secret_with(wanted: Wanted, kept: Mapping[str, str], values: Mapping[str, str]) -> Wanted:
+    """Return the Secret with ``kept``, in base64 as Kubernetes has it, and ``values``, plain."""
+    added = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return replace(wanted, manifest={**wanted.manifest, "data": {**kept, **added}})
+
+
 def results_binding(
     account: str, namespace: str, *, is_missing: bool = False
 ) -> tuple[Wanted, Wanted]:
@@ -106,10 +120,13 @@ def results_binding(
     )
 
 
-def without_secrets(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``manifest`` as it may be printed for someone else to fill in."""
-    if manifest["kind"] != "Secret":
+def without_secrets(wanted: Wanted) -> dict[str, Any]:
+    """Return the manifest as it may be printed for someone else to fill in."""
+    manifest = wanted.manifest
+    if wanted.kind != "Secret":
         return dict(manifest)
+    if wanted.typed:
+        return {**manifest, "stringData": dict.fromkeys(wanted.typed, _PLACEHOLDER)}
     config = json.loads(base64.b64decode(manifest["data"][".dockerconfigjson"]))
     (registry,) = config["auths"]
     content = json.dumps(

@@ -36,9 +36,35 @@ def main(args: argparse.Namespace) -> int:
     for note in context.notes:
         print(f"hera_utils: {note}", file=sys.stderr)
     if context.is_local:
+        return _provision_laptop(context)
+    return _provision(context, yes=yes, force=force)
+
+
+def _provision_laptop(context: CLIContext) -> int:
+    from hera_utils.provision.declared import environment_of
+
+    _, recording = environment_of(context)
+    configmaps = {name: data for name, data in recording.configmaps.items() if data}
+    if not recording.secrets and not configmaps:
         print("nothing to do: the laptop makes what environment.py declares when it is needed")
         return 0
-    return _provision(context, yes=yes, force=force)
+    from hera_utils.context.sources import display
+    from hera_utils.platform.laptop_cluster import LaptopCluster
+    from hera_utils.provision.secrets import provide_on_laptop
+    from hera_utils.sign_in.terminal import Terminal
+
+    laptop = LaptopCluster(context)
+    try:
+        for name, data in configmaps.items():
+            changed = laptop.keep_configmap(name, data)
+            print(
+                f"ConfigMap '{name}': {'now has ' if changed else 'is there'}{', '.join(changed)}"
+            )
+        folder = display(context.experiment.state)
+        complete = provide_on_laptop(recording.secrets, laptop, folder, Terminal())
+    finally:
+        laptop.close()
+    return 0 if complete else 1
 
 
 def _provision(context: CLIContext, *, yes: bool, force: bool) -> int:
@@ -68,11 +94,12 @@ def _provision(context: CLIContext, *, yes: bool, force: bool) -> int:
     applied = bool(to_apply) and (yes or _agreed(len(to_apply)))
     if applied:
         _apply(to_apply, objects)
+    complete = _type_values([step for step in steps if step.action is Action.TYPE], objects)
     _show_rest(steps, objects)
     if not any(step.action is not Action.NOTHING for step in steps):
         print("nothing to do")
     blocked = any(step.action in (Action.ASK, Action.BLOCKED) for step in steps)
-    return 1 if blocked or (to_apply and not applied) else 0
+    return 1 if blocked or not complete or (to_apply and not applied) else 0
 
 
 def _show(steps: list[Step]) -> None:
@@ -96,6 +123,24 @@ def _apply(steps: list[Step], objects: Objects) -> None:
     for step in steps:
         objects.apply(step.wanted, force=step.force)
         print(f"{step.wanted}: applied")
+
+
+def _type_values(steps: list[Step], objects: Objects) -> bool:
+    """Ask for the values of Secrets and keep them on the cluster; say whether all are there."""
+    from hera_utils.provision.secrets import command, filled_in, missing_keys, typed_values
+    from hera_utils.sign_in.terminal import Terminal
+
+    person = Terminal()
+    for step in steps:
+        wanted, live = step.wanted, objects.read(step.wanted)
+        missing = missing_keys(wanted, live)
+        if not person.is_interactive:
+            print(f"{wanted}: {command(wanted, missing, objects.namespace)}")
+            continue
+        values = typed_values(wanted.name, missing, person)
+        objects.apply(filled_in(wanted, live, values), force=True)
+        print(f"{wanted}: applied")
+    return not steps or person.is_interactive
 
 
 def _show_rest(steps: list[Step], objects: Objects) -> None:
