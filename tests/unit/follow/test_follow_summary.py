@@ -6,8 +6,10 @@ from pathlib import Path
 from follow_workflows import NOW, Collected, node, workflow
 
 from hera_utils.follow.conclusion import Conclusion
-from hera_utils.follow.results import Results, claims_of, copy_results
 from hera_utils.follow.summary import MOST_ROWS, table, verdict, where_results_are
+from hera_utils.results.local import copy_results
+from hera_utils.results.outcome import Results
+from hera_utils.results.workflows import claims_of
 
 
 def test_the_table_has_one_row_per_task() -> None:

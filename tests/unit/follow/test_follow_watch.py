@@ -9,8 +9,9 @@ from follow_workflows import workflow
 
 from hera_utils.errors import UserError
 from hera_utils.follow.watch import Follower
+from hera_utils.platform.argo_answers import ArgoRefusal
 
-Script = list[tuple[str, dict[str, Any]] | OSError]
+Script = list[tuple[str, dict[str, Any]] | Exception]
 
 
 class Server:
@@ -26,13 +27,23 @@ class Server:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         self.asked.append({"namespace": namespace, "labels": labels, "fields": fields})
         for step in self.streams.pop(0) if self.streams else [OSError("refused")]:
-            if isinstance(step, OSError):
+            if isinstance(step, Exception):
                 raise step
             yield step
 
+    def get_workflow(self, namespace: str, name: str) -> dict[str, Any]:
+        found = [each for each in self._answer() if each["metadata"]["name"] == name]
+        if not found:
+            message = f'workflows.argoproj.io "{name}" not found'
+            raise ArgoRefusal(message, status=404, message=message)
+        return found[0]
+
     def list_workflows(self, namespace: str, *, labels: str = "") -> list[dict[str, Any]]:
+        return self._answer()
+
+    def _answer(self) -> list[dict[str, Any]]:
         answer = self.lists.pop(0) if self.lists else OSError("refused")
-        if isinstance(answer, OSError):
+        if isinstance(answer, Exception):
             raise answer
         return list(answer)
 
@@ -137,3 +148,68 @@ def test_a_deleted_workflow_ends_the_following_of_one(time: Time) -> None:
     server = Server([[("ADDED", workflow()), ("DELETED", workflow())]])
     with pytest.raises(UserError, match="'wf' was deleted"):
         list(follower(server, time, name="wf").until_finished())
+
+
+def test_hours_of_silence_are_no_failure(time: Time) -> None:
+    class Quiet(Server):
+        def watch_workflows(self, *args: Any, **options: Any) -> Iterator[Any]:
+            yield from super().watch_workflows(*args, **options)
+            time.now += 7200.0
+            raise OSError("cut by a proxy")
+
+    server = Quiet([[("ADDED", workflow())]], [[workflow(phase="Succeeded", end=5)]])
+    states = list(follower(server, time, name="wf", patience=30.0).until_finished())
+    assert len(states) == 2
+
+
+def refusal(status: int, message: str = "") -> ArgoRefusal:
+    return ArgoRefusal(f"no: {message}", status=status, message=message)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_that_fails_is_asked_again(time: Time, status: int) -> None:
+    server = Server(
+        [[refusal(status)], [("ADDED", workflow()), refusal(status)]],
+        [refusal(status), [], refusal(status), [workflow(phase="Failed", end=9)]],
+    )
+    first, second = islice(follower(server, time, labels="x=y").states(), 2)
+    assert first.workflow["metadata"]["name"] == "wf"
+    assert second.workflow["status"]["phase"] == "Failed"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_who_was_let_in_is_patient_with_a_refusal(time: Time, status: int) -> None:
+    # Argo's server refuses while it cannot reach Kubernetes; a proxy says 404 while it restarts.
+    server = Server(
+        [[("ADDED", workflow()), OSError("reset")]],
+        [refusal(status), refusal(status), [workflow(phase="Succeeded", end=5)]],
+    )
+    states = list(follower(server, time, name="wf").until_finished())
+    assert states[-1]["status"]["phase"] == "Succeeded"
+
+    forever = Server(
+        [[("ADDED", workflow()), OSError("reset")]], [refusal(status) for _ in range(50)]
+    )
+    with pytest.raises(ArgoRefusal):
+        list(follower(forever, time, name="wf", patience=600.0).until_finished())
+    assert 20 < time.now < 60
+
+
+def test_the_loss_of_the_connection_is_told_once_and_its_return(time: Time) -> None:
+    told: list[str] = []
+    server = Server(
+        [[("ADDED", workflow()), OSError("reset")]],
+        [*(OSError("refused") for _ in range(9)), [workflow(phase="Succeeded", end=5)]],
+    )
+    list(follower(server, time, name="wf", dropped=told.append).until_finished())
+    assert told == ["refused", ""]
+
+
+def test_a_workflow_deleted_while_nobody_listened_is_missed(time: Time) -> None:
+    server = Server([[("ADDED", workflow()), OSError("reset")]], [[]])
+    with pytest.raises(UserError, match="'wf' was deleted"):
+        list(follower(server, time, name="wf").until_finished())
+
+    unseen = Server([[]], [[]])
+    with pytest.raises(UserError, match="'wf' was deleted"):
+        list(follower(unseen, time, name="wf").until_finished())

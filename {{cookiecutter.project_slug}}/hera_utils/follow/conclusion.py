@@ -1,4 +1,4 @@
-"""The last words about a run: tasks, failures, verdict, results."""
+"""The last words about a run on the laptop: tasks, failures, verdict, results."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hera_utils.argo.phases import FAILURES
-from hera_utils.follow.failure import report
+from hera_utils.follow.ending import ending
 from hera_utils.follow.lines import Line, Output
-from hera_utils.follow.results import copy_results
 from hera_utils.follow.source import WorkflowSource
-from hera_utils.follow.summary import shown, table, verdict, where_results_are
-from hera_utils.follow.tasks import (
-    Workflow,
-    name_of,
-    phase_of,
-    utc_now,
-)
+from hera_utils.follow.summary import shown, where_results_are
+from hera_utils.follow.task_log import TaskLogs
+from hera_utils.follow.tasks import Task, Workflow, name_of, utc_now
+from hera_utils.results.local import copy_results
 
 
 @dataclass(frozen=True)
@@ -41,16 +36,14 @@ class Conclusion:
     def __call__(self, workflows: Sequence[Workflow], source: WorkflowSource) -> None:
         """Show ``workflows``; ``source`` is asked for the logs of tasks that failed."""
         for workflow in workflows:
-            self.output.write([Line(""), *self._about(workflow, source)])
+            self.output.write([Line(""), *self._about(workflow, TaskLogs(source))])
 
-    def _about(self, workflow: Workflow, source: WorkflowSource) -> list[Line]:
+    def _about(self, workflow: Workflow, logs: TaskLogs) -> list[Line]:
         name = name_of(workflow)
-        now = self.now()
-        lines = table(workflow, now, self.width)
-        if phase_of(workflow) in FAILURES:
-            lines += report(
-                workflow, source, now, lambda node: shown(self.log_file(name, node), self.start)
-            )
+
+        def whole_log(task: Task) -> str:
+            return shown(self.log_file(name, str((task.pod or task.node)["id"])), self.start)
+
+        lines = ending(workflow, logs, self.now(), self.width, whole_log)
         results = copy_results(workflow, self.claim_folder, self.results / name)
-        lines += [Line(""), verdict(workflow, now)]
         return lines + where_results_are(results, self.start)

@@ -8,14 +8,10 @@ from datetime import datetime
 from hera_utils.argo.phases import FAILURES
 from hera_utils.errors import UserError
 from hera_utils.follow.lines import STYLES, Line
-from hera_utils.follow.source import WorkflowSource
-from hera_utils.follow.tasks import (
-    Task,
-    Workflow,
-    duration,
-    name_of,
-    tasks_of,
-)
+from hera_utils.follow.reasons import reason_of
+from hera_utils.follow.task_log import Origin, TaskLogs
+from hera_utils.follow.tasks import Task, Workflow, duration, tasks_of
+from hera_utils.follow.text import as_seen
 
 LAST_LINES = 20
 """How many lines of a failed task's output are shown, but for a longer stack trace."""
@@ -24,6 +20,7 @@ MOST_REPORTED = 5
 """How many failed tasks are reported with their output; the others are in the table."""
 
 _FETCHED = 1000
+_LONGEST = 2000
 # An exception's message may run over lines that are not indented: a trace this near to the end of
 # the log is taken to be what ended the task.
 _NEAR = 60
@@ -77,13 +74,13 @@ def _end(lines: Sequence[str], trace: int) -> int:
 
 def report(
     workflow: Workflow,
-    source: WorkflowSource,
+    logs: TaskLogs,
     now: datetime,
-    log_file: Callable[[str], str] | None = None,
+    whole_log: Callable[[Task], str] | None = None,
 ) -> list[Line]:
     """Return the lines that explain why ``workflow`` failed; none when no task did.
 
-    ``log_file`` gives the path of the whole log of a node, where there is one on this machine.
+    ``whole_log`` tells where the whole log of a task is, or what to type to see it.
     """
     failed = [task for task in tasks_of(workflow) if task.phase in FAILURES]
     # A task ended by us (Ctrl-C, terminate) explains nothing: the ones that broke come first.
@@ -91,7 +88,7 @@ def report(
     lines: list[Line] = []
     for task in failed[:MOST_REPORTED]:
         lines.append(Line(""))
-        lines.extend(_explained(task, workflow, source, now, log_file))
+        lines.extend(_explained(task, workflow, logs, now, whole_log))
     if len(failed) > MOST_REPORTED:
         lines.append(Line(""))
         lines.append(Line(f"… and {len(failed) - MOST_REPORTED} more failed tasks", "red"))
@@ -101,10 +98,34 @@ def report(
 def _explained(
     task: Task,
     workflow: Workflow,
-    source: WorkflowSource,
+    logs: TaskLogs,
     now: datetime,
-    log_file: Callable[[str], str] | None,
+    whole_log: Callable[[Task], str] | None,
 ) -> list[Line]:
+    lines = [_head(task, now), *_advice(task)]
+    if task.pod is None:
+        return lines
+    try:
+        log = logs.end_of(workflow, task, _FETCHED)
+    except (OSError, UserError) as error:
+        return [*lines, Line(f"    its log cannot be read: {error}", "yellow")]
+    shown = last_lines([as_seen(line, colours=False)[:_LONGEST] for line in log.lines])
+    if 0 < len(shown) < len(log.lines):
+        lines.append(Line("    the end of its output:", "dim"))
+    lines.extend(Line(f"    {line}") for line in shown)
+    if not shown and log.origin is not Origin.POD:
+        lines.append(Line(f"    {log.origin.value}", "yellow"))
+        return lines
+    if not shown:
+        lines.append(Line("    it printed nothing", "dim"))
+    if log.origin is Origin.ARCHIVE:
+        lines.append(Line(f"    {log.origin.value}", "dim"))
+    if whole_log is not None and shown:
+        lines.append(Line(f"    its whole log: {whole_log(task)}", "dim"))
+    return lines
+
+
+def _head(task: Task, now: datetime) -> Line:
     message = task.message or "no message"
     code = task.exit_code
     if code and f"exit code {code}" not in message:
@@ -112,27 +133,10 @@ def _explained(
     ran = duration(task.seconds(now))
     after = f" after {ran}" if ran else ""
     tries = f" in the last of {task.attempts} attempts" if task.attempts > 1 else ""
-    head = Line(f"{task.name}: {task.phase}{after}{tries}: {message}", f"bold {STYLES['Failed']}")
-    if task.pod is None:
-        return [head]
-    try:
-        log = list(
-            source.workflow_logs(
-                workflow["metadata"].get("namespace", ""),
-                name_of(workflow),
-                pod=task.pod_name(workflow),
-                tail_lines=_FETCHED,
-            )
-        )
-    except (OSError, UserError) as error:
-        return [head, Line(f"    its log cannot be read: {error}", "yellow")]
-    shown = last_lines(log)
-    lines = [head]
-    if not shown:
-        lines.append(Line("    it printed nothing", "dim"))
-    elif len(shown) < len(log):
-        lines.append(Line("    the end of its output:", "dim"))
-    lines.extend(Line(f"    {line}") for line in shown)
-    if log_file is not None:
-        lines.append(Line(f"    its whole log: {log_file(str(task.pod['id']))}", "dim"))
-    return lines
+    text = f"{task.name}: {task.phase}{after}{tries}: {message}"
+    return Line(text, f"bold {STYLES['Failed']}")
+
+
+def _advice(task: Task) -> list[Line]:
+    reason = reason_of(task.message)
+    return [Line(f"    {reason}", "yellow")] if reason else []

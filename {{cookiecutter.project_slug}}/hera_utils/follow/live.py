@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from hera_utils.argo.phases import FAILURES, FULFILLED
-from hera_utils.follow.lines import STYLES, Line, shortened
+from hera_utils.follow.lines import Line, shortened
+from hera_utils.follow.pending import NO_REASONS, Reasons
+from hera_utils.follow.rows import cut, tree_lines
 from hera_utils.follow.tasks import (
-    Task,
     Workflow,
     duration,
     elapsed,
     is_finished,
     name_of,
     phase_of,
-    tasks_of,
     utc_now,
 )
+from hera_utils.follow.tree import Branch, tree_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,63 +31,57 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _REFRESHES_PER_SECOND = 4
+_SHARE = 10
 _BAR = 24
+_LEAST_MESSAGE = 12
+_BESIDE_THE_BAR = 40
 
 
-def region(workflow: Workflow, now: datetime, width: int, rows: int) -> list[Line]:
+def region(
+    workflow: Workflow,
+    now: datetime,
+    width: int,
+    rows: int,
+    reasons: Reasons = NO_REASONS,
+    branches: Sequence[Branch] | None = None,
+) -> list[Line]:
     """Return at most ``rows`` lines (at least 3) of ``width`` columns about ``workflow``.
 
-    The head with the counts comes first, then failed tasks, running ones, and what others wait
-    for; those without room are counted.
+    The head with the progress comes first, then the tree of its tasks, folded as far as it must
+    be; ``branches`` is that tree where it is known already.
     """
-    tasks = tasks_of(workflow)
-    done = [task for task in tasks if task.phase in FULFILLED]
+    found = tree_of(workflow) if branches is None else branches
+    tree = tree_lines(workflow, now, width, max(2, rows - 1), reasons, found)
+    return [head(workflow, found, now, width), *tree]
+
+
+def head(workflow: Workflow, branches: Sequence[Branch], now: datetime, width: int) -> Line:
+    """Return the line about ``workflow`` as a whole: its phase, a bar, tasks done, how long."""
+    tasks = [task for branch in branches for task in branch.tasks()]
+    done = sum(task.phase in FULFILLED for task in tasks)
     status = workflow.get("status") or {}
     ran = duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now))
-    filled = _BAR * len(done) // len(tasks) if tasks else 0
+    bar = min(_BAR, max(0, width - _BESIDE_THE_BAR))
+    filled = bar * done // len(tasks) if tasks else 0
     phase = phase_of(workflow)
-    tail = f"  {phase}  {'━' * filled}{'╌' * (_BAR - filled)}  {len(done)}/{len(tasks)}  {ran}"
-    lines = [Line(shortened(name_of(workflow), max(8, width - len(tail))) + tail, "bold")]
-    failed = [task for task in done if task.phase in FAILURES]
-    running = [task for task in tasks if task.phase == "Running"]
-    waiting = [task for task in tasks if task.phase == "Pending"]
-    room = max(2, rows - 1)
-    for group in (failed, running):
-        lines.extend(_some(group, now, width, max(1, room // 2)))
-    lines.extend(_reasons(waiting, width))
-    return lines[: max(3, rows)]
+    tail = f"  {phase}  {'━' * filled}{'╌' * (bar - filled)}  {done}/{len(tasks)}  {ran}"
+    message = str(status.get("message") or "")
+    room = width - len(tail) - len(name_of(workflow))
+    if message and phase not in FAILURES and room > _LEAST_MESSAGE:
+        tail += f"  {cut(message, room - 2)}"
+    name = shortened(name_of(workflow), max(8, width - len(tail)))
+    return Line(cut(name + tail, width), "bold")
 
 
-def _some(tasks: list[Task], now: datetime, width: int, room: int) -> list[Line]:
-    shown = tasks if len(tasks) <= room else tasks[: room - 1]
-    lines = [_row(task, now, width) for task in shown]
-    if len(shown) < len(tasks):
-        phase = tasks[0].phase
-        lines.append(Line(f"  {phase:<9}  … and {len(tasks) - len(shown)} more", "dim"))
-    return lines
+@dataclass(frozen=True)
+class _Drawn:
+    workflow: Workflow
+    reasons: Reasons
 
-
-def _row(task: Task, now: datetime, width: int) -> Line:
-    ran = duration(task.seconds(now))
-    message = f"  {task.message}" if task.phase in FAILURES and task.message else ""
-    message = shortened(message, width // 3)
-    name = shortened(task.name, max(8, width - 13 - len(message) - 2 - len(ran)))
-    return Line(f"  {task.phase:<9}  {name}  {ran}{message}", STYLES.get(task.phase, ""))
-
-
-def _reasons(waiting: list[Task], width: int) -> list[Line]:
-    if not waiting:
-        return []
-    counts: dict[str, int] = {}
-    for task in waiting:
-        counts[task.message] = counts.get(task.message, 0) + 1
-    return [
-        Line(
-            shortened(f"  Pending    {count} task{'s' if count > 1 else ''}  {message}", width),
-            STYLES["Pending"],
-        )
-        for message, count in sorted(counts.items(), reverse=True)
-    ]
+    @cached_property
+    def branches(self) -> Sequence[Branch]:
+        # Only when it is drawn: states may come faster.
+        return tree_of(self.workflow)
 
 
 class LiveProgress:
@@ -93,10 +91,19 @@ class LiveProgress:
     stays readable; it leaves nothing behind.
     """
 
-    def __init__(self, console: Console, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        console: Console,
+        now: Callable[[], datetime] = utc_now,
+        waiting: str = "the script has created no workflow yet",
+    ) -> None:
         self._console = console
         self._now = now
-        self._workflows: Mapping[str, Workflow] = {}
+        self._waiting = waiting
+        self._workflows: dict[str, _Drawn] = {}
+        self._text: Text | None = None
+        self._size: tuple[int, int] | None = None
+        self._next = 0.0
         self._live = self._begun()
 
     def _begun(self) -> Live:
@@ -116,27 +123,34 @@ class LiveProgress:
         return live
 
     def _render(self) -> Text:
+        # Drawing ten thousand tasks takes long: it may have a tenth of the time and no more.
+        began = monotonic()
+        if self._text is None or self._console.size != self._size or began >= self._next:
+            self._size = self._console.size
+            self._text = self._drawing()
+            self._next = began + _SHARE * (monotonic() - began)
+        return self._text
+
+    def _drawing(self) -> Text:
         from rich.text import Text
 
         if not self._workflows:
-            return Text("the script has created no workflow yet", style="dim")
-        going = [each for each in self._workflows.values() if not is_finished(each)]
+            return Text(self._waiting, style="dim")
+        going = [each for each in self._workflows.values() if not is_finished(each.workflow)]
         width, height = self._console.size
         rows = max(3, (height - 1) // max(1, len(going)))
         text = Text(no_wrap=True, overflow="crop")
         now = self._now()
-        for workflow in going:
-            for line in region(workflow, now, width - 1, rows):
+        for each in going:
+            drawn = region(each.workflow, now, width - 1, rows, each.reasons, each.branches)
+            for line in drawn:
                 text.append("\n" if text else "").append(line.text, line.style)
         return text
 
-    def update(self, workflow: Workflow) -> None:
+    def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
         """Draw ``workflow`` from now on."""
         # Replaced as a whole: the thread that draws must not see it change.
-        self._workflows = {
-            **self._workflows,
-            name_of(workflow): workflow,
-        }
+        self._workflows = {**self._workflows, name_of(workflow): _Drawn(workflow, reasons)}
 
     def note(self, line: Line) -> None:
         """Write ``line`` above the region."""

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from hera_utils.argo.phases import FULFILLED
 from hera_utils.follow.lines import STYLES, Line, Output
+from hera_utils.follow.pending import NO_REASONS, Reasons, reason_of_node
+from hera_utils.follow.reasons import Reason
 from hera_utils.follow.tasks import (
     Task,
     Workflow,
@@ -28,8 +30,8 @@ from hera_utils.follow.tasks import (
 class Progress(Protocol):
     """Shows workflows as they go on."""
 
-    def update(self, workflow: Workflow) -> None:
-        """Take in the present state of one workflow."""
+    def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
+        """Take in the present state of one workflow, and why tasks of it do not start."""
 
     def note(self, line: Line) -> None:
         """Show a sentence of our own."""
@@ -52,7 +54,7 @@ def task_line(task: Task, now: datetime, prefix: str = "") -> Line:
 @dataclass
 class _Shown:
     ended: set[str] = field(default_factory=set)
-    messages: set[str] = field(default_factory=set)
+    reasons: set[Reason] = field(default_factory=set)
 
 
 class PlainProgress:
@@ -67,7 +69,7 @@ class PlainProgress:
         self._now = now
         self._shown: dict[str, _Shown] = {}
 
-    def update(self, workflow: Workflow) -> None:
+    def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
         """Write the lines that ``workflow`` has in store since the last call."""
         name = name_of(workflow)
         lines: list[Line] = []
@@ -85,11 +87,12 @@ class PlainProgress:
                 ended.add(identifier)
                 if identifier not in shown.ended:
                     fresh.append(identifier)
-            elif phase == "Pending" and node.get("message"):
-                message = str(node["message"])
-                if message not in shown.messages:
-                    shown.messages.add(message)
-                    lines.append(Line(f"Pending    {prefix}{message}", STYLES["Pending"]))
+            elif phase == "Pending" and node.get("type") != "Retry":
+                reason = reasons.get(identifier) or reason_of_node(workflow, node)
+                # One that events may yet say more about is told when they have.
+                if reason and reason not in shown.reasons and (reasons or not reason.is_vague):
+                    shown.reasons.add(reason)
+                    lines.append(Line(f"Pending    {prefix}{reason}", STYLES["Pending"]))
         # Replaced, not added to: a retry takes nodes back, and they are shown again.
         shown.ended = ended
         if fresh:

@@ -19,6 +19,8 @@ from queue import SimpleQueue
 from types import FrameType
 
 from hera_utils.errors import UserError
+from hera_utils.follow.pending import Reasons
+from hera_utils.follow.tasks import Workflow
 from hera_utils.follow.watch import Seen
 
 
@@ -50,7 +52,22 @@ class Lost:
     error: UserError
 
 
-Happening = Seen | ScriptWrote | ScriptEnded | Signalled | Lost
+@dataclass(frozen=True)
+class Noted:
+    """Something that a person should know, or (when empty) that it has passed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Why tasks of ``workflow`` do not start, as far as it could be found out."""
+
+    workflow: Workflow
+    reasons: Reasons
+
+
+Happening = Seen | ScriptWrote | ScriptEnded | Signalled | Lost | Noted | Explained
 Inbox = SimpleQueue[Happening]
 
 

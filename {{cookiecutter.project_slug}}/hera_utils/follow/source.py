@@ -13,6 +13,9 @@ class WorkflowSource(Protocol):
     :class:`~hera_utils.errors.UserError` when the server refuses.
     """
 
+    def get_workflow(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return one workflow; raises ``ArgoRefusal`` with status 404 for none."""
+
     def list_workflows(self, namespace: str, *, labels: str = "") -> list[dict[str, Any]]:
         """Return the workflows with these labels, of all namespaces when it is empty."""
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from hera_utils.argo.phases import FAILURES
 from hera_utils.follow.lines import STYLES, Line, shortened
-from hera_utils.follow.results import Results
 from hera_utils.follow.tasks import (
     Task,
     Workflow,
@@ -21,6 +20,7 @@ from hera_utils.follow.tasks import (
     phase_of,
     tasks_of,
 )
+from hera_utils.results.outcome import Results
 
 MOST_ROWS = 40
 """With more tasks than this the table has one row per fan-out."""

@@ -8,7 +8,7 @@ Source: ``pkg/apis/workflow/v1alpha1/workflow_types.go`` of argoproj/argo-workfl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -21,6 +21,7 @@ Node = Mapping[str, Any]
 
 _LEAVES = frozenset({"Pod", "Skipped", "Suspend", "HTTP", "Plugin"})
 _STEP_GROUP = re.compile(r"\[\d+\]\.")
+_INDEX = re.compile(r"\((\d+)[:)]")
 _LOOP = re.compile(r"(.*)\(\d+:.*\)", re.DOTALL)
 
 
@@ -63,11 +64,7 @@ class Task:
 
     def pod_name(self, workflow: Workflow) -> str:
         """Return the name of the pod that has the log; empty when no pod was ever made."""
-        if self.pod is None:
-            return ""
-        reference = self.pod.get("templateRef") or {}
-        template = self.pod.get("templateName") or reference.get("template") or ""
-        return pod_name(name_of(workflow), str(self.pod["name"]), str(template))
+        return "" if self.pod is None else pod_name_of(workflow, self.pod)
 
     def seconds(self, now: datetime) -> float | None:
         """How long it has run at ``now``, or ran in all; None before its start."""
@@ -77,6 +74,13 @@ class Task:
 def name_of(workflow: Workflow) -> str:
     """Return the workflow's name."""
     return str(workflow["metadata"]["name"])
+
+
+def pod_name_of(workflow: Workflow, node: Node) -> str:
+    """Return the name of the pod of a node of type Pod."""
+    reference = node.get("templateRef") or {}
+    template = node.get("templateName") or reference.get("template") or ""
+    return pod_name(name_of(workflow), str(node["name"]), str(template))
 
 
 def nodes_of(workflow: Workflow) -> Mapping[str, Node]:
@@ -103,8 +107,25 @@ def tasks_of(workflow: Workflow) -> list[Task]:
     for identifier, node in nodes.items():
         if is_task(identifier, node, nodes, attempts):
             tasks.append(task_of(node, nodes, prefix))
-    tasks.sort(key=lambda task: task.node.get("startedAt") or "~")
+    order = order_of(nodes)
+    tasks.sort(key=lambda task: order(task.node))
     return tasks
+
+
+def order_of(nodes: Mapping[str, Node]) -> Callable[[Node], tuple[Any, ...]]:
+    """Return what puts nodes in order: the earliest first, what waits behind what it waits for.
+
+    Argo's dates are whole seconds, and its nodes have no order of their own.
+    """
+    ranks = _ranks(nodes)
+
+    def order(node: Node) -> tuple[Any, ...]:
+        name = str(node.get("name", ""))
+        index = _INDEX.search(str(node.get("displayName", "")))
+        start = str(node.get("startedAt") or "~")
+        return start, ranks.get(str(node.get("id")), 0), int(index[1]) if index else 0, name
+
+    return order
 
 
 def attempts_of(nodes: Mapping[str, Node]) -> set[str]:
@@ -178,3 +199,24 @@ def duration(seconds: float | None) -> str:
 def utc_now() -> datetime:
     """Return the present instant."""
     return datetime.now(timezone.utc)
+
+
+def _ranks(nodes: Mapping[str, Node]) -> dict[str, int]:
+    """Return how many nodes lead to each: what waits comes after what it waits for."""
+    ranks = dict.fromkeys(nodes, 0)
+    waiting = dict.fromkeys(nodes, 0)
+    for node in nodes.values():
+        for child in node.get("children") or ():
+            if child in waiting:
+                waiting[child] += 1
+    ready = [identifier for identifier, count in waiting.items() if not count]
+    while ready:
+        identifier = ready.pop()
+        for child in nodes[identifier].get("children") or ():
+            if child not in waiting:
+                continue
+            ranks[child] = max(ranks[child], ranks[identifier] + 1)
+            waiting[child] -= 1
+            if not waiting[child]:
+                ready.append(child)
+    return ranks

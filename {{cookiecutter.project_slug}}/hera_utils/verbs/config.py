@@ -32,6 +32,6 @@ def _print(context: CLIContext) -> None:
     width = max(len(name) for name, _, _ in rows)
     value_width = min(40, max(len(value) for _, value, _ in rows))
     for name, value, source in rows:
-        unset = source.origin is Origin.DEFAULT and not value
+        unset = source.origin is Origin.DEFAULT and not (value or source.unused)
         line = f"{name.ljust(width)}  {(value or '-').ljust(value_width)}"
         print(line.rstrip() if unset else f"{line}  {source}")
