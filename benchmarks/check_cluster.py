@@ -93,13 +93,13 @@ def main() -> int:
         }
         context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
         begin = time.monotonic()
-        manifest = capture(folder / "workflow.py", (), context, environ)
+        captured = capture(folder / "workflow.py", (), context, environ)
         script = time.monotonic() - begin
         print(f"start-up: imports {imports:.3f} s, running the script {script:.3f} s")
         requests = Requests(Session)
         measured = []
         for _ in range(rounds):
-            subject = Subject(context, lambda: manifest, environ=environ)
+            subject = Subject(context, lambda: captured, environ=environ)
             begin = time.monotonic()
             results = list(run(CATALOGUE, subject, limit=60))
             wall = time.monotonic() - begin

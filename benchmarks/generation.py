@@ -18,7 +18,7 @@ from pathlib import Path
 from measure import REPOSITORY, TEMPLATE, conclude, medians, parser, ratio, wall
 
 LIMIT = 1.5
-CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hera", ".venv", "results")
+CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hera", ".venv")
 
 
 def empty_template(folder: Path) -> Path:

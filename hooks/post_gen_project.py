@@ -5,10 +5,8 @@ import os
 import sys
 
 # What a template that was worked on has lying about; a fresh clone has none of it.
-LEFT_OVER = {
-    *("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"),
-    *(".hera", ".venv", "results"),
-}
+CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+RUNS = {".hera", ".venv", "results"}
 
 
 def main() -> None:
@@ -34,13 +32,15 @@ def main() -> None:
 
 
 def remove_left_overs() -> None:
-    """Remove the caches that came over from a template in use."""
+    """Remove the caches and the runs that came over from a template in use."""
     for folder, folders, _ in os.walk("."):
-        for name in LEFT_OVER.intersection(folders):
+        # Runs lie at the top alone: hera_utils has a folder named results, too.
+        left_over = (CACHES | RUNS if folder == "." else CACHES).intersection(folders)
+        for name in left_over:
             import shutil
 
             shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
-        folders[:] = [name for name in folders if name not in LEFT_OVER]
+        folders[:] = [name for name in folders if name not in left_over]
 
 
 def make_repository() -> str:

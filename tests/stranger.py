@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hera", ".venv", "results")
+CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+RUNS = (".hera", ".venv", "results")
 
 
 def copy_template(to: Path) -> None:
@@ -16,7 +17,10 @@ def copy_template(to: Path) -> None:
     to.mkdir()
     shutil.copy(REPOSITORY / "cookiecutter.json", to)
     for folder in ("hooks", "{{cookiecutter.project_slug}}"):
-        shutil.copytree(REPOSITORY / folder, to / folder, ignore=shutil.ignore_patterns(*CACHES))
+        source = REPOSITORY / folder
+        shutil.copytree(source, to / folder, ignore=shutil.ignore_patterns(*CACHES))
+        for name in RUNS:
+            shutil.rmtree(to / folder / name, ignore_errors=True)
 
 
 class Shell:

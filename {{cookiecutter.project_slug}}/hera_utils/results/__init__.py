@@ -1,0 +1,1 @@
+"""Brings home what a run left on its claims, and takes ``data/`` there."""

@@ -1,0 +1,258 @@
+"""Reads a claim by workflows of its own, through Argo's server alone: files come as artifacts."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import urllib3
+
+from hera_utils.errors import UserError
+from hera_utils.platform.argo_answers import NOT_FOUND, ArgoRefusal
+from hera_utils.platform.argo_client import ArgoClient
+from hera_utils.results import listing
+from hera_utils.results.channel import Broken
+from hera_utils.results.listing import Entry
+from hera_utils.results.reader_manifest import (
+    DEADLINE,
+    MOUNT,
+    READER_LABEL,
+    Likeness,
+    container,
+    preferring,
+    volume,
+)
+from hera_utils.results.signals import ended_in_order, undisturbed
+
+_OUT = "/out"
+_ARTIFACT = "found"
+_PAUSE = 1.0
+_PATIENCE = 180.0
+_PIECE = 1 << 16
+_SILENCE = 120.0
+# One argument holds at most 128 KiB (MAX_ARG_STRLEN), a workflow 1 MiB.
+_ARGUMENT = 100_000
+_MOST_NAMES = 500_000
+
+GONE = b"gone\n"
+"""What is listed where there is no folder."""
+
+_NEEDED = ("base64", "gzip", "wc", *listing.PROGRAMS)
+_CHECK = f"""\
+for program in {" ".join(_NEEDED)}; do
+  command -v $program >/dev/null || {{ echo "the image has no $program" >&2; exit 65; }}
+done
+export LC_ALL=C
+folder=$1 script=$2
+shift 2
+"""
+_LIST = f"""{_CHECK}
+sh -c "$script" sh "$folder" >{_OUT}/{_ARTIFACT}
+status=$?
+[ $status -ne {listing.NO_FOLDER} ] || {{ echo gone >{_OUT}/{_ARTIFACT}; status=0; }}
+exit $status
+"""
+# What tar cannot read is missed when the archive is compared with the list.
+_PACK = f"""{_CHECK}
+printf %s "$@" | base64 -d | gzip -d >{_OUT}/names || exit
+length=$(wc -c <{_OUT}/names)
+sh -c "$script" sh "$folder" $length <{_OUT}/names | gzip -1 >{_OUT}/{_ARTIFACT}
+"""
+
+
+class NoArtifacts(UserError):
+    """A reader workflow cannot hand its files over."""
+
+
+class ReaderWorkflows:
+    """Starts reader workflows for one claim in ``namespace``, one after the other.
+
+    Each is removed with its artifact once it was read, and ends and goes by itself when nobody
+    is left to do so. ``label`` tells those of this folder, see :class:`ReaderPod`; ``node`` is
+    where the claim was used last. Raises :class:`NoArtifacts` where it does not work, in words.
+    """
+
+    def __init__(
+        self,
+        client: ArgoClient,
+        namespace: str,
+        claim: str,
+        likeness: Likeness,
+        name: str,
+        label: str,
+        say: Callable[[str], None],
+        *,
+        account: str = "",
+        node: str = "",
+        patience: float = _PATIENCE,
+        pause: Callable[[float], None] = sleep,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._claim = claim
+        self._likeness = likeness
+        self._prefix = f"{name[:40].rstrip('-.')}-reader"
+        self._label = label
+        self._say = say
+        self._account = account
+        self._node = node
+        self._patience = patience
+        self._pause = pause
+        self._clock = clock
+
+    def list(self, folder: str) -> bytes:
+        """Return what :data:`listing.LIST` prints of a folder of the claim, or :data:`GONE`."""
+        words = [f"{MOUNT}/{folder}", listing.LIST]
+        with self._done(_LIST, words) as workflow:
+            return b"".join(self._artifact(workflow))
+
+    @contextmanager
+    def packed(self, folder: str, entries: Sequence[Entry]) -> Iterator[Callable[[], Any]]:
+        """Pack files of a folder; yields what returns the archive, as often as it is called."""
+        names = base64.b64encode(
+            gzip.compress(listing.names([each.path for each in entries]), mtime=0)
+        ).decode()
+        pieces = [names[at : at + _ARGUMENT] for at in range(0, len(names), _ARGUMENT)]
+        with self._done(_PACK, [f"{MOUNT}/{folder}", listing.PACK, *pieces]) as workflow:
+            yield lambda: self._artifact(workflow)
+
+    def remove_those_left(self) -> None:
+        """Remove what an earlier client of this folder, which has ended, left."""
+        selector = f"{READER_LABEL}={self._label}"
+        for each in self._client.list_workflows(
+            self._namespace, labels=selector, fields="metadata.name"
+        ):
+            self._delete(str(each["metadata"]["name"]), is_over=False)
+
+    @contextmanager
+    def _done(self, script: str, words: Sequence[str]) -> Iterator[dict[str, Any]]:
+        name = f"{self._prefix}-{secrets.token_hex(3)}"
+        is_over = False
+        with ended_in_order():
+            try:
+                self._client.create_workflow(self._namespace, self._manifest(name, script, words))
+                workflow = self._awaited(name)
+                is_over = True
+                yield workflow
+            finally:
+                with undisturbed():
+                    self._delete(name, is_over=is_over)
+
+    def _awaited(self, name: str) -> dict[str, Any]:
+        until = self._clock() + self._patience
+        while True:
+            workflow = self._client.get_workflow(self._namespace, name)
+            status = workflow.get("status") or {}
+            nodes: Mapping[str, Any] = status.get("nodes") or {}
+            said = [str(node["message"]) for node in nodes.values() if node.get("message")]
+            if status.get("finishedAt"):
+                if status.get("phase") == "Succeeded":
+                    return workflow
+                why = (said or [str(status.get("message") or status.get("phase"))])[0]
+                raise NoArtifacts(f"the reader workflow '{name}' has failed: {why}")
+            if self._clock() > until and not any(
+                node.get("phase") == "Running" for node in nodes.values() if node["type"] == "Pod"
+            ):
+                why = said[0] if said else "Argo says no reason"
+                raise NoArtifacts(
+                    f"the reader workflow '{name}' has not started within "
+                    f"{self._patience:.0f} seconds: {why}"
+                )
+            self._pause(_PAUSE)
+
+    def _artifact(self, workflow: Mapping[str, Any]) -> Iterator[bytes]:
+        name, nodes = workflow["metadata"]["name"], workflow["status"]["nodes"].values()
+        node = next(
+            (
+                each["id"]
+                for each in nodes
+                for artifact in (each.get("outputs") or {}).get("artifacts") or ()
+                if artifact["name"] == _ARTIFACT and each["type"] == "Pod"
+            ),
+            None,
+        )
+        if node is None:
+            raise NoArtifacts(
+                f"the reader workflow '{name}' reported no artifact",
+                next_step="the pods' account may not create workflowtaskresults: see "
+                "'make check-cluster'",
+            )
+        path = "/".join(quote(part, safe="") for part in (self._namespace, name, node, _ARTIFACT))
+        response = self._client.session.get(
+            f"{self._client.url}artifacts/{path}",
+            headers={"Accept-Encoding": "identity"},
+            stream=True,
+            timeout=(10, _SILENCE),
+        )
+        with closing(response):
+            if response.status_code != requests.codes.ok:
+                # In plain text, and with status 500 where the artifact's secret may not be read.
+                said = response.text.strip().partition("\n")[0][:300] or response.status_code
+                raise NoArtifacts(f"Argo's server does not hand the artifact over: {said}")
+            try:
+                yield from response.iter_content(_PIECE)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise Broken(f"the artifact broke off: {type(error).__name__}") from None
+
+    def _delete(self, name: str, *, is_over: bool) -> None:
+        try:
+            if not is_over:
+                # The garbage of a workflow that goes on is waited for before it goes.
+                with suppress(ArgoRefusal):
+                    self._client.terminate_workflow(self._namespace, name)
+            self._client.delete_workflow(self._namespace, name)
+        except UserError as error:
+            if getattr(error, "status", None) != NOT_FOUND:
+                self._say(
+                    f"the workflow '{name}' could not be removed, it goes by itself in two hours: "
+                    f"{error}"
+                )
+
+    def _manifest(self, name: str, script: str, words: Sequence[str]) -> dict[str, Any]:
+        metadata = self._likeness.metadata
+        pod = self._likeness.pod(self._account)
+        if self._node:
+            affinity = pod.get("affinity") or {}
+            pod["affinity"] = {"nodeAffinity": preferring(self._node), **affinity}
+        if "priorityClassName" in pod:
+            pod["podPriorityClassName"] = pod.pop("priorityClassName")
+        program = container(self._likeness)
+        # Argo names the container itself.
+        del program["name"]
+        program["command"] = ["sh", "-c", script, "sh", *words]
+        program["volumeMounts"].append({"name": "out", "mountPath": _OUT})
+        # Whether or not the pods' account may collect garbage, the workflow can be removed.
+        garbage: dict[str, Any] = {"strategy": "OnWorkflowDeletion", "forceFinalizerRemoval": True}
+        if "serviceAccountName" in pod:
+            garbage["serviceAccountName"] = pod["serviceAccountName"]
+        artifact = {"name": _ARTIFACT, "path": f"{_OUT}/{_ARTIFACT}", "archive": {"none": {}}}
+        spec = {
+            **pod,
+            "entrypoint": "read",
+            "podMetadata": metadata,
+            "activeDeadlineSeconds": DEADLINE,
+            "ttlStrategy": {"secondsAfterCompletion": DEADLINE},
+            "artifactGC": garbage,
+            "volumes": [volume(self._claim), {"name": "out", "emptyDir": {}}],
+            "templates": [
+                {"name": "read", "container": program, "outputs": {"artifacts": [artifact]}}
+            ],
+        }
+        return {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {
+                "name": name,
+                "namespace": self._namespace,
+                "labels": {READER_LABEL: self._label},
+            },
+            "spec": spec,
+        }

@@ -1,0 +1,69 @@
+"""What a workflow says about where its files are and how its pods may run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+_PROGRAMS = ("container", "script")
+
+
+def specification(workflow: Json) -> Json:
+    """Return the workflow's specification, that of its WorkflowTemplate where it names one."""
+    stored = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec")
+    return stored or workflow.get("spec") or {}
+
+
+def claims_of(workflow: Json) -> list[str]:
+    """Return the names of the claims that ``workflow`` mounts, each once, in its own order."""
+    spec = specification(workflow)
+    found = list(_volumes(spec))
+    for template in _templates(spec):
+        found += _volumes(template)
+    # A name that Argo fills in is not known before it has.
+    return list(dict.fromkeys(claim for claim in found if "{{" not in claim))
+
+
+def programs_of(workflow: Json) -> list[tuple[Json, Json]]:
+    """Return template and container of each program, those that have succeeded first."""
+    spec = specification(workflow)
+    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
+    ran = {node.get("templateName") for node in nodes if node.get("phase") == "Succeeded"}
+    found = [
+        (template, template[kind])
+        for template in _templates(spec)
+        for kind in _PROGRAMS
+        if template.get(kind)
+    ]
+    return sorted(found, key=lambda pair: pair[0].get("name") not in ran)
+
+
+def is_over(workflow: Json) -> bool:
+    """Say whether the workflow has ended."""
+    return bool((workflow.get("status") or {}).get("finishedAt"))
+
+
+def last_node(workflow: Json) -> str:
+    """Return the node of the cluster on which a pod of the workflow ran last; empty for none."""
+    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
+    hosts = [
+        (str(node.get("startedAt") or ""), str(node["hostNodeName"]))
+        for node in nodes
+        if node.get("hostNodeName")
+    ]
+    return max(hosts, default=("", ""))[1]
+
+
+def _templates(spec: Json) -> Iterator[Json]:
+    defaults = spec.get("templateDefaults") or {}
+    for template in spec.get("templates") or ():
+        yield {**defaults, **template}
+
+
+def _volumes(holder: Json) -> Iterator[str]:
+    for volume in holder.get("volumes") or ():
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim:
+            yield str(claim)
