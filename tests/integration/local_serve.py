@@ -39,6 +39,8 @@ def exports(process: subprocess.Popen[str]) -> dict[str, str]:
     """Read the export lines; the server is up when the last of them is there."""
     assert process.stderr is not None and process.stdout is not None
     sentence = process.stderr.readline()
+    if "left running" in sentence:
+        sentence = process.stderr.readline()
     assert "Ctrl-C" in sentence, sentence + process.stderr.read()
     os.set_blocking(process.stdout.fileno(), False)
     words = [shlex.split(line) for line in process.stdout.read().splitlines()]

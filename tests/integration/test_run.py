@@ -377,7 +377,7 @@ def test_on_a_terminal_progress_is_live_and_fits(place: Place) -> None:
     assert os.waitstatus_to_exitcode(status) == 0, text
     assert "hello" in text
     assert re.search(r"sleeping-\w+  Running  ", text)
-    assert re.search(r"Running +\S*sleep", text)
+    assert re.search(r"● \S*sleep", text)
     assert "\x1b[?25h" in written.decode()[-2000:], "the cursor stays hidden"
     assert re.search(r"^workflow sleeping-\w+: Succeeded", text, re.MULTILINE)
     assert all(len(line) <= 80 for line in re.split(r"[\r\n]+", text))

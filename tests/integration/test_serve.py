@@ -7,6 +7,7 @@ import os
 import signal
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start, until
@@ -134,6 +135,24 @@ def test_ctrl_c_ends_what_runs(tmp_path):
     assert found["status"]["phase"] in ("Failed", "Error")
     assert found["status"]["finishedAt"]
     end(again)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux alone has /proc")
+def test_what_a_killed_server_left_running_ends_with_the_next(tmp_path):
+    process = start(tmp_path)
+    variables = exports(process)
+    name = submit(variables["GLOBAL_CONFIG_HOST"], variables["ARGO_TOKEN"])
+    logs = tmp_path / ".hera" / "runs" / name / "logs"
+    until(lambda: any("begun" in log.read_text() for log in logs.glob("*.log")))
+    children = Path(f"/proc/{process.pid}/task").glob("*/children")
+    (task,) = " ".join(path.read_text() for path in children).split()
+    end(process, signal.SIGKILL)
+    assert Path(f"/proc/{task}").exists(), "a process of its own session outlives its parent"
+
+    process = start(tmp_path)
+    exports(process)
+    until(lambda: not Path(f"/proc/{task}").exists())
+    end(process)
 
 
 def test_a_server_that_is_killed_leaves_no_lock_and_its_workflows_are_closed(tmp_path):

@@ -2,35 +2,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 import hera_utils
 from environment import numerical_experiment_environment
+from hera_utils.provision.declared import RecordingCluster
 from inputs import inputs
 from layout import experiment_layout
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-class Anywhere:
-    """A cluster that has whatever it is asked for: no test of this folder needs a real one."""
-
-    def provide_volume_claim(self, name: str) -> bool:
-        return True
-
-    def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
-        return True
-
-
 @pytest.fixture
 def environment() -> numerical_experiment_environment:
+    """The environment on a cluster that has whatever it is asked for: none is needed here."""
     args = hera_utils.parse_arguments(argv=["--cluster=local"], folder=PROJECT)
-    cluster = cast(hera_utils.k8s_cluster, Anywhere())
-    return numerical_experiment_environment(cluster, args)
+    return numerical_experiment_environment(RecordingCluster(args), args)
 
 
 @pytest.fixture

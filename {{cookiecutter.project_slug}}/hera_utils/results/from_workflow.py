@@ -10,7 +10,8 @@ from hera_utils.results.bring import Brought, Meter, batches, without_first
 from hera_utils.results.channel import Broken
 from hera_utils.results.listing import Entry, Listing, read_listing
 from hera_utils.results.packed import unpacked
-from hera_utils.results.reader_workflow import GONE, ReaderWorkflows
+from hera_utils.results.reader_workflow import ReaderWorkflows
+from hera_utils.results.reader_workflow_manifest import GONE
 from hera_utils.results.store import Store
 
 _ATTEMPTS = 5

@@ -183,6 +183,7 @@ class ReaderPod:
                 manifest,
             )
         except KubernetesRefusal as error:
+            self._name = ""
             if self._hardened or error.status != FORBIDDEN or "PodSecurity" not in error.what:
                 raise
             self._hardened = True

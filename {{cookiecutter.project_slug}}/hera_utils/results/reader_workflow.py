@@ -6,7 +6,7 @@ import base64
 import gzip
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
@@ -15,56 +15,23 @@ import requests
 import urllib3
 
 from hera_utils.errors import UserError
-from hera_utils.platform.argo_answers import NOT_FOUND, ArgoRefusal
+from hera_utils.platform import http
+from hera_utils.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
 from hera_utils.platform.argo_client import ArgoClient
 from hera_utils.results import listing
 from hera_utils.results.channel import Broken
 from hera_utils.results.listing import Entry
-from hera_utils.results.reader_manifest import (
-    DEADLINE,
-    MOUNT,
-    READER_LABEL,
-    Likeness,
-    container,
-    preferring,
-    volume,
-)
+from hera_utils.results.reader_manifest import MOUNT, READER_LABEL, Likeness
+from hera_utils.results.reader_workflow_manifest import ARTIFACT, LIST, PACK, workflow_manifest
 from hera_utils.results.signals import ended_in_order, undisturbed
 
-_OUT = "/out"
-_ARTIFACT = "found"
+_FORBIDDEN = 403
 _PAUSE = 1.0
 _PATIENCE = 180.0
 _PIECE = 1 << 16
 _SILENCE = 120.0
 # One argument holds at most 128 KiB (MAX_ARG_STRLEN), a workflow 1 MiB.
 _ARGUMENT = 100_000
-_MOST_NAMES = 500_000
-
-GONE = b"gone\n"
-"""What is listed where there is no folder."""
-
-_NEEDED = ("base64", "gzip", "wc", *listing.PROGRAMS)
-_CHECK = f"""\
-for program in {" ".join(_NEEDED)}; do
-  command -v $program >/dev/null || {{ echo "the image has no $program" >&2; exit 65; }}
-done
-export LC_ALL=C
-folder=$1 script=$2
-shift 2
-"""
-_LIST = f"""{_CHECK}
-sh -c "$script" sh "$folder" >{_OUT}/{_ARTIFACT}
-status=$?
-[ $status -ne {listing.NO_FOLDER} ] || {{ echo gone >{_OUT}/{_ARTIFACT}; status=0; }}
-exit $status
-"""
-# What tar cannot read is missed when the archive is compared with the list.
-_PACK = f"""{_CHECK}
-printf %s "$@" | base64 -d | gzip -d >{_OUT}/names || exit
-length=$(wc -c <{_OUT}/names)
-sh -c "$script" sh "$folder" $length <{_OUT}/names | gzip -1 >{_OUT}/{_ARTIFACT}
-"""
 
 
 class NoArtifacts(UserError):
@@ -109,9 +76,9 @@ class ReaderWorkflows:
         self._clock = clock
 
     def list(self, folder: str) -> bytes:
-        """Return what :data:`listing.LIST` prints of a folder of the claim, or :data:`GONE`."""
+        """Return what :data:`listing.LIST` prints of a folder of the claim, or ``GONE``."""
         words = [f"{MOUNT}/{folder}", listing.LIST]
-        with self._done(_LIST, words) as workflow:
+        with self._done(LIST, words) as workflow:
             return b"".join(self._artifact(workflow))
 
     @contextmanager
@@ -121,16 +88,17 @@ class ReaderWorkflows:
             gzip.compress(listing.names([each.path for each in entries]), mtime=0)
         ).decode()
         pieces = [names[at : at + _ARGUMENT] for at in range(0, len(names), _ARGUMENT)]
-        with self._done(_PACK, [f"{MOUNT}/{folder}", listing.PACK, *pieces]) as workflow:
+        with self._done(PACK, [f"{MOUNT}/{folder}", listing.PACK, *pieces]) as workflow:
             yield lambda: self._artifact(workflow)
 
     def remove_those_left(self) -> None:
         """Remove what an earlier client of this folder, which has ended, left."""
         selector = f"{READER_LABEL}={self._label}"
         for each in self._client.list_workflows(
-            self._namespace, labels=selector, fields="metadata.name"
+            self._namespace, labels=selector, fields="metadata.name,status.phase"
         ):
-            self._delete(str(each["metadata"]["name"]), is_over=False)
+            is_over = (each.get("status") or {}).get("phase") == "Succeeded"
+            self._delete(str(each["metadata"]["name"]), is_over=is_over)
 
     @contextmanager
     def _done(self, script: str, words: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -138,7 +106,17 @@ class ReaderWorkflows:
         is_over = False
         with ended_in_order():
             try:
-                self._client.create_workflow(self._namespace, self._manifest(name, script, words))
+                manifest = workflow_manifest(
+                    self._likeness,
+                    name,
+                    self._claim,
+                    script,
+                    words,
+                    account=self._account,
+                    label=self._label,
+                    node=self._node,
+                )
+                self._client.create_workflow(self._namespace, manifest)
                 workflow = self._awaited(name)
                 is_over = True
                 yield workflow
@@ -149,7 +127,14 @@ class ReaderWorkflows:
     def _awaited(self, name: str) -> dict[str, Any]:
         until = self._clock() + self._patience
         while True:
-            workflow = self._client.get_workflow(self._namespace, name)
+            try:
+                workflow = self._client.get_workflow(self._namespace, name)
+            except http.Unreachable:
+                # The server may be back in a moment.
+                if self._clock() > until:
+                    raise
+                self._pause(_PAUSE)
+                continue
             status = workflow.get("status") or {}
             nodes: Mapping[str, Any] = status.get("nodes") or {}
             said = [str(node["message"]) for node in nodes.values() if node.get("message")]
@@ -175,7 +160,7 @@ class ReaderWorkflows:
                 each["id"]
                 for each in nodes
                 for artifact in (each.get("outputs") or {}).get("artifacts") or ()
-                if artifact["name"] == _ARTIFACT and each["type"] == "Pod"
+                if artifact["name"] == ARTIFACT and each["type"] == "Pod"
             ),
             None,
         )
@@ -185,7 +170,7 @@ class ReaderWorkflows:
                 next_step="the pods' account may not create workflowtaskresults: see "
                 "'make check-cluster'",
             )
-        path = "/".join(quote(part, safe="") for part in (self._namespace, name, node, _ARTIFACT))
+        path = "/".join(quote(part, safe="") for part in (self._namespace, name, node, ARTIFACT))
         response = self._client.session.get(
             f"{self._client.url}artifacts/{path}",
             headers={"Accept-Encoding": "identity"},
@@ -204,11 +189,10 @@ class ReaderWorkflows:
 
     def _delete(self, name: str, *, is_over: bool) -> None:
         try:
-            if not is_over:
-                # The garbage of a workflow that goes on is waited for before it goes.
-                with suppress(ArgoRefusal):
-                    self._client.terminate_workflow(self._namespace, name)
-            self._client.delete_workflow(self._namespace, name)
+            if is_over:
+                self._client.delete_workflow(self._namespace, name)
+            else:
+                self._delete_by_force(name)
         except UserError as error:
             if getattr(error, "status", None) != NOT_FOUND:
                 self._say(
@@ -216,43 +200,14 @@ class ReaderWorkflows:
                     f"{error}"
                 )
 
-    def _manifest(self, name: str, script: str, words: Sequence[str]) -> dict[str, Any]:
-        metadata = self._likeness.metadata
-        pod = self._likeness.pod(self._account)
-        if self._node:
-            affinity = pod.get("affinity") or {}
-            pod["affinity"] = {"nodeAffinity": preferring(self._node), **affinity}
-        if "priorityClassName" in pod:
-            pod["podPriorityClassName"] = pod.pop("priorityClassName")
-        program = container(self._likeness)
-        # Argo names the container itself.
-        del program["name"]
-        program["command"] = ["sh", "-c", script, "sh", *words]
-        program["volumeMounts"].append({"name": "out", "mountPath": _OUT})
-        # Whether or not the pods' account may collect garbage, the workflow can be removed.
-        garbage: dict[str, Any] = {"strategy": "OnWorkflowDeletion", "forceFinalizerRemoval": True}
-        if "serviceAccountName" in pod:
-            garbage["serviceAccountName"] = pod["serviceAccountName"]
-        artifact = {"name": _ARTIFACT, "path": f"{_OUT}/{_ARTIFACT}", "archive": {"none": {}}}
-        spec = {
-            **pod,
-            "entrypoint": "read",
-            "podMetadata": metadata,
-            "activeDeadlineSeconds": DEADLINE,
-            "ttlStrategy": {"secondsAfterCompletion": DEADLINE},
-            "artifactGC": garbage,
-            "volumes": [volume(self._claim), {"name": "out", "emptyDir": {}}],
-            "templates": [
-                {"name": "read", "container": program, "outputs": {"artifacts": [artifact]}}
-            ],
-        }
-        return {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Workflow",
-            "metadata": {
-                "name": name,
-                "namespace": self._namespace,
-                "labels": {READER_LABEL: self._label},
-            },
-            "spec": spec,
-        }
+    def _delete_by_force(self, name: str) -> None:
+        """Remove a workflow that may go on, whose garbage Argo would wait for in vain."""
+        namespace = quote(self._namespace, safe="")
+        url = f"{self._client.url}api/v1/workflows/{namespace}/{quote(name, safe='')}"
+        try:
+            answer = self._client.session.delete(url, params={"force": "true"})
+            document(answer, self._client.where)
+        except ArgoRefusal as error:
+            if error.status != _FORBIDDEN:
+                raise
+            self._client.delete_workflow(self._namespace, name)

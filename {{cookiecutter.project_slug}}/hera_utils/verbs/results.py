@@ -6,9 +6,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hera_utils.runs.arguments import add_run_arguments, context_of
 from hera_utils.verbs._switch import add_switch, is_on
+
+if TYPE_CHECKING:
+    from hera_utils.follow.display import Display
+    from hera_utils.runs.find import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,18 +48,30 @@ def main(args: argparse.Namespace) -> int:
         display = display_of()
         verdict = 0
         if waiting:
-            from hera_utils.follow.run import follow
-
-            verdict = follow([run], display)
+            verdict = _waited(run, display)
             if verdict not in (0, 1):
                 return verdict
-            run.workflow = run.server.get(run.name)
         results = fetch(run, context.experiment.results / run.name, _say, image=args.reader_image)
         lines = where_results_are(results, Path.cwd())
         if not run.server.is_local and results.files:
             lines.insert(1, Line(f"new:     {results.new}"))
         display.output.write(lines)
         return verdict or int(results.missing > 0 and is_over(run.workflow))
+
+
+def _waited(run: Run, display: Display) -> int:
+    """Follow ``run`` unless it has ended; return its verdict, see :func:`follow`."""
+    from hera_utils.argo.phases import FAILURES
+    from hera_utils.results.workflows import is_over
+
+    if is_over(run.workflow):
+        return int(run.workflow["status"].get("phase") in FAILURES)
+    from hera_utils.follow.run import follow
+
+    verdict = follow([run], display)
+    if verdict in (0, 1):
+        run.workflow = run.server.get(run.name)
+    return verdict
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,114 @@
+"""``make results`` on this machine, as a person meets it, and ``data/`` on a claim of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
+
+SCRIPT = """
+from hera.workflows import DAG, ExistingVolume, Workflow, script
+from hera.workflows.models import VolumeMount
+
+import hera_utils
+
+args = hera_utils.parse_arguments()
+cluster = hera_utils.k8s_cluster(args)
+hera_utils.argo_server(cluster, args).define_argo_server_part_of_environment()
+cluster.provide_volume_claim("claim")
+
+@script(image="python:3.11", volume_mounts=[VolumeMount(name="v", mount_path="/v")])
+def write(folder):
+    from pathlib import Path
+
+    Path("/v", folder).mkdir()
+    Path("/v", folder, "found.txt").write_text("1")
+
+volume = ExistingVolume(name="v", claim_name="claim", mount_path="/v")
+with Workflow(generate_name="w-", entrypoint="d", volumes=[volume]) as w:
+    with DAG(name="d"):
+        write(name="a", arguments={"folder": "{{workflow.name}}"})
+w.create()
+"""
+
+UPLOAD = """
+from pathlib import Path
+
+import hera_utils
+from hera_utils.results.upload import upload_data
+from hera_utils.runs.server import open_server
+
+with open_server(hera_utils.parse_arguments()) as server:
+    upload_data(server, Path("data"), "claim", print)
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
+    (tmp_path / "workflow.py").write_text(SCRIPT)
+    (tmp_path / "upload.py").write_text(UPLOAD)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if not re.match("ARGO|KUBE|CLUSTER|HERA_|GLOBAL_CONFIG|RUNTIME", key)
+    }
+    environ |= {"PYTHONPATH": str(TEMPLATE), "HOME": str(folder)}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def test_the_results_of_a_run_are_copied_again(folder: Path, run: Run) -> None:
+    done = run("-m", "hera_utils", "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (copy,) = (folder / "results").glob("*/found.txt")
+    copy.unlink()
+    done = run("-m", "hera_utils", "results", "--wait", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"results: results/{copy.parent.name}/ (1 file)" in done.stdout
+    assert copy.read_text() == "1"
+    done = run("-m", "hera_utils", "results", "--run=w-there-is-none")
+    assert done.returncode == 1 and "there is no run 'w-there-is-none'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_data_is_copied_to_the_claim_when_it_changed(folder: Path, run: Run) -> None:
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "data" / "deep" / "a").write_text("1")
+    upload = ("upload.py", "--cluster", "local")
+    done = run(*upload)
+    assert done.returncode == 0, done.stderr
+    assert "1 file of data/ to copy to the claim 'claim', 1 B" in done.stdout
+    there = folder / ".hera" / "claims" / "claim" / "data" / "deep" / "a"
+    assert there.read_text() == "1"
+    assert "data/ on the claim 'claim' is up to date" in run(*upload).stdout
+    (folder / "data" / "deep" / "a").write_text("2")
+    assert "1 file of data/" in run(*upload).stdout
+    assert there.read_text() == "2"
+    (folder / "data" / "deep" / "a").unlink()
+    assert run(*upload).stdout == ""
+    assert there.read_text() == "2"
