@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 TOTALS = {"1999": 30, "2006": 42}
-
-
-class Anywhere:
-    def provide_volume_claim(self, name: str) -> bool:
-        return True
-
-    def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -30,13 +21,14 @@ def spec(tmp_path: Path) -> Any:
     from workflow import experiment_workflow
 
     import hera_utils
+    from hera_utils.provision.declared import RecordingCluster
 
     (tmp_path / "experiment.toml").write_text(
         '[experiment]\nname = "Lyon"\nslug = "lyon"\n'
         '[defaults]\nk8s_volume_claim_name = "lyon-results"\nregistry = "r.example.org/p"\n'
     )
     args = hera_utils.parse_arguments(argv=["--cluster=local"], environ={}, folder=tmp_path)
-    environment = numerical_experiment_environment(Anywhere(), args)  # type: ignore[arg-type]
+    environment = numerical_experiment_environment(RecordingCluster(args), args)
     layout = experiment_layout(inputs.constants)
     return experiment_workflow(environment, inputs, layout).to_dict()
 
