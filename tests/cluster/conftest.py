@@ -21,32 +21,17 @@ from argo_front import (
     wait_for_argo,
     wait_for_port,
 )
-from real_cluster import CONTEXT_VARIABLES, ENV_FILE, TEMPLATE, Done, Project, RealCluster, absent
-
-ACCOUNTS = """
-apiVersion: v1
-kind: ServiceAccount
-metadata: {{name: argo-user, namespace: {namespace}}}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {{name: nobody, namespace: {namespace}}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {{name: researcher, namespace: {namespace}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: researcher}}
-subjects:
-- {{kind: ServiceAccount, name: researcher, namespace: experiments}}
-- {{kind: ServiceAccount, name: argo-user, namespace: {namespace}}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {{name: executor, namespace: {namespace}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: executor}}
-subjects: [{{kind: ServiceAccount, name: argo-user, namespace: {namespace}}}]
-"""
-
+from real_cluster import (
+    ACCOUNTS,
+    CONTEXT_VARIABLES,
+    ENV_FILE,
+    TEMPLATE,
+    Done,
+    Project,
+    RealCluster,
+    absent,
+    read_env,
+)
 
 SUBMIT = """
 import hera_utils
@@ -85,18 +70,6 @@ def cluster() -> RealCluster:
     if not path.is_file():
         absent(f"no test cluster: {path} is not there")
     return read_env(path)
-
-
-def read_env(path: Path) -> RealCluster:
-    """Return the cluster that a file of shell exports describes."""
-    done = subprocess.run(
-        ["bash", "-c", 'set -a; source "$1"; env -0', "bash", str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PATH": os.environ["PATH"]},
-    )
-    return RealCluster(dict(line.split("=", 1) for line in done.stdout.split("\0") if line))
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,31 @@ CONTEXT_VARIABLES = re.compile(
 _TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.[\w-]+")
 
 
+ACCOUNTS = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: argo-user, namespace: {namespace}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: nobody, namespace: {namespace}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: researcher, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: researcher}}
+subjects:
+- {{kind: ServiceAccount, name: researcher, namespace: experiments}}
+- {{kind: ServiceAccount, name: argo-user, namespace: {namespace}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: executor, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: executor}}
+subjects: [{{kind: ServiceAccount, name: argo-user, namespace: {namespace}}}]
+"""
+
+
 def absent(what: str) -> NoReturn:
     """Skip the test, or fail it where everything has to be there."""
     if os.environ.get("CI"):
@@ -125,6 +150,18 @@ class RealCluster:
         return self.kubectl(
             "create", "token", account, "--namespace", namespace, "--duration", duration
         )
+
+
+def read_env(path: Path) -> RealCluster:
+    """Return the cluster that a file of shell exports describes."""
+    done = subprocess.run(
+        ["bash", "-c", 'set -a; source "$1"; env -0', "bash", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    return RealCluster(dict(line.split("=", 1) for line in done.stdout.split("\0") if line))
 
 
 @dataclass

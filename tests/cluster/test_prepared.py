@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import read_env
-from real_cluster import Done, Project, RealCluster
+from real_cluster import Done, Project, RealCluster, read_env
 
 KIND = Path(__file__).with_name("kind")
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import ACCOUNTS
-from real_cluster import RealCluster
+from real_cluster import ACCOUNTS, RealCluster
 
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.follow.watch import Follower

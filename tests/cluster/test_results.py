@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -16,6 +17,9 @@ from typing import Any
 import pytest
 import yaml
 from real_cluster import Done, Project, RealCluster
+
+from hera_utils.record.records import Records
+from hera_utils.record.run_record import RunRecord, State
 
 READER = "hera-experiment/reader"
 IMAGE = "python:3.13-slim"
@@ -461,6 +465,7 @@ def test_what_the_administrator_is_asked_for_is_what_it_takes(
     done = results("forbidden", status=1, KUBECONFIG=str(path))
     assert "you have no right to create a pod" in done.err
     assert "does not hand the artifact over" in done.err
+    assert "resourceNames: [SECRET], verbs: [get]" in done.err
     asked = re.search(r"--- to read claims by a pod[^\n]*\n(.*?)\n\n", done.err, re.DOTALL)
     assert asked, done.err
     cluster.apply(asked[1])
@@ -474,6 +479,32 @@ def test_a_run_without_results_says_so(place: Place, results: Any) -> None:
     (folder / "a.txt").unlink()
     folder.rmdir()
     assert "nothing was written below nothing/ of the claim 'results'" in results("nothing").out
+
+
+def test_a_run_that_the_cluster_has_removed_is_known_by_its_record(
+    place: Place, project: Project, results: Any
+) -> None:
+    folder = place.run("removed")
+    manifest = json.loads(place.kubectl("get", "workflow", "removed", "-o", "json"))
+    place.kubectl("delete", "workflow", "removed")
+    done = results("removed", status=1)
+    assert "there is no run 'removed'" in done.err
+    del manifest["status"]
+    record = RunRecord(
+        name="removed",
+        namespace=place.namespace,
+        cluster="",
+        server="http://127.0.0.1:2746/",
+        submission="0",
+        state=State.CREATED,
+        created="2026-11-21T09:00:00Z",
+        manifest=manifest,
+    )
+    Records(project.folder / ".hera" / "submissions").write(record)
+    done = results("removed")
+    assert "has not ended" not in done.out
+    assert_home(project, "removed", folder)
+    assert results("removed", "--wait=1").status == 0
 
 
 def test_data_is_taken_to_the_claim_when_it_changed(

@@ -7,7 +7,8 @@ from runs_place import Clusters, workflow
 
 from hera_utils.errors import UserError
 from hera_utils.record.run_record import State
-from hera_utils.runs.find import find_run
+from hera_utils.runs.changes import forget_records
+from hera_utils.runs.find import NoSuchRun, find_run
 from hera_utils.runs.listing import all_runs
 
 
@@ -121,3 +122,17 @@ def test_a_workflow_of_the_same_name_is_not_that_of_the_record(clusters: Cluster
     found = all_runs(clusters.context(), clusters.environ)
     assert [run.phase for run in found.runs] == ["Running", "Gone"]
     assert found.runs[0].record is None
+
+
+def test_a_record_whose_workflow_is_gone_can_be_forgotten(clusters: Clusters) -> None:
+    clusters.there["a"] = [workflow("other", "08:00:00")]
+    clusters.record("gone", "a", "08:00:00")
+    context = clusters.context(cluster="a")
+    with pytest.raises(NoSuchRun, match="though it was submitted from here") as missing:
+        find_run(context, "gone", clusters.environ)
+    assert forget_records(context, missing.value.records) == [
+        "what was written down about gone is deleted"
+    ]
+    with pytest.raises(NoSuchRun) as again:
+        find_run(context, "gone", clusters.environ)
+    assert list(again.value.records) == []

@@ -12,6 +12,7 @@ READER = (
     Right("", "pods/exec", ("get", "create")),
 )
 
+_SECRET = Right("", "secrets", ("get",))
 _REPOSITORY = """\
 apiVersion: v1
 kind: ConfigMap
@@ -34,9 +35,14 @@ def rights(namespace: str, user: str) -> str:
     return grant("hera-experiment-reader", namespace, user or "USER", *READER)
 
 
-def repository(namespace: str) -> str:
-    """Return the YAML of an artifact repository, with capitals to fill in."""
-    return _REPOSITORY.format(namespace=namespace)
+def repository(namespace: str, user: str) -> str:
+    """Return the YAML of an artifact repository that ``user`` may read; capitals to fill in.
+
+    Argo's server in mode client reads an artifact with the rights of whoever asks for it.
+    """
+    right = grant("hera-experiment-artifacts", namespace, user or "USER", _SECRET)
+    right = right.replace("verbs: [get]", "resourceNames: [SECRET], verbs: [get]")
+    return f"{_REPOSITORY.format(namespace=namespace)}---\n{right}"
 
 
 def user_of(cluster: KubernetesCluster) -> str:

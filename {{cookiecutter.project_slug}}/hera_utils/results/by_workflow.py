@@ -74,5 +74,5 @@ def ask_for(errand: Errand, error: UserError) -> None:
     if isinstance(error, NoArtifacts):
         errand.say(
             "--- or an artifact repository, to read them by a workflow; fill in the capitals\n"
-            f"{repository(namespace)}"
+            f"{repository(namespace, user)}"
         )

@@ -181,7 +181,10 @@ class ReaderWorkflows:
             if response.status_code != requests.codes.ok:
                 # In plain text, and with status 500 where the artifact's secret may not be read.
                 said = response.text.strip().partition("\n")[0][:300] or response.status_code
-                raise NoArtifacts(f"Argo's server does not hand the artifact over: {said}")
+                raise NoArtifacts(
+                    f"Argo's server does not hand the artifact over: {said}; perhaps the account "
+                    "of the token may not read the secret of the artifact repository"
+                )
             try:
                 yield from response.iter_content(_PIECE)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from hera_utils.argo.phases import FAILURES, SUCCEEDED
+from hera_utils.context.cli_context import CLIContext
 from hera_utils.errors import UserError
 from hera_utils.runs.find import Run
+
+if TYPE_CHECKING:
+    from hera_utils.record.run_record import RunRecord
 
 
 def refuse_foreign(run: Run, named: str) -> None:
@@ -71,6 +78,16 @@ def forget(run: Run) -> None:
     if run.record is not None:
         records = Records.of(run.server.context.experiment)
         records.remove(run.name, run.record.submission)
+
+
+def forget_records(context: CLIContext, records: Sequence[RunRecord]) -> list[str]:
+    """Remove ``records`` of submissions whose workflows are not there; return what to tell."""
+    from hera_utils.record.records import Records
+
+    kept = Records.of(context.experiment)
+    for record in records:
+        kept.remove(record.name, record.submission)
+    return [f"what was written down about {records[0].name} is deleted"]
 
 
 def what_delete_means(run: Run) -> list[str]:

@@ -54,6 +54,12 @@ class Run:
         self.close()
 
 
+class NoSuchRun(UserError):
+    """No server has a run of that name; ``records`` are those of submissions under it."""
+
+    records: Sequence[RunRecord] = ()
+
+
 @dataclass
 class Asked:
     """What a place answered: its ``server`` and the workflows there, or the ``error``."""
@@ -127,7 +133,8 @@ def _asked(place: Place) -> Asked:
 
 
 def _named(name: str, where: Sequence[Place], records: Sequence[RunRecord]) -> Run:
-    recorded = {record.cluster for record in records if record.name == name}
+    known = [record for record in records if record.name == name]
+    recorded = {record.cluster for record in known}
     errors: list[UserError] = []
     for place in sorted(where, key=lambda place: place.label not in recorded):
         try:
@@ -149,7 +156,9 @@ def _named(name: str, where: Sequence[Place], records: Sequence[RunRecord]) -> R
     what = f"there is no run '{name}'" + (f" on {labels}" if labels else "")
     if recorded:
         what += ", though it was submitted from here"
-    raise UserError(what, "--run", "'make status' lists the runs")
+    missing = NoSuchRun(what, "--run", "'make status' lists the runs")
+    missing.records = [record for record in known if record.cluster in {p.label for p in where}]
+    raise missing
 
 
 def _newest(where: Sequence[Place], records: Sequence[RunRecord]) -> Run:

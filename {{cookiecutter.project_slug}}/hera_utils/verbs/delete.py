@@ -20,9 +20,20 @@ def main(args: argparse.Namespace) -> int:
     yes = is_on(args.yes, "--yes")
     context = context_of(args)
     from hera_utils.runs import changes
-    from hera_utils.runs.find import find_run
+    from hera_utils.runs.find import NoSuchRun, find_run
 
-    with find_run(context, args.run) as run:
+    try:
+        found = find_run(context, args.run)
+    except NoSuchRun as missing:
+        if not missing.records:
+            raise
+        state = missing.records[0].state.value
+        print(f"there is no workflow {args.run}; what is written down about it ({state}) goes")
+        if not (yes or _agreed()):
+            return 1
+        print("\n".join(changes.forget_records(context, missing.records)))
+        return 0
+    with found as run:
         changes.refuse_foreign(run, args.run)
         print("\n".join(changes.what_delete_means(run)))
         if not (yes or _agreed()):
