@@ -26,6 +26,7 @@ OWN_FILES = """
     containers/collect/census_lyon.csv containers/collect/requirements.txt
     containers/chart/.dockerignore containers/chart/Dockerfile containers/chart/chart.py
     containers/chart/requirements.txt
+    docs/volumes_and_containers.md
     requirements/run.txt requirements/dev.txt
     tests/conftest.py tests/test_inputs.py tests/test_layout.py tests/test_workflow.py
 """.split()
