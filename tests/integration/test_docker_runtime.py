@@ -226,7 +226,7 @@ def test_a_failing_build_shows_the_instruction_and_its_output(laptop: Laptop):
     result, _ = laptop.run({"container": {"image": image, "command": ["true"]}})
     assert (result.exit_code, result.error) == (None, True)
     assert "RUN echo the-reason && exit 7" in result.message
-    assert result.message.startswith("building the image failed at RUN echo the-reason")
+    assert result.message.startswith("building containers/broken failed at RUN echo the-reason")
     assert "containers/broken/Dockerfile" in result.message
 
 
