@@ -1,5 +1,6 @@
 """The real cluster, namespaces of our own in it, and projects to type commands in."""
 
+import fcntl
 import os
 import re
 import secrets
@@ -70,6 +71,21 @@ def cluster() -> RealCluster:
     if not path.is_file():
         absent(f"no test cluster: {path} is not there")
     return read_env(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def turn(request: pytest.FixtureRequest, cluster: RealCluster) -> Iterator[None]:
+    """Wait for the files that may not run beside this one, in this run or in another.
+
+    A disruptive file holds the cluster alone, the others share it. Who waits to have it alone
+    holds the queue, or those who share it would keep it for ever.
+    """
+    alone = request.node.get_closest_marker("disruptive") is not None
+    with open(cluster.env_file) as shared, open(cluster["ADMIN_KUBECONFIG"]) as queue:
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        fcntl.flock(shared, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(queue, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,7 @@ class RealCluster:
     """What the cluster's ``env`` file says, and its administrator's kubectl."""
 
     settings: Mapping[str, str]
+    env_file: Path
 
     def __getitem__(self, name: str) -> str:
         """Return a setting; a test that needs what this cluster does not offer is skipped."""
@@ -161,7 +162,8 @@ def read_env(path: Path) -> RealCluster:
         check=True,
         env={"PATH": os.environ["PATH"]},
     )
-    return RealCluster(dict(line.split("=", 1) for line in done.stdout.split("\0") if line))
+    settings = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    return RealCluster(settings, path)
 
 
 @dataclass

@@ -94,7 +94,7 @@ def test_what_only_a_cluster_of_ones_own_offers_is_skipped_by_name(
     for name in ("CLUSTER_STATE", "CLUSTER_BIN"):
         with pytest.raises(pytest.skip.Exception, match=f"{name} is not in its env file"):
             prepared[name]
-        claimed = RealCluster({**prepared.settings, name: "/absent"})
+        claimed = RealCluster({**prepared.settings, name: "/absent"}, prepared.env_file)
         with pytest.raises(pytest.fail.Exception, match="which is not there"):
             claimed[name]
     with pytest.raises(pytest.skip.Exception, match="wants no token"):

@@ -11,6 +11,8 @@ import pytest
 from processes import Daemon, until
 from real_cluster import Project, RealCluster
 
+pytestmark = pytest.mark.disruptive
+
 # A script of tasks that print a numbered line every second.
 SCRIPT = '''
 import hera_utils
