@@ -15,7 +15,7 @@ from hera_utils.context.cli_context import CLIContext, resolve
 from hera_utils.errors import EXIT_STATUS, UserError, report
 from hera_utils.experiment import Experiment
 from hera_utils.images.builder import Builder
-from hera_utils.images.engine import Programs, Runner, find_engine
+from hera_utils.images.engine import Programs, Runner, find_engine, refuse_unknown_engine
 from hera_utils.images.ledger import Ledger
 from hera_utils.images.progress import Progress, progress_of
 from hera_utils.images.published import find_image
@@ -51,6 +51,8 @@ class Bench:
         self.containers = self.sources.chosen(names)
         self.programs = Programs(self.environ)
         self._wanted_engine = args.engine or environ.get(_ENGINE, "")
+        origin = "the option --engine" if args.engine else f"{_ENGINE} in the environment"
+        refuse_unknown_engine(self._wanted_engine, origin)
         self._engine: str | UserError = ""
         self._lock = threading.Lock()
         self._progress: Progress | None = None

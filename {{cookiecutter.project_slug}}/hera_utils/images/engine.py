@@ -123,6 +123,16 @@ def _last_line(output: bytearray) -> int:
     return max(output.rfind(b"\n"), output.rfind(b"\r")) + 1
 
 
+def refuse_unknown_engine(wanted: str, where: str, among: Sequence[str] = BUILDERS) -> None:
+    """Raise ``UserError`` unless ``wanted``, out of ``where``, is empty or ``among`` them."""
+    if wanted and wanted not in among:
+        raise UserError(
+            f"there is no container engine {wanted!r}",
+            where,
+            next_step=f"use one of {', '.join(among)}",
+        )
+
+
 def find_engine(
     wanted: str,
     environ: Mapping[str, str],
@@ -131,7 +141,7 @@ def find_engine(
     among: Sequence[str] = BUILDERS,
     otherwise: str = "run without containers: RUNTIME=process",
 ) -> str:
-    """Return the name of the engine to use: ``wanted``, or the first that answers.
+    """Return the name of the engine to use: ``wanted``, one ``among`` them, or the first to answer.
 
     Raises
     ------
@@ -139,11 +149,6 @@ def find_engine(
         When it is not installed, or its service does not answer; ``otherwise`` is what can be
         done without one.
     """
-    if wanted and wanted not in among:
-        raise UserError(
-            f"there is no container engine {wanted!r}",
-            next_step=f"use one of {', '.join(among)}",
-        )
     trouble = ""
     for name in (wanted,) if wanted else among:
         if shutil.which(name, path=environ.get("PATH")) is None:
