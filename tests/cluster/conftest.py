@@ -104,12 +104,22 @@ def new_namespace(cluster: RealCluster) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
-def namespace(cluster: RealCluster, new_namespace: Callable[[], str]) -> str:
-    """A namespace in which ``researcher`` and ``argo-user`` may work, ``nobody`` may not."""
-    name = new_namespace()
-    home = f"namespace: {cluster['ARGO_NAMESPACE']}"
-    cluster.apply(ACCOUNTS.format(namespace=name).replace("namespace: experiments", home))
-    return name
+def new_workplace(cluster: RealCluster, new_namespace: Callable[[], str]) -> Callable[[], str]:
+    """Make a namespace in which ``researcher`` and ``argo-user`` may work, ``nobody`` may not."""
+
+    def make() -> str:
+        name = new_namespace()
+        home = f"namespace: {cluster['ARGO_NAMESPACE']}"
+        cluster.apply(ACCOUNTS.format(namespace=name).replace("namespace: experiments", home))
+        return name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def namespace(new_workplace: Callable[[], str]) -> str:
+    """A workplace that tests share."""
+    return new_workplace()
 
 
 @pytest.fixture
@@ -238,7 +248,8 @@ spec:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Mark what needs the cluster."""
+    """Mark what needs the cluster; what wants it alone comes first, when nobody else is at it."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("cluster")
+    items.sort(key=lambda item: item.get_closest_marker("disruptive") is None)

@@ -37,7 +37,8 @@ CONNECTION_FAULTS, KILL_FAULTS = 150, 100
 
 
 @pytest.fixture
-def server(cluster, namespace):
+def server(cluster, new_workplace):
+    namespace = new_workplace()  # every workflow in it is counted
     token = f"Bearer {cluster.token('argo-user', namespace)}"
     found = Server(cluster["ARGO_SERVER"], token, namespace, MANIFEST, lag=3.0)
     yield found
