@@ -338,13 +338,18 @@ def test_a_run_killed_outright_leaves_no_server_once_its_tasks_are_over(place: P
 
 
 def test_two_runs_share_one_server_and_keep_their_verdicts(place: Place) -> None:
-    slow = place.start(SLEEPING.replace("sleep(600)", "sleep(3)"), "slow.py")
+    over = place.folder / "over"
+    # Written as /tmp/…, it would be the task's own /tmp.
+    path = f"os.sep + {str(over)[1:]!r}"
+    waiting = f"[time.sleep(0.1) for _ in range(6000) if not os.path.exists({path})]"
+    slow = place.start(SLEEPING.replace("time.sleep(600)", waiting), "slow.py")
     until(lambda: (place.folder / ".hera" / "server.json").exists())
     server = json.loads((place.folder / ".hera" / "server.json").read_text())["pid"]
     done = place.run(FAILING)
     assert json.loads((place.folder / ".hera" / "server.json").read_text())["pid"] == server
     assert done.returncode == 1
     assert "sleeping-" not in done.stdout
+    over.touch()
     output, _ = slow.communicate(timeout=PATIENCE)
     assert slow.returncode == 0, output
     assert "failing-" not in output
