@@ -66,16 +66,14 @@ def _made(verb: str, text: str) -> tuple[argparse.ArgumentParser, ModuleType]:
     import argparse
     from importlib import import_module
 
-    from hera_utils.context.arguments import Formatter
+    from hera_utils.context.arguments import take_dashes
 
     parser = argparse.ArgumentParser(
-        prog=f"{_PROGRAM} {verb}",
-        description=f"{text}.",
-        allow_abbrev=False,
-        formatter_class=Formatter,
+        prog=f"{_PROGRAM} {verb}", description=f"{text}.", allow_abbrev=False
     )
     module = import_module(f"hera_utils.verbs.{verb.replace('-', '_')}")
     module.add_arguments(parser)
+    take_dashes(parser)
     return parser, module
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hera_utils.context.arguments import take_dashes
 from hera_utils.context.cli_context import parse_arguments
 from hera_utils.context.secrets import MASK, Secret, shown
 from hera_utils.errors import UserError
@@ -147,3 +148,13 @@ def test_help_shows_each_option_once(parse, capsys):
     assert left.value.code == 0
     out = capsys.readouterr().out
     assert "--argo_server " in out and "--argo-server" not in out.partition("\n\n")[2]
+
+
+def test_an_option_may_be_typed_with_dashes():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dry_run")
+    parser.add_argument("--already-so", "--already_so")
+    take_dashes(parser)
+    args = parser.parse_args(["--dry-run", "1", "--already-so=2"])
+    assert (args.dry_run, args.already_so) == ("1", "2")
+    assert "--dry-run" not in parser.format_help()

@@ -142,8 +142,6 @@ ARGUMENTS = (
 NAMES = {name.lower(): a for a in ARGUMENTS for name in (a.name, *a.variables)}
 """The arguments by each of their names, in lower case."""
 
-_TWINS = {a.name.replace("_", "-") for a in ARGUMENTS if "_" in a.name}
-
 
 def spelt_as_known(name: str) -> str:
     """Return a name that a person wrote as it stands in :data:`NAMES`, if it does."""
@@ -155,13 +153,12 @@ def argument_of(name: str) -> Argument | None:
     return NAMES.get(spelt_as_known(name))
 
 
-class Formatter(argparse.HelpFormatter):
-    """Shows an option once, though it may be typed with dashes as well as underscores."""
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        shown = [o for o in action.option_strings if o.lstrip("-") not in _TWINS]
-        twin = argparse.Action(shown, action.dest, action.nargs, metavar=action.metavar)
-        return super()._format_action_invocation(twin if shown else action)
+def take_dashes(parser: argparse.ArgumentParser) -> None:
+    """Let each ``--some_name`` of ``parser`` be typed as ``--some-name``, which no help shows."""
+    known = parser._option_string_actions
+    for option, action in list(known.items()):
+        if option.startswith("--"):
+            known.setdefault("--" + option[2:].replace("_", "-"), action)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -171,13 +168,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option that ``parser`` already has stays its own.
     """
     parser.allow_abbrev = False
-    if parser.formatter_class is argparse.HelpFormatter:
-        parser.formatter_class = Formatter
     group = parser.add_argument_group("execution platform")
     for argument in ARGUMENTS:
-        options = dict.fromkeys([f"--{argument.name}", f"--{argument.name.replace('_', '-')}"])
-        known = set(parser._option_string_actions)
-        if known & set(options):
+        option = f"--{argument.name}"
+        if {option, option.replace("_", "-")} & set(parser._option_string_actions):
             continue
         choices = f" ({', '.join(argument.choices)})" if argument.choices else ""
         variable = argument.variables[-1]
@@ -185,7 +179,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = f"{argument.help}{choices} [{variable}{default}]"
         if argument.boolean:
             group.add_argument(
-                *options,
+                option,
                 default=argparse.SUPPRESS,
                 help=text,
                 metavar="true|false",
@@ -194,8 +188,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         else:
             group.add_argument(
-                *options, default=argparse.SUPPRESS, help=text, metavar=variable.upper()
+                option, default=argparse.SUPPRESS, help=text, metavar=variable.upper()
             )
+    take_dashes(parser)
 
 
 def parse(

@@ -21,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_switch(parser, "--wait", "follow the run to its end first; its verdict is the exit status")
     parser.add_argument(
         "--reader_image",
-        "--reader-image",
         default="",
         metavar="IMAGE",
         help="what reads the claim on a cluster: any image with a shell (one of the workflow's)",
