@@ -103,9 +103,9 @@ class FaultProxy:
             except OSError:
                 return
             thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
-            with self._lock:
+            with self._lock:  # who drains joins none that has not begun
                 self._threads.add(thread)
-            thread.start()
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
         try:
