@@ -246,7 +246,7 @@ def halfway(
     def begin(name: str) -> tuple[Path, subprocess.Popen[str]]:
         folder = place.run(name)
         with (folder / "big").open("wb") as file:
-            for _ in range(400):
+            for _ in range(160):
                 file.write(os.urandom(1 << 20))
         command = project.command("hera_utils", "results", f"--run={name}")
         process = subprocess.Popen(
