@@ -207,6 +207,11 @@ def test_ends_alike(name: str, ahead: Ahead, argo: Argo, local: Local) -> None:
                 node["message"] = KUBELETS
             if node["phase"] in ("Failed", "Error"):
                 node.pop("outputs", None)
+    if name == "workflow_deadline":
+        # Argo may end the workflow before it has seen the end of the pod.
+        for workflow in (there, here):
+            conditions = workflow["status"]["conditions"]
+            workflow["status"]["conditions"] = [c for c in conditions if c["type"] != "PodRunning"]
     if name == "exit_deadline":
         # Who ends a pod at the workflow's deadline, Argo or the kubelet, is a race.
         for workflow in (there, here):
