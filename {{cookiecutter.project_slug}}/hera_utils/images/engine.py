@@ -123,13 +123,13 @@ def _last_line(output: bytearray) -> int:
     return max(output.rfind(b"\n"), output.rfind(b"\r")) + 1
 
 
-def refuse_unknown_engine(wanted: str, where: str, among: Sequence[str] = BUILDERS) -> None:
-    """Raise ``UserError`` unless ``wanted``, out of ``where``, is empty or ``among`` them."""
-    if wanted and wanted not in among:
+def refuse_unknown_engine(wanted: str, where: str) -> None:
+    """Raise ``UserError`` unless ``wanted``, which came from ``where``, is empty or known."""
+    if wanted and wanted not in BUILDERS:
         raise UserError(
             f"there is no container engine {wanted!r}",
             where,
-            next_step=f"use one of {', '.join(among)}",
+            next_step=f"use one of {', '.join(BUILDERS)}",
         )
 
 
