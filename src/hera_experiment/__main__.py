@@ -1,0 +1,103 @@
+"""``python -m hera_utils VERB [options]``: finds the verb, and ends as a program should."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+from hera_experiment import verbs
+from hera_experiment.errors import UserError, report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+_PROGRAM = "python -m hera_utils"
+
+GOALS_VARIABLE = "HERA_UTILS_GOALS"
+"""The targets of one invocation of make, which hands each of them all its variables."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the verb that ``argv`` begins with and return its exit status.
+
+    A :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
+    """
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left; Python must not complain again on its own way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: {_PROGRAM} VERB [options]\n\n{verbs.as_text()}")
+        print(f"\n{_PROGRAM} VERB --help shows the options of one verb.")
+        return 0 if argv else 2
+    verb, rest = argv[0], argv[1:]
+    known = verbs.table()
+    if verb not in known:
+        raise _unknown(verb, list(known))
+
+    import argparse
+
+    from hera_experiment.context.arguments import parse
+
+    parser, module = _made(verb, known[verb])
+    goals = os.environ.pop(GOALS_VARIABLE, "").split()
+    others = [_made(goal, "")[0] for goal in goals if goal != verb and goal in known]
+    args = argparse.Namespace()
+    parse(parser, _without_those_of(others, parser, rest), args)
+    return int(module.main(args))
+
+
+def _made(verb: str, text: str) -> tuple[argparse.ArgumentParser, ModuleType]:
+    import argparse
+    from importlib import import_module
+
+    from hera_experiment.context.arguments import take_dashes
+
+    parser = argparse.ArgumentParser(
+        prog=f"{_PROGRAM} {verb}", description=f"{text}.", allow_abbrev=False
+    )
+    module = import_module(f"hera_experiment.verbs.{verb.replace('-', '_')}")
+    module.add_arguments(parser)
+    take_dashes(parser)
+    return parser, module
+
+
+def _without_those_of(
+    others: list[argparse.ArgumentParser], parser: argparse.ArgumentParser, words: list[str]
+) -> list[str]:
+    """Return ``words`` without the options that ``others`` know and ``parser`` does not."""
+
+    def is_of_another(word: str) -> bool:
+        option = word.partition("=")[0]
+        known = (option in other._option_string_actions for other in others)
+        return option not in parser._option_string_actions and any(known)
+
+    return [word for word in words if not (word.startswith("--") and is_of_another(word))]
+
+
+def _unknown(verb: str, known: list[str]) -> UserError:
+    import difflib
+
+    what = f"there is no option '{verb.partition('=')[0]}'" if verb.startswith("-") else ""
+    close = difflib.get_close_matches(verb, known, n=1)
+    advice = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+    return UserError(what or f"there is no verb '{verb}'", "on the command line", advice)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

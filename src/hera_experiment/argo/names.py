@@ -1,0 +1,54 @@
+"""How Argo names workflows, nodes and pods.
+
+Source: ``NodeID`` in ``pkg/apis/workflow/v1alpha1/workflow_types.go``,
+``workflow/util/pod_name.go`` and ``workflow/common/common.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hera_experiment.argo.limits import GENERATED_PREFIX, POD_NAME_PREFIX
+
+LABEL_COMPLETED = "workflows.argoproj.io/completed"
+LABEL_PHASE = "workflows.argoproj.io/phase"
+LABEL_CREATOR = "workflows.argoproj.io/creator"
+ANNOTATION_POD_NAMES = "workflows.argoproj.io/pod-name-format"
+ANNOTATION_DISPLAY_NAME = "workflows.argoproj.io/display-name"
+
+FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*", re.ASCII)
+"""A template, a step, a task."""
+
+PARAMETER_NAME = re.compile(r"[-a-zA-Z0-9_]+", re.ASCII)
+"""A parameter, an artifact."""
+
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""A Kubernetes object (RFC 1123 subdomain)."""
+
+DISPLAY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]", re.ASCII)
+
+
+def fnv32a(text: str) -> int:
+    """Return the 32-bit FNV-1a hash of ``text`` in UTF-8."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
+def node_id(workflow: str, node_name: str) -> str:
+    """Return the key of a node in ``status.nodes``."""
+    return workflow if node_name == workflow else f"{workflow}-{fnv32a(node_name)}"
+
+
+def pod_name(workflow: str, node_name: str, template: str) -> str:
+    """Return the name of the pod of a node (format v2)."""
+    if node_name == workflow:
+        return workflow
+    prefix = f"{workflow}-{template}" if template else workflow
+    return f"{prefix[:POD_NAME_PREFIX]}-{fnv32a(node_name)}"
+
+
+def generated_name(prefix: str, suffix: str) -> str:
+    """Return what Kubernetes makes of ``metadata.generateName`` and a random suffix."""
+    return prefix[:GENERATED_PREFIX] + suffix

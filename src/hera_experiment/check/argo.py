@@ -1,0 +1,240 @@
+"""What is known of Argo's server, found out as checks ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+from hera_experiment.check.cluster import Cluster
+from hera_experiment.check.facts import Facts, fact, together
+from hera_experiment.check.model import CannotTell
+from hera_experiment.context import tokens
+from hera_experiment.context.address import server_url
+from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_answers import ArgoRefusal, document
+from hera_experiment.platform.http import Authorization, Session
+
+CLIENT, SSO, SERVER = "client", "sso", "server"
+_ANYBODY = "Bearer none"
+_SSO_MARK = "Bearer v2:"
+_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to a token: whose it is in words, and the header's value (empty for no token).
+
+    ``account`` is the user name as Kubernetes knows it, empty where the token does not say.
+    """
+
+    name: str
+    authorization: str
+    account: str = ""
+
+
+class Argo(Facts):
+    """Argo's server as ``context`` designates it; ``timeout`` bounds each request, in seconds."""
+
+    def __init__(self, context: CLIContext, cluster: Cluster, timeout: float) -> None:
+        super().__init__()
+        self.context = context
+        self.cluster = cluster
+        self._timeout = timeout
+
+    @property
+    def where(self) -> str:
+        """Where the server's address came from."""
+        return self.context.where("argo_server")
+
+    @fact
+    def url(self) -> str:
+        """Return the address that the API lies below, with a slash at its end."""
+        if not self.context.argo_server:
+            raise UserError("no Argo server is set", self.where, "set ARGO_SERVER to its host:port")
+        return server_url(
+            self.context.argo_server,
+            secure=self.context.argo_secure,
+            base_path=self.context.argo_base_href,
+            where=self.where,
+        )
+
+    @property
+    def token(self) -> str:
+        """The header's value of ARGO_TOKEN, empty where none is set."""
+        return tokens.authorization(str(self.context.argo_token))
+
+    @property
+    def token_is_sso(self) -> bool:
+        """Whether ARGO_TOKEN is one of Argo's own single sign-on."""
+        return self.token.startswith(_SSO_MARK)
+
+    @fact
+    def version(self) -> str:
+        """Return the server's version; it proves nothing about a token.
+
+        Raises ``ArgoRefusal`` (also when what answers is not Argo's server) and ``Unreachable``.
+        """
+        found = self._version_for(self.token or _ANYBODY)
+        if "version" not in found:
+            raise ArgoRefusal(
+                f"{self.url} does not answer as Argo's server: wrong path or port",
+                self.where,
+                "correct ARGO_SERVER or ARGO_BASE_HREF",
+                status=200,
+            )
+        return str(found["version"])
+
+    @fact
+    def modes(self) -> frozenset[str]:
+        """Return the ways of authentication that the server offers (``--auth-mode``)."""
+        offers = together(self._asks_for_no_token, self._takes_any_bearer, self._offers_sso)
+        modes = [
+            mode for mode, offered in zip((SERVER, CLIENT, SSO), offers, strict=True) if offered
+        ]
+        return frozenset(modes)
+
+    def _asks_for_no_token(self) -> bool:
+        return self._accepts("")
+
+    def _takes_any_bearer(self) -> bool:
+        # In mode client the version is told whatever the bearer: only Kubernetes could judge it.
+        try:
+            self._version_for(_ANYBODY)
+        except ArgoRefusal as refusal:
+            if refusal.status in _REFUSED:
+                return False
+            raise
+        return True
+
+    def _version_for(self, authorization: str) -> dict[str, Any]:
+        key = ("version", authorization)
+        return self.once(key, lambda: self.call("GET", "version", authorization))
+
+    def _offers_sso(self) -> bool:
+        response = self._session.get(f"{self.url}oauth2/redirect")
+        return response.is_redirect
+
+    def _accepts(self, authorization: str) -> bool:
+        try:
+            self.list_workflows(authorization)
+        except ArgoRefusal as refusal:
+            if refusal.status == 401:
+                return False
+            if refusal.status != 403:
+                raise
+        return True
+
+    @fact
+    def ways(self) -> tuple[Way, ...]:
+        """Return the ways to a token, the first to try first, as a submission tries them.
+
+        Raises :class:`CannotTell` when none is to be had.
+        """
+        if self.token:
+            where = self.context.where("argo_token")
+            return (Way(where, self.token, tokens.subject(self.token)),)
+        if SERVER in self.modes:
+            return (Way("no token, for it wants none", ""),)
+        return self.tokens_of_kubernetes()
+
+    def tokens_of_kubernetes(self) -> tuple[Way, ...]:
+        """Return the tokens that Kubernetes gives: for the service account, and one's own."""
+        ways: list[Way] = []
+        reasons = []
+        for find in (self._requested, self._of_kubeconfig):
+            try:
+                ways += find()
+            except (CannotTell, UserError) as reason:
+                reasons.append(reason.what if isinstance(reason, UserError) else str(reason))
+        if not ways:
+            said = "; ".join(dict.fromkeys(reasons)) or "the kubeconfig has none"
+            raise CannotTell(f"there is no token to try: {said}")
+        return tuple(ways)
+
+    def _requested(self) -> list[Way]:
+        account = self.context.argo_service_account
+        if not account:
+            return []
+        path = f"/api/v1/namespaces/{self.cluster.namespace}/serviceaccounts/{account}/token"
+        answer = self.cluster.api.post(path, {"spec": {"expirationSeconds": 600}})
+        if not answer.ok:
+            raise CannotTell(f"no token for the account '{account}': {answer.message}")
+        token = str(((answer.document or {}).get("status") or {}).get("token", ""))
+        user = f"system:serviceaccount:{self.cluster.namespace}:{account}"
+        return [Way(f"a token for the account '{account}'", tokens.authorization(token), user)]
+
+    def _of_kubeconfig(self) -> list[Way]:
+        bearer = tokens.authorization(self.cluster.credentials.authorization)
+        if not bearer:
+            return []
+        # A token that Kubernetes refuses is the fault of the kubeconfig, not of Argo's server.
+        return [Way("the kubeconfig's own token", bearer, self.cluster.identity)]
+
+    @fact
+    def accepted(self) -> Way:
+        """Return the first way that the server lets list workflows; nothing else proves a token.
+
+        Raises the refusal of the last way when there is none.
+        """
+        ways = self.ways
+        said = together(*(partial(self._refusal_of, way) for way in ways))
+        for way, refusal in zip(ways, said, strict=True):
+            if refusal is None:
+                return way
+        refusal = said[-1]
+        assert refusal is not None
+        raise refusal
+
+    def _refusal_of(self, way: Way) -> ArgoRefusal | None:
+        try:
+            self.list_workflows(way.authorization)
+        except ArgoRefusal as refusal:
+            if refusal.status not in _REFUSED:
+                raise
+            return refusal
+        return None
+
+    def list_workflows(self, authorization: str) -> dict[str, Any]:
+        """List at most one workflow of the namespace."""
+        path = f"workflows/{self.cluster.namespace}"
+        params = {"listOptions.limit": "1", "fields": "metadata"}
+        return self.once(
+            ("list", authorization), lambda: self.call("GET", path, authorization, params)
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        authorization: str,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make one request below ``/api/v1/``; raises ``ArgoRefusal`` and ``Unreachable``."""
+        url = f"{self.url}api/v1/{path}"
+        auth = Authorization(lambda: authorization)
+        response = self._session.request(method, url, params=params, json=body, auth=auth)
+        return document(response, self.where)
+
+    @fact
+    def _session(self) -> Session:
+        session = Session(
+            lambda: "",
+            verify=self.verify,
+            timeout=(self._timeout, self._timeout),
+            where=self.where,
+        )
+        # Argo takes a cookie for a token: none may go from one request to the next.
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return session
+
+    @property
+    def verify(self) -> bool | str:
+        """False, True or the file of the certificate authorities."""
+        if self.context.argo_insecure_skip_verify:
+            return False
+        return self.context.ca_bundle or True

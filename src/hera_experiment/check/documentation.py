@@ -1,0 +1,52 @@
+"""Writes docs/check_cluster.md, the documentation of the checks, out of their docstrings.
+
+After a change: ``python -m hera_experiment.check.documentation > docs/check_cluster.md``.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from hera_experiment.check.catalogue import CATALOGUE
+from hera_experiment.check.model import Check
+
+_HEAD = """\
+# What `make check-cluster` checks
+
+<!-- Made from the docstrings in checks/: python -m hera_experiment.check.documentation -->
+
+One line a check: √ well, ‼ a warning, × failed, ? unknown. A check that needs another one is
+unknown when that one failed or is unknown, so that one fault shows as one ×. Nothing on the cluster
+is changed. Exit status: 0 all well (warnings, and unknowns that do not matter to a submission), 1 a
+check failed, 2 it could not be found out whether a submission can work (an *essential* check is
+unknown, or the settings cannot be read).
+
+`-o json` prints one document for machines, `--wait SECONDS` tries again until all is well,
+`--timeout SECONDS` bounds each request.
+"""
+
+
+def as_markdown() -> str:
+    """Return the documentation of all checks, by category."""
+    parts = [_HEAD]
+    for category, checks in groupby(CATALOGUE, key=lambda each: each.category):
+        parts.append(f"\n## {category}\n")
+        parts += [_section(each) for each in checks]
+    return "".join(parts)
+
+
+def _section(check: Check) -> str:
+    notes = []
+    if check.essential:
+        notes.append("Essential.")
+    if check.needs:
+        notes.append(f"Needs {', '.join(check.needs)}.")
+    if check.unless_failed:
+        notes.append(f"Left out when one failed of {', '.join(check.unless_failed)}.")
+    text = check.documentation.replace("``", "`")
+    tail = f"\n\n{' '.join(notes)}" if notes else ""
+    return f"\n### {check.code}: {check.title}\n\n{text}{tail}\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")

@@ -1,0 +1,97 @@
+"""Runs checks side by side, each as soon as those it needs came out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from hera_experiment.check.model import CannotTell, Check, Outcome, Result, Status, unknown
+from hera_experiment.errors import UserError
+
+if TYPE_CHECKING:
+    from hera_experiment.check.subject import Subject
+
+_GOOD = (Status.OK, Status.WARNING)
+
+
+def run(
+    checks: Sequence[Check],
+    subject: Subject,
+    *,
+    limit: float,
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[Result]:
+    """Yield the result of each check as it comes out, in whatever order.
+
+    A check that has not ended after ``limit`` seconds is unknown; its thread is left behind and
+    does not keep the process alive.
+    """
+    begin = clock()
+    waiting = list(checks)
+    results: dict[str, Result] = {}
+    ended: SimpleQueue[Result] = SimpleQueue()
+    running: dict[str, tuple[Check, float]] = {}
+
+    def work(check: Check, started: float) -> None:
+        outcome = _outcome(check, subject)
+        ended.put(Result(check, outcome, started, clock() - begin - started))
+
+    while waiting or running:
+        ready = [each for each in waiting if all(code in results for code in each.earlier)]
+        if not ready and not running:
+            raise ValueError(f"checks wait for each other: {[each.code for each in waiting]}")
+        for check in ready:
+            waiting.remove(check)
+            because = _obstacle(check, results)
+            now = clock() - begin
+            if because:
+                result = Result(check, _blocked(results[because]), now, 0.0, because)
+                results[check.code] = result
+                yield result
+            else:
+                running[check.code] = check, now
+                threading.Thread(
+                    target=work, args=(check, now), name=check.code, daemon=True
+                ).start()
+        if ready and not running:
+            continue
+        try:
+            oldest = min((started for _, started in running.values()), default=0.0)
+            result = ended.get(timeout=max(0.0, oldest + limit - (clock() - begin)))
+        except Empty:
+            check, started = min(running.values(), key=lambda each: each[1])
+            result = Result(check, unknown(f"no answer within {limit:g} s"), started, limit)
+        if running.pop(result.check.code, None):
+            results[result.check.code] = result
+            yield result
+
+
+def _obstacle(check: Check, results: dict[str, Result]) -> str:
+    """Return the code that keeps ``check`` from running, the first cause of it; or nothing."""
+    for code in check.earlier:
+        result = results[code]
+        bad = result.outcome.status not in _GOOD
+        if result.outcome.status is Status.FAILURE or (bad and code in check.needs):
+            return result.because or code
+    return ""
+
+
+def _blocked(cause: Result) -> Outcome:
+    failed = cause.outcome.status is Status.FAILURE
+    return unknown(f"not checked: {cause.check.code} {'failed' if failed else 'is unknown'}")
+
+
+def _outcome(check: Check, subject: Subject) -> Outcome:
+    try:
+        return check.run(subject)
+    except CannotTell as reason:
+        return unknown(str(reason))
+    except UserError as error:
+        # The next step goes with it, but not the place: checks name their own.
+        return unknown(error.what, error.next_step)
+    except Exception as error:  # a fault in one check must not hide the others
+        # Only the kind: the text of an unforeseen error may hold a whole request.
+        return unknown(f"the check itself failed ({type(error).__name__}); please report it")

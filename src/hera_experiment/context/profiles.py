@@ -1,0 +1,55 @@
+"""The clusters of an experiment: ``clusters/NAME.config``, one profile each, never in git."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import stat
+from pathlib import Path
+
+from hera_experiment.context.sources import Source, display
+from hera_experiment.errors import UserError
+
+FOLDER = "clusters"
+SUFFIX = ".config"
+LOCAL = "local"
+"""The platform that is built in: this machine."""
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_READABLE_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the profiles of the experiment in ``folder``."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in (folder / FOLDER).glob(f"*{SUFFIX}"))
+
+
+def path_of(folder: Path, name: str, source: Source) -> Path:
+    """Return the file of the profile ``name``.
+
+    Raises
+    ------
+    UserError
+        When there is none; it names those there are.
+    """
+    known = [LOCAL, *names(folder)]
+    path = folder / FOLDER / f"{name}{SUFFIX}"
+    if _NAME.fullmatch(name) and path.is_file():
+        return path
+    close = difflib.get_close_matches(name, known, n=1)
+    advice = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+    raise UserError(
+        f"no cluster is named '{name}'",
+        where=str(source),
+        next_step=f"{advice}, or write {display(folder / FOLDER / 'NAME.config')}",
+    )
+
+
+def refuse_readable(path: Path) -> None:
+    """Raise :class:`UserError` when others than its owner may read ``path``, which has a token."""
+    if path.stat().st_mode & _READABLE_BY_OTHERS:
+        raise UserError(
+            "others can read the token in it",
+            where=display(path),
+            next_step=f"chmod 600 {display(path)}",
+        )

@@ -1,0 +1,158 @@
+"""The environment of execution: what an experiment finds wherever its tasks run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hera_experiment.argo.images import image_reference
+from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.errors import UserError
+from hera_experiment.platform.cluster import k8s_cluster
+
+if TYPE_CHECKING:
+    from hera.workflows import ConfigMapEnvFrom, ExistingVolume
+
+    from hera_experiment.images.published import Published
+
+PERSISTED_VOLUME = "persisted-volume"
+"""The name of the volume within a workflow, by which a template mounts it."""
+
+
+@dataclass(frozen=True)
+class PersistedVolume:
+    """A volume that outlives the workflow: its claim, and the path at which tasks see it.
+
+    ``size`` (a Kubernetes quantity, ``10Gi``), ``access_modes`` and ``storage_class`` (None for
+    the cluster's default) are what ``make provision`` asks for where the claim does not exist.
+    """
+
+    claim_name: str
+    mount_path: str
+    size: str = "1Gi"
+    access_modes: tuple[str, ...] = ("ReadWriteMany",)
+    storage_class: str | None = None
+
+
+class EnvironmentOfExecution:
+    """The volume, the registry and the settings of the cluster that the tasks rely on.
+
+    Parameters
+    ----------
+    cluster, args:
+        The cluster the tasks run on, and the parsed arguments.
+    claim_name:
+        The claim of the persisted volume; empty for an experiment that keeps nothing.
+    mount_path:
+        The absolute path at which each task sees that volume.
+    configmap_name:
+        The ConfigMap whose entries become environment variables of the tasks; may be empty.
+    registry:
+        Where the images of the experiment are pulled from, ``host[:port][/project]``.
+    configmap_defaults:
+        The entries that the ConfigMap begins with where it is made: on the laptop, and by
+        ``make provision``.
+    claim_size, claim_access_modes, claim_storage_class:
+        What the claim asks for where it is made, see :class:`PersistedVolume`.
+    pull_secret_name:
+        The Secret that images are pulled with; empty for a registry that asks for none.
+
+    Raises
+    ------
+    UserError
+        When the claim or the ConfigMap does not exist on the cluster. On the laptop they are made;
+        without access to Kubernetes they are said to be unknown.
+    """
+
+    def __init__(
+        self,
+        cluster: k8s_cluster,
+        args: CLIContext,
+        *,
+        claim_name: str,
+        mount_path: str,
+        configmap_name: str = "",
+        registry: str = "",
+        configmap_defaults: Mapping[str, str] | None = None,
+        claim_size: str = "1Gi",
+        claim_access_modes: Sequence[str] = ("ReadWriteMany",),
+        claim_storage_class: str | None = None,
+        pull_secret_name: str = "",
+    ) -> None:
+        if claim_name and not mount_path.startswith("/"):
+            raise UserError(
+                f"the mount path '{mount_path}' is not absolute",
+                "environment.py",
+                "begin it with /",
+            )
+        self.cluster = cluster
+        self.slug = args.experiment.slug
+        self._experiment = args.experiment
+        self._is_local = args.is_local
+        self._published: Published | None = None
+        self.registry = registry
+        self.configmap_name = configmap_name
+        self.pull_secret_name = pull_secret_name
+        self.persisted_volume = PersistedVolume(
+            claim_name, mount_path, claim_size, tuple(claim_access_modes), claim_storage_class
+        )
+        if claim_name:
+            cluster.provide_volume_claim(
+                claim_name,
+                size=claim_size,
+                access_modes=tuple(claim_access_modes),
+                storage_class=claim_storage_class,
+            )
+        if configmap_name:
+            cluster.provide_configmap(configmap_name, configmap_defaults or {})
+
+    def image(self, container: str, tag: str = "") -> str:
+        """Return the reference of the image of ``containers/<container>/`` as its files are now.
+
+        On a cluster that is its digest where it has been pushed, otherwise the tag that tells its
+        content: what was built of other files can never run in its place. On the laptop, which
+        builds what it needs, the tag is ``latest``. A ``tag`` that is given is taken as it is.
+
+        Raises
+        ------
+        UserError
+            When the container has no Dockerfile.
+        """
+        if tag or self._is_local:
+            return image_reference(self.registry, self.slug, container, tag or "latest")
+        if self._published is None:
+            from hera_experiment.images.published import Published
+
+            self._published = Published(self._experiment, self.registry)
+        return self._published.reference(container)
+
+    @property
+    def volumes(self) -> list[ExistingVolume]:
+        """What a template's ``volumes`` takes to see the persisted volume."""
+        from hera.workflows import ExistingVolume
+
+        volume = self.persisted_volume
+        if not volume.claim_name:
+            return []
+        return [
+            ExistingVolume(
+                name=PERSISTED_VOLUME,
+                claim_name=volume.claim_name,
+                mount_path=volume.mount_path,
+            )
+        ]
+
+    @property
+    def image_pull_secrets(self) -> list[str] | None:
+        """What a workflow's ``image_pull_secrets`` takes; None where the registry asks for none."""
+        return [self.pull_secret_name] if self.pull_secret_name else None
+
+    @property
+    def env_from(self) -> list[ConfigMapEnvFrom]:
+        """What a template's ``env_from`` takes to see the cluster's settings."""
+        from hera.workflows import ConfigMapEnvFrom
+
+        if not self.configmap_name:
+            return []
+        return [ConfigMapEnvFrom(name=self.configmap_name, optional=False)]

@@ -1,0 +1,94 @@
+"""Other inputs than ``inputs.py``, for a script that imports them under that name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from hera_experiment.errors import UserError
+
+VARIABLE = "HERA_UTILS_INPUTS"
+"""Holds what a person named: a module, or a path that ends in ``.py``."""
+
+NAME = "inputs"
+"""What a script imports, and the attribute that it looks for there."""
+
+_OPTION = "--inputs"
+_OF_FILE = "inputs_named_by_path"
+
+
+def take_inputs(environ: Mapping[str, str] = os.environ) -> None:
+    """Import the inputs that ``environ`` names, if any, and let ``import inputs`` find them.
+
+    They may import ``inputs`` themselves and find the experiment's own; whatever name they do not
+    define, such as the classes of ``inputs.py``, is taken from there.
+
+    Raises
+    ------
+    UserError
+        When there is no such module or file, or it defines no ``inputs``.
+    """
+    named = environ.get(VARIABLE, "")
+    if not named:
+        return
+    usual = _usual()
+    module = _of_file(named) if _is_path(named) else _of_module(named)
+    if not hasattr(module, NAME):
+        raise UserError(
+            f"'{named}' defines no '{NAME}'",
+            _OPTION,
+            f"define it there as inputs.py does: {NAME} = Inputs(…)",
+        )
+    for name, value in vars(usual).items() if usual is not None else ():
+        if not name.startswith("__") and not hasattr(module, name):
+            setattr(module, name, value)
+    sys.modules[NAME] = module
+
+
+def _is_path(named: str) -> bool:
+    return named.endswith(".py") or os.sep in named
+
+
+def _usual() -> ModuleType | None:
+    """Return the experiment's own inputs, None where it has none."""
+    try:
+        return import_module(NAME)
+    except ModuleNotFoundError as error:
+        if error.name != NAME:
+            raise
+        return None
+
+
+def _of_module(named: str) -> ModuleType:
+    if all(part.isidentifier() for part in named.split(".")):
+        try:
+            return import_module(named)
+        except ModuleNotFoundError as error:
+            # Something else that the module itself cannot find is its author's business.
+            if error.name != named and not named.startswith(f"{error.name}."):
+                raise
+    raise UserError(
+        f"there is no module '{named}'",
+        _OPTION,
+        "name a module next to the script, or a file: x.py",
+    )
+
+
+def _of_file(named: str) -> ModuleType:
+    path = Path(named).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file '{named}'", _OPTION, "name a module, or a file: x.py")
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(_OF_FILE, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"the file '{named}' is no Python", _OPTION, "name a file that ends in .py")
+    module = module_from_spec(spec)
+    # Classes look their module up while they are made.
+    sys.modules[_OF_FILE] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,110 @@
+"""The execution engine: realizes an experiment by running its script on a platform.
+
+The class of that name in the design. It starts the script, follows every workflow that the script
+creates, and comes to a verdict; where the tasks run is the platform's business.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic
+
+from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.errors import UserError
+from hera_experiment.follow.conclusion import Conclusion
+from hera_experiment.follow.display import Display
+from hera_experiment.follow.script import Inbox, Lost, ScriptProcess, signals_into
+from hera_experiment.follow.session import Platform, Session
+from hera_experiment.follow.tasks import Workflow
+from hera_experiment.follow.watch import Follower
+
+INTERPRETER = (sys.executable, "-m", "hera_experiment.environment.interpreter")
+"""The command that runs a script as ``__main__``, before the script and its arguments."""
+
+_SILENCE = 20.0
+"""Seconds without an answer after which the server is given up: it is on this machine."""
+
+
+class ExecutionEngine:
+    """Runs the scripts of one experiment on one platform.
+
+    ``context`` says which experiment; the environments of submission and of execution are made
+    from it once more within the script, which is a process of its own. ``display`` is where a
+    person looks.
+    """
+
+    def __init__(
+        self,
+        context: CLIContext,
+        platform: Platform,
+        display: Display,
+        *,
+        interpreter: Sequence[str] = INTERPRETER,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.context = context
+        self._platform = platform
+        self._display = display
+        self._interpreter = interpreter
+        self._clock = clock
+
+    def run(self, script: Path, arguments: Sequence[str]) -> int:
+        """Run ``script`` as ``__main__`` with ``arguments``; return the verdict.
+
+        That is the script's own exit status when it is not 0, else 0 when all its workflows
+        succeeded and 1 when one did not; 128 + n after signal n, once the workflows have ended.
+
+        Raises
+        ------
+        UserError
+            When the platform's server is lost or refuses to be asked.
+        """
+        inbox: Inbox = SimpleQueue()
+        with signals_into(inbox):
+            process = ScriptProcess(
+                [*self._interpreter, str(script), *arguments],
+                self._platform.script_environment(),
+                inbox,
+                terminal=self._display.is_live,
+            )
+            try:
+                # Its imports overlap with those of the script and of the server.
+                threading.Thread(target=self._follow, args=(inbox,), daemon=True).start()
+                progress = self._display.progress()
+                session = Session(self._platform, process, progress, self._clock)
+                try:
+                    session.go_on(inbox)
+                finally:
+                    progress.close()
+            finally:
+                process.kill()
+            if session.workflows:
+                self._conclude(list(session.workflows.values()))
+            return session.verdict(script)
+
+    def _follow(self, inbox: Inbox) -> None:
+        try:
+            follower = Follower(
+                self._platform.client(), "", labels=self._platform.labels, patience=_SILENCE
+            )
+            for seen in follower.states():
+                inbox.put(seen)
+        except UserError as error:
+            inbox.put(Lost(error))
+
+    def _conclude(self, workflows: Sequence[Workflow]) -> None:
+        experiment = self.context.experiment
+        runs = experiment.state / "runs"
+        conclude = Conclusion(
+            self._display.output,
+            claim_folder=lambda claim: experiment.state / "claims" / claim,
+            log_file=lambda workflow, node: runs / workflow / "logs" / f"{node}.log",
+            results=experiment.results,
+            start=Path.cwd(),
+            width=self._display.width,
+        )
+        conclude(workflows, self._platform.client())

@@ -1,0 +1,233 @@
+"""Follows runs that exist already to their end, and comes to their verdict."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from signal import SIGHUP
+from time import monotonic
+
+from hera_experiment.argo.phases import SUCCEEDED
+from hera_experiment.errors import UserError
+from hera_experiment.follow.display import Display
+from hera_experiment.follow.ending import ending
+from hera_experiment.follow.lines import Line
+from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
+from hera_experiment.follow.progress import Progress
+from hera_experiment.follow.script import (
+    Explained,
+    Inbox,
+    Lost,
+    Noted,
+    Signalled,
+    leave_terminal,
+    signals_into,
+)
+from hera_experiment.follow.summary import shown
+from hera_experiment.follow.task_log import TaskLogs
+from hera_experiment.follow.tasks import Task, Workflow, is_finished, name_of, phase_of, utc_now
+from hera_experiment.follow.watch import Follower, Seen
+from hera_experiment.runs.find import Run
+
+PATIENCE = 600.0
+"""Seconds for which a server that has stopped answering is asked again."""
+
+_FIRST_LOOK = 3.0
+_NEXT_LOOK = 5.0
+
+Key = tuple[str, str]
+
+
+def follow(
+    runs: Sequence[Run],
+    display: Display,
+    *,
+    patience: float = PATIENCE,
+    clock: Callable[[], float] = monotonic,
+    now: Callable[[], datetime] = utc_now,
+) -> int:
+    """Show ``runs`` until all have ended, then their tasks, why they failed, and the verdict.
+
+    Returns 0 when all have succeeded, 1 when one has not or was deleted meanwhile. Ctrl-C only
+    leaves: the runs go on; 128 + n is returned after signal n. For the main thread.
+
+    Raises
+    ------
+    UserError
+        When a server refuses, or does not answer for ``patience`` seconds.
+    """
+    inbox: Inbox = SimpleQueue()
+    with signals_into(inbox):
+        followed = _Followed(runs, display.progress(), clock)
+        try:
+            followed.go_on(inbox, patience)
+        finally:
+            followed.close()
+    for key, workflow in followed.workflows.items():
+        if is_finished(workflow):
+            display.output.write([Line(""), *_end(followed.runs[key], workflow, display, now())])
+    for name in followed.deleted:
+        text = f"workflow {name} was deleted while it was followed"
+        display.output.write([Line(""), Line(text, "bold red")])
+    if followed.signal is not None:
+        display.output.write(_left(followed))
+        return 128 + followed.signal
+    well = all(phase_of(each) == SUCCEEDED for each in followed.workflows.values())
+    return 0 if well and not followed.deleted else 1
+
+
+def _end(run: Run, workflow: Workflow, display: Display, now: datetime) -> list[Line]:
+    return ending(
+        workflow, TaskLogs.of(run.server), now, display.width, lambda task: whole_log(run, task)
+    )
+
+
+def whole_log(run: Run, task: Task) -> str:
+    """Return where the whole log of ``task`` lies, or what to type to see it."""
+    if run.server.is_local and task.pod is not None:
+        folder = run.server.context.experiment.state / "runs" / run.name / "logs"
+        return shown(folder / f"{task.pod['id']}.log", Path.cwd())
+    return f"make logs RUN={run.name} TASK='{task.name}'"
+
+
+def _left(followed: _Followed) -> list[Line]:
+    going = [each for each in followed.workflows.values() if not is_finished(each)]
+    return [
+        Line(
+            f"{name_of(each)} goes on: 'make watch RUN={name_of(each)}' comes back to it, "
+            f"'make stop RUN={name_of(each)}' ends it",
+            "yellow",
+        )
+        for each in going
+    ]
+
+
+class _Followed:
+    """The runs that are followed, from their first state to the last."""
+
+    def __init__(self, runs: Sequence[Run], progress: Progress, clock: Callable[[], float]) -> None:
+        self.runs = {_key(run.workflow): run for run in runs}
+        self.workflows: dict[Key, Workflow] = {}
+        self.deleted: list[str] = []
+        self.signal: int | None = None
+        self._progress = progress
+        self._clock = clock
+        self._reasons: dict[Key, Reasons] = {}
+        self._closing = threading.Event()
+
+    def go_on(self, inbox: Inbox, patience: float) -> None:
+        """Take in what happens until every run is over, or a signal comes."""
+        for run in self.runs.values():
+            self._see(run.workflow)
+        for key, run in self.runs.items():
+            if not is_finished(run.workflow):
+                self._start(self._watch, run, inbox, patience)
+                self._start(self._explain, key, inbox)
+        while self.signal is None and not all(map(is_finished, self.workflows.values())):
+            happenings = [inbox.get()]
+            try:
+                while True:
+                    happenings.append(inbox.get_nowait())
+            except Empty:
+                pass
+            last = {_key(each.workflow): each for each in happenings if isinstance(each, Seen)}
+            for each in happenings:
+                if not isinstance(each, Seen) or last[_key(each.workflow)] is each:
+                    self._take_in(each)
+
+    def close(self) -> None:
+        """Take the display away, and let the threads end."""
+        self._closing.set()
+        self._progress.close()
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    def _take_in(self, happening: object) -> None:
+        match happening:
+            case Seen(workflow, True):
+                if self.workflows.pop(_key(workflow), None) is not None:
+                    self.deleted.append(name_of(workflow))
+            case Seen(workflow, False):
+                self._see(workflow)
+            case Explained(workflow, reasons):
+                key = _key(workflow)
+                self._reasons[key] = reasons
+                if key in self.workflows:
+                    self._progress.update(self.workflows[key], reasons)
+            case Noted(text):
+                self._progress.note(Line(text, "yellow"))
+            case Signalled(number):
+                if number == SIGHUP:
+                    leave_terminal()
+                self.signal = number
+            case Lost(error):
+                raise error
+
+    def _see(self, workflow: Workflow) -> None:
+        key = _key(workflow)
+        known = self.workflows.get(key)
+        if known is not None and _version(workflow) < _version(known):
+            return
+        self.workflows[key] = workflow
+        # Of a run that had ended before, the end alone is told.
+        if known is not None or not is_finished(workflow):
+            self._progress.update(workflow, self._reasons.get(key, NO_REASONS))
+
+    def _watch(self, run: Run, inbox: Inbox, patience: float) -> None:
+        def dropped(why: str) -> None:
+            text = f"the connection is lost, trying again: {why}" if why else "connected again"
+            inbox.put(Noted(text))
+
+        follower = Follower(
+            run.server.client,
+            run.namespace,
+            name=run.name,
+            patience=patience,
+            dropped=dropped,
+            clock=self._clock,
+        )
+        try:
+            for seen in follower.states():
+                if self._closing.is_set():
+                    return
+                inbox.put(seen)
+                if seen.deleted or is_finished(seen.workflow):
+                    return
+        except UserError as error:
+            inbox.put(Lost(error))
+
+    def _explain(self, key: Key, inbox: Inbox) -> None:
+        """Find out why pods do not start, as soon as they have not for a few seconds."""
+        explainer = Explainer(facts_of(self.runs[key].server))
+        waits: dict[str, float] = {}
+        told: Reasons = NO_REASONS
+        while not self._closing.wait(1.0):
+            workflow = self.workflows.get(key)
+            if workflow is None or is_finished(workflow):
+                return
+            instant = self._clock()
+            there = pending_pods(workflow)
+            waits = {pod: waits.get(pod, instant) for pod in there}
+            if not any(instant - since >= _FIRST_LOOK for since in waits.values()):
+                reasons: Reasons = NO_REASONS
+            else:
+                reasons = explainer.reasons(workflow)
+            if reasons != told:
+                told = reasons
+                inbox.put(Explained(dict(workflow), reasons))
+            if reasons and self._closing.wait(_NEXT_LOOK):
+                return
+
+
+def _key(workflow: Workflow) -> Key:
+    metadata = workflow["metadata"]
+    return str(metadata.get("namespace", "")), str(metadata["name"])
+
+
+def _version(workflow: Workflow) -> int:
+    version = str(workflow["metadata"].get("resourceVersion") or "0")
+    return int(version) if version.isdigit() else 0

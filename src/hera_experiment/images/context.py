@@ -1,0 +1,84 @@
+"""The build context of one image: which files it holds, and a hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hera_experiment.images.ignore import Ignore
+
+DOCKERFILE = "Dockerfile"
+
+
+def context_entries(folder: Path) -> list[str]:
+    """Return the files, symbolic links and empty folders that COPY can see, sorted.
+
+    Paths are relative to ``folder``, with forward slashes; an empty folder ends in one.
+    """
+    ignore = Ignore.of(folder)
+    entries: list[str] = []
+
+    def walk(directory: str, prefix: str) -> bool:
+        found = False
+        with os.scandir(directory) as listing:
+            for entry in listing:
+                path = prefix + entry.name
+                ignored = ignore.ignores(path)
+                if entry.is_dir(follow_symlinks=False):
+                    if ignored and not ignore.has_exceptions:
+                        continue
+                    if walk(entry.path, path + "/"):
+                        found = True
+                    elif not ignored:
+                        entries.append(path + "/")
+                        found = True
+                elif not ignored:
+                    entries.append(path)
+                    found = True
+        return found
+
+    walk(str(folder), "")
+    return sorted(entries)
+
+
+def content_hash(
+    folder: Path, entries: Sequence[str], extra: Mapping[str, str], *, execute_bits: bool = True
+) -> str:
+    """Return the SHA-256 (64 hexadecimal digits) of these files of ``folder`` and of ``extra``.
+
+    It depends on paths, contents and (unless told otherwise) execute bits, not on times, owners
+    or where the folder is.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(extra):
+        _feed(digest, f"extra {key}={extra[key]}".encode())
+    for entry in entries:
+        path = folder / entry
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            _feed(digest, f"link {entry}\0{os.readlink(path)}".encode("utf-8", "surrogateescape"))
+        elif stat.S_ISDIR(status.st_mode):
+            _feed(digest, f"folder {entry}".encode("utf-8", "surrogateescape"))
+        elif stat.S_ISREG(status.st_mode):
+            executable = execute_bits and status.st_mode & stat.S_IXUSR
+            kind = "program" if executable else "file"
+            _feed(digest, f"{kind} {entry}".encode("utf-8", "surrogateescape"))
+            digest.update(_file_hash(path))
+    return digest.hexdigest()
+
+
+def _feed(digest: hashlib._Hash, data: bytes) -> None:
+    # The length first, so that no two lists of parts look alike.
+    digest.update(len(data).to_bytes(8, "big"))
+    digest.update(data)
+
+
+def _file_hash(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.digest()

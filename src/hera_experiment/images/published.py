@@ -1,0 +1,82 @@
+"""The reference by which a cluster pulls an image of the experiment: never yesterday's code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from hera_experiment.argo.images import image_reference
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+from hera_experiment.images.ledger import Ledger
+from hera_experiment.images.source import BuildSettings
+from hera_experiment.images.sources import Sources
+from hera_experiment.platform.registry import Found, Image, Registry
+from hera_experiment.platform.registry_credentials import kept_credentials
+
+_TIMEOUT = 5.0
+
+Finder = Callable[[str], Found]
+"""Asks the registry for a reference; raises ``UserError`` when there is no answer."""
+
+
+def find_image(
+    reference: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    where: str = "",
+    timeout: float = _TIMEOUT,
+) -> Found:
+    """Ask its registry for the image ``reference``, as whoever the engines are signed in as.
+
+    Raises :class:`~hera_experiment.errors.UserError` when there is no answer.
+    """
+    image = Image.parse(reference)
+    credentials = kept_credentials(image.registry, environ, repository=image.repository)
+    return Registry(image.registry, credentials, timeout=timeout, where=where).find(image)
+
+
+class Published:
+    """The references of the images of one experiment in ``registry``.
+
+    One that did not answer is not asked again: what is not known is then referred to by its tag.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        registry: str,
+        environ: Mapping[str, str] = os.environ,
+        find: Finder | None = None,
+    ) -> None:
+        self._slug = experiment.slug
+        self._registry = registry
+        self._ledger = Ledger.of(experiment)
+        self._sources = Sources(experiment, BuildSettings.from_environ(environ), self._ledger)
+        self._find = find or (lambda reference: find_image(reference, environ))
+        self._known: dict[str, str] = {}
+        self._answers = bool(registry)
+
+    def reference(self, container: str) -> str:
+        """Return the reference of the image of ``container`` as its files are now.
+
+        By digest where the ledger or the registry knows it, otherwise by the tag that tells the
+        content. Raises :class:`UserError` when the container has no Dockerfile.
+        """
+        source = self._sources.wanted(container)
+        tagged = self._sources.reference(source, self._registry)
+        if tagged not in self._known:
+            digest = self._ledger.digest(tagged) or self._asked(tagged)
+            self._known[tagged] = image_reference(
+                self._registry, self._slug, container, digest or source.tag
+            )
+        return self._known[tagged]
+
+    def _asked(self, reference: str) -> str:
+        if not self._answers:
+            return ""
+        try:
+            return self._find(reference).digest
+        except UserError:
+            self._answers = False
+            return ""

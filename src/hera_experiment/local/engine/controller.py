@@ -1,0 +1,303 @@
+"""The engine: creates workflows and runs them, each in its own thread."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from hera_experiment.argo.names import (
+    ANNOTATION_POD_NAMES,
+    LABEL_COMPLETED,
+    LABEL_CREATOR,
+    LABEL_PHASE,
+    OBJECT_NAME,
+    generated_name,
+)
+from hera_experiment.argo.phases import RUNNING
+from hera_experiment.local.engine.claims import remove_claims
+from hera_experiment.local.engine.marks import ANNOTATION_RUNTIME
+from hera_experiment.local.engine.nodes import timestamp
+from hera_experiment.local.engine.normalise import normalise, with_empty_fields
+from hera_experiment.local.engine.operator import Operator, conditions
+from hera_experiment.local.engine.pool import Pool
+from hera_experiment.local.engine.rerun import plan_rerun
+from hera_experiment.local.engine.supported import unsupported
+from hera_experiment.local.engine.validation import validate
+from hera_experiment.local.errors import AlreadyExists, ApiError, InvalidWorkflow, NotFound, Unsupported
+from hera_experiment.local.runtimes.base import Runtime
+from hera_experiment.local.store import Run, Store
+
+_ATTEMPTS_AT_A_NAME = 10
+
+
+class Engine:
+    """Runs the workflows of ``store``.
+
+    ``runtime`` returns a runtime by name, ``parallelism`` pods run at a time, ``clock`` returns
+    the present moment with its time zone, ``random_suffix`` five characters for a generated name.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        runtime: Callable[[str], Runtime],
+        parallelism: int,
+        clock: Callable[[], datetime],
+        random_suffix: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._clock = clock
+        self._random_suffix = random_suffix
+        self._pool = Pool(parallelism)
+        self._operators: dict[tuple[str, str], Operator] = {}
+        self._lock = threading.Lock()
+        self._closing = False
+
+    def create(
+        self,
+        manifest: Mapping[str, Any],
+        *,
+        creator: str = "",
+        runtime: str = "process",
+        dry_run: bool = False,
+        keep_name: bool = True,
+    ) -> dict[str, Any]:
+        """Check a workflow, keep it and begin to run it; return it as it was kept.
+
+        ``creator`` becomes a label. ``dry_run`` keeps and runs nothing; with ``keep_name`` it does
+        not even make a name of ``generateName``.
+
+        Raises
+        ------
+        InvalidWorkflow
+            When it breaks one of Argo's rules.
+        Unsupported
+            When it asks for something that the engine or the runtime does not interpret.
+        AlreadyExists
+            When a workflow of that name exists.
+        """
+        checked = self._checked(manifest)
+        if creator:
+            labels = {**checked["metadata"].get("labels", {}), LABEL_CREATOR: creator}
+            checked["metadata"]["labels"] = labels
+        name = checked["metadata"].get("name", "")
+        if dry_run and keep_name:
+            self._ask_runtime(runtime, checked)
+            return _fresh(checked)
+        if not name and not checked["metadata"].get("generateName"):
+            raise InvalidWorkflow("resource name may not be empty: set name or generateName")
+        return self._keep(checked, runtime, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
+
+    def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Check a workflow and return it; raises as :meth:`create` does."""
+        return _fresh(self._checked(manifest, lint=True))
+
+    def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
+        """End a workflow; raises :class:`ApiError` when it has ended.
+
+        ``message`` is not kept, as in Argo, where it belongs to single nodes.
+        """
+        return self._shut_down(namespace, name, "Stop")
+
+    def terminate(self, namespace: str, name: str) -> dict[str, Any]:
+        """End a workflow without its exit handlers."""
+        return self._shut_down(namespace, name, "Terminate")
+
+    def retry(
+        self,
+        namespace: str,
+        name: str,
+        restart_successful: bool = False,
+        node_field_selector: str = "",
+    ) -> dict[str, Any]:
+        """Run what failed in a workflow again, or all that the selector names."""
+        run = self._store.get(namespace, name)
+        with self._lock:
+            operator = self._operators.get((namespace, name))
+        if run.finished and operator is not None:
+            # The end is seen a moment before the thread that brought it about is gone.
+            operator.join()
+        with self._lock:
+            if self._closing:
+                raise ApiError("the local server is about to end")
+            if not run.finished or (namespace, name) in self._operators:
+                raise InvalidWorkflow(f"Cannot retry a workflow in phase {run.status.get('phase')}")
+            plan = plan_rerun(
+                run.name,
+                str(run.status.get("phase")),
+                dict(run.nodes),
+                restart_successful=restart_successful,
+                selector=node_field_selector,
+                now=timestamp(self._clock()),
+            )
+            runtime = str(run.manifest["metadata"]["annotations"].get(ANNOTATION_RUNTIME))
+            self._ask_runtime(runtime, run.manifest)
+            for key in plan.removed:
+                run.remove_log(key)
+            run.update(
+                status={
+                    "phase": RUNNING,
+                    "message": None,
+                    "startedAt": timestamp(self._clock()),
+                    "finishedAt": None,
+                    "conditions": conditions(completed=False),
+                },
+                labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
+                spec={"shutdown": None},
+                nodes=plan.changed,
+                remove_nodes=plan.removed,
+            )
+            # Taken before it runs, for a short workflow may be over before the answer is read.
+            answer = run.as_dict()
+            self._start(run, runtime)
+        return answer
+
+    def delete(self, namespace: str, name: str) -> None:
+        """End a workflow, wait until its processes are gone, and forget it."""
+        run = self._store.get(namespace, name)
+        with self._lock:
+            operator = self._operators.get((namespace, name))
+        if operator is not None:
+            operator.shut_down("Terminate")
+            operator.join()
+        remove_claims(run, self._store.objects)
+        self._store.delete(run.namespace, run.name)
+
+    def busy(self) -> bool:
+        """Tell whether a workflow is running."""
+        with self._lock:
+            return bool(self._operators)
+
+    def close(self) -> None:
+        """Terminate what runs and return when all processes are gone."""
+        with self._lock:
+            self._closing = True
+            operators = list(self._operators.values())
+        for operator in operators:
+            operator.run.update(spec={"shutdown": "Terminate"})
+            operator.shut_down("Terminate")
+        for operator in operators:
+            operator.join()
+        self._pool.close()
+
+    def _checked(self, manifest: Mapping[str, Any], *, lint: bool = False) -> dict[str, Any]:
+        normal = normalise(manifest)
+        refused = unsupported(normal)
+        if refused:
+            raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
+        validate(normal, lint=lint)
+        name = normal["metadata"].get("name", "")
+        if name and not OBJECT_NAME.fullmatch(name):
+            raise InvalidWorkflow(
+                f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}":'
+                " a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
+                " characters, '-' or '.', and must start and end with an alphanumeric character"
+            )
+        filled = with_empty_fields(normal)
+        filled.pop("status", None)
+        return copy.deepcopy(filled)
+
+    def _keep(
+        self, checked: dict[str, Any], runtime: str, *, dry_run: bool, attempts: int
+    ) -> dict[str, Any]:
+        metadata = checked["metadata"]
+        generate = not metadata.get("name")
+        while True:
+            attempts -= 1
+            if generate:
+                metadata["name"] = generated_name(metadata["generateName"], self._random_suffix())
+                self._check_generated(metadata["name"])
+            metadata["uid"] = str(uuid.uuid4())
+            metadata["creationTimestamp"] = timestamp(self._clock())
+            if dry_run:
+                self._check_free(metadata["namespace"], metadata["name"])
+                self._ask_runtime(runtime, checked)
+                return _fresh(checked)
+            try:
+                return self._run(checked, runtime)
+            except AlreadyExists:
+                if not generate or not attempts:
+                    raise
+
+    def _run(self, checked: dict[str, Any], runtime: str) -> dict[str, Any]:
+        metadata = checked["metadata"]
+        self._check_free(metadata["namespace"], metadata["name"])
+        self._ask_runtime(runtime, checked)
+        answer = _fresh(copy.deepcopy(checked))
+        annotations = {**metadata.get("annotations", {}), ANNOTATION_POD_NAMES: "v2"}
+        annotations[ANNOTATION_RUNTIME] = runtime
+        labels = {**metadata.get("labels", {}), LABEL_COMPLETED: "false", LABEL_PHASE: RUNNING}
+        kept = {**metadata, "annotations": annotations, "labels": labels}
+        with self._lock:
+            if self._closing:
+                raise ApiError("the local server is about to end")
+            run = self._store.create({**checked, "metadata": kept})
+            run.update(
+                status={
+                    "phase": RUNNING,
+                    "startedAt": metadata["creationTimestamp"],
+                    "progress": "0/0",
+                    "conditions": conditions(completed=False),
+                }
+            )
+            self._start(run, runtime)
+        answer["metadata"]["resourceVersion"] = str(run.version)
+        return answer
+
+    def _start(self, run: Run, runtime: str) -> None:
+        operator = Operator(
+            run,
+            self._runtime(runtime),
+            self._pool,
+            self._store.objects,
+            self._clock,
+            self._ended,
+        )
+        self._operators[run.namespace, run.name] = operator
+        operator.start()
+
+    def _ended(self, operator: Operator) -> None:
+        with self._lock:
+            self._operators.pop((operator.run.namespace, operator.run.name), None)
+
+    def _shut_down(self, namespace: str, name: str, strategy: str) -> dict[str, Any]:
+        run = self._store.get(namespace, name)
+        with self._lock:
+            operator = self._operators.get((namespace, name))
+        if run.finished or operator is None:
+            raise ApiError(
+                "cannot shutdown a completed workflow: "
+                f'workflow: "{name}", namespace: "{namespace}"'
+            )
+        run.update(spec={"shutdown": strategy})
+        operator.shut_down(strategy)
+        return run.as_dict()
+
+    def _ask_runtime(self, runtime: str, manifest: Mapping[str, Any]) -> None:
+        refusals = self._runtime(runtime).refusals(manifest)
+        if refusals:
+            raise Unsupported("; ".join(refusals))
+
+    def _check_free(self, namespace: str, name: str) -> None:
+        try:
+            self._store.get(namespace, name)
+        except NotFound:
+            return
+        raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
+
+    def _check_generated(self, name: str) -> None:
+        if not OBJECT_NAME.fullmatch(name):
+            raise InvalidWorkflow(
+                f"generateName gives {name!r}, which is no name of a Kubernetes object: use lower"
+                " case letters, digits and '-', beginning with a letter or digit"
+            )
+
+
+def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {**manifest, "status": {"startedAt": None, "finishedAt": None}}

@@ -1,0 +1,299 @@
+"""Runs a DAG template: each task as soon as what it depends on allows.
+
+Source: ``workflow/controller/dag.go`` of argoproj/argo-workflows. Argo walks the whole graph again
+at each event; here a task that ends looks at those that wait for it, no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
+from hera_experiment.local.engine.dag_phase import dag_phase
+from hera_experiment.local.engine.dag_scope import DagScope
+from hera_experiment.local.engine.depends import Depends, parse
+from hera_experiment.local.engine.gojson import JsonError
+from hera_experiment.local.engine.loops import LoopError, expand, is_loop
+from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Call, CallError, Machine
+from hera_experiment.local.engine.nodes import DAG, SKIPPED_NODE, TASK_GROUP, Node
+from hera_experiment.local.engine.outputs import OutputError, template_outputs
+from hera_experiment.local.engine.references import resolve
+from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.when import WhenError, should_execute
+
+_ERRORS = (SubstitutionError, LoopError, WhenError, JsonError)
+
+
+class Dag:
+    """A DAG that runs."""
+
+    def __init__(self, machine: Machine, attempt: Attempt) -> None:
+        self._machine = machine
+        self._attempt = attempt
+        self._nodes = machine.nodes
+        self.template = attempt.template
+        self._dag: Mapping[str, Any] = attempt.template["dag"]
+        self._tasks: dict[str, dict[str, Any]] = {t["name"]: t for t in self._dag["tasks"]}
+        continue_on = {n: t["continueOn"] for n, t in self._tasks.items() if "continueOn" in t}
+        self._depends: dict[str, Depends] = {
+            name: parse(task, continue_on) for name, task in self._tasks.items()
+        }
+        parents = {name: depends.tasks for name, depends in self._depends.items()}
+        inner = {parent for names in parents.values() for parent in names}
+        target = self._dag.get("target") or ""
+        self._targets = target.split(" ") if target else sorted(set(self._tasks) - inner)
+        # What is allowed to fail, by target.
+        self._forgiven = {name: continue_on.get(name) or {} for name in self._targets}
+        self._order = _ancestors_first(self._targets, parents)
+        self._dependents: dict[str, list[str]] = {name: [] for name in self._order}
+        self._waits_for = {name: len(parents[name]) for name in self._order}
+        for name in self._order:
+            for parent in parents[name]:
+                self._dependents[parent].append(name)
+        self.results = machine.referenced_results(attempt.call.template, "tasks")
+        # What is true of each fulfilled task; how many of its nodes are still to end.
+        self._facts: dict[str, frozenset[str]] = {}
+        self._left: dict[str, int] = {}
+        self._open = len(self._order)
+        self._problem = ""
+        self.node = machine.open_boundary(self, attempt, DAG)
+        self._scope = DagScope(machine, parents, self._task_node, self._template_of, self.results)
+
+    def start(self) -> None:
+        """Begin every task that waits for none."""
+        ended = []
+        for name in self._order:
+            node = self._task_node(name)
+            if node is not None and node.fulfilled:
+                ended.append(name)
+        for name in ended:
+            self._settle(name)
+        for name in self._order:
+            if not self._waits_for[name] and self._is_due(name):
+                self._run(name)
+        if self._frozen:
+            self._machine.later(self.child_failed)
+
+    def child_failed(self) -> None:
+        """End, when nothing more is to begin, as soon as no child is active."""
+        if self.node.fulfilled or not self._frozen:
+            return
+        if self._nodes.active_children[self.node.id] == 0:
+            if self._problem:
+                self._end(ERROR, self._problem, error=self._problem)
+            else:
+                self._end(FAILED, None if self._shut_down else FAIL_FAST)
+
+    def _template_of(self, task: str) -> Mapping[str, Any]:
+        return self._machine.templates[self._tasks[task]["template"]]
+
+    def _node_name(self, task: str) -> str:
+        return f"{self.node.name}.{task}"
+
+    def _task_node(self, task: str) -> Node | None:
+        return self._nodes.get(self._node_name(task))
+
+    @property
+    def _frozen(self) -> bool:
+        """True when it begins nothing more, and only waits for its active children."""
+        stopped = self._shut_down or self._problem or self._machine.gate.failing_fast(self)
+        return self.node.fulfilled or bool(stopped)
+
+    @property
+    def _shut_down(self) -> bool:
+        # An exit handler goes on: its pods are told one by one whether they may begin.
+        return bool(self._machine.shutdown) and not self._attempt.call.on_exit
+
+    def _run(self, name: str) -> None:
+        if self._frozen:
+            return
+        self._begin(name)
+        if name in self._forgiven and (problem := self._scope.problem(name)):
+            # Argo looks at what a target could refer to once more, and ends the DAG.
+            self._problem = problem
+            self.child_failed()
+
+    def _begin(self, name: str) -> None:
+        task = self._tasks[name]
+        node = self._task_node(name)
+        if node is None and not self._depends[name].holds(self._facts):
+            self._skip(name, OMITTED, "omitted: depends condition not met")
+            return
+        try:
+            lookup = self._scope.of(name)
+            resolved = resolve(task, lookup)
+            tasks = expand(resolved, lookup) if is_loop(task) else [resolved]
+        except _ERRORS as error:
+            self._skip(name, ERROR, str(error))
+            return
+        group = node if node is not None and node.type == TASK_GROUP else None
+        if is_loop(task) and not tasks:
+            self._skip(name, SKIPPED, "Skipped, empty params")
+            return
+        if is_loop(task) and group is None:
+            self._connect(name, self._node_name(name), None)
+            group = self._nodes.create(
+                self._node_name(name),
+                TASK_GROUP,
+                RUNNING,
+                template=task["template"],
+                boundary=self.node.id,
+                flag={},
+            )
+        self._left[name] = len(tasks)
+        for one in tasks:
+            self._run_one(name, one, group)
+
+    def _run_one(self, name: str, task: Mapping[str, Any], group: Node | None) -> None:
+        machine, node_name = self._machine, self._node_name(task["name"])
+        done = partial(self._child_done, name)
+        if self._nodes.get(node_name) is None:
+            self._connect(name, node_name, group)
+            when = task.get("when", "")
+            try:
+                skipped = None if should_execute(when) else f"when '{when}' evaluated false"
+                phase = SKIPPED
+            except WhenError as error:
+                skipped, phase = str(error), ERROR
+            if skipped is not None:
+                node = self._skipped(node_name, self._tasks[name], phase, skipped)
+                machine.later(lambda: done(node, ""))
+                return
+        call = Call(
+            name=node_name,
+            template=task["template"],
+            arguments=task.get("arguments") or {},
+            done=done,
+            task=name,
+            boundary=self,
+            local={"tasks.name": task["name"]},
+            depth=self._attempt.call.depth + 1,
+            on_exit=self._attempt.call.on_exit,
+        )
+        try:
+            machine.execute(call)
+        except CallError as error:
+            failed, message = error.node, error.message
+            machine.later(lambda: done(failed, message))
+
+    def _skip(self, name: str, phase: str, message: str) -> None:
+        node = self._task_node(name)
+        if node is None:
+            self._skipped(self._node_name(name), self._tasks[name], phase, message)
+            self._connect(name, self._node_name(name), None)
+        else:
+            self._nodes.mark(node, phase, message)
+        self._left[name] = 0
+        self._machine.later(lambda: self._settle(name))
+
+    def _skipped(self, name: str, task: Mapping[str, Any], phase: str, message: str) -> Node:
+        return self._nodes.create(
+            name,
+            SKIPPED_NODE,
+            phase,
+            template=task["template"],
+            boundary=self.node.id,
+            message=message,
+            flag={},
+        )
+
+    def _connect(self, name: str, node_name: str, group: Node | None) -> None:
+        parents = self._depends[name].tasks
+        if group is not None:
+            self._nodes.connect(group, node_name)
+        elif not parents:
+            self._nodes.connect(self.node, node_name)
+        for parent in parents if group is None else ():
+            node = self._task_node(parent)
+            for leaf in self._nodes.outbound(node) if node is not None else ():
+                self._nodes.connect(leaf, node_name)
+
+    def _child_done(self, name: str, node: Node, error: str) -> None:
+        if error:
+            self._nodes.mark(node, ERROR, f"task '{node.name}' errored: {error}")
+        self._left[name] -= 1
+        if not self._left[name] and not self._machine.gate.failing_fast(self):
+            self._close_group(name)
+        if self._frozen:
+            self.child_failed()
+        elif not self._left[name]:
+            self._settle(name)
+
+    def _close_group(self, name: str) -> None:
+        group = self._task_node(name)
+        if group is None or group.type != TASK_GROUP:
+            return
+        phase = SUCCEEDED
+        for child in group.children:
+            found = self._nodes.by_id.get(child)
+            if found is not None and found.failed:
+                phase = found.phase
+        self._nodes.mark(group, phase)
+
+    def _settle(self, name: str) -> None:
+        """Write down that a task is fulfilled, and run what waited for it alone."""
+        node = self._task_node(name)
+        if node is None or self.node.fulfilled:
+            return
+        self._facts[name] = self._scope.facts(node)
+        self._open -= 1
+        for dependent in self._dependents[name]:
+            self._waits_for[dependent] -= 1
+            if not self._waits_for[dependent] and self._is_due(dependent):
+                self._run(dependent)
+        if not self._open:
+            self._finish()
+
+    def _is_due(self, name: str) -> bool:
+        # After a retry of the workflow a task may have ended before, or have to go on.
+        node = self._task_node(name)
+        return name not in self._left and (node is None or not node.fulfilled)
+
+    def _finish(self) -> None:
+        if self._frozen:
+            return
+        fail_fast = self._dag.get("failFast", True)
+        phase = dag_phase(self._nodes, self.node, self._forgiven, fail_fast=fail_fast)
+        if phase != SUCCEEDED:
+            self._end(phase)
+            return
+        for name in self._order:
+            node = self._task_node(name)
+            self._machine.export(node.outputs if node else None)
+        try:
+            outputs = template_outputs(self.template, self._scope.of_outputs)
+        except (OutputError, JsonError) as error:
+            self._end(ERROR, str(error), error=str(error))
+            return
+        self.node.outputs = outputs or self.node.outputs
+        self._end(SUCCEEDED)
+
+    def _end(self, phase: str, message: str | None = None, error: str = "") -> None:
+        # A DAG that fails fast has no outbound nodes in Argo either: it is not looked at again.
+        if message is None:
+            found = [self._task_node(name) for name in self._targets]
+            leaves = [leaf for node in found if node for leaf in self._nodes.outbound(node)]
+            self.node.outbound = [leaf.id for leaf in leaves]
+        self._nodes.mark(self.node, phase, message)
+        self._machine.forget(self)
+        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+
+
+def _ancestors_first(targets: list[str], parents: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the targets and all that they wait for, each after what it waits for."""
+    order: dict[str, None] = {}
+    for target in targets:
+        stack = [(target, iter(parents[target]))]
+        entered = {target}
+        while stack:
+            name, rest = stack[-1]
+            following = next((p for p in rest if p not in order and p not in entered), None)
+            if following is None:
+                order[name] = None
+                stack.pop()
+            else:
+                entered.add(following)
+                stack.append((following, iter(parents[following])))
+    return list(order)

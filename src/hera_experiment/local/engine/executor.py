@@ -1,0 +1,113 @@
+"""Begins a call: finds the template, sets its inputs, and hands it to its interpreter.
+
+Source: ``executeTemplate`` in ``workflow/controller/operator.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hera_experiment.argo.limits import TEMPLATE_DEPTH
+from hera_experiment.argo.names import ANNOTATION_DISPLAY_NAME, DISPLAY_NAME, pod_name
+from hera_experiment.argo.phases import ERROR
+from hera_experiment.local.engine.arguments import ArgumentError, process
+from hera_experiment.local.engine.dag import Dag
+from hera_experiment.local.engine.machine import Attempt, Call, CallError, Machine
+from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
+from hera_experiment.local.engine.pods import start_pod
+from hera_experiment.local.engine.retry import Retry
+from hera_experiment.local.engine.steps import Steps
+from hera_experiment.local.engine.substitution import SubstitutionError
+
+_TOO_DEEP = (
+    "Maximum recursion depth exceeded. "
+    "See https://argo-workflows.readthedocs.io/en/latest/scaling/#maximum-recursion-depth"
+)
+
+
+class Executor:
+    """Runs calls in ``machine``."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def execute(self, call: Call) -> Node | None:
+        """Begin ``call``; None when it waits for its turn. Raises :class:`CallError`."""
+        machine = self._machine
+        node = machine.nodes.get(call.name)
+        if node is not None and node.fulfilled:
+            ended = node
+            call.begun(ended)
+            machine.later(lambda: call.done(ended, ""))
+            return ended
+        if call.depth >= TEMPLATE_DEPTH:
+            raise self._error(call, _TOO_DEEP)
+        template = machine.templates[call.template]
+        if node is None and not machine.gate.admits(call.boundary):
+            machine.gate.wait(call.boundary, lambda: self._resume(call))
+            return None
+        strategy = machine.retry_strategy(template)
+        local = {**call.local, "node.name": call.name}
+        if strategy is None and _runs_pod(template):
+            local["pod.name"] = pod_name(machine.workflow, call.name, call.template)
+        try:
+            processed = process(template, call.arguments, machine.variables, local)
+        except (ArgumentError, SubstitutionError) as error:
+            raise self._error(call, str(error)) from None
+        attempt = Attempt(call.name, processed, call, call.done, call.flag)
+        if strategy is not None:
+            retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})
+            retry.start()
+            node = retry.node
+        else:
+            node = self.begin(attempt)
+        self._set_display_name(node, processed)
+        call.begun(node)
+        return node
+
+    def begin(self, attempt: Attempt) -> Node:
+        """Give a template whose variables are all known to its interpreter."""
+        if "dag" in attempt.template:
+            dag = Dag(self._machine, attempt)
+            dag.start()
+            return dag.node
+        if "steps" in attempt.template:
+            steps = Steps(self._machine, attempt)
+            steps.start()
+            return steps.node
+        return start_pod(self._machine, attempt)
+
+    def _resume(self, call: Call) -> None:
+        try:
+            self.execute(call)
+        except CallError as error:
+            node, message = error.node, error.message
+            self._machine.later(lambda: call.done(node, message))
+
+    def _set_display_name(self, node: Node, template: Mapping[str, Any]) -> None:
+        name = (template.get("annotations") or {}).get(ANNOTATION_DISPLAY_NAME)
+        if name and DISPLAY_NAME.fullmatch(name):
+            node.display_name = name
+            self._machine.nodes.touch(node)
+
+    def _error(self, call: Call, message: str) -> CallError:
+        node = self._machine.nodes.get(call.name)
+        if node is None:
+            node = self._machine.nodes.create(
+                call.name,
+                SKIPPED_NODE,
+                ERROR,
+                template=call.template,
+                boundary=call.boundary_id,
+                message=message,
+                flag=call.flag,
+            )
+        else:
+            self._machine.nodes.mark(node, ERROR, message)
+        call.begun(node)
+        return CallError(node, message)
+
+
+def _runs_pod(template: Mapping[str, Any]) -> bool:
+    return "container" in template or "script" in template

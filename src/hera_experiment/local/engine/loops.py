@@ -1,0 +1,186 @@
+"""Turns one task with ``withItems``, ``withParam`` or ``withSequence`` into many.
+
+Source: ``expandTask``, ``processItem`` and ``expandSequence`` in ``workflow/controller`` and
+``pkg/apis/workflow/v1alpha1/item.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hera_experiment.local.engine import gojson
+from hera_experiment.local.engine.substitution import ANY, Lookup, Unprintable, substitute
+from hera_experiment.local.engine.when import WhenError, should_execute
+
+_LOOPS = ("withItems", "withParam", "withSequence")
+_VERB = re.compile(r"%([-+ #0]*)(\d+)?([dxXob%])")
+
+
+class LoopError(ValueError):
+    """A loop without a list of items."""
+
+
+def is_loop(task: Mapping[str, Any]) -> bool:
+    """Tell whether the task is to be expanded."""
+    return any(task.get(key) for key in _LOOPS)
+
+
+def expand(task: Mapping[str, Any], lookup: Lookup) -> list[dict[str, Any]]:
+    """Return one task for each item, named ``task(INDEX:ITEM)``, with its variables replaced.
+
+    Raises :class:`LoopError` or :class:`~.substitution.SubstitutionError`.
+    """
+    when = task.get("when", "")
+    try:
+        items = _items(task)
+    except LoopError:
+        if _runs(when):
+            raise
+        items = []
+    body = {key: value for key, value in task.items() if key not in _LOOPS}
+    try:
+        lenient = not should_execute(when)
+    except WhenError:
+        lenient = False
+    return [_expanded(body, index, item, lookup, lenient) for index, item in enumerate(items)]
+
+
+def _runs(when: str) -> bool:
+    try:
+        return should_execute(when)
+    except WhenError:
+        return True
+
+
+def _items(task: Mapping[str, Any]) -> list[str]:
+    """Return the items as JSON: what Argo makes of one depends on how it is spelt."""
+    if task.get("withItems"):
+        return [gojson.dumps(item) for item in task["withItems"]]
+    if task.get("withParam"):
+        text = task["withParam"]
+        try:
+            items = gojson.loads(text)
+        except gojson.JsonError as error:
+            raise _no_list(text, str(error)) from None
+        if items is None:
+            return []
+        if not isinstance(items, list):
+            kind = _go_kind(items)
+            reason = f"json: cannot unmarshal {kind} into Go value of type []v1alpha1.Item"
+            raise _no_list(text, reason)
+        return gojson.elements(gojson.compact(text))
+    return [gojson.dumps(value) for value in _sequence(task["withSequence"])]
+
+
+def _no_list(text: str, reason: str) -> LoopError:
+    return LoopError(
+        f"withParam value could not be parsed as a JSON list: {text.strip()}: {reason}"
+    )
+
+
+def _go_kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "string" if isinstance(value, str) else "object"
+
+
+def _sequence(sequence: Mapping[str, Any]) -> list[str]:
+    start = _integer(sequence.get("start", 0))
+    if "end" in sequence:
+        end = _integer(sequence["end"])
+    else:
+        count = _integer(sequence.get("count", 0))
+        if count == 0:
+            return []
+        end = start + count - 1
+    pattern = sequence.get("format") or "%d"
+    step = 1 if start <= end else -1
+    return [_formatted(pattern, value) for value in range(start, end + step, step)]
+
+
+def _integer(value: Any) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        raise LoopError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _formatted(pattern: str, value: int) -> str:
+    if "%" in _VERB.sub("", pattern):
+        raise LoopError(
+            f"the local engine does not interpret the format {pattern!r} of withSequence: use %d, "
+            "%x, %X, %o or %b"
+        )
+    parts = [match for match in _VERB.finditer(pattern) if match[3] != "%"]
+    if len(parts) != 1:
+        raise LoopError(f"the format {pattern!r} of withSequence needs exactly one number")
+
+    def spelt(match: re.Match[str]) -> str:
+        if match[3] == "%":
+            return "%"
+        flags = "".join(flag for flag in match[1] if flag != "-" and flag != "0" and flag != "#")
+        sign, width = flags[-1:], match[2] or ""
+        zero = "0" if "0" in match[1] and "-" not in match[1] else ""
+        align = "<" if "-" in match[1] else ("" if zero else ">")
+        return format(value, f"{align if width else ''}{sign}{zero}{width}{match[3]}")
+
+    return _VERB.sub(spelt, pattern)
+
+
+def _expanded(
+    body: Mapping[str, Any], index: int, item: str, lookup: Lookup, lenient: bool
+) -> dict[str, Any]:
+    values = {"item": _text(item)}
+    if item[0] == "{":
+        values.update((f"item.{key}", _shown(value)) for key, value in _members(item).items())
+
+    def with_item(name: str) -> str | None:
+        if name in values:
+            return values[name]
+        found = lookup(name)
+        if found is None and lenient:
+            raise KeyError(name)
+        return found
+
+    try:
+        task: dict[str, Any] = substitute(dict(body), with_item, () if lenient else ANY)
+    except Unprintable as error:
+        raise LoopError(f"invalid character '{error.escape}' in string escape code") from None
+    described = _described(item).replace("(", "").replace(")", "")
+    task["name"] = f"{body['name']}({index}:{described})"
+    task["template"] = body.get("template", "")
+    return task
+
+
+def _members(item: str) -> dict[str, str]:
+    parts = gojson.elements(item)
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return {gojson.loads(key): value for key, value in pairs}
+
+
+def _text(item: str) -> str:
+    """Return what ``{{item}}`` stands for."""
+    if item[0] == '"':
+        return str(gojson.loads(item))
+    if item[0] == "{":
+        pairs = sorted(_members(item).items())
+        return f"{{{','.join(f'{gojson.dumps(key)}:{value}' for key, value in pairs)}}}"
+    return item
+
+
+def _shown(item: str) -> str:
+    return gojson.unescaped(item[1:-1] if item[0] == '"' else item)
+
+
+def _described(item: str) -> str:
+    if item[0] == "{":
+        return ",".join(sorted(f"{key}:{_shown(value)}" for key, value in _members(item).items()))
+    if item == "null":
+        return "[]"
+    if item[0] == "[":
+        return f"[{' '.join(map(_shown, gojson.elements(item)))}]"
+    return _shown(item)

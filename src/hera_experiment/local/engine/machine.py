@@ -1,0 +1,179 @@
+"""What the interpreters of templates share: the workflow they run in, and how they call others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from hera_experiment.argo.phases import RUNNING
+from hera_experiment.local.engine.gate import Gate
+from hera_experiment.local.engine.nodes import Node, Nodes
+from hera_experiment.local.engine.outputs import referenced_results
+from hera_experiment.local.engine.variables import Globals
+
+Done = Callable[[Node, str], None]
+"""Called once a node is fulfilled, with the error that its caller must report, mostly empty."""
+
+STOP, TERMINATE = "Stop", "Terminate"
+"""How a workflow is shut down: its exit handler runs, or nothing more does."""
+
+FAIL_FAST = "template has failed or errored children and failFast enabled"
+
+
+def _nothing(_: Node) -> None:
+    pass
+
+
+class Boundary(Protocol):
+    """A DAG or Steps that runs: the boundary of the nodes below it."""
+
+    @property
+    def node(self) -> Node:
+        """Its own node."""
+
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """Its template, with all variables replaced that are known by now."""
+
+    @property
+    def results(self) -> frozenset[str]:
+        """The tasks whose ``outputs.result`` the template refers to."""
+
+    def child_failed(self) -> None:
+        """Learn that a pod, DAG or Steps directly below has failed."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a template. ``task`` is the task's or step's name without its loop's suffix.
+
+    ``begun`` is called when there is a node, which may be later than the call. ``on_exit`` is true
+    of the exit handler and all that it calls, ``flag`` becomes the node's ``nodeFlag``.
+    """
+
+    name: str
+    template: str
+    arguments: Mapping[str, Any]
+    done: Done
+    begun: Callable[[Node], None] = _nothing
+    task: str = ""
+    boundary: Boundary | None = None
+    local: Mapping[str, str] = field(default_factory=dict)
+    depth: int = 1
+    on_exit: bool = False
+    flag: dict[str, bool] | None = None
+
+    @property
+    def boundary_id(self) -> str:
+        """The id of the boundary's node, empty for the entry template."""
+        return self.boundary.node.id if self.boundary else ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A template that is about to run, under a node of this name, with inputs and variables set."""
+
+    name: str
+    template: Mapping[str, Any]
+    call: Call
+    done: Done
+    flag: dict[str, bool] | None = None
+    deadline: datetime | None = None
+
+    @property
+    def inputs(self) -> dict[str, Any] | None:
+        """The inputs as the node shows them."""
+        return self.template.get("inputs") or None
+
+
+@dataclass
+class Machine:
+    """One running workflow. Everything in it belongs to the operator's thread.
+
+    ``later`` calls back after what is being done now, ``at`` at a moment in time; ``launch``
+    starts a pod; ``execute`` runs a call and returns its node, None when it has to wait for
+    others to end.
+    """
+
+    workflow: str
+    spec: Mapping[str, Any]
+    nodes: Nodes
+    variables: Globals
+    gate: Gate
+    now: Callable[[], datetime]
+    later: Callable[[Callable[[], None]], None]
+    at: Callable[[datetime, Callable[[], None]], None]
+    launch: Callable[[Attempt, Node, bool], None]
+    execute: Callable[[Call], Node | None] = field(init=False)
+    begin: Callable[[Attempt], Node] = field(init=False)
+    export: Callable[[Mapping[str, Any] | None], None]
+    shutdown: str = ""
+    deadline: datetime | None = None
+    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    boundaries: dict[str, Boundary] = field(default_factory=dict)
+    _results: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def referenced_results(self, template: str, root: str) -> frozenset[str]:
+        """Return the tasks (``root`` is ``tasks`` or ``steps``) whose result a template uses."""
+        if template not in self._results:
+            self._results[template] = referenced_results(self.templates[template], root)
+        return self._results[template]
+
+    def shut_down(self, strategy: str) -> None:
+        """Begin nothing more; what has no active child ends at once."""
+        self.shutdown = strategy
+        for boundary in list(self.boundaries.values()):
+            self.later(boundary.child_failed)
+
+    def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
+        """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
+        call = attempt.call
+        node = self.nodes.get(attempt.name) or self.nodes.create(
+            attempt.name,
+            kind,
+            RUNNING,
+            template=call.template,
+            boundary=call.boundary_id,
+            flag=attempt.flag,
+            inputs=attempt.inputs,
+        )
+        self.boundaries[node.id] = boundary
+        return node
+
+    def forget(self, boundary: Boundary) -> None:
+        """Drop what waits below ``boundary``: it has ended."""
+        self.gate.forget(boundary)
+        self.boundaries.pop(boundary.node.id, None)
+
+    def stopping(self, call: Call) -> str:
+        """Return the strategy that keeps a pod of ``call`` from beginning, or nothing."""
+        return "" if call.on_exit and self.shutdown != TERMINATE else self.shutdown
+
+    @property
+    def overdue(self) -> bool:
+        """True when the workflow's ``activeDeadlineSeconds`` have passed."""
+        return self.deadline is not None and self.now() >= self.deadline
+
+    def retry_strategy(self, template: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the template's ``retryStrategy``, else the workflow's."""
+        if "retryStrategy" in template:
+            own: Mapping[str, Any] = template["retryStrategy"]
+            return own
+        return self.spec.get("retryStrategy")
+
+    def finish(self, node: Node, call: Call, done: Done, error: str = "") -> None:
+        """Report the end of ``node`` to its boundary and to whoever waits for it."""
+        if node.failed and call.boundary is not None:
+            self.later(call.boundary.child_failed)
+        self.later(lambda: done(node, error))
+
+
+class CallError(Exception):
+    """A call that could not be begun: its node says so and is fulfilled."""
+
+    def __init__(self, node: Node, message: str) -> None:
+        super().__init__(message)
+        self.node = node
+        self.message = message

@@ -1,0 +1,268 @@
+"""The nodes of one workflow: how they are made, linked, counted and written down.
+
+Source: ``initializeNode``, ``markNodePhase``, ``addChildNode`` and ``getOutboundNodes`` in
+``workflow/controller/operator.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from hera_experiment.argo.names import node_id
+from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING
+
+POD = "Pod"
+DAG = "DAG"
+STEPS = "Steps"
+STEP_GROUP = "StepGroup"
+TASK_GROUP = "TaskGroup"
+RETRY = "Retry"
+SKIPPED_NODE = "Skipped"
+
+HOST = "localhost"
+"""``hostNodeName`` of every pod."""
+
+_COUNTED = (POD, STEPS, DAG)
+_ACTIVE = (PENDING, RUNNING)
+_SEPARATOR = re.compile(r"(\[\d+\])?\.")
+
+
+def timestamp(moment: datetime) -> str:
+    """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """Return what :func:`timestamp` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+@dataclass
+class Node:
+    """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling."""
+
+    id: str
+    name: str
+    type: str
+    phase: str
+    display_name: str
+    template: str = ""
+    scope: str = ""
+    boundary: str = ""
+    message: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    progress: str = ""
+    host: str = ""
+    flag: dict[str, bool] | None = None
+    inputs: dict[str, Any] | None = None
+    outputs: dict[str, Any] | None = None
+    synced: bool | None = None
+    children: dict[str, None] = field(default_factory=dict)
+    outbound: list[str] | None = None
+
+    @property
+    def fulfilled(self) -> bool:
+        """True when nothing more will happen to it."""
+        return self.phase in FULFILLED
+
+    @property
+    def failed(self) -> bool:
+        """True when it is Failed or Error."""
+        return self.phase in FAILURES
+
+    @property
+    def attempt(self) -> bool:
+        """True for one of the attempts below a Retry node."""
+        return bool(self.flag and self.flag.get("retried"))
+
+    def document(self) -> dict[str, Any]:
+        """Return Argo's JSON object, independent of later changes of this node."""
+        pairs = (
+            ("id", self.id),
+            ("name", self.name),
+            ("displayName", self.display_name),
+            ("type", self.type),
+            ("templateName", self.template or None),
+            ("templateScope", self.scope or None),
+            ("phase", self.phase),
+            ("boundaryID", self.boundary or None),
+            ("message", self.message or None),
+        )
+        later = (
+            ("progress", self.progress or None),
+            ("nodeFlag", self.flag),
+            ("inputs", self.inputs),
+            ("outputs", self.outputs),
+            ("children", list(self.children) or None),
+            ("outboundNodes", self.outbound or None),
+            ("hostNodeName", self.host or None),
+            ("taskResultSynced", self.synced),
+        )
+        document: dict[str, Any] = {key: value for key, value in pairs if value is not None}
+        document["startedAt"] = self.started_at or None
+        document["finishedAt"] = self.finished_at or None
+        document.update((key, value) for key, value in later if value is not None)
+        return document
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Node:
+        """Return the node that :meth:`document` wrote."""
+        return cls(
+            id=document["id"],
+            name=document["name"],
+            type=document["type"],
+            phase=document.get("phase", ""),
+            display_name=document.get("displayName", ""),
+            template=document.get("templateName", ""),
+            scope=document.get("templateScope", ""),
+            boundary=document.get("boundaryID", ""),
+            message=document.get("message", ""),
+            started_at=document.get("startedAt") or "",
+            finished_at=document.get("finishedAt") or "",
+            progress=document.get("progress", ""),
+            host=document.get("hostNodeName", ""),
+            flag=document.get("nodeFlag"),
+            inputs=document.get("inputs"),
+            outputs=document.get("outputs"),
+            synced=document.get("taskResultSynced"),
+            children=dict.fromkeys(document.get("children") or ()),
+            outbound=document.get("outboundNodes"),
+        )
+
+
+class Nodes:
+    """All nodes of one workflow, with the counts that decide on parallelism.
+
+    Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    """
+
+    def __init__(
+        self, workflow: str, now: Callable[[], datetime], nodes: Iterable[Node] = ()
+    ) -> None:
+        self.workflow = workflow
+        self._now = now
+        self.by_id: dict[str, Node] = {}
+        self._by_name: dict[str, Node] = {}
+        self._changed: dict[str, Node] = {}
+        self.active_pods = 0
+        self.active_children: Counter[str] = Counter()
+        self.failed_children: Counter[str] = Counter()
+        self.pods_done = 0
+        self.pods = 0
+        for node in nodes:
+            self._keep(node)
+
+    def get(self, name: str) -> Node | None:
+        """Return the node of this name."""
+        return self._by_name.get(name)
+
+    def create(
+        self,
+        name: str,
+        kind: str,
+        phase: str,
+        *,
+        template: str,
+        boundary: str = "",
+        message: str = "",
+        flag: dict[str, bool] | None = None,
+        inputs: dict[str, Any] | None = None,
+    ) -> Node:
+        """Add a node; it is finished at once when its phase says so."""
+        identity = node_id(self.workflow, name)
+        if identity in self.by_id:
+            raise ValueError(f"node {name!r} exists already")
+        now = timestamp(self._now())
+        parent = self.by_id.get(boundary)
+        node = Node(
+            id=identity,
+            name=name,
+            type=kind,
+            phase=phase,
+            display_name=_display_name(name, parent),
+            template=template,
+            scope=f"local/{self.workflow}",
+            boundary=boundary,
+            message=message,
+            started_at=now,
+            finished_at=now if phase in FULFILLED else "",
+            flag=flag,
+            inputs=inputs,
+            progress="0/1" if kind == POD else "",
+        )
+        self._keep(node)
+        self.touch(node)
+        return node
+
+    def mark(self, node: Node, phase: str, message: str | None = None) -> None:
+        """Give ``node`` a phase and, unless it is None, a message."""
+        if node.phase != phase:
+            self._count(node, -1)
+            node.phase = phase
+            self._count(node, 1)
+        if message is not None:
+            node.message = message
+        if node.fulfilled and not node.finished_at:
+            node.finished_at = timestamp(self._now())
+        self.touch(node)
+
+    def connect(self, parent: Node, child_name: str) -> None:
+        """Make the node of that name, which may not exist yet, a child of ``parent``."""
+        identity = node_id(self.workflow, child_name)
+        if identity not in parent.children:
+            parent.children[identity] = None
+            self.touch(parent)
+
+    def outbound(self, node: Node) -> list[Node]:
+        """Return the nodes to which what follows ``node`` is connected."""
+        if node.type in (SKIPPED_NODE, POD):
+            return [node]
+        if node.type == RETRY:
+            return [self.by_id[key] for key in list(node.children)[-1:] if key in self.by_id]
+        if node.type == TASK_GROUP:
+            if not node.children:
+                return [node]
+            below: Iterable[str] = node.children
+        else:
+            below = node.outbound or ()
+        known = [self.by_id[key] for key in below if key in self.by_id]
+        return [leaf for child in known for leaf in self.outbound(child)]
+
+    def touch(self, node: Node) -> None:
+        """Say that ``node`` changed."""
+        self._changed[node.id] = node
+
+    def take_changes(self) -> dict[str, dict[str, Any]]:
+        """Return the nodes that changed since the last call."""
+        changed, self._changed = self._changed, {}
+        return {key: node.document() for key, node in changed.items()}
+
+    def _keep(self, node: Node) -> None:
+        self.by_id[node.id] = node
+        self._by_name[node.name] = node
+        self.pods += node.type == POD
+        self._count(node, 1)
+
+    def _count(self, node: Node, step: int) -> None:
+        if node.type not in _COUNTED:
+            return
+        if node.phase in _ACTIVE:
+            self.active_children[node.boundary] += step
+            self.active_pods += step if node.type == POD else 0
+        elif node.phase in FAILURES:
+            self.failed_children[node.boundary] += step
+        if node.type == POD and node.phase in FULFILLED and node.phase not in FAILURES:
+            self.pods_done += step
+
+
+def _display_name(name: str, boundary: Node | None) -> str:
+    if boundary is None:
+        return name
+    short = name[len(boundary.name) :] if name.startswith(boundary.name) else name
+    return _SEPARATOR.sub("", short, count=1) if _SEPARATOR.match(short) else short

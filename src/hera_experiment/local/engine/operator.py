@@ -1,0 +1,278 @@
+"""Runs one workflow: a thread that takes one event after the other and writes down what changed.
+
+Source: ``operate`` and ``markWorkflowPhase`` in ``workflow/controller/operator.go`` of
+argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import queue
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
+from hera_experiment.argo.phases import ERROR, WORKFLOW_PHASES
+from hera_experiment.local.engine.claims import ClaimError, Folders, end_of_claims, make_claims
+from hera_experiment.local.engine.executor import Executor
+from hera_experiment.local.engine.gate import Gate
+from hera_experiment.local.engine.launcher import Launcher
+from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Machine
+from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp
+from hera_experiment.local.engine.pool import Pool
+from hera_experiment.local.engine.progress import update_groups
+from hera_experiment.local.engine.substitution import substitute
+from hera_experiment.local.engine.variables import Globals
+from hera_experiment.local.engine.verdict import EXIT_SUFFIX, failures, verdict
+from hera_experiment.local.runtimes.base import Runtime
+from hera_experiment.local.store import Run
+
+PROGRESS_SECONDS = 1.0
+"""How often the progress of groups is summed up while the workflow runs."""
+
+_BATCH = 256
+Event = Callable[[], None]
+
+
+class Operator:
+    """The thread of one workflow; ``ended`` is called when it has written its last word."""
+
+    def __init__(
+        self,
+        run: Run,
+        runtime: Runtime,
+        pool: Pool,
+        claims: Folders,
+        now: Callable[[], datetime],
+        ended: Callable[[Operator], None],
+    ) -> None:
+        self.run = run
+        self._claims = claims
+        self._now = now
+        self._ended = ended
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._later: deque[Event] = deque()
+        self._timers: list[tuple[datetime, int, Event]] = []
+        self._order = itertools.count()
+        self._status: dict[str, Any] = {}
+        self._labels: dict[str, str] = {}
+        self._progress_due = now()
+        self._over = False
+        self._done = threading.Event()
+        manifest = run.manifest
+        started = moment(run.status["startedAt"])
+        self._nodes = Nodes(run.name, now, map(Node.parse, list(run.nodes.values())))
+        variables = Globals(manifest, lambda: (now() - started).total_seconds())
+        for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
+            variables.set_output(parameter["name"], parameter["value"])
+        # Templates have their globals replaced when they run, with what is known then.
+        rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
+        spec: dict[str, Any] = substitute(rest, variables)
+        self._launcher = Launcher(run, runtime, pool, self._events.put, now)
+        limit = spec.get("activeDeadlineSeconds")
+        self._machine = Machine(
+            workflow=run.name,
+            spec=spec,
+            nodes=self._nodes,
+            variables=variables,
+            gate=Gate(self._nodes, spec.get("parallelism")),
+            now=now,
+            later=self._later.append,
+            at=self._at,
+            launch=self._launch,
+            export=self._export,
+            deadline=started + timedelta(seconds=limit) if limit is not None else None,
+            templates={template["name"]: template for template in manifest["spec"]["templates"]},
+        )
+        self._launcher.machine = self._machine
+        executor = Executor(self._machine)
+        self._machine.execute = executor.execute
+        self._machine.begin = executor.begin
+        self._thread = threading.Thread(target=self._operate, name=f"operator {run.name}")
+        self._thread.daemon = True
+
+    def start(self) -> None:
+        """Begin to run the workflow."""
+        self._thread.start()
+
+    def shut_down(self, strategy: str) -> None:
+        """End the workflow, from any thread; ``strategy`` is Stop or Terminate."""
+        self._events.put(lambda: self._shut_down(strategy))
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the workflow has ended; tell whether it has."""
+        return self._done.wait(timeout)
+
+    def _operate(self) -> None:
+        try:
+            self._begin()
+            self._settle()
+            while not self._over:
+                self._take_events()
+                self._settle()
+        except Exception as error:  # Whatever it is, the workflow must come to an end.
+            traceback.print_exc()
+            self._launcher.stop_all("the local engine failed", on_exit=True)
+            self._conclude(ERROR, f"the local engine failed: {error}")
+            with suppress(Exception):
+                self._flush()
+        finally:
+            self._ended(self)
+            self._done.set()
+
+    def _begin(self) -> None:
+        machine = self._machine
+        try:
+            self._launcher.claims = make_claims(self.run, self._claims)
+        except ClaimError as error:
+            self._conclude(ERROR, str(error))
+            return
+        if machine.deadline is not None:
+            self._at(machine.deadline, self._deadline_passed)
+        spec = machine.spec
+        entry = Call(
+            name=machine.workflow,
+            template=spec["entrypoint"],
+            arguments=spec.get("arguments") or {},
+            done=self._entry_done,
+            # To Argo the entry template is called by a step without a name.
+            local={"steps.name": ""},
+        )
+        try:
+            machine.execute(entry)
+        except CallError as error:
+            self._entry_done(error.node, error.message)
+
+    def _take_events(self) -> None:
+        """Wait for an event or a timer, then take what else has happened."""
+        timeout = None
+        if self._timers:
+            timeout = max((self._timers[0][0] - self._now()).total_seconds(), 0.0)
+        with suppress(queue.Empty):
+            self._events.get(timeout=timeout)()
+            for _ in range(_BATCH):
+                self._drain()
+                self._events.get_nowait()()
+        while self._timers and self._timers[0][0] <= self._now():
+            heapq.heappop(self._timers)[2]()
+
+    def _settle(self) -> None:
+        self._drain()
+        self._flush()
+
+    def _drain(self) -> None:
+        while True:
+            while self._later:
+                self._later.popleft()()
+            if not self._machine.gate.pump() and not self._later:
+                return
+
+    def _flush(self) -> None:
+        if self._over:
+            update_groups(self._nodes, all_nodes=True)
+        elif self._now() >= self._progress_due:
+            self._progress_due = self._now() + timedelta(seconds=PROGRESS_SECONDS)
+            update_groups(self._nodes, all_nodes=False)
+        nodes = self._nodes.take_changes()
+        if not (nodes or self._status or self._labels):
+            return
+        status, labels = self._status, self._labels
+        self._status, self._labels = {}, {}
+        status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
+        self.run.update(status=status, nodes=nodes, labels=labels)
+
+    def _at(self, when: datetime, event: Event) -> None:
+        heapq.heappush(self._timers, (when, next(self._order), event))
+
+    def _launch(self, attempt: Any, node: Node, captures: bool) -> None:
+        self._launcher.launch(attempt, node, captures)
+
+    def _export(self, outputs: Mapping[str, Any] | None) -> None:
+        """Make outputs with a ``globalName`` outputs of the workflow."""
+        for parameter in (outputs or {}).get("parameters") or ():
+            name = parameter.get("globalName")
+            if not name or "value" not in parameter:
+                continue
+            self._machine.variables.set_output(name, parameter["value"])
+            known = self._status.get("outputs") or self.run.status.get("outputs") or {}
+            parameters = {p["name"]: p for p in known.get("parameters") or ()}
+            parameters[name] = {"name": name, "value": parameter["value"]}
+            self._status["outputs"] = {**known, "parameters": list(parameters.values())}
+
+    def _shut_down(self, strategy: str) -> None:
+        if self._over:
+            return
+        self._machine.shut_down(strategy)
+        why = f"workflow shutdown with strategy:  {strategy}"
+        self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
+        self._fire_timers()
+
+    def _deadline_passed(self) -> None:
+        self._launcher.stop_all("Step exceeded its deadline", on_exit=False)
+        self._fire_timers()
+
+    def _fire_timers(self) -> None:
+        # What waits for another attempt learns that there will be none.
+        timers, self._timers = self._timers, []
+        for _, _, event in sorted(timers, key=lambda timer: timer[:2]):
+            event()
+
+    def _entry_done(self, node: Node, error: str) -> None:
+        if error:
+            self._nodes.mark(node, ERROR, error)
+            self._conclude(ERROR, f"error in entry template execution: {error}")
+            return
+        machine = self._machine
+        handler = machine.spec.get("onExit")
+        if not handler or machine.shutdown == TERMINATE:
+            self._conclude(*verdict(node, None, machine.shutdown))
+            return
+        machine.variables.entry_ended(
+            WORKFLOW_PHASES[node.phase],
+            lambda: failures(machine.workflow, self._nodes.by_id.values()),
+        )
+        exit_call = Call(
+            name=f"{machine.workflow}{EXIT_SUFFIX}",
+            template=handler,
+            arguments=machine.spec.get("arguments") or {},
+            done=lambda ended, problem: self._exit_done(node, ended, problem),
+            local={"steps.name": ""},
+            on_exit=True,
+            flag={"hooked": True},
+        )
+        try:
+            machine.execute(exit_call)
+        except CallError as problem:
+            self._exit_done(node, problem.node, problem.message)
+
+    def _exit_done(self, entry: Node, node: Node, error: str) -> None:
+        if error:
+            self._nodes.mark(node, ERROR, error)
+            self._conclude(ERROR, f"error in exit template execution : {error}")
+            return
+        self._conclude(*verdict(entry, node, self._machine.shutdown))
+
+    def _conclude(self, phase: str, message: str) -> None:
+        self._over = True
+        self._status.update(
+            {
+                "phase": phase,
+                "message": message or None,
+                "finishedAt": timestamp(self._now()),
+                "conditions": conditions(completed=True),
+            }
+        )
+        self._status.update(end_of_claims(self.run, phase, self._claims))
+        self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
+
+
+def conditions(*, completed: bool) -> list[dict[str, str]]:
+    """Return ``status.conditions`` of a workflow that runs, or has ended."""
+    running = {"type": "PodRunning", "status": "False"}
+    return [running, {"type": "Completed", "status": "True" if completed else "False"}]

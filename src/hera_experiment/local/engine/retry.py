@@ -1,0 +1,198 @@
+"""Runs a template again until it succeeds, or its ``retryStrategy`` gives up.
+
+Source: ``processNodeRetries`` in ``workflow/controller/operator.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hera_experiment.argo.names import pod_name
+from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
+from hera_experiment.local.engine.arguments import substitute_all
+from hera_experiment.local.engine.durations import seconds
+from hera_experiment.local.engine.machine import Attempt, Machine
+from hera_experiment.local.engine.nodes import RETRY, Node, moment
+from hera_experiment.local.engine.substitution import SubstitutionError
+
+_TRANSIENT = re.compile(r"(?i)i/o timeout|connection (reset|refused)|TLS handshake timeout|EOF$")
+_RETRIES_ERRORS = ("Always", "OnError", "OnTransientError")
+
+
+class Retry:
+    """The Retry node of ``attempt`` and the attempts below it."""
+
+    def __init__(self, machine: Machine, attempt: Attempt, strategy: Mapping[str, Any]) -> None:
+        self._machine = machine
+        self._attempt = attempt
+        self._strategy = strategy
+        self._policy = strategy.get("retryPolicy") or "OnFailure"
+        call = attempt.call
+        self._flag = {**(call.flag or {}), "retried": True}
+        self.node = machine.nodes.get(attempt.name) or machine.nodes.create(
+            attempt.name,
+            RETRY,
+            RUNNING,
+            template=call.template,
+            boundary=call.boundary_id,
+            # Argo gives node and attempts one and the same object.
+            flag=self._flag if call.flag else None,
+            inputs=attempt.inputs,
+        )
+
+    def start(self) -> None:
+        """Begin the first attempt, or go on after the last one of an earlier run."""
+        attempts = self._attempts()
+        if attempts and attempts[-1].fulfilled:
+            self._decide()
+        else:
+            self._try()
+
+    def _attempts(self) -> list[Node]:
+        by_id = self._machine.nodes.by_id
+        below = (by_id[key] for key in self.node.children if key in by_id)
+        return [node for node in below if node.attempt]
+
+    def _try(self, deadline: datetime | None = None) -> None:
+        machine, call = self._machine, self._attempt.call
+        if call.boundary is not None and machine.gate.failing_fast(call.boundary):
+            return
+        if not machine.gate.admits(None):
+            machine.gate.wait(None, lambda: self._try(deadline))
+            return
+        attempts = self._attempts()
+        running = attempts[-1] if attempts and not attempts[-1].fulfilled else None
+        number = len(attempts) - (running is not None)
+        name = running.name if running else f"{self.node.name}({number})"
+        last = attempts[number - 1] if number else None
+        local = {"retries": str(number), **_last_retry(last)}
+        template = self._attempt.template
+        if "container" in template or "script" in template:
+            local["pod.name"] = pod_name(machine.workflow, name, call.template)
+        machine.nodes.connect(self.node, name)
+        try:
+            template = substitute_all(template, machine.variables, local)
+        except SubstitutionError as error:
+            machine.nodes.mark(self.node, ERROR, str(error))
+            machine.finish(self.node, call, self._attempt.done, str(error))
+            return
+        machine.begin(Attempt(name, template, call, self._ended, self._flag, deadline))
+
+    def _ended(self, node: Node, error: str) -> None:
+        if error and self._policy not in _RETRIES_ERRORS:
+            self._machine.nodes.mark(self.node, ERROR, error)
+            self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+            return
+        self._decide()
+
+    def _decide(self) -> None:
+        attempts = self._attempts()
+        last = attempts[-1]
+        if not last.failed:
+            self._end(SUCCEEDED, last, None)
+            return
+        if reason := self._given_up():
+            self._end(last.phase, last, reason)
+            return
+        backoff = self._strategy.get("backoff")
+        try:
+            limit = _limit(self._strategy.get("limit"))
+            wait, deadline = _waiting(backoff, len(attempts)) if backoff else (0.0, None)
+        except ValueError as error:
+            self._machine.nodes.mark(self.node, ERROR, str(error))
+            self._machine.finish(self.node, self._attempt.call, self._attempt.done, str(error))
+            return
+        now = self._machine.now()
+        until = moment(last.finished_at) + timedelta(seconds=wait)
+        end = moment(attempts[0].started_at) + timedelta(seconds=deadline) if deadline else None
+        if end is not None and now > end:
+            self._end(last.phase, last, "Max duration limit exceeded")
+        elif end is not None and until > end:
+            self._end(last.phase, last, "Backoff would exceed max duration limit")
+        elif backoff and now < until and limit is not None and len(attempts) <= limit:
+            self._machine.nodes.mark(self.node, self.node.phase, f"Backoff for {_humanized(wait)}")
+            self._machine.at(until, lambda: self._again(end))
+        elif not self._retries(last):
+            self._end(last.phase, last, last.message)
+        elif limit is not None and len(attempts) > limit:
+            self._end(last.phase, last, "No more retries left")
+        else:
+            self._try(end)
+
+    def _again(self, deadline: datetime | None) -> None:
+        if self.node.fulfilled:
+            return
+        last = self._attempts()[-1]
+        if reason := self._given_up():
+            self._end(last.phase, last, reason)
+        elif self._retries(last):
+            self._machine.nodes.mark(self.node, self.node.phase, "")
+            self._try(deadline)
+        else:
+            self._end(last.phase, last, last.message)
+
+    def _given_up(self) -> str:
+        if self._machine.shutdown:
+            return f"Stopped with strategy '{self._machine.shutdown}'"
+        if self._machine.overdue and self._machine.deadline:
+            deadline = self._machine.deadline.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+            return f"retry exceeded workflow deadline {deadline}"
+        return ""
+
+    def _retries(self, last: Node) -> bool:
+        if self._policy == "OnTransientError":
+            return _TRANSIENT.search(last.message) is not None
+        if last.phase == FAILED:
+            return self._policy in ("Always", "OnFailure")
+        return self._policy in ("Always", "OnError")
+
+    def _end(self, phase: str, last: Node, message: str | None) -> None:
+        self.node.outputs = last.outputs
+        self._machine.nodes.mark(self.node, phase, message)
+        self._machine.finish(self.node, self._attempt.call, self._attempt.done)
+
+
+def _last_retry(last: Node | None) -> dict[str, str]:
+    values = {"exitCode": "0", "status": "", "duration": "0", "message": ""}
+    if last is not None:
+        values["status"] = last.phase
+        values["message"] = last.message
+        values["exitCode"] = (last.outputs or {}).get("exitCode", "0")
+        if last.finished_at:
+            span = moment(last.finished_at) - moment(last.started_at)
+            values["duration"] = str(int(span.total_seconds()))
+    return {f"lastRetry.{key}": value for key, value in values.items()}
+
+
+def _limit(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not re.fullmatch(r"[+-]?\d+", str(value), re.ASCII):
+        raise ValueError(f"value '{value}' cannot be resolved to an int")
+    return int(value)
+
+
+def _waiting(backoff: Mapping[str, Any], attempts: int) -> tuple[float, float | None]:
+    """Return the seconds to wait and the seconds after which no attempt may begin."""
+    if not backoff.get("duration"):
+        raise ValueError("no base duration specified for retryStrategy")
+    wait = seconds(backoff["duration"])
+    factor = _limit(backoff.get("factor"))
+    if factor is not None and factor > 0:
+        # Argo stops at what an int64 of nanoseconds can hold.
+        wait = min(wait * float(factor) ** min(attempts - 1, 64), 9.2e9)
+    if backoff.get("cap"):
+        wait = min(wait, seconds(backoff["cap"]))
+    longest = backoff.get("maxDuration")
+    return wait, seconds(longest) if longest else None
+
+
+def _humanized(wait: float) -> str:
+    minutes, rest = divmod(int(wait), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "hour"), (minutes, "minute"), (rest, "second"))
+    shown = [f"{count} {unit}{'s' if count != 1 else ''}" for count, unit in parts if count]
+    return " ".join(shown[:2]) or f"{wait:g} seconds"

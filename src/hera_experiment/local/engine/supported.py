@@ -1,0 +1,190 @@
+"""Finds what the engine does not interpret yet, and values of a wrong kind, before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hera_experiment.local.engine import fields
+from hera_experiment.local.engine.expressions import FUNCTIONS, parse
+from hera_experiment.local.engine.fields import Table
+from hera_experiment.local.engine.substitution import tags
+from hera_experiment.local.errors import InvalidWorkflow
+
+
+def unsupported(manifest: Mapping[str, Any]) -> list[str]:
+    """Return a phrase for each thing in ``manifest`` that the engine does not interpret.
+
+    Raises :class:`InvalidWorkflow` for a value of the wrong kind, as Argo's server does when it
+    cannot decode a request.
+    """
+    found = list(_object("", manifest, fields.WORKFLOW))
+    found += _object("metadata", manifest.get("metadata") or {}, fields.METADATA)
+    spec = manifest.get("spec") or {}
+    found += _spec(spec)
+    found += _expressions("spec", spec)
+    return list(dict.fromkeys(found))
+
+
+def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
+    yield from _object("spec", spec, fields.SPEC)
+    yield from _parameters("spec.arguments", spec.get("arguments"), fields.PARAMETER)
+    yield from _retry("spec", spec)
+    yield from _volumes("spec", spec)
+    yield from _claims(spec)
+    for index, template in enumerate(_objects("spec.templates", spec.get("templates"))):
+        yield from _template(f"templates.{template.get('name') or f'[{index}]'}", template)
+
+
+def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
+    yield from _object(path, template, fields.TEMPLATE)
+    yield from _parameters(f"{path}.inputs", template.get("inputs"), fields.PARAMETER)
+    outputs = template.get("outputs")
+    yield from _parameters(f"{path}.outputs", outputs, fields.OUTPUT, fields.OUTPUTS)
+    for parameter in (outputs or {}).get("parameters") or ():
+        where = f"{path}.outputs.parameters.{parameter.get('name')}.valueFrom"
+        yield from _object(where, parameter.get("valueFrom") or {}, fields.VALUE_FROM)
+    yield from _retry(path, template)
+    yield from _volumes(path, template)
+    for key, table in (("container", fields.CONTAINER), ("script", fields.SCRIPT)):
+        container = template.get(key)
+        if container is not None:
+            yield from _object(f"{path}.{key}", container, table)
+            for inner in ("envFrom", "volumeMounts"):
+                _objects(f"{path}.{key}.{inner}", container.get(inner))
+    if template.get("dag") is not None:
+        yield from _object(f"{path}.dag", template["dag"], fields.DAG)
+        for task in _objects(f"{path}.dag.tasks", template["dag"].get("tasks")):
+            yield from _step(f"{path}.tasks.{task.get('name')}", task, fields.TASK)
+    for index, group in enumerate(template.get("steps") or ()):
+        for step in _objects(f"{path}.steps[{index}]", group):
+            yield from _step(f"{path}.steps[{index}].{step.get('name')}", step, fields.STEP)
+
+
+def _step(path: str, step: Mapping[str, Any], table: Table) -> Iterator[str]:
+    yield from _object(path, step, table)
+    yield from _parameters(f"{path}.arguments", step.get("arguments"), fields.PARAMETER)
+    yield from _object(f"{path}.withSequence", step.get("withSequence") or {}, fields.SEQUENCE)
+    yield from _object(f"{path}.continueOn", step.get("continueOn") or {}, fields.CONTINUE_ON)
+
+
+def _retry(path: str, owner: Mapping[str, Any]) -> Iterator[str]:
+    strategy = owner.get("retryStrategy") or {}
+    yield from _object(f"{path}.retryStrategy", strategy, fields.RETRY_STRATEGY)
+    yield from _object(
+        f"{path}.retryStrategy.backoff", strategy.get("backoff") or {}, fields.BACKOFF
+    )
+
+
+def _volumes(path: str, owner: Mapping[str, Any]) -> Iterator[str]:
+    # What a volume may be is for the runtime to say: it refuses what it cannot mount.
+    _objects(f"{path}.volumes", owner.get("volumes"))
+    return iter(())
+
+
+def _claims(spec: Mapping[str, Any]) -> Iterator[str]:
+    path = "spec.volumeClaimTemplates"
+    for index, claim in enumerate(_objects(path, spec.get("volumeClaimTemplates"))):
+        where = f"{path}[{index}]"
+        yield from _object(where, claim, fields.CLAIM_TEMPLATE)
+        yield from _object(f"{where}.metadata", claim.get("metadata") or {}, fields.CLAIM_METADATA)
+        described = dict(claim.get("spec") or {})
+        if described.get("volumeMode") == "Filesystem":
+            del described["volumeMode"]
+        yield from _object(f"{where}.spec", described, fields.CLAIM_SPEC)
+    yield from _object("spec.volumeClaimGC", spec.get("volumeClaimGC") or {}, fields.CLAIM_GC)
+
+
+def _parameters(
+    path: str, holder: Any, table: Table, holder_table: Table = fields.PARAMETERS
+) -> Iterator[str]:
+    if holder is None:
+        return
+    _check(path, holder, "object")
+    yield from _object(path, holder, holder_table)
+    for parameter in _objects(f"{path}.parameters", holder.get("parameters")):
+        where = f"{path}.parameters.{parameter.get('name')}"
+        yield from _object(where, parameter, table)
+        for value in parameter.get("enum") or ():
+            _check(f"{where}.enum", value, "text")
+
+
+def _object(path: str, value: Mapping[str, Any], table: Table) -> Iterator[str]:
+    _check(path, value, "object")
+    for key, item in value.items():
+        where = f"{path}.{key}" if path else key
+        if key in table.honoured:
+            _check(where, item, table.honoured[key])
+        elif key in table.harmless:
+            continue
+        elif item or (item is not None and path.startswith("templates.") and key in _TYPES):
+            what = table.refused.get(key)
+            yield f"{where} ({what})" if what else f"{where} (not a field the engine knows)"
+
+
+_TYPES = ("suspend", "containerSet", "resource", "data", "http", "plugin")
+"""Types of templates that may be an empty object."""
+
+
+def _objects(path: str, value: Any) -> list[Mapping[str, Any]]:
+    if value is None:
+        return []
+    _check(path, value, "list")
+    for index, item in enumerate(value):
+        _check(f"{path}[{index}]", item, "object")
+    objects: list[Mapping[str, Any]] = value
+    return objects
+
+
+def _expressions(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if any(tag[:1] == "=" and parse(tag[1:]) is None for tag in tags(value)):
+            known = ", ".join(filter(None, FUNCTIONS))
+            yield f"{path} (expressions {{{{=…}}}} other than one parameter, or one in {known})"
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _expressions(f"{path}.{key}", item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            name = item.get("name") if isinstance(item, Mapping) else None
+            yield from _expressions(f"{path}.{name or f'[{index}]'}", item)
+
+
+def _check(path: str, value: Any, kind: str) -> None:
+    problem = _problem(value, kind)
+    if problem:
+        raise InvalidWorkflow(f"{path or 'the workflow'} must be {problem}, not {_shown(value)}")
+
+
+def _problem(value: Any, kind: str) -> str:
+    strings = isinstance(value, str)
+    integers = isinstance(value, int) and not isinstance(value, bool)
+    checks = {
+        "string": (strings, "a string"),
+        "text": (strings or isinstance(value, (int, float)), "a string, a number or a boolean"),
+        "integer": (integers, "an integer"),
+        "integer or text": (integers or strings, "an integer or a string"),
+        "boolean": (isinstance(value, bool), "true or false"),
+        "object": (isinstance(value, Mapping), "an object"),
+        "list": (isinstance(value, list), "a list"),
+    }
+    if kind in checks:
+        fits, name = checks[kind]
+        return "" if fits else name
+    if kind == "list of strings":
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return "" if fits else "a list of strings"
+    if kind == "strings by name":
+        fits = isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values())
+        return "" if fits else "an object whose values are strings"
+    fits = isinstance(value, list) and all(_is_variable(item) for item in value)
+    return "" if fits else "a list of objects with a name and a string as value"
+
+
+def _is_variable(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("value", ""), str)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,130 @@
+"""Which variables a template may use, and whether it uses others.
+
+Source: ``resolveAllVariables``, ``addOutputsToScope`` and ``addItemsToScope`` in
+``workflow/validate/validate.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hera_experiment.local.engine.substitution import tags
+from hera_experiment.local.errors import InvalidWorkflow
+
+Scope = set[str]
+
+_ROOTS = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
+_KNOWN_LATER = (
+    "outputs.",
+    "workflow.creationTimestamp",
+    "workflow.scheduledTime",
+    "workflow.duration",
+    "tasks.name",
+    "steps.name",
+    "node.name",
+)
+_ANY_ITEM = "item.*"
+_ANY_OUTPUT = "workflow.outputs.parameters.*"
+_RETRY = ("retries", *(f"lastRetry.{key}" for key in ("exitCode", "status", "duration", "message")))
+
+
+def global_scope(manifest: Mapping[str, Any]) -> Scope:
+    """Return the variables of the workflow itself."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    plain = ("name", "namespace", "mainEntrypoint", "serviceAccountName", "uid", "status")
+    scope = {f"workflow.{key}" for key in plain}
+    parameters = (spec.get("arguments") or {}).get("parameters") or ()
+    if parameters:
+        scope |= {"workflow.parameters", "workflow.parameters.json"}
+    scope |= {f"workflow.parameters.{parameter['name']}" for parameter in parameters}
+    for kind in ("labels", "annotations"):
+        scope |= {f"workflow.{kind}", f"workflow.{kind}.json"}
+        scope |= {f"workflow.{kind}.{key}" for key in metadata.get(kind) or {}}
+    if "priority" in spec:
+        scope.add("workflow.priority")
+    return scope
+
+
+def input_scope(template: Mapping[str, Any]) -> Scope:
+    """Return the variables of a template's inputs, of its pod and of its attempts."""
+    parameters = (template.get("inputs") or {}).get("parameters") or ()
+    scope = {f"inputs.parameters.{parameter['name']}" for parameter in parameters}
+    if parameters:
+        scope.add("inputs.parameters")
+    if is_leaf(template):
+        scope.add("pod.name")
+    if "retryStrategy" in template:
+        scope.update(_RETRY)
+    return scope
+
+
+def add_outputs(
+    scope: Scope,
+    global_names: Scope,
+    template: Mapping[str, Any],
+    prefix: str,
+    *,
+    aggregated: bool = False,
+    ancestor: bool = False,
+) -> None:
+    """Add what a task (``prefix`` is ``tasks.NAME``) leaves behind."""
+    scope |= {f"{prefix}.{key}" for key in ("id", "startedAt", "finishedAt", "hostNodeName")}
+    if is_leaf(template):
+        scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
+    for parameter in (template.get("outputs") or {}).get("parameters") or ():
+        scope.add(f"{prefix}.outputs.parameters.{parameter['name']}")
+        name = parameter.get("globalName")
+        if name and "{{" not in name:
+            scope.add(f"workflow.outputs.parameters.{name}")
+            global_names.add(f"workflow.outputs.parameters.{name}")
+        elif name:
+            scope.add(_ANY_OUTPUT)
+    if aggregated:
+        scope.add(f"{prefix}.outputs.parameters")
+        if "script" in template:
+            scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
+    if ancestor:
+        scope.add(f"{prefix}.status")
+
+
+def add_items(scope: Scope, task: Mapping[str, Any]) -> str:
+    """Add the variables of a loop; return what is wrong with the loop, or nothing."""
+    given = [key for key in ("withItems", "withParam", "withSequence") if task.get(key)]
+    if len(given) > 1:
+        return "only one of withItems, withParam, withSequence can be specified"
+    if task.get("withItems"):
+        for item in task["withItems"]:
+            if isinstance(item, dict):
+                scope |= {f"item.{key}" for key in item}
+            elif isinstance(item, list):
+                scope |= {f"item.[{index}]" for index in range(len(item))}
+            else:
+                scope.add("item")
+    elif task.get("withParam"):
+        scope |= {"item", _ANY_ITEM}
+    elif task.get("withSequence"):
+        if "count" in task["withSequence"] and "end" in task["withSequence"]:
+            return "only one of count or end can be defined in withSequence"
+        scope.add("item")
+    return ""
+
+
+def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
+    """Raise for the first variable below ``value`` that is in none of ``scopes``."""
+    for tag in tags(value):
+        name = tag.strip()
+        if not name.startswith(_ROOTS) or any(name in scope for scope in scopes):
+            continue
+        if name.startswith("item.") and any(_ANY_ITEM in scope for scope in scopes):
+            continue
+        is_output = name.startswith("workflow.outputs.parameters.")
+        if is_output and any(_ANY_OUTPUT in scope for scope in scopes):
+            continue
+        if not name.startswith(_KNOWN_LATER):
+            raise InvalidWorkflow(f"{prefix} failed to resolve {{{{{tag}}}}}")
+
+
+def is_leaf(template: Mapping[str, Any]) -> bool:
+    """Tell whether a template runs a pod."""
+    return "container" in template or "script" in template

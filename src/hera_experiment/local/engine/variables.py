@@ -1,0 +1,92 @@
+"""The variables that every template of a workflow may use: ``{{workflow.…}}``.
+
+Source: ``setGlobalParameters`` in ``workflow/controller/operator.go`` and
+``util/strftime/strftime.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from hera_experiment.local.engine import gojson
+from hera_experiment.local.engine.arguments import parameters_json
+from hera_experiment.local.engine.marks import WRITTEN_BY_ENGINE
+from hera_experiment.local.engine.nodes import moment
+
+_DATE_PARTS = "BbmAadHIMSYypZzL"
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+
+
+class Globals:
+    """Looks up ``workflow.…``; ``seconds`` returns how long the workflow has run."""
+
+    def __init__(self, manifest: Mapping[str, Any], seconds: Callable[[], float]) -> None:
+        metadata, spec = manifest["metadata"], manifest["spec"]
+        created = metadata["creationTimestamp"]
+        parameters = (spec.get("arguments") or {}).get("parameters") or []
+        self._seconds = seconds
+        self._failures: Callable[[], str] | None = None
+        self._values: dict[str, str] = {
+            "workflow.name": metadata["name"],
+            "workflow.namespace": metadata["namespace"],
+            "workflow.uid": metadata["uid"],
+            "workflow.mainEntrypoint": spec.get("entrypoint", ""),
+            "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
+            "workflow.status": "Running",
+            "workflow.creationTimestamp": created,
+            "workflow.creationTimestamp.RFC3339": created,
+            "workflow.creationTimestamp.s": str(int(moment(created).timestamp())),
+            "workflow.parameters": parameters_json(parameters),
+            "workflow.parameters.json": parameters_json(parameters),
+        }
+        for part in _DATE_PARTS:
+            self._values[f"workflow.creationTimestamp.{part}"] = _date_part(part, moment(created))
+        if "priority" in spec:
+            self._values["workflow.priority"] = str(spec["priority"])
+        for parameter in parameters:
+            self._values[f"workflow.parameters.{parameter['name']}"] = parameter["value"]
+        for kind in ("labels", "annotations"):
+            found = metadata.get(kind) or {}
+            pairs = {key: found[key] for key in found if key not in WRITTEN_BY_ENGINE}
+            encoded = gojson.dumps(pairs, sort_keys=True) if pairs else "null"
+            self._values[f"workflow.{kind}"] = encoded
+            self._values[f"workflow.{kind}.json"] = encoded
+            for key, value in pairs.items():
+                self._values[f"workflow.{kind}.{key}"] = value
+
+    def set_output(self, name: str, value: str) -> None:
+        """Make an output parameter with a ``globalName`` known."""
+        self._values[f"workflow.outputs.parameters.{name}"] = value
+
+    def entry_ended(self, status: str, failures: Callable[[], str]) -> None:
+        """Make known to the exit handler how the entry template ended, and what failed."""
+        self._values["workflow.status"] = status
+        self._failures = failures
+
+    def __call__(self, name: str) -> str:
+        """Return the value of a variable; raises KeyError."""
+        if name == "workflow.failures" and self._failures is not None:
+            return self._failures()
+        if name == "workflow.duration":
+            return f"{self._seconds():f}"
+        return self._values[name]
+
+
+def _date_part(part: str, created: datetime) -> str:
+    # Not strftime: its names of days and months depend on the locale.
+    special = {
+        "A": _DAYS[created.weekday()],
+        "a": _DAYS[created.weekday()][:3],
+        "B": _MONTHS[created.month - 1],
+        "b": _MONTHS[created.month - 1][:3],
+        "p": "AM" if created.hour < 12 else "PM",
+        "Z": "UTC",
+        "z": "+0000",
+        "L": ".000",
+    }
+    return special[part] if part in special else created.strftime(f"%{part}")

@@ -1,0 +1,217 @@
+"""Evaluates ``when``: the language of Knetic/govaluate, as far as Argo uses it.
+
+A bare word is a string. Bits and ternaries of govaluate are refused by name.
+
+Source: ``shouldExecute`` in ``workflow/controller/steps.go`` of argoproj/argo-workflows;
+``stagePlanner.go`` and ``evaluationStage.go`` of Knetic/govaluate.
+"""
+
+from __future__ import annotations
+
+import math
+import operator as operator_module
+import re
+from collections.abc import Callable
+from typing import Any
+
+from hera_experiment.local.engine.when_tokens import (
+    ADDITIVE,
+    MULTIPLICATIVE,
+    Failed,
+    Invalid,
+    Token,
+    tokenize,
+)
+
+_HINT = ' (hint: try wrapping the affected expression in quotes ("))'
+
+
+class WhenError(ValueError):
+    """An expression that Argo cannot evaluate, or that this engine does not know."""
+
+
+def should_execute(when: str) -> bool:
+    """Tell whether a task runs. ``when`` has its variables replaced; empty means yes."""
+    if when == "":
+        return True
+    try:
+        result = _Parser(tokenize(when)).parse()
+    except Invalid as error:
+        hint = _HINT if "Invalid token" in str(error) else ""
+        raise WhenError(f"Invalid 'when' expression '{when}': {error}{hint}") from None
+    except Failed as error:
+        raise WhenError(f"Failed to evaluate 'when' expresion '{when}': {error}") from None
+    if not isinstance(result, bool):
+        raise WhenError(f"Expected boolean evaluation for '{when}'. Got {_shown(result)}")
+    return result
+
+
+class _Parser:
+    """Recursive descent: ``||`` binds least, then ``&&``, comparisons, ``+``, ``*``, ``**``."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._next = 0
+
+    def parse(self) -> Any:
+        if not self._tokens:
+            raise Invalid("Unexpected end of expression")
+        value = self._or()
+        if self._next < len(self._tokens):
+            left, token = self._tokens[self._next - 1], self._tokens[self._next]
+            if left.bare and token.kind == "(":
+                raise Invalid(f"Undefined function {left.value}")
+            raise Invalid(
+                f"Cannot transition token types from {_kind(left)} [{_shown(left.value)}] "
+                f"to {_kind(token)} [{_shown(token.value)}]"
+            )
+        return value
+
+    def _take(self, kind: str, value: str = "") -> Token | None:
+        if self._next < len(self._tokens):
+            token = self._tokens[self._next]
+            if token.kind == kind and (not value or token.value == value):
+                self._next += 1
+                return token
+        return None
+
+    def _or(self) -> Any:
+        left = self._and()
+        while self._take("logical", "||"):
+            right = self._and()
+            left = _boolean(left, "||") or _boolean(right, "||")
+        return left
+
+    def _and(self) -> Any:
+        left = self._comparison()
+        while self._take("logical", "&&"):
+            right = self._comparison()
+            left = _boolean(left, "&&") and _boolean(right, "&&")
+        return left
+
+    def _comparison(self) -> Any:
+        left = self._sum()
+        while token := self._take("comparator"):
+            right = self._list() if token.value == "in" else self._sum()
+            left = _compare(token.value, left, right)
+        return left
+
+    def _sum(self) -> Any:
+        return self._modified(ADDITIVE, self._product)
+
+    def _product(self) -> Any:
+        return self._modified(MULTIPLICATIVE, self._power)
+
+    def _power(self) -> Any:
+        return self._modified(("**",), self._value)
+
+    def _modified(self, symbols: tuple[str, ...], operand: Callable[[], Any]) -> Any:
+        left = operand()
+        while token := next((t for s in symbols if (t := self._take("modifier", s))), None):
+            left = _calculate(token.value, left, operand())
+        return left
+
+    def _list(self) -> list[Any]:
+        if not self._take("("):
+            raise Failed("Value after 'in' is no list")
+        values = [self._or()]
+        while self._take(","):
+            values.append(self._or())
+        if not self._take(")"):
+            raise Invalid("Unbalanced parenthesis")
+        return values
+
+    def _value(self) -> Any:
+        if self._take("not"):
+            value = self._value()
+            if not isinstance(value, bool):
+                raise Failed(f"Value '{_shown(value)}' cannot be used with the prefix '!'")
+            return not value
+        if self._take("minus"):
+            value = self._value()
+            if not isinstance(value, float):
+                raise Failed(f"Value '{_shown(value)}' cannot be used with the prefix '-'")
+            return -value
+        if self._take("("):
+            value = self._or()
+            if not self._take(")"):
+                raise Invalid("Unbalanced parenthesis")
+            return value
+        if token := self._take("value"):
+            return token.value
+        raise Invalid("Unexpected end of expression")
+
+
+def _calculate(operator: str, left: Any, right: Any) -> Any:
+    if operator == "+" and (isinstance(left, str) or isinstance(right, str)):
+        return f"{_shown(left)}{_shown(right)}"
+    for value in (left, right):
+        if not isinstance(value, float):
+            raise Failed(
+                f"Value '{_shown(value)}' cannot be used with the modifier '{operator}', "
+                "it is not a number"
+            )
+    try:
+        return _MODIFIERS[operator](left, right)
+    except (ZeroDivisionError, OverflowError):
+        # Where Go has an infinity; what it is compared with next decides nothing useful.
+        return math.nan
+
+
+_MODIFIERS: dict[str, Callable[[float, float], float]] = {
+    "+": operator_module.add,
+    "-": operator_module.sub,
+    "*": operator_module.mul,
+    "/": operator_module.truediv,
+    "%": math.fmod,
+    "**": math.pow,
+}
+
+
+def _compare(operator: str, left: Any, right: Any) -> bool:
+    if operator in ("==", "!="):
+        return (type(left) is type(right) and left == right) == (operator == "==")
+    if operator == "in":
+        return any(type(left) is type(item) and left == item for item in right)
+    if operator in ("=~", "!~"):
+        if not isinstance(left, str) or not isinstance(right, str):
+            bad = right if isinstance(left, str) else left
+            raise Failed(f"Value '{_shown(bad)}' cannot be used with the comparator '{operator}'")
+        try:
+            return (re.search(right, left) is not None) == (operator == "=~")
+        except re.error as error:
+            raise Failed(f"Unable to compile regexp pattern '{right}': {error}") from None
+    if not (type(left) is type(right) and isinstance(left, (float, str))):
+        bad = right if isinstance(left, float) else left
+        raise Failed(
+            f"Value '{_shown(bad)}' cannot be used with the comparator '{operator}', "
+            "it is not a number"
+        )
+    pair: Any = (left, right)
+    if operator in (">", "<"):
+        return bool(pair[0] > pair[1] if operator == ">" else pair[0] < pair[1])
+    return bool(pair[0] >= pair[1] if operator == ">=" else pair[0] <= pair[1])
+
+
+def _boolean(value: Any, operator: str) -> bool:
+    if not isinstance(value, bool):
+        raise Failed(
+            f"Value '{_shown(value)}' cannot be used with the logical operator '{operator}', "
+            "it is not a bool"
+        )
+    return value
+
+
+def _kind(token: Token) -> str:
+    if token.kind == "value":
+        names = {bool: "BOOLEAN", float: "NUMERIC", str: "VARIABLE" if token.bare else "STRING"}
+        return names[type(token.value)]
+    return {"(": "CLAUSE", ")": "CLAUSE_CLOSE", ",": "SEPARATOR"}.get(token.kind, "PREFIX")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return str(value)

@@ -1,0 +1,160 @@
+"""An image as a process sees it: files, variables, command and packages, from its Dockerfile."""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hera_experiment.images.context import DOCKERFILE
+from hera_experiment.images.dockerfile import Dockerfile
+from hera_experiment.images.recipe import Copy, Recipe, read_recipe
+from hera_experiment.local.runtimes.snapshots import Snapshot
+from hera_experiment.local.runtimes.steps import PipInstall, effect_of
+from hera_experiment.local.runtimes.tree import Tree
+
+ADVICE = "run it with RUNTIME=docker (or podman)"
+
+_STOCK_PYTHON = re.compile(r"(?:.*/)?python(?::[\w.-]+)?(?:@[\w:]+)?", re.ASCII)
+# Bases with a shell and nothing else that a task could count on.
+_PLAIN = frozenset(("alpine", "busybox", "debian", "ubuntu"))
+
+
+@dataclass
+class ImageView:
+    """What a process needs of an image; ``refused`` names what it cannot honour of it.
+
+    ``folders`` are absolute container paths that the image makes, ``label`` names it to people,
+    ``executables`` are the files of its snapshot that RUN chmod makes executable.
+    """
+
+    label: str
+    tree: Tree = field(default_factory=Tree)
+    folders: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    workdir: str = "/"
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    installs: list[PipInstall] = field(default_factory=list)
+    executables: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def prefixes(self) -> list[str]:
+        """Return the container paths that the image itself brings."""
+        return [*self.tree.top(), *(folder for folder in self.folders if folder != "/")]
+
+
+def is_stock_python(image: str) -> bool:
+    """Tell whether ``image`` is Python's own: a standard library and a shell."""
+    return _STOCK_PYTHON.fullmatch(image) is not None
+
+
+def stock_view(image: str) -> ImageView:
+    """Return the view of a stock Python image."""
+    return ImageView(label=image, command=("python3",))
+
+
+def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
+    """Return the view of the image built from ``snapshot``; ``label`` names it.
+
+    Build arguments keep their defaults: the one that is commonly given, a mirror of the base
+    image, is of no concern to a process.
+
+    Raises
+    ------
+    UserError
+        When the Dockerfile cannot be read.
+    """
+    folder, entries = snapshot.folder, snapshot.entries
+    recipe = read_recipe(Dockerfile.read(folder / DOCKERFILE), {})
+    view = ImageView(label, environment=recipe.environment, workdir=recipe.workdir)
+    view.entrypoint = recipe.entrypoint or ()
+    stock = is_stock_python(recipe.base)
+    view.command = ("python3",) if recipe.command is None and stock else recipe.command or ()
+    if not stock and _base_name(recipe.base) not in _PLAIN:
+        _refuse(view, recipe.base_line, f"FROM {recipe.base} (no Python image)")
+    for line, text in recipe.unreadable:
+        _refuse(view, line, text)
+    for made in recipe.folders:
+        view.tree.add_folder(made)
+        view.folders.append(made)
+    for step in recipe.steps:
+        if isinstance(step, Copy):
+            _copy(view, step, folder, entries)
+            continue
+        effect = effect_of(step, recipe.environment, view.tree)
+        view.installs += effect.installs
+        view.executables += effect.executables
+        for made in effect.folders:
+            view.tree.add_folder(made)
+            view.folders.append(made)
+        if effect.refused:
+            _refuse(view, step.line, f"RUN {effect.refused}")
+    _home(view, recipe)
+    return view
+
+
+def _refuse(view: ImageView, line: int, text: str) -> None:
+    shown = text if len(text) <= 100 else f"{text[:100]}…"
+    view.refused.append(f"{view.label}/{DOCKERFILE}, line {line}: a process cannot honour {shown}")
+
+
+def _home(view: ImageView, recipe: Recipe) -> None:
+    home = recipe.environment.get("HOME", "")
+    if home.startswith("/") and home != "/":
+        view.folders.append(posixpath.normpath(home))
+
+
+def _base_name(image: str) -> str:
+    return image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]
+
+
+def _copy(view: ImageView, copy: Copy, folder: Path, entries: Sequence[str]) -> None:
+    """Add to the tree what ``copy`` brings, by the rules of Docker's COPY."""
+    found = False
+    for pattern in copy.sources:
+        for source in _matching(pattern, entries):
+            found = True
+            below = [e for e in entries if source == "." or e.startswith(f"{source}/")]
+            if below or f"{source}/" in entries:
+                view.tree.add_folder(copy.destination)
+                _copy_folder(view, source, copy.destination, folder, below)
+            else:
+                target = copy.destination
+                if copy.into_folder or view.tree.is_folder(target):
+                    target = posixpath.join(target, posixpath.basename(source))
+                view.tree.add_file(target, str(folder / source))
+    if not found:
+        _refuse(view, copy.line, f"COPY {' '.join(copy.sources)} (there is no such file)")
+
+
+def _copy_folder(
+    view: ImageView, source: str, destination: str, folder: Path, below: list[str]
+) -> None:
+    for entry in below:
+        relative = entry if source == "." else entry[len(source) + 1 :]
+        path = posixpath.join(destination, relative)
+        if entry.endswith("/"):
+            view.tree.add_folder(path)
+        else:
+            view.tree.add_file(path, str(folder / entry))
+
+
+def _matching(pattern: str, entries: Sequence[str]) -> list[str]:
+    """Return the files and folders of the context that a source of COPY names."""
+    if pattern == ".":
+        return ["."]
+    depth = pattern.count("/") + 1
+    candidates = {"/".join(entry.rstrip("/").split("/")[:depth]) for entry in entries}
+    if not any(character in pattern for character in "*?["):
+        return [pattern] if pattern in candidates else []
+    return sorted(
+        path
+        for path in candidates
+        if path.count("/") == depth - 1
+        and all(map(fnmatch.fnmatchcase, path.split("/"), pattern.split("/")))
+    )

@@ -1,0 +1,104 @@
+"""What a task leaves behind: the end of its standard output, its parameters, its verdict.
+
+Source of the words: ``workflow/executor/executor.go``, ``cmd/argoexec/commands/emissary.go`` and
+``inferFailedReason`` in ``workflow/controller/operator.go`` of argo-workflows v3.7.18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hera_experiment.local.runtimes.base import PodResult
+
+RESULT_LIMIT = 256 * 1024
+NEVER_RAN = 64
+"""The exit code of Argo's executor when it could not do its own part."""
+
+
+class Tail:
+    """Keeps the last 256 KiB (and one newline more) of a stream."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``, forgetting what is too old to be part of the result."""
+        self._kept += data
+        # Cut seldom: each cut moves everything that is kept.
+        if len(self._kept) > 4 * RESULT_LIMIT:
+            del self._kept[: -(RESULT_LIMIT + 1)]
+
+    def text(self) -> str:
+        """Return ``outputs.result``: without one trailing newline, then at most 256 KiB."""
+        data = bytes(self._kept[-(RESULT_LIMIT + 1) :])
+        if data.endswith(b"\n"):
+            data = data[:-1]
+        return data[-RESULT_LIMIT:].decode("utf-8", "replace")
+
+
+def output_paths(template: Mapping[str, Any]) -> list[tuple[str, str, str | None]]:
+    """Return name, path and default (None: none) of each output parameter read from a file."""
+    found = []
+    for parameter in (template.get("outputs") or {}).get("parameters") or ():
+        source = parameter.get("valueFrom") or {}
+        if source.get("path"):
+            default = source.get("default")
+            found.append(
+                (parameter["name"], source["path"], None if default is None else str(default))
+            )
+    return found
+
+
+def finished(
+    template: Mapping[str, Any],
+    exit_code: int,
+    result: str | None,
+    read: Callable[[str], bytes | None],
+    in_volume: Callable[[str], bool],
+    message: str = "",
+    reason: str = "Error",
+) -> PodResult:
+    """Return the result of a pod whose main container ended with ``exit_code``.
+
+    ``read(path)`` returns the content of a file of the container, None when there is none;
+    ``in_volume(path)`` tells whether a volume is mounted there; ``message`` says more about a
+    failure, ``reason`` is Kubernetes' word for it.
+    """
+    parameters: dict[str, str] = {}
+    error = ""
+    for name, path, default in output_paths(template):
+        data = read(path)
+        value = default if data is None else data.decode("utf-8", "replace")
+        if value is not None:
+            parameters[name] = value[:-1] if value.endswith("\n") else value
+        elif not error:
+            where = "/mainctrfs" if in_volume(path) else "/var/run/argo/outputs/parameters"
+            error = (
+                f"wait: Error (exit code {NEVER_RAN}): open {where}{path}: "
+                "no such file or directory"
+            )
+    if exit_code != 0:
+        # A failure of the task itself says more than the file that is missing because of it.
+        return PodResult(exit_code, failure(exit_code, message, reason), False, result, parameters)
+    return PodResult(exit_code, error, bool(error), result, parameters)
+
+
+def failure(exit_code: int, message: str = "", reason: str = "Error") -> str:
+    """Return Argo's message for a main container that ended with ``exit_code``."""
+    text = f"main: {reason} (exit code {exit_code})"
+    return f"{text}: {message}" if message else text
+
+
+def not_started(message: str) -> PodResult:
+    """Return the result of a pod that could not be run at all."""
+    return PodResult(None, message, error=True)
+
+
+def read_file(path: Path) -> bytes | None:
+    """Return the content of ``path``, None when it is no readable file."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,118 @@
+"""Absolute paths of a container, turned into paths below a task's own root.
+
+A process has no file system of its own, so every path that a container's mounts, files and
+folders cover is rewritten where it stands in a command, a variable or a script.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from hera_experiment.argo.values import WHOLE_VALUE
+
+HOME = "/root"
+TEMPORARY = "/tmp"
+
+SYSTEM_FOLDERS = (
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+)
+# Devices and the kernel's own files are the same on every machine.
+_SHARED = ("/dev", "/proc", "/sys")
+_SHELLS = frozenset(("ash", "bash", "dash", "ksh", "sh", "zsh"))
+
+# A path begins where no word, path, variable or glob goes on; "file://" is the one URL of a path.
+BEGIN = r"(?:(?<=file://)|(?<![\w./~*})\]$-]))"
+_END = r"(?![\w.-])"
+_WHOLE = re.compile(r"(?:--?[\w-]+=|[\w.-]+=)?(/[^\s'\"]*)", re.DOTALL)
+_IN_SHELL = re.compile(r"(?:(?<=[\s=<>(;|&'\"])|^)(/[\w.{}+@%:,/-]+)")
+# '/…/' and '/…/d' between quotes are patterns of sed or awk, not paths.
+_EDITING = re.compile(r"/[^/]+/[dpq]?")
+
+
+class PathRules:
+    """What is covered by the file system of one kind of pod; the same for each of its tasks.
+
+    ``covered`` are folders and files of the container that lie at the same place below a task's
+    root, ``moved`` those that lie elsewhere below it.
+    """
+
+    def __init__(self, covered: Iterable[str], moved: Mapping[str, str]) -> None:
+        self._moved = dict(moved)
+        names = {*covered, *moved, HOME, TEMPORARY} - {"/"}
+        self._covered = sorted(names, key=len, reverse=True)
+        alternatives = "|".join(map(re.escape, self._covered))
+        self._pattern = re.compile(f"{BEGIN}(?:{alternatives}){_END}")
+
+    def covers(self, path: str) -> bool:
+        """Tell whether ``path`` lies in the pod's own file system."""
+        return any(path == each or path.startswith(f"{each}/") for each in self._covered)
+
+    def rewrite(self, text: str, root: str) -> str:
+        """Put ``root`` before each covered path in ``text``."""
+        if "/" not in text:
+            return text
+        return self._pattern.sub(lambda match: root + self._moved.get(match[0], match[0]), text)
+
+    def unmapped(self, argv: Sequence[str]) -> list[str]:
+        """Return the absolute paths in a command that lead nowhere here.
+
+        Seen are arguments that are a path, options whose value is one, and the words of shell
+        code; the text of other programs is theirs alone.
+        """
+        return [path for path in _absolute_paths(argv) if not self._known(path)]
+
+    def _known(self, path: str) -> bool:
+        clean = posixpath.normpath(path)
+        if clean in ("/", "//") or self.covers(clean):
+            return True
+        if posixpath.dirname(clean) in SYSTEM_FOLDERS:
+            return True
+        return any(clean == each or clean.startswith(f"{each}/") for each in _SHARED)
+
+
+def _absolute_paths(argv: Sequence[str]) -> Iterator[str]:
+    shell_code = -1
+    if argv and posixpath.basename(argv[0]) in _SHELLS:
+        # sh -c, bash -ec: the word after the option that ends in c is code.
+        options = (i for i, word in enumerate(argv) if re.fullmatch(r"-[a-z]*c", word))
+        shell_code = next(options, -2) + 1
+    for at, word in enumerate(argv):
+        if at == shell_code:
+            for match in _IN_SHELL.finditer(word):
+                quoted = match.start() > 0 and word[match.start() - 1] in "'\""
+                if not (quoted and _EDITING.fullmatch(match[1])):
+                    yield match[1]
+            continue
+        whole = _WHOLE.fullmatch(word)
+        if whole and not whole[1].startswith("//"):
+            yield whole[1]
+
+
+def rewrite_source(source: str, rewrite: Callable[[str], str]) -> str:
+    """Rewrite the source of a script, and the values that it holds in base64."""
+    parts = WHOLE_VALUE.split(source)
+    parts[::2] = map(rewrite, parts[::2])
+    parts[1::2] = [_recoded(value, rewrite) for value in parts[1::2]]
+    return "".join(parts)
+
+
+def _recoded(value: str, rewrite: Callable[[str], str]) -> str:
+    try:
+        text = base64.b64decode(value).decode()
+    except ValueError:
+        return value  # not ours
+    return base64.b64encode(rewrite(text).encode()).decode()
+
+
+def image_path(value: str, rules: PathRules, root: str) -> list[str]:
+    """Return the folders of an image's PATH that are its own, below ``root``."""
+    folders = (folder for folder in value.split(":") if folder not in SYSTEM_FOLDERS)
+    return [rules.rewrite(folder, root) for folder in folders if folder]

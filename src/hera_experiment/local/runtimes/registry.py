@@ -1,0 +1,112 @@
+"""The runtimes by name: ``process``, ``docker`` and ``podman``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hera_experiment.errors import UserError
+from hera_experiment.images.engine import RUNNERS
+from hera_experiment.local.runtimes.base import Runtime
+from hera_experiment.local.runtimes.leftovers import end_leftovers
+from hera_experiment.local.runtimes.objects import ClusterObjects
+from hera_experiment.local.runtimes.process import SCRATCH, ProcessRuntime
+
+if TYPE_CHECKING:
+    from hera_experiment.images.source import BuildSettings
+
+PROCESS = "process"
+NAMES = (PROCESS, *RUNNERS)
+
+
+class Runtimes:
+    """Makes each runtime on its first use and keeps it.
+
+    Parameters
+    ----------
+    slug:
+        The experiment's slug: the part of an image's name that makes it one of the experiment's.
+    containers:
+        The folder with one build context per container; it need not exist.
+    state:
+        The folder of the local platform, ``.hera``.
+    objects:
+        Claims, ConfigMaps and Secrets.
+    environ:
+        The user's environment: configuration of pip and of the container engine. Tasks see
+        nothing of it.
+    build:
+        How images are built where the runtime is a container engine; by default what
+        ``environ`` says (:meth:`BuildSettings.from_environ`).
+    """
+
+    def __init__(
+        self,
+        *,
+        slug: str,
+        containers: Path,
+        state: Path,
+        objects: ClusterObjects,
+        environ: Mapping[str, str],
+        build: BuildSettings | None = None,
+    ) -> None:
+        self._slug = slug
+        self._containers = containers.resolve()
+        self._state = state.resolve()
+        self._objects = objects
+        self._environ = dict(environ)
+        self._build = build
+        self._lock = threading.Lock()
+        self._made: dict[str, Runtime] = {}
+        # One server at a time has this folder: what runs there was left by one that was killed.
+        if ended := end_leftovers(self._state / SCRATCH):
+            print(
+                f"hera_utils: ended {ended} processes that an earlier local server left running",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def get(self, name: str) -> Runtime:
+        """Return the runtime of this name.
+
+        Raises
+        ------
+        UserError
+            When there is none of that name, or its container engine is not there.
+        """
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(name)
+            return self._made[name]
+
+    def _make(self, name: str) -> Runtime:
+        if name == PROCESS:
+            return ProcessRuntime(
+                slug=self._slug,
+                containers=self._containers,
+                state=self._state,
+                objects=self._objects,
+                environ=self._environ,
+            )
+        if name in RUNNERS:
+            # Imported late: most servers never run a container, and a client waits for their start.
+            from hera_experiment.images.source import BuildSettings
+            from hera_experiment.local.runtimes.engine import EngineRuntime
+
+            return EngineRuntime(
+                name,
+                slug=self._slug,
+                containers=self._containers,
+                state=self._state,
+                objects=self._objects,
+                environ=self._environ,
+                settings=self._build or BuildSettings.from_environ(self._environ),
+            )
+        raise UserError(
+            f"there is no runtime {name!r}",
+            where="RUNTIME",
+            next_step=f"use one of {', '.join(NAMES)}",
+        )

@@ -1,0 +1,155 @@
+"""The root folders of tasks: an image's files, the mounts, a HOME and a TMPDIR of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+from hera_experiment.local.runtimes.children import write_all
+from hera_experiment.local.runtimes.tree import Layout
+from hera_experiment.local.runtimes.volumes import CLAIM, Mount
+
+_PLAIN = re.compile(r"[\w./+@-]+", re.ASCII)
+_NAME_ENDS = r"(?![\w.-])"
+_MOST_FREE = 64
+
+
+class Root:
+    """The root folder of one task at a time, at ``path``: folders and links, nothing else.
+
+    ``mounts`` are linked; ``workdir`` is made where it does not exist, below a mount too, as a
+    container engine does.
+    """
+
+    def __init__(self, path: str, layout: Layout, mounts: Sequence[Mount], workdir: str) -> None:
+        self.path = path
+        self._files: list[str] = []
+        self._volatile = any(mount.kind != CLAIM for mount in mounts)
+        links = [*layout.links, *((mount.path, str(mount.source)) for mount in mounts)]
+        # What each folder holds: None for a folder, the target for a link.
+        self._expected: dict[str, dict[str, str | None]] = {"": {}}
+        os.mkdir(path, 0o700)
+        for folder in layout.folders:
+            self._add(folder, None)
+            self._expected[folder] = {}
+            os.mkdir(path + folder)
+        for link, target in links:
+            self._add(link, target)
+            os.symlink(target, path + link)
+        if workdir != "/" and not os.path.isdir(path + workdir):
+            os.makedirs(path + workdir)
+
+    def _add(self, path: str, target: str | None) -> None:
+        parent, _, name = path.rpartition("/")
+        if parent in self._expected:
+            self._expected[parent][name] = target
+
+    def write_program(self, path: str, text: str) -> None:
+        """Write an executable file that only its owner can read."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        descriptor = os.open(self.path + path, flags, 0o700)
+        self._files.append(path)
+        try:
+            write_all(descriptor, text.encode("utf-8", "surrogatepass"))
+        finally:
+            os.close(descriptor)
+
+    def restore(self) -> bool:
+        """Tell whether the next task can have this folder: it is as it was when it was made."""
+        if self._volatile:
+            return False
+        try:
+            while self._files:
+                os.unlink(self.path + self._files.pop())
+            return all(map(self._untouched, self._expected))
+        except OSError:
+            return False
+
+    def _untouched(self, folder: str) -> bool:
+        names = self._expected[folder]
+        found = 0
+        with os.scandir(self.path + folder) as entries:
+            for entry in entries:
+                target = names.get(entry.name, "")
+                if target is None:
+                    if not entry.is_dir(follow_symlinks=False):
+                        return False
+                elif not entry.is_symlink() or os.readlink(entry.path) != target:
+                    return False
+                found += 1
+        return found == len(names)
+
+
+class Scratch:
+    """Hands out root folders below ``folder`` and uses again those a task left untouched.
+
+    Making and removing some ten folders and links would cost a tiny task more than its process.
+    Whatever an earlier server left in ``folder`` is removed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, mode=0o700)
+        self._path = self._plain(folder)
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._free: list[tuple[Hashable, Root]] = []
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def take(self, key: Hashable, layout: Layout, mounts: Sequence[Mount], workdir: str) -> Root:
+        """Return a root for one task; roots of one ``key`` and the same mounts are alike."""
+        key = (key, tuple((mount.path, mount.source) for mount in mounts))
+        with self._lock:
+            for at, (other, root) in enumerate(self._free):
+                if other == key:
+                    del self._free[at]
+                    return root
+            path = f"{self._path}/{next(self._numbers)}"
+        return Root(path, layout, mounts, workdir)
+
+    def give_back(self, key: Hashable, mounts: Sequence[Mount], root: Root) -> None:
+        """Take ``root`` back from its task, whatever the task did to it."""
+        key = (key, tuple((mount.path, mount.source) for mount in mounts))
+        if root.restore():
+            with self._lock:
+                if len(self._free) < _MOST_FREE:
+                    self._free.append((key, root))
+                    return
+        shutil.rmtree(root.path, ignore_errors=True)
+
+    def _plain(self, folder: Path) -> str:
+        """Return a name for ``folder`` that no shell and no quoted text trips over.
+
+        Paths are put into commands and scripts where they stand, and a blank or a quote in them
+        would change the text around: such a folder gets a symbolic link elsewhere.
+        """
+        if _PLAIN.fullmatch(str(folder)):
+            return str(folder)
+        links = tempfile.mkdtemp(prefix="hera-")
+        weakref.finalize(self, shutil.rmtree, links, ignore_errors=True)
+        os.symlink(folder, f"{links}/s")
+        return f"{links}/s"
+
+
+def shown_as_inside(text: str, roots: Sequence[str], elsewhere: Mapping[str, str]) -> str:
+    """Return ``text`` with this machine's paths turned back into the container's.
+
+    ``roots`` are the names of the task's folder, ``elsewhere`` gives the container's path of
+    folders outside it. What a task prints about its own paths then reads as from a container.
+    """
+    if "/" not in text:
+        return text
+    for outside, inside in elsewhere.items():
+        if outside in text:
+            text = re.sub(re.escape(outside) + _NAME_ENDS, inside.replace("\\", r"\\"), text)
+    for root in roots:
+        if root in text:
+            text = re.sub(f"{re.escape(root)}(?:/|{_NAME_ENDS})", "/", text)
+    return text

@@ -1,0 +1,183 @@
+"""Virtual environments of containers: one per distinct content of their requirements, kept."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hera_experiment.local.runtimes.children import Children, Stopped
+from hera_experiment.local.runtimes.programs import system_path
+from hera_experiment.local.runtimes.steps import PipInstall
+
+_COMPLETE = "complete"
+_LAST_LINES = 15
+_INCLUDED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
+_FOR_PIP = re.compile(
+    r"PIP_\w+|(?:https?|ftp|all|no)_proxy|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|HOME|NETRC"
+    r"|XDG_(?:CONFIG|CACHE)_(?:HOME|DIRS)",
+    re.IGNORECASE,
+)
+
+Announce = Callable[[str], None]
+
+
+class InstallationFailed(Exception):
+    """A virtual environment could not be made; the text is for people, pip's last lines in it."""
+
+
+class VirtualEnvironments:
+    """The environments below ``folder``, made with ``python`` (default: the one running this).
+
+    ``environ`` is the user's: of it pip gets its own configuration and the proxies.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], python: str = "") -> None:
+        self._folder = folder
+        self._environ = {k: v for k, v in environ.items() if _FOR_PIP.fullmatch(k)}
+        # The base interpreter: environments made from an environment would lean on it.
+        self._python = python or getattr(sys, "_base_executable", "") or sys.executable
+        self._ready: set[Path] = set()
+        self._lock = threading.Lock()
+
+    def provide(
+        self, installs: Sequence[PipInstall], label: str, children: Children, announce: Announce
+    ) -> Path:
+        """Return the folder of programs of the environment with these packages.
+
+        It is made on first use, by one thread of one process while the others wait.
+
+        Raises
+        ------
+        InstallationFailed
+            When it cannot be made.
+        hera_utils.local.runtimes.children.Stopped
+            When the pod it is for is stopped meanwhile.
+        """
+        target = self._folder / self._name(installs)
+        if target in self._ready:
+            return target / "bin"
+        if not (target / _COMPLETE).exists():
+            self._make(target, installs, label, children, announce)
+        with self._lock:
+            self._ready.add(target)
+        return target / "bin"
+
+    def _name(self, installs: Sequence[PipInstall]) -> str:
+        version = "{}.{}".format(*sys.version_info)
+        digest = hashlib.sha256()
+        for part in (self._python, platform.python_version(), platform.machine(), *_of(installs)):
+            digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogateescape"))
+        kind = "packages" if installs else "stdlib"
+        return f"{kind}-{version}-{digest.hexdigest()[:16]}"
+
+    def _make(
+        self,
+        target: Path,
+        installs: Sequence[PipInstall],
+        label: str,
+        children: Children,
+        announce: Announce,
+    ) -> None:
+        if installs:
+            announce(f"installing the requirements of {label} (first use)")
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = self._folder / f"{target.name}.log"
+        with _locked(self._folder / f"{target.name}.lock", children):
+            if (target / _COMPLETE).exists():
+                return
+            # An unfinished one is left over from a process that was killed.
+            shutil.rmtree(target, ignore_errors=True)
+            for argv in self._commands(target, installs):
+                self._run(argv, target, log, label, children)
+            (target / _COMPLETE).touch()
+
+    def _commands(self, target: Path, installs: Sequence[PipInstall]) -> Iterator[list[str]]:
+        venv = [self._python, "-I", "-m", "venv", str(target)]
+        yield venv if installs else [*venv, "--without-pip"]
+        python = str(target / "bin" / "python")
+        for install in installs:
+            yield [
+                *(python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"),
+                *install.arguments,
+            ]
+
+    def _run(
+        self, argv: Sequence[str], target: Path, log: Path, label: str, children: Children
+    ) -> None:
+        environment = {"PATH": f"{target / 'bin'}:{system_path()}", "LANG": "C.UTF-8"}
+        environment.update(self._environ)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(log, flags, 0o600)
+        try:
+            os.write(descriptor, f"$ {' '.join(argv)}\n".encode("utf-8", "replace"))
+            status = children.run(
+                argv, environment=environment, folder=str(self._folder), log=descriptor
+            )
+        except OSError as error:
+            raise InstallationFailed(f"cannot run {argv[0]}: {error}") from None
+        finally:
+            os.close(descriptor)
+        if children.stopping:
+            raise Stopped
+        if status != 0:
+            raise InstallationFailed(
+                f"the requirements of {label} cannot be installed (exit status {status});"
+                f" pip's last words, all of them in {log}:\n{_last_lines(log)}"
+            )
+
+
+def _of(installs: Iterable[PipInstall]) -> Iterator[str]:
+    """Yield all that decides what is installed, wherever the files happen to lie."""
+    for install in installs:
+        for argument in install.arguments:
+            if argument not in install.files:
+                yield argument
+        for name in install.files:
+            yield from _contents(Path(name), set())
+
+
+def _contents(path: Path, seen: set[Path]) -> Iterator[str]:
+    if path in seen:
+        return
+    seen.add(path)
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        yield f"missing {path.name}"
+        return
+    yield text
+    for included in _INCLUDED.findall(text):
+        yield from _contents(path.parent / included, seen)
+
+
+@contextmanager
+def _locked(path: Path, children: Children) -> Iterator[None]:
+    """Hold the lock file ``path``; raises :class:`Stopped` when the pod is stopped meanwhile."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if children.stopping:
+                    raise Stopped from None
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-_LAST_LINES:])

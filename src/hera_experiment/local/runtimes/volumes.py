@@ -1,0 +1,222 @@
+"""Volumes and their mounts: where on this machine the folders of a container lie."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hera_experiment.local.errors import ApiError
+from hera_experiment.local.runtimes.base import Pod
+from hera_experiment.local.runtimes.container import Json, MainContainer
+from hera_experiment.local.runtimes.objects import CONFIGMAPS, SECRETS, ClusterObjects
+from hera_experiment.local.runtimes.variables import MissingObject, no_object
+
+CLAIM = "persistentVolumeClaim"
+EMPTY = "emptyDir"
+CONFIGMAP = "configMap"
+SECRET = "secret"
+VOLUMES = ".volumes"
+"""The folder, in that of a pod, of the volumes that live as long as it does."""
+
+KINDS = (CLAIM, EMPTY, CONFIGMAP, SECRET)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One mounted folder or file: ``path`` in the container, ``source`` on this machine.
+
+    ``kind`` is the volume's; ``memory`` is true for an emptyDir of medium Memory, ``size`` its
+    limit in Kubernetes' notation, empty for none.
+    """
+
+    path: str
+    source: Path
+    kind: str
+    read_only: bool = False
+    memory: bool = False
+    size: str = ""
+
+
+def mount_path(mount: Json) -> str:
+    """Return the absolute, normal form of a mount's path."""
+    return posixpath.normpath("/" + str(mount.get("mountPath") or "").lstrip("/"))
+
+
+def make_mounts(container: MainContainer, pod: Pod, objects: ClusterObjects) -> list[Mount]:
+    """Make the volumes of ``pod`` below its folder and return the mounts of ``container``.
+
+    Raises
+    ------
+    MissingObject
+        When a claim, ConfigMap, Secret or key does not exist, or a sub-path leads out of its
+        volume.
+    """
+    if not container.mounts:
+        return []
+    volumes = {str(volume.get("name")): volume for volume in pod.volumes}
+    made: dict[str, Path] = {}
+    mounts = []
+    for mount in container.mounts:
+        name = str(mount.get("name"))
+        if name not in volumes:
+            raise MissingObject(f"mounts the volume {name!r}, which nobody declares")
+        volume = volumes[name]
+        kind = volume_kind(volume)
+        if name not in made:
+            made[name] = _make(kind, volume, pod.folder / VOLUMES / name, objects)
+        source = _below(made[name], str(mount.get("subPath") or ""), kind in (CLAIM, EMPTY))
+        empty = volume.get(EMPTY) or {}
+        mounts.append(
+            Mount(
+                mount_path(mount),
+                source,
+                kind,
+                read_only=bool(mount.get("readOnly")),
+                memory=empty.get("medium") == "Memory",
+                size=str(empty.get("sizeLimit") or ""),
+            )
+        )
+    return mounts
+
+
+def nested_in_claim(mounts: Sequence[tuple[str, str]]) -> str:
+    """Say which of these mounts (path, kind) lies inside a claim's; empty for none.
+
+    A process sees a mount through a symbolic link, and one inside a claim would stay there.
+    """
+    for path, kind in mounts:
+        for inner, _ in mounts:
+            if kind == CLAIM and inner.startswith(f"{path}/"):
+                return (
+                    f"mounts {inner} inside the claim at {path}, which a process cannot honour:"
+                    " run it with RUNTIME=docker (or podman)"
+                )
+    return ""
+
+
+def claimed_volumes(spec: Json, workflow: str) -> list[dict[str, Any]]:
+    """Return the volumes that the ``volumeClaimTemplates`` of ``spec`` become in ``workflow``."""
+    names = [
+        str((template.get("metadata") or {}).get("name") or "")
+        for template in spec.get("volumeClaimTemplates") or ()
+    ]
+    return [{"name": name, CLAIM: {"claimName": f"{workflow}-{name}"}} for name in names]
+
+
+def declared_volumes(spec: Json, template: Json) -> list[Json]:
+    """Return what ``template`` can mount before anything runs; of one name the last counts."""
+    own = claimed_volumes(spec, "{{workflow.name}}")
+    return [*own, *(spec.get("volumes") or ()), *(template.get("volumes") or ())]
+
+
+def volume_kind(volume: Json) -> str:
+    """Return the key that tells a volume's type; an empty declaration is an emptyDir."""
+    return next((key for key in volume if key != "name"), EMPTY)
+
+
+def _make(kind: str, volume: Json, folder: Path, objects: ClusterObjects) -> Path:
+    specification = volume.get(kind) or {}
+    if kind == CLAIM:
+        claim = str(specification.get("claimName") or "")
+        try:
+            return objects.claim_path(claim).resolve()
+        except ApiError:
+            raise MissingObject(_no_claim(claim)) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind in (CONFIGMAP, SECRET):
+        _write_files(kind, specification, folder, objects)
+    elif kind != EMPTY:
+        raise MissingObject(_no_kind(str(volume.get("name")), kind))
+    return folder
+
+
+def _object_of(kind: str, specification: Json) -> tuple[str, str]:
+    if kind == CONFIGMAP:
+        return CONFIGMAPS, str(specification.get("name") or "")
+    return SECRETS, str(specification.get("secretName") or "")
+
+
+def _write_files(kind: str, specification: Json, folder: Path, objects: ClusterObjects) -> None:
+    """Write a ConfigMap's or Secret's values as files, ``items`` telling key from path."""
+    group, name = _object_of(kind, specification)
+    optional = bool(specification.get("optional"))
+    try:
+        values: Mapping[str, bytes] = objects.get(group, name)
+    except ApiError:
+        if not optional:
+            raise MissingObject(no_object(group, name)) from None
+        values = {}
+    default_mode = int(specification.get("defaultMode") or 0o644)
+    wanted: Sequence[Json] = specification.get("items") or [
+        {"key": key, "path": key} for key in values
+    ]
+    for item in wanted:
+        if item["key"] not in values:
+            if optional:
+                continue
+            raise MissingObject(f"needs the key {item['key']!r} of {group}/{name}")
+        path = _below(folder, str(item["path"]), False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not readable by others, whatever Kubernetes' default: a laptop has other users.
+        mode = int(item.get("mode") or default_mode) & 0o700 | 0o600
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(values[item["key"]])
+
+
+def _below(folder: Path, path: str, make: bool) -> Path:
+    if not path:
+        return folder
+    if path.startswith("/") or ".." in path.split("/"):
+        raise MissingObject(f"has the sub-path {path!r}, which leads out of its volume")
+    target = folder / path
+    if make:
+        target.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def volume_refusals(
+    container: MainContainer, volumes: Sequence[Json], objects: ClusterObjects
+) -> Iterator[str]:
+    """Yield what the mounts of ``container`` ask for that is missing or not honoured here."""
+    declared = {str(volume.get("name")): volume for volume in volumes}
+    for mount in container.mounts:
+        name = str(mount.get("name"))
+        if mount.get("subPathExpr"):
+            yield f"mounts {name!r} with subPathExpr, which is not interpreted here: use subPath"
+        if name not in declared:
+            yield f"mounts the volume {name!r}, which neither the workflow nor it declares"
+            continue
+        kind = volume_kind(declared[name])
+        if kind not in KINDS:
+            yield _no_kind(name, kind)
+            continue
+        yield from _missing(kind, declared[name].get(kind) or {}, objects)
+
+
+def _missing(kind: str, specification: Json, objects: ClusterObjects) -> Iterator[str]:
+    try:
+        if kind == CLAIM:
+            name = str(specification.get("claimName") or "")
+            if "{{" not in name:
+                objects.claim_path(name)
+        elif kind in (CONFIGMAP, SECRET):
+            group, name = _object_of(kind, specification)
+            if "{{" not in name and not specification.get("optional"):
+                objects.get(group, name)
+    except ApiError:
+        yield _no_claim(name) if kind == CLAIM else no_object(group, name)
+
+
+def _no_claim(name: str) -> str:
+    return (
+        f"mounts the claim {name!r}, which does not exist here: make the folder .hera/claims/{name}"
+    )
+
+
+def _no_kind(name: str, kind: str) -> str:
+    return f"mounts the volume {name!r} of type {kind}, which does not exist on this machine"

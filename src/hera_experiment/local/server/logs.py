@@ -1,0 +1,142 @@
+"""The logs of a workflow's tasks, merged by time. Source: util/logs/workflow-logger.go.
+
+A log belongs to a container of a pod; on the laptop a pod has the container ``main`` alone, so
+the logs of any other one are empty, as are those of an earlier container (``previous``).
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from hera_experiment.local.errors import ApiError
+from hera_experiment.local.server.log_lines import Line, LogFile
+from hera_experiment.local.server.messages import Request, Stream
+from hera_experiment.local.server.pods import pod_labels, pod_name
+from hera_experiment.local.server.selectors import label_selector
+from hera_experiment.local.server.watch import KEEP_ALIVE_SECONDS
+from hera_experiment.local.server.workflows import resolve
+from hera_experiment.local.store import Run
+
+POLL_SECONDS = 0.1
+POLL_SECONDS_PER_POD = 1e-4
+"""Looking at ten thousand nodes takes 10 ms, so it is done once a second."""
+
+_UNFINISHED = ("", "Pending", "Running")
+
+
+def workflow_logs(request: Request) -> Stream:
+    """Stream the lines of all pods, or of one; with ``follow`` until the workflow has ended."""
+    run = resolve(request)
+    try:
+        grep = re.compile(request.option("grep"))
+    except re.error as error:
+        raise ApiError(f"failed to compile {request.option('grep')!r}: {error}") from None
+    # The options are read here: a wrong one must be an error before the stream begins.
+    tail = request.number("logOptions.tailLines")
+    limit = request.number("logOptions.limitBytes")
+    since = _since(request)
+    timestamps = request.flag("logOptions.timestamps")
+    wanted = _wanted(request, run)
+
+    def open_log(pod: Mapping[str, Any], name: str) -> LogFile:
+        path = run.log_path(str(pod["id"]))
+        return LogFile(path, name, tail=tail, since=since, limit=limit)
+
+    def items() -> Generator[bytes | None, None, None]:
+        for line in _lines(request, run, wanted, open_log):
+            if line is None:
+                yield None
+                continue
+            text = f"{_stamp(line.time)} {line.text}" if timestamps else line.text
+            if grep.search(text):
+                entry = {"result": {"content": text, "podName": line.pod}}
+                yield json.dumps(entry, separators=(",", ":")).encode("ascii")
+
+    return Stream(items())
+
+
+def _lines(
+    request: Request,
+    run: Run,
+    wanted: Callable[[Mapping[str, Any], str], bool],
+    open_log: Callable[[Mapping[str, Any], str], LogFile],
+) -> Generator[Line | None, None, None]:
+    services, store = request.services, request.services.store
+    follow = request.flag("logOptions.follow")
+    logs: dict[str, LogFile] = {}
+    ended: set[str] = set()
+    alive = services.monotonic()
+    version = -1
+    pods: list[dict[str, Any]] = []
+    while True:
+        milestone = store.milestone
+        # Looked at before the files: what is written before the end is read before it, too.
+        last = not follow or run.finished or run.deleted or services.closing()
+        if run.version != version:
+            version, pods = run.version, sorted(run.pods(), key=_start)
+        reading = []
+        for pod in pods:
+            key = str(pod["id"])
+            if key in ended or pod.get("phase", "") in ("", "Pending"):
+                continue
+            final = last or pod.get("phase", "") not in _UNFINISHED
+            if key not in logs:
+                name = pod_name(run.name, pod)
+                if not wanted(pod, name):
+                    ended.add(key)
+                    continue
+                logs[key] = open_log(pod, name)
+            reading.append(logs[key].lines(final))
+            if final:
+                ended.add(key)
+                del logs[key]
+        for line in heapq.merge(*reading, key=lambda line: line.time):
+            yield line
+            alive = services.monotonic()
+        if last or request.gone():
+            return
+        store.wait_milestone(milestone, max(POLL_SECONDS, len(pods) * POLL_SECONDS_PER_POD))
+        if services.monotonic() >= alive + KEEP_ALIVE_SECONDS:
+            alive = services.monotonic()
+            yield None
+
+
+def _wanted(request: Request, run: Run) -> Callable[[Mapping[str, Any], str], bool]:
+    container = request.option("logOptions.container", "main") or "main"
+    if container != "main" or request.flag("logOptions.previous"):
+        return lambda pod, name: False
+    only = request.path.get("pod") or request.option("podName")
+    accepts = label_selector(request.option("selector"))
+    has_selector = bool(request.option("selector").strip())
+
+    def wanted(pod: Mapping[str, Any], name: str) -> bool:
+        if only and only not in (name, pod["id"]):
+            return False
+        return not has_selector or accepts(pod_labels(run.manifest, pod))
+
+    return wanted
+
+
+def _since(request: Request) -> float | None:
+    ago = request.number("logOptions.sinceSeconds")
+    if ago is not None:
+        return request.services.now() - ago
+    seconds = request.number("logOptions.sinceTime.seconds")
+    if seconds is not None:
+        return seconds + (request.number("logOptions.sinceTime.nanos") or 0) / 1e9
+    moment = request.time("logOptions.sinceTime")
+    return moment.timestamp() if moment else None
+
+
+def _start(pod: Mapping[str, Any]) -> str:
+    return str(pod.get("startedAt") or "")
+
+
+def _stamp(time: float) -> str:
+    moment = datetime.fromtimestamp(time, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

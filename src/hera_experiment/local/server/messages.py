@@ -1,0 +1,163 @@
+"""What goes in and out of a handler: a request, a JSON answer or a stream of JSON objects."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.store import Store
+
+
+class Engine(Protocol):
+    """What the server asks of the engine; each method answers with the workflow."""
+
+    def create(
+        self,
+        manifest: dict[str, Any],
+        *,
+        creator: str = "",
+        runtime: str = "process",
+        dry_run: bool = False,
+        keep_name: bool = True,
+    ) -> dict[str, Any]:
+        """Validate a workflow and start it; ``dry_run`` starts and keeps nothing."""
+
+    def lint(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Validate a workflow."""
+
+    def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
+        """End a workflow, its exit handler excepted."""
+
+    def terminate(self, namespace: str, name: str) -> dict[str, Any]:
+        """End a workflow."""
+
+    def retry(
+        self,
+        namespace: str,
+        name: str,
+        restart_successful: bool = False,
+        node_field_selector: str = "",
+    ) -> dict[str, Any]:
+        """Run the failed part of a workflow again."""
+
+    def delete(self, namespace: str, name: str) -> None:
+        """End a workflow and forget it."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a client's token says about it: who it is, and how its workflows run."""
+
+    session: str = ""
+    runtime: str = "process"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What handlers work with. ``closing`` becomes true when the server is about to end.
+
+    ``monotonic`` and ``now`` return seconds, the latter since the epoch.
+    """
+
+    store: Store
+    engine: Engine
+    closing: Callable[[], bool]
+    monotonic: Callable[[], float]
+    now: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: ``path`` holds the variable segments of the path by name."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    body: bytes
+    claims: Claims
+    services: Services
+    gone: Callable[[], bool] = field(default=lambda: False)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the path, empty for all."""
+        return self.path.get("namespace", "")
+
+    @property
+    def name(self) -> str:
+        """The object's name in the path."""
+        return self.path.get("name", "")
+
+    def option(self, name: str, default: str = "") -> str:
+        """Return the first value of a query parameter."""
+        return self.query.get(name, [default])[0]
+
+    def flag(self, name: str) -> bool:
+        """Return a query parameter as Go's ParseBool reads it; False when it is absent."""
+        return self.option(name).lower() in ("true", "t", "1")
+
+    def number(self, name: str) -> int | None:
+        """Return a query parameter as an integer, None when it is absent."""
+        text = self.option(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise InvalidWorkflow(f"{name}={text!r} is no integer") from None
+
+    def time(self, name: str) -> datetime | None:
+        """Return a query parameter as a moment, None when it is absent."""
+        # A plus sign that the client did not encode arrives as a space.
+        text = self.option(name).replace(" ", "+")
+        if not text:
+            return None
+        if not _RFC_3339.fullmatch(text):
+            raise InvalidWorkflow(f"{name}={text!r} is no time like 2026-11-05T08:00:00Z")
+        return parse_time(text)
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object; an empty body is an empty object."""
+        if not self.body.strip():
+            return {}
+        try:
+            value = json.loads(self.body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise InvalidWorkflow(f"the body is not valid JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise InvalidWorkflow("the body is not a JSON object")
+        return value
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An answer that goes on: each item is a JSON object, None a sign of life."""
+
+    items: Generator[bytes | None, None, None]
+
+
+Answer = bytes | dict[str, Any] | Stream
+Handler = Callable[[Request], Answer]
+
+
+_RFC_3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def parse_time(text: object) -> datetime:
+    """Return the moment that a text of RFC 3339 names; the epoch for anything else."""
+    if match := _RFC_3339.fullmatch(str(text)):
+        zone = "+00:00" if match[3] in "Zz" else match[3]
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(f"{match[1]}T{match[2]}{zone}")
+    return datetime.fromtimestamp(0, timezone.utc)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,98 @@
+"""Label and field selectors, as Kubernetes and Argo read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hera_experiment.local.errors import InvalidWorkflow
+
+Labels = Mapping[str, str]
+Requirement = Callable[[Labels], bool]
+
+_KEY = r"([A-Za-z0-9][-A-Za-z0-9_./]*)"
+_VALUE = r"([-A-Za-z0-9_.]*)"
+_SET = re.compile(rf"{_KEY}\s+(in|notin)\s*\(([^()]*)\)")
+_EQUAL = re.compile(rf"{_KEY}\s*(==|=|!=|>|<)\s*{_VALUE}")
+_EXISTS = re.compile(rf"(!?)\s*{_KEY}")
+_COMMA_OUTSIDE = re.compile(r",(?![^()]*\))")
+
+
+def label_selector(text: str) -> Requirement:
+    """Return the test of a selector like ``a=b,c in (d,e),!f``; an empty one accepts all."""
+    if not text.strip():
+        return lambda labels: True
+    requirements = [_requirement(part.strip()) for part in _COMMA_OUTSIDE.split(text)]
+    return lambda labels: all(accepts(labels) for accepts in requirements)
+
+
+def _requirement(text: str) -> Requirement:
+    if match := _SET.fullmatch(text):
+        key, kind, listed = match.groups()
+        values = {value.strip() for value in listed.split(",")}
+        if kind == "in":
+            return lambda labels: labels.get(key) in values
+        return lambda labels: labels.get(key) not in values
+    if match := _EQUAL.fullmatch(text):
+        return _comparison(*match.groups())
+    if match := _EXISTS.fullmatch(text):
+        absent, key = bool(match[1]), match[2]
+        return lambda labels: (key in labels) is not absent
+    raise InvalidWorkflow(f"unable to parse requirement {text!r} of the label selector")
+
+
+def _comparison(key: str, operator: str, value: str) -> Requirement:
+    if operator in ("=", "=="):
+        return lambda labels: labels.get(key) == value
+    if operator == "!=":
+        return lambda labels: labels.get(key) != value
+    if not value.isdigit():
+        raise InvalidWorkflow(f"the label selector compares {key!r} with {value!r}, not a number")
+    bound = int(value)
+
+    def compare(labels: Labels) -> bool:
+        label = labels.get(key, "")
+        if not label.isdigit():
+            return False
+        return int(label) > bound if operator == ">" else int(label) < bound
+
+    return compare
+
+
+@dataclass(frozen=True)
+class FieldSelector:
+    """What a field selector asks for: one name, one namespace (empty: any), names not wanted."""
+
+    name: str = ""
+    namespace: str = ""
+    other_names: tuple[str, ...] = ()
+    show_remaining: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> FieldSelector:
+        """Read ``metadata.name=X,metadata.namespace=Y``; raises :class:`InvalidWorkflow`."""
+        name = namespace = ""
+        others: list[str] = []
+        show_remaining = False
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            field, operator, value = _split(part)
+            if field == "metadata.name" and operator == "!=":
+                others.append(value)
+            elif field == "metadata.name":
+                name = value
+            elif field == "metadata.namespace" and operator == "=":
+                namespace = value
+            elif field == "ext.showRemainingItemCount" and operator == "=":
+                show_remaining = value.lower() in ("true", "1", "t")
+            else:
+                raise InvalidWorkflow(f"unsupported requirement {part}")
+        return cls(name, namespace, tuple(others), show_remaining)
+
+
+def _split(part: str) -> tuple[str, str, str]:
+    for operator in ("!=", "==", "="):
+        field, found, value = part.partition(operator)
+        if found:
+            return field.strip(), operator.replace("==", "="), value.strip()
+    return part, "", ""

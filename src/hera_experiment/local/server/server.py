@@ -1,0 +1,131 @@
+"""The server itself: a listening socket, its threads, and an orderly end."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+from hera_experiment.local.server.handler import RequestHandler
+from hera_experiment.local.server.messages import Engine, Services
+from hera_experiment.local.store import Store
+from hera_experiment.local.store.log_times import SAMPLING_SECONDS, LogSampler
+
+BACKLOG = 128
+"""Connections that wait for a thread; the standard library's 5 stalls bursts."""
+
+
+class Server(ThreadingHTTPServer):
+    """Argo's REST API for ``store`` and ``engine``, for those who know ``secret``.
+
+    ``listener`` is a bound socket of the loopback interface, which the server owns from now on;
+    None binds a free port of 127.0.0.1. :meth:`start` serves in a thread, :meth:`close` lets
+    the streams end first.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = BACKLOG
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        secret: str,
+        *,
+        listener: socket.socket | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if not secret:
+            raise ValueError("a server without a secret would be open to every user of the machine")
+        address = listener.getsockname() if listener else ("127.0.0.1", 0)
+        super().__init__(address[:2], RequestHandler, bind_and_activate=False)
+        if listener:
+            self.socket.close()
+            self.socket = listener
+            self.server_address = address
+            self.server_port = address[1]
+        else:
+            self.server_bind()
+        self.server_activate()
+        self.secret = secret
+        self.services = Services(store, engine, self._is_closing, monotonic, now)
+        self._closing = False
+        self._counting = threading.Lock()
+        self._streams = 0
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port``, as ARGO_SERVER wants it."""
+        return f"127.0.0.1:{self.server_port}"
+
+    @property
+    def url(self) -> str:
+        """The address as a URL, with the trailing slash that Hera needs."""
+        return f"http://{self.address}/"
+
+    def start(self, poll_seconds: float = 0.1) -> None:
+        """Serve, in a thread; :meth:`close` may take ``poll_seconds`` to be noticed."""
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(poll_seconds,), name="server", daemon=True
+        )
+        self._thread.start()
+        threading.Thread(target=self._sample_logs, name="log sampler", daemon=True).start()
+
+    def close(self, grace_seconds: float = 1.0) -> None:
+        """Take no more requests, and give the streams time to say how they end."""
+        if self._thread:
+            self.shutdown()
+            self._thread.join()
+        self._closing = True
+        with self.services.store.publish(milestone=True):
+            pass  # the bell alone: wakes every stream
+        end = time.monotonic() + grace_seconds
+        while self._streams and time.monotonic() < end:
+            time.sleep(0.01)
+        self.server_close()
+
+    def server_bind(self) -> None:
+        """Bind without asking the name service for this machine's name."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_port = int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that left; anything else is a bug, shown on standard error."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            traceback.print_exc(file=sys.stderr)
+
+    def _is_closing(self) -> bool:
+        return self._closing
+
+    def _sample_logs(self) -> None:
+        store, sampler = self.services.store, LogSampler(self.services.now)
+        while not self._closing:
+            milestone = store.milestone
+            running = store.live()
+            if running:
+                sampler.sample(running)
+                time.sleep(SAMPLING_SECONDS)
+            else:
+                store.wait_milestone(milestone, timeout=3600.0)
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Count a stream while it lasts."""
+        with self._counting:
+            self._streams += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._streams -= 1

@@ -1,0 +1,83 @@
+"""When each line of a log was written.
+
+A task writes its log without the server in between, which is the fastest there is, so no line
+carries a time as it does on a cluster. Instead the sizes of the logs that grow are noted now and
+then; a line is as old as the first note that covers it, and what no note covers is as old as the
+last change of the file. The times are late by at most :data:`SAMPLING_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections.abc import Callable
+from pathlib import Path
+
+from hera_experiment.local.store.run import TIMES_SUFFIX, Run
+
+SAMPLING_SECONDS = 0.5
+
+
+class LogSampler:
+    """Notes the growth of the logs of running tasks. ``now`` returns seconds since the epoch."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._sizes: dict[Path, int] = {}
+
+    def sample(self, runs: list[Run]) -> None:
+        """Note the sizes of the logs of these runs' running tasks that have grown."""
+        seen: dict[Path, int] = {}
+        for run in runs:
+            for pod in run.pods():
+                if pod.get("phase") != "Running":
+                    continue
+                log = run.log_path(str(pod["id"]))
+                try:
+                    size = log.stat().st_size
+                except OSError:
+                    continue
+                # A log is noted from its second sight on: a short task needs no second file.
+                if log in self._sizes and size > self._sizes[log]:
+                    _note(log, size, self._now())
+                seen[log] = size
+        self._sizes = seen
+
+
+class LogTimes:
+    """The times of one log."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._sizes: list[int] = []
+        self._times: list[float] = []
+        try:
+            notes = log.with_suffix(TIMES_SUFFIX).read_text("ascii").split("\n")[:-1]
+        except OSError:
+            notes = []
+        for note in notes:
+            size, _, when = note.partition(" ")
+            self._sizes.append(int(size))
+            self._times.append(float(when))
+
+    def at(self, offset: int) -> float:
+        """Return when the byte before ``offset`` was written, in seconds since the epoch."""
+        index = bisect_left(self._sizes, offset)
+        if index < len(self._times):
+            return self._times[index]
+        try:
+            return self._log.stat().st_mtime
+        except OSError:
+            return 0.0
+
+
+def _note(log: Path, size: int, now: float) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        descriptor = os.open(log.with_suffix(TIMES_SUFFIX), flags, 0o600)
+    except OSError:
+        return  # the workflow was deleted meanwhile
+    try:
+        os.write(descriptor, f"{size} {now:.3f}\n".encode("ascii"))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,158 @@
+"""The local platform's memory: all workflows, their changes, and the laptop's objects."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hera_experiment.local.errors import AlreadyExists, NotFound
+from hera_experiment.local.store.files import private_folder
+from hera_experiment.local.store.objects import Objects, check_name
+from hera_experiment.local.store.run import Run
+
+KEPT_IN_MEMORY = 16
+"""How many finished workflows stay in memory after they were looked at."""
+
+
+class Store:
+    """Everything below ``root`` (``.hera``), for the one server process that holds its lock.
+
+    ``clock`` returns the present moment, with its time zone. A workflow's name is unique in the
+    store, whatever its namespace: its folder, and its results in a claim, carry the name alone.
+    """
+
+    def __init__(self, root: Path, clock: Callable[[], datetime]) -> None:
+        self.root = private_folder(root)
+        self.root.chmod(0o700)
+        self.objects = Objects(root)
+        self._folder = private_folder(root / "runs")
+        self._runs: dict[str, Run] = {}
+        # Order of locks: _creating, then a run's own, then _lock.
+        self._creating = threading.Lock()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._passed = threading.Condition(self._lock)
+        # Versions must grow from server to server without reading every journal: they begin at
+        # the microseconds of now, which no earlier server can have counted up to.
+        self._version = int(clock().timestamp() * 1_000_000)
+        self._milestone = self._version
+        self._in_memory: OrderedDict[str, Run] = OrderedDict()
+        for path in self._folder.iterdir():
+            if path.name.startswith("."):
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_dir():
+                self._runs[path.name] = Run(path, self)
+
+    def create(self, manifest: dict[str, Any]) -> Run:
+        """Keep a new workflow; raises :class:`AlreadyExists` when the name is taken."""
+        name = str(manifest["metadata"]["name"])
+        check_name(name)
+        with self._creating:
+            if (old := self._runs.get(name)) is not None and _readable(old):
+                raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
+            folder = self._folder / name
+            if folder.exists():
+                shutil.rmtree(self._set_aside(folder), ignore_errors=True)
+            private_folder(folder / "logs")
+            run = Run(folder, self)
+            run.begin(manifest, appear=lambda: self._runs.update({name: run}))
+        return run
+
+    def get(self, namespace: str, name: str) -> Run:
+        """Return a workflow, of any namespace when empty; raises :class:`NotFound`."""
+        with self._lock:
+            run = self._runs.get(name)
+        if run is None or not _readable(run) or namespace not in ("", run.namespace):
+            raise NotFound(f'workflows.argoproj.io "{name}" not found')
+        return run
+
+    def runs(self, namespace: str = "") -> list[Run]:
+        """Return the workflows of a namespace (of all when empty), newest first."""
+        with self._lock:
+            runs = list(self._runs.values())
+        runs = [run for run in runs if _readable(run) and namespace in ("", run.namespace)]
+        return sorted(runs, key=lambda run: run.created, reverse=True)
+
+    def live(self) -> list[Run]:
+        """Return the workflows that run, without reading any other from disk."""
+        with self._lock:
+            runs = list(self._runs.values())
+        return [run for run in runs if run.live]
+
+    def delete(self, namespace: str, name: str) -> None:
+        """Remove the journal and the logs of a workflow, not what it wrote to claims."""
+        run = self.get(namespace, name)
+        doomed: list[Path] = []
+        run.discard(lambda: doomed.append(self._forget(run)))
+        for folder in doomed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def version(self) -> int:
+        """The version of the latest change."""
+        with self._lock:
+            return self._version
+
+    @property
+    def milestone(self) -> int:
+        """The version at which a workflow was last created, finished, resumed or deleted."""
+        with self._lock:
+            return self._milestone
+
+    def wait(self, version: int, timeout: float) -> int:
+        """Block until anything changed past ``version``; return the latest version."""
+        with self._lock:
+            self._changed.wait_for(lambda: self._version > version, timeout)
+            return self._version
+
+    def wait_milestone(self, version: int, timeout: float) -> int:
+        """Block until there was a milestone past ``version``; return the latest one's."""
+        with self._lock:
+            self._passed.wait_for(lambda: self._milestone > version, timeout)
+            return self._milestone
+
+    @contextmanager
+    def publish(self, milestone: bool) -> Iterator[int]:
+        """Give a change its version, and wake those who wait when it is done (for Run)."""
+        with self._lock:
+            self._version += 1
+            yield self._version
+            self._changed.notify_all()
+            if milestone:
+                self._milestone = self._version
+                self._passed.notify_all()
+
+    def opened(self, run: Run) -> None:
+        """Keep the number of finished workflows in memory small (for Run)."""
+        with self._lock:
+            self._in_memory[run.name] = run
+            self._in_memory.move_to_end(run.name)
+            surplus = list(self._in_memory.values())[: -KEPT_IN_MEMORY or None]
+        for old in surplus:
+            if old.deleted or old.forget():
+                with self._lock:
+                    self._in_memory.pop(old.name, None)
+
+    def _forget(self, run: Run) -> Path:
+        self._runs.pop(run.name, None)
+        self._in_memory.pop(run.name, None)
+        return self._set_aside(run.folder)
+
+    def _set_aside(self, folder: Path) -> Path:
+        # Renamed before it is removed, so that a server that dies leaves no half of a workflow.
+        return folder.rename(folder.with_name(f".{folder.name}.{self._version}"))
+
+
+def _readable(run: Run) -> bool:
+    """Tell a workflow from a folder whose server died before its first line was written."""
+    try:
+        run.head()
+    except (NotFound, OSError, KeyError):
+        return False
+    return not run.deleted

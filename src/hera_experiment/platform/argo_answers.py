@@ -1,0 +1,186 @@
+"""What an answer of Argo's server means: a document, or a refusal said in one sentence."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from hera_experiment.context import tokens
+from hera_experiment.errors import UserError
+from hera_experiment.platform.http import Unreachable
+
+NOT_FOUND = 404
+ALREADY_EXISTS = 409
+_UNAUTHENTICATED, _FORBIDDEN = 401, 403
+_PLAIN_TO_TLS = ("HTTP request to an HTTPS server", "plain HTTP request was sent to HTTPS")
+
+
+class ArgoRefusal(UserError):
+    """Argo's server, or what stands before it, said no.
+
+    ``status`` is the HTTP status, ``message`` the server's own words (empty when it sent none),
+    ``retry_after`` the seconds that it wants to be left alone.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        where: str = "",
+        next_step: str = "",
+        *,
+        status: int,
+        message: str = "",
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(what, where, next_step)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+
+def document(response: requests.Response, where: str = "") -> dict[str, Any]:
+    """Return the JSON object of a good answer.
+
+    Raises :class:`ArgoRefusal` for any other, :class:`Unreachable` for one that breaks off.
+    """
+    raise_for_refusal(response, where)
+    try:
+        found = json.loads(response.content)
+    except ValueError:
+        if response.content.lstrip().startswith(b"{"):
+            raise Unreachable(f"{_server(response)} broke off its answer", where) from None
+        raise no_argo(response, where) from None
+    if not isinstance(found, dict):
+        raise no_argo(response, where)
+    return found
+
+
+def raise_for_refusal(response: requests.Response, where: str = "") -> None:
+    """Raise :class:`ArgoRefusal` unless the answer is 200 and no web page."""
+    raise_for_page(response, where)
+    if response.status_code == requests.codes.ok:
+        return
+    message = _message(response)
+    status = response.status_code
+    if any(words in response.text[:1000] for words in _PLAIN_TO_TLS):
+        raise _wants_tls(response, where)
+    if status == _UNAUTHENTICATED:
+        raise _unauthenticated(response, where, message)
+    if status == _FORBIDDEN:
+        raise _forbidden(response, where, message)
+    if not message:
+        raise no_argo(response, where)
+    raise ArgoRefusal(
+        f"Argo's server says: {message}",
+        where,
+        status=status,
+        message=message,
+        retry_after=_retry_after(response),
+    )
+
+
+def raise_for_page(response: requests.Response, where: str = "") -> None:
+    """Raise :class:`ArgoRefusal` for a web page, or for being sent to one.
+
+    Hera takes both for a success and fails on reading them.
+    """
+    if response.is_redirect:
+        raise _redirected(response, where)
+    if "html" in response.headers.get("Content-Type", "").lower():
+        if any(words in response.text[:1000] for words in _PLAIN_TO_TLS):
+            raise _wants_tls(response, where)
+        if response.status_code not in (_UNAUTHENTICATED, _FORBIDDEN):
+            raise no_argo(response, where)
+
+
+def _wants_tls(response: requests.Response, where: str) -> ArgoRefusal:
+    what = f"{_server(response)} wants TLS"
+    return ArgoRefusal(what, where, "set ARGO_SECURE=true", status=response.status_code)
+
+
+def _server(response: requests.Response) -> str:
+    address = urlsplit(response.url)
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        found = json.loads(response.content.strip().removeprefix(b"data:"))
+    except ValueError:
+        return ""
+    if not isinstance(found, dict):
+        return ""
+    # A stream that cannot begin answers {"error": {"message": …}}.
+    inner = found.get("error")
+    said = inner.get("message") if isinstance(inner, dict) else found.get("message") or inner
+    return str(said or "").strip()
+
+
+def _authorization(response: requests.Response) -> str:
+    return str(response.request.headers.get("Authorization") or "")
+
+
+def _unauthenticated(response: requests.Response, where: str, message: str) -> ArgoRefusal:
+    token = _authorization(response)
+    what = f"{_server(response)} does not accept the token"
+    ends = tokens.expiry(token)
+    if not token:
+        what = f"{_server(response)} wants a token and none is given"
+    elif ends and ends < datetime.now(timezone.utc):
+        what = f"the token expired on {ends.astimezone():%Y-%m-%d at %H:%M} (local time)"
+    elif message:
+        # A server that cannot reach its cluster answers 401 too: its words tell the difference.
+        what += f"; Argo's server says: {message}"
+    advice = "set ARGO_TOKEN to a fresh one (Argo's user interface, User)"
+    return ArgoRefusal(what, where, advice, status=response.status_code, message=message)
+
+
+def _forbidden(response: requests.Response, where: str, message: str) -> ArgoRefusal:
+    account = tokens.subject(_authorization(response)) or "the account of this token"
+    what = f"{account} has no right to do this"
+    if message:
+        what += f"; Argo's server says: {message}"
+    advice = "ask the administrator for it, or use another account"
+    return ArgoRefusal(what, where, advice, status=response.status_code, message=message)
+
+
+def _redirected(response: requests.Response, where: str) -> ArgoRefusal:
+    here, there = urlsplit(response.url), urlsplit(response.headers.get("Location", ""))
+    if here.scheme == "http" and there.scheme == "https" and here.hostname == there.hostname:
+        return _wants_tls(response, where)
+    target = there.netloc.rpartition("@")[2] or there.path
+    return ArgoRefusal(
+        f"{_server(response)} sends to another page ({target}): signed out or wrong path",
+        where,
+        "set a fresh ARGO_TOKEN, or the right ARGO_BASE_HREF",
+        status=response.status_code,
+    )
+
+
+def no_argo(response: requests.Response, where: str) -> ArgoRefusal:
+    """Return the refusal for an answer that does not come from Argo's server."""
+    path = urlsplit(response.url).path.partition("/api/v1")[0] or "/"
+    return ArgoRefusal(
+        f"{_server(response)} does not answer as Argo's server below the path '{path}' "
+        f"(status {response.status_code}): signed out or wrong path",
+        where,
+        "set a fresh ARGO_TOKEN, or the right ARGO_BASE_HREF",
+        status=response.status_code,
+        retry_after=_retry_after(response),
+    )
+
+
+def _retry_after(response: requests.Response) -> float:
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError):  # none, or a date without its time zone
+        return 0.0

@@ -1,0 +1,148 @@
+"""What pods say, read through Argo's server: their logs, archived logs, and events about them.
+
+Source: ``util/logs/workflow-logger.go``, ``server/artifacts/artifact_server.go`` and WatchEvents
+in ``server/workflow/workflow_server.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import requests
+import urllib3
+
+from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
+from hera_experiment.platform.argo_client import ArgoClient, StreamBroken
+
+ARCHIVED_LOG = "main-logs"
+"""The output artifact that holds the log of the main container, where logs are archived."""
+
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ?")
+_BLOCK = 1 << 16
+# What Argo's own program, which starts the task's, writes among its lines.
+_EXECUTOR = re.compile(r'time="[^"]*" level=\w+ msg=.* argo=true( .*)?')
+_EXIT = re.compile(r"Error: exit status \d+")
+
+
+class LogEntry(NamedTuple):
+    """One line: the pod that wrote it, when (RFC 3339, UTC), and its text without the end.
+
+    ``stamp`` is empty for what goes on a line that is longer than the server sends at once.
+    """
+
+    pod: str
+    stamp: str
+    text: str
+
+
+def log_entries(
+    client: ArgoClient,
+    namespace: str,
+    workflow: str,
+    *,
+    pod: str = "",
+    since_seconds: int = 0,
+    follow: bool = False,
+) -> Iterator[LogEntry]:
+    """Yield the lines of the main container of one pod, or of all pods merged by time.
+
+    ``since_seconds`` leaves out what is older than that, 0 nothing (a moment cannot be given: the
+    server takes no notice of it). With ``follow`` it goes on until the
+    workflow has ended, with the pods that start meanwhile. A pod that is gone has no lines.
+    """
+    params = {
+        "podName": pod,
+        "logOptions.container": "main",
+        "logOptions.follow": "true" if follow else "",
+        "logOptions.timestamps": "true",
+        "logOptions.sinceSeconds": str(since_seconds) if since_seconds else "",
+    }
+    path = f"workflows/{quote(namespace, safe='')}/{quote(workflow, safe='')}/log"
+    for entry in client.stream(path, params):
+        content = str(entry.get("content", ""))
+        stamp = _STAMP.match(content)
+        text = content[stamp.end() :] if stamp else content
+        yield LogEntry(str(entry.get("podName", "")), stamp[1] if stamp else "", text)
+
+
+def archived_log(
+    client: ArgoClient, namespace: str, workflow: str, node: str, artifact: str = ARCHIVED_LOG
+) -> Iterator[str]:
+    """Yield the lines of an archived log, by the identifier of its node.
+
+    Raises ``ArgoRefusal`` when the server does not give it, ``OSError`` when the stream breaks.
+    """
+    parts = (namespace, "workflows", workflow, node, "outputs", artifact)
+    url = f"{client.url}artifact-files/{'/'.join(quote(part, safe='') for part in parts)}"
+    response = client.session.request("GET", url, stream=True)
+    with closing(response):
+        raise_for_page(response, client.where)
+        if response.status_code != requests.codes.ok:
+            said = response.text[:200].strip() or str(response.reason)
+            raise ArgoRefusal(
+                f"Argo's server does not hand out the archived log: {said}",
+                next_step="ask the administrator whether your account may read the secret of "
+                "the artifact store",
+                status=response.status_code,
+                message=said,
+            )
+        rest = b""
+        try:
+            for block in response.iter_content(_BLOCK):
+                *whole, rest = (rest + block).split(b"\n")
+                for line in whole:
+                    yield line.removesuffix(b"\r").decode("utf-8", "replace")
+        except (urllib3.exceptions.HTTPError, requests.RequestException) as error:
+            raise StreamBroken(f"the log broke off: {type(error).__name__}") from None
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+
+def events_now(
+    client: ArgoClient, namespace: str, fields: str, *, silence: float = 1.5
+) -> list[Mapping[str, Any]]:
+    """Return the Kubernetes events that a field selector names.
+
+    Argo's server can only watch them, what there is first: after ``silence`` seconds without
+    another one, those are all.
+    """
+    found: list[Mapping[str, Any]] = []
+    path = f"stream/events/{quote(namespace, safe='')}"
+    try:
+        for event in client.stream(path, {"listOptions.fieldSelector": fields}, silence):
+            found.append(event)
+    except ArgoRefusal:
+        raise
+    except OSError:
+        pass
+    return found
+
+
+class Executor:
+    """Tells the lines of Argo's executor from those of the task it runs, for one pod in order."""
+
+    def __init__(self) -> None:
+        self._has_ended = False
+
+    def wrote(self, text: str) -> bool:
+        """Tell whether the next line is Argo's."""
+        if _EXECUTOR.fullmatch(text):
+            self._has_ended = "sub-process exited" in text
+            return True
+        return self._has_ended and _EXIT.fullmatch(text) is not None
+
+
+def clock_of(client: ArgoClient, now: Callable[[], datetime]) -> timedelta:
+    """Return how far the server's clock is ahead of ``now``, to a second."""
+    answer = client.session.request("GET", f"{client.url}api/v1/version")
+    try:
+        date = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return timedelta()
+    return date - now()

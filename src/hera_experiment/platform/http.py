@@ -1,0 +1,201 @@
+"""The one way this package talks HTTP: time-outs, proxies, own certificates, never ``.netrc``.
+
+``requests`` by itself waits for ever, lets ``~/.netrc`` replace the bearer token and sends even
+``127.0.0.1`` through ``http_proxy``. The session below does none of that, and says in one sentence
+what a failed connection means.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
+
+from hera_experiment.errors import UserError
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection."""
+READ_TIMEOUT = 60.0
+"""Seconds to wait for the next byte; Argo's streams send a comment every 15 s."""
+
+_CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+class Unreachable(UserError, requests.ConnectionError):
+    """No answer: refused, unknown host, time-out, TLS. Also an ``OSError``: it may pass.
+
+    ``sent`` is False when the request surely did not leave this machine.
+    """
+
+    sent = True
+
+
+class Authorization(AuthBase):
+    """Sets the ``Authorization`` header anew for each request, so that a token may be renewed."""
+
+    def __init__(self, value: Callable[[], str]) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set the header of ``request``, or take it away when there is no token."""
+        value = self._value()
+        if value:
+            request.headers["Authorization"] = value
+        else:
+            request.headers.pop("Authorization", None)
+        return request
+
+
+class Session(requests.Session):
+    """A session of ``requests`` for a server that wants a bearer token.
+
+    Parameters
+    ----------
+    authorization:
+        Returns the whole header's value ("Bearer …"), empty for none; called for each request.
+        It wins over a header that a caller sets.
+    verify:
+        False, or the path of a bundle of certificate authorities; True reads the path from
+        ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or ``SSL_CERT_FILE`` and is otherwise certifi's.
+    timeout:
+        Seconds to connect and to wait for the next byte, where a request names none of its own.
+    where, advice:
+        For the messages: where the server's address came from, and what to do about a server that
+        does not answer, in place of the advice for a server somewhere else.
+
+    Redirects are not followed: Argo's API has none, so one means a login page or a wrong scheme.
+    """
+
+    def __init__(
+        self,
+        authorization: Callable[[], str],
+        *,
+        verify: bool | str = True,
+        timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
+        where: str = "",
+        advice: str = "",
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.auth = Authorization(authorization)
+        self.timeout = timeout
+        self.where = where
+        self.advice = advice
+        if verify is True:
+            named = (environ.get(name) for name in _CERTIFICATE_VARIABLES)
+            verify = next((path for path in named if path), True)
+        self.verify = verify
+        if verify is False:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def request(  # type: ignore[override]
+        self, method: str, url: str | bytes, **options: Any
+    ) -> requests.Response:
+        """As ``requests``, with the session's time-out; raises :class:`Unreachable`."""
+        if options.get("timeout") is None:
+            options["timeout"] = self.timeout
+        options["allow_redirects"] = False
+        try:
+            return super().request(method, url, **options)
+        except (requests.RequestException, OSError) as error:
+            text = url.decode() if isinstance(url, bytes) else url
+            sentence = unreachable(error, text, self.where)
+            sentence.next_step = self.advice or sentence.next_step
+            sentence.sent = not _without_connection(error)
+            raise sentence from None
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Take the proxies from the environment (``NO_PROXY`` too), but not for this machine."""
+        if is_loopback(url):
+            proxies = {}
+        else:
+            # get_environ_proxies reads HTTPS_PROXY, NO_PROXY and, on macOS, the system's settings.
+            proxies = {**get_environ_proxies(url, no_proxy=None), **(proxies or {})}
+        # Hera passes verify=True on each call, which must not hide the bundle of this session.
+        if verify is True or verify is None:
+            verify = self.verify
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether ``url`` names this machine, to which no proxy leads."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
+    """Say in one sentence why there was no answer from ``url``."""
+    address = urlsplit(url)
+    server = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
+    text = str(error)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Unreachable(
+            f"the proxy on the way to {server} does not answer",
+            where,
+            "correct HTTPS_PROXY or HTTP_PROXY, or name the host in NO_PROXY",
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return _tls(text, server, where)
+    if isinstance(error, (requests.Timeout, TimeoutError)) or "timed out" in text:
+        return Unreachable(
+            f"{server} did not answer in time", where, "check the address, the VPN and the proxy"
+        )
+    if "NameResolution" in text or "resolve" in text or "getaddrinfo" in text:
+        return Unreachable(
+            f"no host is named '{address.hostname}'", where, "correct the name, or join the VPN"
+        )
+    if "refused" in text:
+        return Unreachable(
+            f"nothing listens at {server}", where, "correct the port, or start the server"
+        )
+    if _broken_off(text):
+        advice = "it may want TLS: ARGO_SECURE=true" if address.scheme == "http" else ""
+        return Unreachable(f"{server} closed the connection without an answer", where, advice)
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
+        return Unreachable(f"'{server}' is no address", where, "write host:port")
+    return Unreachable(f"no connection to {server}: {_kind(error)}", where)
+
+
+def _without_connection(error: Exception) -> bool:
+    failed = error.args[0] if error.args else None
+    reason = getattr(failed, "reason", None)
+    kinds = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return isinstance(reason, kinds) or "CERTIFICATE_VERIFY_FAILED" in str(reason)
+
+
+def _tls(text: str, server: str, where: str) -> Unreachable:
+    if "WRONG_VERSION_NUMBER" in text or "record layer" in text or "UNKNOWN_PROTOCOL" in text:
+        return Unreachable(f"{server} speaks plain HTTP, not TLS", where, "set ARGO_SECURE=false")
+    if "CERTIFICATE_VERIFY_FAILED" in text or "doesn't match" in text:
+        reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        return Unreachable(
+            f"the certificate of {server} is not trusted: {reason or 'unknown authority'}",
+            where,
+            "name the file of its authority in REQUESTS_CA_BUNDLE (--ca_bundle), "
+            "or ask the administrator for it",
+        )
+    if "EOF" in text:
+        return Unreachable(f"{server} broke off TLS", where, "it may want ARGO_SECURE=false")
+    return Unreachable(f"no TLS with {server}", where, "check the address and the port")
+
+
+def _broken_off(text: str) -> bool:
+    return any(word in text for word in ("Connection aborted", "reset by peer", "EOF", "Remote"))
+
+
+def _kind(error: Exception) -> str:
+    # Only the kind: the text of an unforeseen error may hold the whole request.
+    return type(error).__name__

@@ -1,0 +1,255 @@
+"""A small client of container registries (OCI distribution): is it there, am I known, is an image.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md, and for the token dance
+https://distribution.github.io/distribution/spec/auth/token/.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from hera_experiment.errors import UserError
+from hera_experiment.platform.http import Authorization, Session, Unreachable, is_loopback
+
+DOCKER_HUB = "docker.io"
+_HUB_HOST = "registry-1.docker.io"
+_ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image reference taken apart: ``reference`` is the tag or the digest."""
+
+    registry: str
+    repository: str
+    reference: str
+
+    def __str__(self) -> str:
+        mark = "@" if ":" in self.reference else ":"
+        return f"{self.registry}/{self.repository}{mark}{self.reference}"
+
+    @classmethod
+    def parse(cls, text: str) -> Image:
+        """Take ``text`` apart as Docker does: no registry means Docker Hub, no tag ``latest``."""
+        name, _, digest = text.partition("@")
+        first, slash, rest = name.partition("/")
+        if slash and ("." in first or ":" in first or first == "localhost"):
+            registry, path = first, rest
+        else:
+            registry, path = DOCKER_HUB, name
+        repository, _, tag = path.partition(":")
+        if registry == DOCKER_HUB and "/" not in repository:
+            repository = f"library/{repository}"
+        return cls(registry, repository, digest or tag or "latest")
+
+
+def host_of(registry: str) -> str:
+    """Return the registry's ``host[:port]``, without a scheme or the path of a project."""
+    return registry.partition("://")[2].partition("/")[0] or registry.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a registry says of an image: ``there`` is None when it does not let us know.
+
+    ``digest`` is empty where the image is not there or the registry does not tell.
+    """
+
+    there: bool | None
+    digest: str = ""
+
+
+class Registry:
+    """One registry, ``host[:port]``.
+
+    Plain HTTP is spoken to this machine alone, as Docker does. ``credentials`` are user and
+    password, None for nobody; an empty user means that the password is an identity token. Methods
+    raise :class:`~hera_experiment.platform.http.Unreachable` when there is no answer.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        credentials: tuple[str, str] | None = None,
+        *,
+        timeout: float = 10.0,
+        where: str = "",
+    ) -> None:
+        self.host = host
+        self.has_credentials = credentials is not None
+        self._credentials = credentials
+        self._where = where
+        verify = _authority(host)
+        self._session = Session(lambda: "", verify=verify, timeout=(timeout, timeout), where=where)
+        self._base = ""
+
+    def ping(self) -> requests.Response:
+        """Ask nothing in particular, as nobody: 200, or 401 where the registry wants to know who.
+
+        Raises ``UserError`` when what answers is no registry.
+        """
+        response = self._reach()
+        version = response.headers.get("Docker-Distribution-Api-Version", "")
+        challenged = response.status_code == _UNAUTHORIZED and bool(_challenge(response)[0])
+        if challenged or "registry/2" in version or _is_empty_object(response):
+            return response
+        raise UserError(
+            f"{self.host} does not answer as a container registry (status {response.status_code})",
+            self._where,
+            "correct REGISTRY to host[:port][/project]",
+        )
+
+    def wants_sign_in(self) -> bool:
+        """Say whether the registry asks who someone is before anything else."""
+        return self.ping().status_code == _UNAUTHORIZED
+
+    def accepts_credentials(self) -> bool:
+        """Say whether the registry knows whoever the credentials name."""
+        response = self.ping()
+        if response.status_code != _UNAUTHORIZED:
+            return True
+        authorization = self._authorization(response, "")
+        if not authorization:
+            return False
+        return self._request("GET", "/v2/", authorization).status_code != _UNAUTHORIZED
+
+    def has(self, image: Image) -> bool | None:
+        """Say whether the image is there; None when the registry does not let us know."""
+        return self.find(image).there
+
+    def find(self, image: Image) -> Found:
+        """Say whether the image is there, and under which digest."""
+        path = f"/v2/{image.repository}/manifests/{image.reference}"
+        self._reach()
+        response = self._request("HEAD", path)
+        if response.status_code == _UNAUTHORIZED:
+            authorization = self._authorization(response, f"repository:{image.repository}:pull")
+            if authorization:
+                response = self._request("HEAD", path, authorization)
+        if response.status_code == _NOT_FOUND:
+            return Found(False)
+        if response.status_code != 200:
+            return Found(None)
+        digest = response.headers.get("Docker-Content-Digest", "")
+        return Found(True, digest if _DIGEST.fullmatch(digest) else "")
+
+    def _reach(self) -> requests.Response:
+        if not self._base and is_loopback(f"http://{self.host}"):
+            try:
+                self._base = f"http://{self.host}"
+                response = self._request("GET", "/v2/")
+                if response.status_code != 400:  # what a TLS port says to plain HTTP
+                    return response
+            except Unreachable as error:
+                if "without an answer" not in error.what:
+                    self._base = ""
+                    raise
+            self._base = ""
+        self._base = self._base or f"https://{_HUB_HOST if self.host == DOCKER_HUB else self.host}"
+        return self._request("GET", "/v2/")
+
+    def _request(self, method: str, path: str, authorization: str = "") -> requests.Response:
+        try:
+            return self._session.request(
+                method,
+                self._base + path,
+                headers={"Accept": _ACCEPT},
+                auth=Authorization(lambda: authorization),
+            )
+        except Unreachable as error:
+            error.next_step = _advice(error)
+            raise
+
+    def _authorization(self, response: requests.Response, scope: str) -> str:
+        """Return the header that answers the challenge of ``response``, empty for none."""
+        scheme, parameters = _challenge(response)
+        if scheme == "basic":
+            return _basic(self._credentials) if self._credentials else ""
+        if scheme != "bearer" or "realm" not in parameters:
+            return ""
+        return self._token(parameters, scope)
+
+    def _token(self, challenge: Mapping[str, str], scope: str) -> str:
+        realm = challenge["realm"]
+        if urlsplit(realm).scheme != "https" and not is_loopback(realm):
+            # A password would travel in the clear.
+            return ""
+        wanted = {"service": challenge.get("service", ""), "scope": scope}
+        params = {name: value for name, value in wanted.items() if value}
+        if self._credentials and not self._credentials[0]:
+            form = {
+                **params,
+                "grant_type": "refresh_token",
+                "client_id": "hera-utils",
+                "refresh_token": self._credentials[1],
+            }
+            response = self._session.request("POST", realm, data=form)
+        else:
+            password = _basic(self._credentials) if self._credentials else ""
+            auth = Authorization(lambda: password)
+            response = self._session.request("GET", realm, params=params, auth=auth)
+        if not response.ok:
+            return ""
+        try:
+            found: Any = response.json()
+        except requests.exceptions.JSONDecodeError:
+            return ""
+        token = found.get("token") or found.get("access_token") if isinstance(found, dict) else ""
+        return f"Bearer {token}" if token else ""
+
+
+def _authority(host: str) -> bool | str:
+    """Return the file in which engines look for the authority of a registry, True for none."""
+    for folder in ("/etc/docker/certs.d", "/etc/containers/certs.d"):
+        path = Path(folder) / host / "ca.crt"
+        if path.is_file():
+            return str(path)
+    return True
+
+
+def _advice(error: Unreachable) -> str:
+    """Return what to do about a registry, where the general advice is about Argo's server."""
+    if "not trusted" in error.what:
+        return (
+            "name the file of its authority in REQUESTS_CA_BUNDLE, or ask whoever keeps the "
+            "registry for it"
+        )
+    if "plain HTTP" in error.what:
+        return "only a registry on this machine may speak plain HTTP: correct REGISTRY"
+    if "proxy" in error.what or "no host is named" in error.what:
+        return error.next_step
+    return "correct REGISTRY, join the VPN, or start the registry"
+
+
+def _challenge(response: requests.Response) -> tuple[str, dict[str, str]]:
+    scheme, _, rest = response.headers.get("WWW-Authenticate", "").partition(" ")
+    return scheme.lower(), dict(_CHALLENGE.findall(rest))
+
+
+def _basic(credentials: tuple[str, str]) -> str:
+    return "Basic " + base64.b64encode(":".join(credentials).encode()).decode("ascii")
+
+
+def _is_empty_object(response: requests.Response) -> bool:
+    try:
+        return bool(response.ok and response.json() == {})
+    except requests.exceptions.JSONDecodeError:
+        return False

@@ -1,0 +1,76 @@
+"""The folder of the local state, and the kernel's locks in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from hera_experiment.errors import UserError
+
+SHARED, EXCLUSIVE = fcntl.LOCK_SH, fcntl.LOCK_EX
+_PAUSE = 0.02
+
+
+def prepare(state: Path) -> Path:
+    """Make the folder ``state``, which only its owner may read and git does not see."""
+    try:
+        state.mkdir(mode=0o700, exist_ok=True)
+        ignore = state / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
+    except OSError as error:
+        raise UserError(
+            f"the folder of the local state cannot be written: {error.strerror}",
+            where=str(state),
+            next_step="run from a folder that is yours",
+        ) from None
+    return state
+
+
+def open_lock(path: Path) -> int:
+    """Return a descriptor of the lock file ``path``, made when absent; it locks nothing yet."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UserError(f"a lock cannot be opened: {error.strerror}", where=str(path)) from None
+
+
+def try_lock(descriptor: int, kind: int) -> bool:
+    """Take the lock, SHARED or EXCLUSIVE, unless somebody holds it against us."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def lock_until(descriptor: int, kind: int, deadline: float, state: Path) -> None:
+    """Take the lock as soon as it is free; see :func:`pause` for ``deadline``."""
+    while not try_lock(descriptor, kind):
+        pause(deadline, state)
+
+
+@contextlib.contextmanager
+def held(path: Path, deadline: float) -> Iterator[None]:
+    """Hold the lock file ``path`` exclusively; see :func:`pause` for ``deadline``."""
+    descriptor = open_lock(path)
+    try:
+        lock_until(descriptor, EXCLUSIVE, deadline, path.parent)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def pause(deadline: float, state: Path) -> None:
+    """Wait a moment; raises :class:`UserError` past ``deadline`` (of ``time.monotonic``)."""
+    if time.monotonic() > deadline:
+        raise UserError(
+            "the local server neither answers nor leaves",
+            where=str(state / "server.lock"),
+            next_step=f"see {state / 'server.log'}, end that process and try again",
+        )
+    time.sleep(_PAUSE)

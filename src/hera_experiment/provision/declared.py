@@ -1,0 +1,103 @@
+"""What ``environment.py`` declares, found out by making its environment on a recording cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.sources import display
+from hera_experiment.errors import UserError
+from hera_experiment.platform.cluster import k8s_cluster
+
+_MODULE, _CLASS = "environment", "numerical_experiment_environment"
+
+
+class RecordingCluster(k8s_cluster):
+    """A cluster that has everything, and remembers what it was asked for."""
+
+    def __init__(self, args: CLIContext) -> None:
+        super().__init__(args)
+        self.claims: dict[str, dict[str, Any]] = {}
+        self.configmaps: dict[str, dict[str, str]] = {}
+        self.secrets: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def name(self) -> str:
+        """The profile's name, else the kubeconfig's file."""
+        return self.args.cluster or self.args.k8s_config_file
+
+    def assert_cluster(self) -> bool:
+        """Say that it is there."""
+        return True
+
+    def assert_namespace(self, name: str = "") -> bool:
+        """Say that it is there."""
+        return True
+
+    def assert_volume_claim(self, name: str = "") -> bool:
+        """Remember the claim."""
+        if name := name or self.args.k8s_volume_claim_name:
+            self.claims.setdefault(name, {})
+        return True
+
+    def assert_configmap(self, name: str = "") -> bool:
+        """Remember the ConfigMap."""
+        if name := name or self.args.k8s_configmap_name:
+            self.configmaps.setdefault(name, {})
+        return True
+
+    def assert_secret(self, name: str, keys: Sequence[str]) -> bool:
+        """Remember the Secret and its keys."""
+        self.secrets[name] = tuple(dict.fromkeys((*self.secrets.get(name, ()), *keys)))
+        return True
+
+    def provide_volume_claim(
+        self,
+        name: str,
+        *,
+        size: str = "1Gi",
+        access_modes: Sequence[str] = ("ReadWriteMany",),
+        storage_class: str | None = None,
+    ) -> bool:
+        """Remember the claim and what it asks for."""
+        self.claims[name] = {
+            "size": size,
+            "access_modes": tuple(access_modes),
+            "storage_class": storage_class,
+        }
+        return True
+
+    def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
+        """Remember the ConfigMap and its entries."""
+        self.assert_configmap(name)
+        self.configmaps[name].update(data)
+        return True
+
+    def print_config(self) -> None:
+        """Print nothing: there is no such cluster."""
+
+
+def environment_of(args: CLIContext) -> tuple[Any, RecordingCluster]:
+    """Return the experiment's environment, and the cluster that remembers what it needs.
+
+    Nothing is asked of a real cluster. Raises ``UserError`` when the experiment has no
+    ``environment.py`` with the class ``numerical_experiment_environment``.
+    """
+    folder = args.experiment.folder
+    path = folder / f"{_MODULE}.py"
+    if not path.is_file():
+        raise UserError(
+            f"there is no {display(path)}",
+            next_step="type this in an experiment's folder: its environment.py says what it needs",
+        )
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    module = import_module(_MODULE)
+    environment_class = getattr(module, _CLASS, None)
+    if environment_class is None:
+        raise UserError(f"there is no class {_CLASS}", where=display(path))
+    cluster = RecordingCluster(args)
+    return environment_class(cluster, args), cluster

@@ -1,0 +1,142 @@
+"""What to do about each object that an experiment needs: nothing, apply it, or ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from hera_experiment.platform.kubernetes_errors import FORBIDDEN, KubernetesRefusal
+from hera_experiment.provision.difference import difference
+from hera_experiment.provision.secrets import missing_keys
+from hera_experiment.provision.wanted import Wanted, without_secrets
+
+CONFLICT = 409
+"""The status by which Kubernetes says that someone else set a field to another value."""
+_INVALID = 422
+
+
+class Keeper(Protocol):
+    """Where the objects are kept; its refusals are ``KubernetesRefusal``."""
+
+    def read(self, wanted: Wanted) -> dict[str, Any] | None:
+        """Return the object as it is."""
+
+    def apply(
+        self, wanted: Wanted, *, dry_run: bool = False, force: bool = False
+    ) -> dict[str, Any]:
+        """Apply the object and return it."""
+
+    def may_apply(self, wanted: Wanted) -> bool:
+        """Say whether the user may create and change it."""
+
+
+class Action(Enum):
+    """What is to be done about one object."""
+
+    NOTHING = "is there"
+    APPLY = "to apply"
+    TYPE = "its values are to be typed"
+    ASK = "only the administrator can create or change it"
+    UNKNOWN = "you may neither read nor create it"
+    BLOCKED = "cannot be changed"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One object, what is to be done about it, and why.
+
+    ``difference`` is what applying it would change; ``remark`` a sentence to show with it;
+    ``force`` tells that applying takes over what another author set.
+    """
+
+    wanted: Wanted
+    action: Action
+    difference: str = ""
+    remark: str = ""
+    force: bool = False
+
+
+def plan(wanted: Iterable[Wanted], keeper: Keeper, *, force: bool = False) -> list[Step]:
+    """Return one step per object; changes nothing, the server is asked by dry runs alone.
+
+    With ``force`` a field that another author set to something else is taken over.
+    """
+    return [_step(each, keeper, force) for each in wanted]
+
+
+def for_administrator(steps: Iterable[Step], namespace: str) -> str:
+    """Return the objects that only an administrator can make as one YAML, without secrets."""
+    import yaml
+
+    manifests = []
+    for step in steps:
+        if step.action in (Action.ASK, Action.UNKNOWN):
+            manifest = without_secrets(step.wanted)
+            manifests.append(
+                {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
+            )
+    return yaml.safe_dump_all(manifests, sort_keys=False) if manifests else ""
+
+
+def _step(wanted: Wanted, keeper: Keeper, force: bool) -> Step:
+    readable = True
+    try:
+        live = keeper.read(wanted)
+    except KubernetesRefusal as error:
+        if error.status != FORBIDDEN:
+            raise
+        live, readable = None, wanted.is_missing
+    if wanted.typed:
+        return _to_type(wanted, live, keeper) if readable else Step(wanted, Action.UNKNOWN)
+    if live is not None and wanted.only_if_absent:
+        return _left_alone(wanted, live)
+    if live is not None and _holds(wanted.manifest, live):
+        return Step(wanted, Action.NOTHING)
+    if not keeper.may_apply(wanted):
+        change = difference(live, {**(live or {}), **wanted.manifest}) if readable else ""
+        return Step(wanted, Action.ASK if readable else Action.UNKNOWN, change)
+    try:
+        after = keeper.apply(wanted, dry_run=True, force=force)
+    except KubernetesRefusal as error:
+        if error.status == FORBIDDEN:
+            # Kubernetes lets nobody give a right that they do not have themselves.
+            return Step(wanted, Action.ASK, remark=error.what)
+        if error.status == CONFLICT:
+            return Step(wanted, Action.BLOCKED, remark=f"{error.what}; FORCE=1 takes it over")
+        if error.status == _INVALID:
+            return Step(wanted, Action.BLOCKED, remark=error.what)
+        raise
+    change = difference(live, after)
+    return Step(wanted, Action.APPLY if change else Action.NOTHING, change, force=force)
+
+
+def _to_type(wanted: Wanted, live: Mapping[str, Any] | None, keeper: Keeper) -> Step:
+    """Tell which values of a Secret are missing; they are no part of a plan."""
+    missing = missing_keys(wanted, live)
+    if not missing:
+        return Step(wanted, Action.NOTHING)
+    action = Action.TYPE if keeper.may_apply(wanted) else Action.ASK
+    return Step(wanted, action, remark=f"it lacks {', '.join(missing)}" if live else "")
+
+
+def _left_alone(wanted: Wanted, live: Mapping[str, Any]) -> Step:
+    """Tell in what an object differs that stays as it is."""
+    remarks = []
+    if wanted.kind == "PersistentVolumeClaim":
+        asked, given = wanted.manifest["spec"], live.get("spec", {})
+        for field in ("accessModes", "storageClassName"):
+            if field in asked and asked[field] != given.get(field):
+                remarks.append(f"{field} is {given.get(field)}, not {asked[field]}")
+    if not remarks:
+        return Step(wanted, Action.NOTHING)
+    remark = f"{'; '.join(remarks)}: a claim cannot be changed, declare another name or this"
+    return Step(wanted, Action.NOTHING, remark=remark)
+
+
+def _holds(part: Any, whole: Any) -> bool:
+    """Say whether everything in ``part`` is in ``whole``, with the same values."""
+    if isinstance(part, Mapping) and isinstance(whole, Mapping):
+        return all(key in whole and _holds(value, whole[key]) for key, value in part.items())
+    return bool(part == whole)

@@ -1,0 +1,224 @@
+"""Runs a shell script in a pod: bytes in, bytes out, over Kubernetes' web socket for ``exec``.
+
+The kubernetes package's own stream has no time-out to connect, takes Ctrl-C for a failed request
+and collects what arrives without bound; its configuration and its WebSocket are used here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+
+# Channels of v4.channel.k8s.io (k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
+_PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
+_INPUT, _OUTPUT, _ERRORS, _STATUS = 0, 1, 2, 3
+_PIECE = 32768
+_MOST_ERRORS = 8192
+_SILENCE = 60.0
+# A sign of life every ten seconds while a script computes: between us and the pod are machines
+# that cut silent connections.
+_BEAT = """\
+while sleep 10 </dev/null >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do printf '\\0' >&2; done &
+beat=$!; trap 'kill $beat 2>/dev/null' EXIT
+export LC_ALL=C
+"""
+
+
+class Broken(OSError):
+    """The connection to the pod ended before the script did; it may be run again."""
+
+
+class ScriptFailed(Exception):
+    """The script ended with a ``status`` other than 0; ``errors`` is what it wrote about it."""
+
+    def __init__(self, status: int, errors: str) -> None:
+        super().__init__(status, errors)
+        self.status = status
+        self.errors = errors
+
+
+class Shell(Protocol):
+    """Where scripts run."""
+
+    def run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:
+        """Yield what ``script`` prints; ``words`` are its arguments, ``given`` its input.
+
+        The input does not end, so the script counts what it reads. Raises :class:`ScriptFailed`
+        and :class:`Broken`.
+        """
+
+
+class PodShell:
+    """The shell of one container."""
+
+    def __init__(
+        self,
+        cluster: KubernetesCluster,
+        namespace: str,
+        pod: str,
+        container: str,
+        silence: float = _SILENCE,
+    ) -> None:
+        self._cluster = cluster
+        self._path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/exec"
+        self._container = container
+        self._silence = silence
+        self._pod = pod
+
+    def run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:
+        """See :class:`Shell`; :class:`KubernetesRefusal` where this may not be done at all."""
+        from websocket import WebSocketException
+
+        try:
+            socket = self._open(["sh", "-c", _BEAT + script, "sh", *words])
+        except (WebSocketException, OSError) as error:
+            raise self._refused(error) from None
+        try:
+            yield from _exchange(socket, given)
+        except (WebSocketException, OSError) as error:
+            raise Broken(
+                f"the connection to the pod '{self._pod}' broke off: {type(error).__name__}"
+            ) from None
+        finally:
+            # Without the closing handshake, for which a dead connection would have to be awaited.
+            socket.shutdown()
+
+    def _open(self, command: list[str]) -> Any:
+        import websocket
+
+        configuration = self._cluster.api.configuration
+        query = [("command", word) for word in command]
+        query += [("container", self._container)]
+        query += [(channel, "true") for channel in ("stdin", "stdout", "stderr")]
+        address = urlsplit(configuration.host)
+        scheme = "wss" if address.scheme == "https" else "ws"
+        prefix = f"{scheme}://{address.netloc}{address.path.rstrip('/')}"
+        socket = websocket.create_connection(
+            f"{prefix}{self._path}?{urlencode(query)}",
+            timeout=self._cluster.timeout[0],
+            header=_headers(configuration),
+            subprotocols=_PROTOCOLS,
+            sslopt=_tls(configuration),
+            suppress_origin=True,
+            **_proxy(configuration),
+        )
+        socket.settimeout(self._silence)
+        return socket
+
+    def _refused(self, error: Exception) -> Exception:
+        status = getattr(error, "status_code", None)
+        if status is None:
+            return Broken(f"no connection to the pod '{self._pod}': {type(error).__name__}")
+        if status >= 500 or status == 429:
+            return Broken(f"no connection to the pod '{self._pod}': status {status}")
+        said = _message(getattr(error, "resp_body", None))
+        return KubernetesRefusal(
+            f"you cannot run a program in the pod '{self._pod}'"
+            + (f"; Kubernetes says: {said}" if said else ""),
+            self._cluster.where,
+            status=status,
+        )
+
+
+def _exchange(socket: Any, given: bytes) -> Iterator[bytes]:
+    from websocket import ABNF
+
+    try:
+        for start in range(0, len(given), _PIECE):
+            socket.send(bytes([_INPUT]) + given[start : start + _PIECE], ABNF.OPCODE_BINARY)
+    except OSError:
+        # The script may have ended early: what it said about it is still to be read.
+        pass
+    errors, status = b"", b""
+    while True:
+        kind, frame = socket.recv_data_frame(True)
+        if kind == ABNF.OPCODE_CLOSE:
+            break
+        if kind not in (ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT) or len(frame.data) < 2:
+            continue
+        channel, data = frame.data[0], frame.data[1:]
+        if channel == _OUTPUT:
+            yield data
+        elif channel == _ERRORS:
+            errors = (errors + data.replace(b"\0", b""))[:_MOST_ERRORS]
+        elif channel == _STATUS:
+            status += data
+    _raise_for(status, errors.decode("utf-8", "replace").strip())
+
+
+def _raise_for(status: bytes, errors: str) -> None:
+    try:
+        found = json.loads(status)
+    except ValueError:
+        raise Broken("the connection to the pod ended without a status") from None
+    if found.get("status") == "Success":
+        return
+    for cause in (found.get("details") or {}).get("causes") or ():
+        if cause.get("reason") == "ExitCode":
+            raise ScriptFailed(int(cause["message"]), errors)
+    # The script was not even begun: the container is gone, or has no shell.
+    raise ScriptFailed(127, str(found.get("message") or errors))
+
+
+def _headers(configuration: Configuration) -> dict[str, str]:
+    settings: Any = configuration.auth_settings()
+    return {
+        str(each["key"]): str(each["value"])
+        for each in settings.values()
+        if each.get("in") == "header" and each.get("value")
+    }
+
+
+def _tls(configuration: Any) -> dict[str, Any]:
+    import ssl
+
+    options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
+    if configuration.verify_ssl:
+        options = {"cert_reqs": ssl.CERT_REQUIRED}
+        if configuration.ssl_ca_cert:
+            options["ca_certs"] = configuration.ssl_ca_cert
+        if configuration.assert_hostname is False:
+            options["check_hostname"] = False
+    if configuration.cert_file:
+        options["certfile"] = configuration.cert_file
+    if configuration.key_file:
+        options["keyfile"] = configuration.key_file
+    if getattr(configuration, "tls_server_name", None):
+        options["server_hostname"] = configuration.tls_server_name
+    return options
+
+
+def _proxy(configuration: Any) -> dict[str, Any]:
+    if not configuration.proxy:
+        return {}
+    address = urlsplit(configuration.proxy)
+    if not address.hostname:
+        raise UserError("the proxy of the kubeconfig is no address", "proxy-url", "write http://…")
+    options: dict[str, Any] = {
+        "http_proxy_host": address.hostname,
+        "http_proxy_port": address.port or (443 if address.scheme == "https" else 80),
+        "proxy_type": "http",
+    }
+    if address.username:
+        options["http_proxy_auth"] = (address.username, address.password or "")
+    if configuration.no_proxy:
+        options["http_no_proxy"] = [each.strip() for each in configuration.no_proxy.split(",")]
+    return options
+
+
+def _message(body: Any) -> str:
+    try:
+        found = json.loads(body or b"")
+    except ValueError:
+        return ""
+    return str(found.get("message", "")) if isinstance(found, dict) else ""

@@ -1,0 +1,241 @@
+"""The life of a reader pod: made, awaited, had again when it is gone, and always removed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from time import monotonic, sleep
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
+from hera_experiment.results.channel import Broken, PodShell, ScriptFailed
+from hera_experiment.results.claims import Claim
+from hera_experiment.results.listing import PROGRAMS
+from hera_experiment.results.reader_manifest import CONTAINER, READER_LABEL, Likeness, pod_manifest
+from hera_experiment.results.signals import ended_in_order, undisturbed
+from hera_experiment.results.starting import NotWithThisImage, started
+
+if TYPE_CHECKING:
+    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+
+_PATIENCE = 180.0
+_LACKS = 65
+_CHECK = f"""\
+for program in {" ".join(PROGRAMS)}; do
+  command -v $program >/dev/null || lacks="$lacks $program"
+done
+[ -z "$lacks" ] || {{ echo $lacks >&2; exit {_LACKS}; }}
+"""
+# Of a script whose container was killed around it (SIGKILL, SIGTERM).
+_KILLED = (137, 143)
+# To a pod that is gone, or has ended.
+_NO_POD = (400, 404, 409)
+
+
+class ReaderPod:
+    """A pod that mounts a claim, as a context; it is the shell of its container.
+
+    Parameters
+    ----------
+    likenesses:
+        What it may be like; the first whose image has what is needed is used.
+    label:
+        The value of :data:`READER_LABEL`: whatever carries it was left by an earlier client of the
+        same folder, which has ended, and is removed.
+    owner:
+        The workflow that it goes with, None for none.
+
+    Entering raises :class:`KubernetesRefusal` when pods may not be made, and
+    :class:`~hera_experiment.errors.UserError` when it does not start.
+    """
+
+    def __init__(
+        self,
+        cluster: KubernetesCluster,
+        claim: Claim,
+        likenesses: Sequence[Likeness],
+        name: str,
+        label: str,
+        say: Callable[[str], None],
+        *,
+        account: str = "",
+        owner: dict[str, str] | None = None,
+        writable: bool = False,
+        patience: float = _PATIENCE,
+        pause: Callable[[float], None] = sleep,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._cluster = cluster
+        self._claim = claim
+        self._likenesses = list(likenesses)
+        self._prefix = f"{name[:40].rstrip('-.')}-reader"
+        self._label = label
+        self._say = say
+        self._account = account
+        self._owner = owner
+        self._writable = writable
+        self._patience = patience
+        self._pause = pause
+        self._clock = clock
+        self._name = ""
+        self._hardened = False
+        self._is_doubtful = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ReaderPod:
+        with ExitStack() as stack:
+            stack.enter_context(ended_in_order())
+            stack.callback(self._remove)
+            self._start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:
+        """See :class:`~hera_experiment.results.channel.Shell`; a pod that is gone is made again."""
+        try:
+            if self._is_doubtful:
+                self._make_sure()
+            yield from self._shell.run(script, *words, given=given)
+        except Broken:
+            self._is_doubtful = True
+            raise
+        except (KubernetesRefusal, ScriptFailed) as error:
+            if error.status not in (*_NO_POD, *_KILLED):
+                raise
+            self._is_doubtful = True
+            raise Broken(f"the pod '{self._name}' has gone: {error}") from None
+
+    @property
+    def _shell(self) -> PodShell:
+        return PodShell(self._cluster, self._cluster.namespace, self._name, CONTAINER)
+
+    @property
+    def _core(self) -> Any:
+        from kubernetes.client import CoreV1Api
+
+        return CoreV1Api(self._cluster.api)
+
+    def _start(self) -> None:
+        """Make the pod with the first image that serves."""
+        self._remove_those_left()
+        unfit: list[str] = []
+        for number, likeness in enumerate(self._likenesses):
+            try:
+                self._start_like(likeness)
+            except NotWithThisImage as error:
+                unfit.append(str(error))
+                self._remove()
+            else:
+                self._likenesses = self._likenesses[number:]
+                return
+        raise UserError(
+            f"no pod can read the claim '{self._claim.name}': {'; '.join(unfit)}",
+            next_step="name an image that has a shell, find and tar: READER_IMAGE=IMAGE",
+        )
+
+    def _start_like(self, likeness: Likeness) -> None:
+        self._create(likeness)
+        started(self._cluster, self._name, likeness.image, self._patience, self._pause, self._clock)
+        for attempt in range(5):
+            try:
+                b"".join(self._shell.run(_CHECK))
+                return
+            except Broken:
+                # The kubelet may not be ready for it in the very first moment.
+                if attempt == 4:
+                    raise
+                self._pause(0.5 * 2**attempt)
+            except ScriptFailed as error:
+                lacks = error.errors if error.status == _LACKS else "a shell"
+                raise NotWithThisImage(f"the image '{likeness.image}' lacks {lacks}") from None
+
+    def _create(self, likeness: Likeness) -> None:
+        # Chosen here: what is interrupted before the answer comes can still be removed.
+        self._name = f"{self._prefix}-{secrets.token_hex(3)}"
+        manifest = pod_manifest(
+            likeness,
+            self._name,
+            self._claim.name,
+            account=self._account,
+            owner=self._owner,
+            label=self._label,
+            node=self._claim.node,
+            tolerations=self._claim.tolerations,
+            writable=self._writable,
+            hardened=self._hardened,
+        )
+        try:
+            self._cluster.ask(
+                f"create a pod in '{self._cluster.namespace}'",
+                self._core.create_namespaced_pod,
+                self._cluster.namespace,
+                manifest,
+            )
+        except KubernetesRefusal as error:
+            self._name = ""
+            if self._hardened or error.status != FORBIDDEN or "PodSecurity" not in error.what:
+                raise
+            self._hardened = True
+            self._create(likeness)
+
+    def _make_sure(self) -> None:
+        """Have a pod that runs: the same, or a new one."""
+        read = self._core.read_namespaced_pod
+        try:
+            pod = self._cluster.ask("read the pod", read, self._name, self._cluster.namespace)
+        except KubernetesRefusal as error:
+            if error.status != NOT_FOUND:
+                raise Broken(str(error)) from None
+            pod = None
+        except UserError as error:
+            raise Broken(str(error)) from None
+        if pod is None or pod.metadata.deletion_timestamp or pod.status.phase != "Running":
+            self._say(f"the pod '{self._name}' has gone: another one goes on")
+            self._remove()
+            self._start()
+        self._is_doubtful = False
+
+    def _remove_those_left(self) -> None:
+        namespace, selector = self._cluster.namespace, f"{READER_LABEL}={self._label}"
+
+        def those(*arguments: Any, **options: Any) -> Any:
+            return self._core.list_namespaced_pod(*arguments, label_selector=selector, **options)
+
+        try:
+            found: Any = self._cluster.ask("list pods", those, namespace)
+        except KubernetesRefusal:
+            return
+        for pod in found.items:
+            self._delete(str(pod.metadata.name))
+
+    def _remove(self) -> None:
+        if not self._name:
+            return
+        with undisturbed():
+            name, self._name = self._name, ""
+            try:
+                self._delete(name)
+            except UserError as error:
+                self._say(
+                    f"the pod '{name}' could not be removed, it ends by itself within an hour: "
+                    f"{error}"
+                )
+
+    def _delete(self, name: str) -> None:
+        delete = self._core.delete_namespaced_pod
+        try:
+            self._cluster.ask(f"remove the pod '{name}'", delete, name, self._cluster.namespace)
+        except KubernetesRefusal as error:
+            if error.status != NOT_FOUND:
+                raise

@@ -1,0 +1,216 @@
+"""Reads a claim by workflows of its own, through Argo's server alone: files come as artifacts."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import urllib3
+
+from hera_experiment.errors import UserError
+from hera_experiment.platform import http
+from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.results import listing
+from hera_experiment.results.channel import Broken
+from hera_experiment.results.listing import Entry
+from hera_experiment.results.reader_manifest import MOUNT, READER_LABEL, Likeness
+from hera_experiment.results.reader_workflow_manifest import ARTIFACT, LIST, PACK, workflow_manifest
+from hera_experiment.results.signals import ended_in_order, undisturbed
+
+_FORBIDDEN = 403
+_PAUSE = 1.0
+_PATIENCE = 180.0
+_PIECE = 1 << 16
+_SILENCE = 120.0
+# One argument holds at most 128 KiB (MAX_ARG_STRLEN), a workflow 1 MiB.
+_ARGUMENT = 100_000
+
+
+class NoArtifacts(UserError):
+    """A reader workflow cannot hand its files over."""
+
+
+class ReaderWorkflows:
+    """Starts reader workflows for one claim in ``namespace``, one after the other.
+
+    Each is removed with its artifact once it was read, and ends and goes by itself when nobody
+    is left to do so. ``label`` tells those of this folder, see :class:`ReaderPod`; ``node`` is
+    where the claim was used last. Raises :class:`NoArtifacts` where it does not work, in words.
+    """
+
+    def __init__(
+        self,
+        client: ArgoClient,
+        namespace: str,
+        claim: str,
+        likeness: Likeness,
+        name: str,
+        label: str,
+        say: Callable[[str], None],
+        *,
+        account: str = "",
+        node: str = "",
+        patience: float = _PATIENCE,
+        pause: Callable[[float], None] = sleep,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._claim = claim
+        self._likeness = likeness
+        self._prefix = f"{name[:40].rstrip('-.')}-reader"
+        self._label = label
+        self._say = say
+        self._account = account
+        self._node = node
+        self._patience = patience
+        self._pause = pause
+        self._clock = clock
+
+    def list(self, folder: str) -> bytes:
+        """Return what :data:`listing.LIST` prints of a folder of the claim, or ``GONE``."""
+        words = [f"{MOUNT}/{folder}", listing.LIST]
+        with self._done(LIST, words) as workflow:
+            return b"".join(self._artifact(workflow))
+
+    @contextmanager
+    def packed(self, folder: str, entries: Sequence[Entry]) -> Iterator[Callable[[], Any]]:
+        """Pack files of a folder; yields what returns the archive, as often as it is called."""
+        names = base64.b64encode(
+            gzip.compress(listing.names([each.path for each in entries]), mtime=0)
+        ).decode()
+        pieces = [names[at : at + _ARGUMENT] for at in range(0, len(names), _ARGUMENT)]
+        with self._done(PACK, [f"{MOUNT}/{folder}", listing.PACK, *pieces]) as workflow:
+            yield lambda: self._artifact(workflow)
+
+    def remove_those_left(self) -> None:
+        """Remove what an earlier client of this folder, which has ended, left."""
+        selector = f"{READER_LABEL}={self._label}"
+        for each in self._client.list_workflows(
+            self._namespace, labels=selector, fields="metadata.name,status.phase"
+        ):
+            is_over = (each.get("status") or {}).get("phase") == "Succeeded"
+            self._delete(str(each["metadata"]["name"]), is_over=is_over)
+
+    @contextmanager
+    def _done(self, script: str, words: Sequence[str]) -> Iterator[dict[str, Any]]:
+        name = f"{self._prefix}-{secrets.token_hex(3)}"
+        is_over = False
+        with ended_in_order():
+            try:
+                manifest = workflow_manifest(
+                    self._likeness,
+                    name,
+                    self._claim,
+                    script,
+                    words,
+                    account=self._account,
+                    label=self._label,
+                    node=self._node,
+                )
+                self._client.create_workflow(self._namespace, manifest)
+                workflow = self._awaited(name)
+                is_over = True
+                yield workflow
+            finally:
+                with undisturbed():
+                    self._delete(name, is_over=is_over)
+
+    def _awaited(self, name: str) -> dict[str, Any]:
+        until = self._clock() + self._patience
+        while True:
+            try:
+                workflow = self._client.get_workflow(self._namespace, name)
+            except http.Unreachable:
+                # The server may be back in a moment.
+                if self._clock() > until:
+                    raise
+                self._pause(_PAUSE)
+                continue
+            status = workflow.get("status") or {}
+            nodes: Mapping[str, Any] = status.get("nodes") or {}
+            said = [str(node["message"]) for node in nodes.values() if node.get("message")]
+            if status.get("finishedAt"):
+                if status.get("phase") == "Succeeded":
+                    return workflow
+                why = (said or [str(status.get("message") or status.get("phase"))])[0]
+                raise NoArtifacts(f"the reader workflow '{name}' has failed: {why}")
+            if self._clock() > until and not any(
+                node.get("phase") == "Running" for node in nodes.values() if node["type"] == "Pod"
+            ):
+                why = said[0] if said else "Argo says no reason"
+                raise NoArtifacts(
+                    f"the reader workflow '{name}' has not started within "
+                    f"{self._patience:.0f} seconds: {why}"
+                )
+            self._pause(_PAUSE)
+
+    def _artifact(self, workflow: Mapping[str, Any]) -> Iterator[bytes]:
+        name, nodes = workflow["metadata"]["name"], workflow["status"]["nodes"].values()
+        node = next(
+            (
+                each["id"]
+                for each in nodes
+                for artifact in (each.get("outputs") or {}).get("artifacts") or ()
+                if artifact["name"] == ARTIFACT and each["type"] == "Pod"
+            ),
+            None,
+        )
+        if node is None:
+            raise NoArtifacts(
+                f"the reader workflow '{name}' reported no artifact",
+                next_step="the pods' account may not create workflowtaskresults: see "
+                "'make check-cluster'",
+            )
+        path = "/".join(quote(part, safe="") for part in (self._namespace, name, node, ARTIFACT))
+        response = self._client.session.get(
+            f"{self._client.url}artifacts/{path}",
+            headers={"Accept-Encoding": "identity"},
+            stream=True,
+            timeout=(10, _SILENCE),
+        )
+        with closing(response):
+            if response.status_code != requests.codes.ok:
+                # In plain text, and with status 500 where the artifact's secret may not be read.
+                said = response.text.strip().partition("\n")[0][:300] or response.status_code
+                raise NoArtifacts(
+                    f"Argo's server does not hand the artifact over: {said}; perhaps the account "
+                    "of the token may not read the secret of the artifact repository"
+                )
+            try:
+                yield from response.iter_content(_PIECE)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise Broken(f"the artifact broke off: {type(error).__name__}") from None
+
+    def _delete(self, name: str, *, is_over: bool) -> None:
+        try:
+            if is_over:
+                self._client.delete_workflow(self._namespace, name)
+            else:
+                self._delete_by_force(name)
+        except UserError as error:
+            if getattr(error, "status", None) != NOT_FOUND:
+                self._say(
+                    f"the workflow '{name}' could not be removed, it goes by itself in two hours: "
+                    f"{error}"
+                )
+
+    def _delete_by_force(self, name: str) -> None:
+        """Remove a workflow that may go on, whose garbage Argo would wait for in vain."""
+        namespace = quote(self._namespace, safe="")
+        url = f"{self._client.url}api/v1/workflows/{namespace}/{quote(name, safe='')}"
+        try:
+            answer = self._client.session.delete(url, params={"force": "true"})
+            document(answer, self._client.where)
+        except ArgoRefusal as error:
+            if error.status != _FORBIDDEN:
+                raise
+            self._client.delete_workflow(self._namespace, name)

@@ -1,0 +1,113 @@
+"""What can be done to a run: stop, terminate, retry and delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hera_experiment.argo.phases import FAILURES, SUCCEEDED
+from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.errors import UserError
+from hera_experiment.runs.find import Run
+
+if TYPE_CHECKING:
+    from hera_experiment.record.run_record import RunRecord
+
+
+def refuse_foreign(run: Run, named: str) -> None:
+    """Raise :class:`UserError` for the newest run when it may be somebody else's.
+
+    On a cluster the newest run of the experiment may come from another folder, or person: such a
+    one is changed only by its name.
+    """
+    if named or run.server.is_local or run.record is not None:
+        return
+    raise UserError(
+        f"the newest run, {run.name}, was not submitted from this folder",
+        next_step=f"RUN={run.name} (--run {run.name}) if it is the one you mean",
+    )
+
+
+def stop(run: Run) -> list[str]:
+    """Let what runs end, start no more, run the exit handlers; return what to tell."""
+    _refuse_ended(run, "stop")
+    run.server.client.stop_workflow(run.namespace, run.name)
+    return [
+        f"{run.name} is being stopped: nothing more of it starts, what runs is ended, then its "
+        "exit handler runs",
+        f"'make watch RUN={run.name}' shows how it ends",
+    ]
+
+
+def terminate(run: Run) -> list[str]:
+    """End a run at once, without its exit handlers; return what to tell."""
+    _refuse_ended(run, "terminate")
+    run.server.client.terminate_workflow(run.namespace, run.name)
+    return [f"{run.name} is being ended at once, without its exit handler"]
+
+
+def retry(run: Run) -> list[str]:
+    """Run again what failed; return what to tell."""
+    phase = _phase(run)
+    if phase == SUCCEEDED:
+        raise UserError(f"{run.name} has succeeded: there is nothing to retry")
+    if phase not in FAILURES or not _has_ended(run):
+        raise UserError(
+            f"{run.name} has not ended yet: there is nothing to retry",
+            next_step=f"'make stop RUN={run.name}' ends it",
+        )
+    run.server.client.retry_workflow(run.namespace, run.name)
+    return [
+        f"{run.name} goes on: its failed tasks run again, and what waited for them; what has "
+        "succeeded is kept",
+        f"'make watch RUN={run.name}' follows it",
+    ]
+
+
+def delete(run: Run) -> list[str]:
+    """Remove the workflow and what was written down about it; return what to tell."""
+    run.server.client.delete_workflow(run.namespace, run.name)
+    forget(run)
+    return [f"{run.name} is deleted; its files on the claim are still there"]
+
+
+def forget(run: Run) -> None:
+    """Remove the record of the submission, if there is one."""
+    from hera_experiment.record.records import Records
+
+    if run.record is not None:
+        records = Records.of(run.server.context.experiment)
+        records.remove(run.name, run.record.submission)
+
+
+def forget_records(context: CLIContext, records: Sequence[RunRecord]) -> list[str]:
+    """Remove ``records`` of submissions whose workflows are not there; return what to tell."""
+    from hera_experiment.record.records import Records
+
+    kept = Records.of(context.experiment)
+    for record in records:
+        kept.remove(record.name, record.submission)
+    return [f"what was written down about {records[0].name} is deleted"]
+
+
+def what_delete_means(run: Run) -> list[str]:
+    """Return what a person should know before it is deleted."""
+    where = "this machine" if run.server.is_local else run.server.name
+    lines = [f"{run.name} on {where} ({_phase(run)}): its record and its logs go for good"]
+    if not _has_ended(run):
+        lines.append("it has not ended: what runs of it is ended at once")
+    lines.append("its results stay: on the claim, and in results/ what was fetched")
+    return lines
+
+
+def _refuse_ended(run: Run, what: str) -> None:
+    if _has_ended(run):
+        raise UserError(f"{run.name} has ended ({_phase(run)}): there is nothing to {what}")
+
+
+def _has_ended(run: Run) -> bool:
+    return bool((run.workflow.get("status") or {}).get("finishedAt"))
+
+
+def _phase(run: Run) -> str:
+    return str((run.workflow.get("status") or {}).get("phase") or "Pending")

@@ -1,0 +1,71 @@
+"""The servers on which runs of an experiment may be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.profiles import LOCAL
+from hera_experiment.errors import UserError
+from hera_experiment.runs.server import Server, open_server
+
+if TYPE_CHECKING:
+    from hera_experiment.record.run_record import RunRecord
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server that has not been asked yet: how it is labelled, and how it is reached.
+
+    ``context`` is None when it can be reached no more, ``why`` then says the reason.
+    """
+
+    label: str
+    context: CLIContext | None
+    why: UserError | None = None
+
+    def open(self) -> Server:
+        """Reach it; raises :class:`UserError` when that is impossible."""
+        if self.context is None:
+            raise self.why or UserError(f"the cluster '{self.label}' cannot be reached")
+        return open_server(self.context)
+
+
+def places(
+    context: CLIContext,
+    records: Sequence[RunRecord],
+    environ: Mapping[str, str] = os.environ,
+) -> list[Place]:
+    """Return where to look for runs: where ``CLUSTER`` says, else everywhere.
+
+    Everywhere is the laptop, where it has run anything, the server of the settings, and every
+    cluster that a record names.
+    """
+    if context.cluster:
+        return [Place(context.cluster, context)]
+    labels = list(dict.fromkeys(record.cluster for record in records))
+    found: list[Place] = []
+    if LOCAL in labels or (context.experiment.state / "runs").is_dir():
+        found.append(_profile(context, LOCAL, environ))
+    if context.argo_server:
+        found.append(Place("", context))
+    elif "" in labels:
+        why = UserError(
+            "the server that they were submitted to is named no more",
+            next_step="set ARGO_SERVER, or choose a profile with CLUSTER=NAME",
+        )
+        found.append(Place("", None, why))
+    found += [_profile(context, label, environ) for label in labels if label not in ("", LOCAL)]
+    return found
+
+
+def _profile(context: CLIContext, label: str, environ: Mapping[str, str]) -> Place:
+    try:
+        chosen = resolve(argparse.Namespace(cluster=label), context.experiment, environ)
+    except UserError as error:
+        return Place(label, None, error)
+    return Place(label, chosen)

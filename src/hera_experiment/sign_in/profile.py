@@ -1,0 +1,146 @@
+"""The profile of one cluster, ``clusters/NAME.config``: read, compared, written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hera_experiment.context import profiles, settings_file
+from hera_experiment.context.arguments import Concern, argument_of
+from hera_experiment.context.secrets import MASK
+from hera_experiment.context.sources import display
+from hera_experiment.errors import UserError
+from hera_experiment.sign_in.presets import CLUSTER_ARGUMENTS, variable
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile on disk, ``values`` by the names they have there; empty when there is none yet."""
+
+    path: Path
+    values: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> Profile:
+        """Return what ``path`` holds at present; raises ``UserError`` where it cannot be read."""
+        if not path.exists():
+            return cls(path, {})
+        return cls(path, {line.name: line.value for line in settings_file.read(path)})
+
+    @property
+    def previous(self) -> Path:
+        """Where the profile goes that a new one takes the place of; usable as a profile too."""
+        return self.path.with_name(f"{self.path.stem}.previous{self.path.suffix}")
+
+    def value(self, key: str) -> str:
+        """Return the value of the argument whose variable is ``key``, empty for none."""
+        wanted = argument_of(key)
+        return next((v for k, v in self.values.items() if argument_of(k) == wanted), "")
+
+    def merged(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return the new profile: ``values``, and what the old one says of other matters.
+
+        A value of the old one that tells how the cluster is reached does not outlive a sign-in: an
+        old token would go to the new server.
+        """
+        kept = {key: value for key, value in self.values.items() if not _is_of_cluster(key)}
+        return {**values, **{key: value for key, value in kept.items() if key not in values}}
+
+    def changes(self, new: Mapping[str, str]) -> list[str]:
+        """Return one line per key that differs from ``new``, secrets masked."""
+        lines = []
+        for key in dict.fromkeys((*self.values, *new)):
+            before, after = self.values.get(key), new.get(key)
+            if before == after:
+                continue
+            if before is None:
+                lines.append(f"+ {key}={_shown(key, after)}")
+            elif after is None:
+                lines.append(f"- {key}={_shown(key, before)}")
+            else:
+                lines.append(f"~ {key}={_shown(key, before)} -> {_shown(key, after)}")
+        return lines
+
+    def write(self, new: Mapping[str, str], comment: str) -> None:
+        """Write ``new`` in the place of this profile, which is kept as :attr:`previous`.
+
+        The file is readable by its owner alone and is there as a whole or not at all. Raises
+        ``UserError`` when it cannot be written.
+        """
+        lines = [f"# {line}" for line in comment.splitlines()]
+        lines += [f"{key}={shlex.quote(value)}" for key, value in new.items()]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                _put(self.previous, self.path.read_bytes())
+            _put(self.path, ("\n".join(lines) + "\n").encode())
+        except OSError as error:
+            raise UserError(
+                f"cannot write the profile: {error.strerror}", where=display(self.path)
+            ) from None
+
+    def protect(self) -> None:
+        """Take from others the right to read the profile."""
+        self.path.chmod(0o600)
+
+
+def _put(path: Path, data: bytes) -> None:
+    # mkstemp makes a file of mode 600, so that a token is never readable by others, even briefly.
+    # Its name ends as profiles do, so that git ignores what a crash may leave.
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _is_of_cluster(key: str) -> bool:
+    argument = argument_of(key)
+    return argument is not None and argument.concern is Concern.CLUSTER
+
+
+def _shown(key: str, value: str | None) -> str:
+    argument = argument_of(key)
+    known = argument is not None and not argument.secret
+    # What is not known may be anything, a password of a registry for example.
+    return str(value) if known else MASK
+
+
+def in_order(values: Mapping[str, str]) -> dict[str, str]:
+    """Return ``values`` in the order of the arguments, for a profile that reads well."""
+    order = [variable(each) for each in CLUSTER_ARGUMENTS]
+    known = [key for key in order if key in values]
+    return {key: values[key] for key in (*known, *(key for key in values if key not in order))}
+
+
+def path_for(folder: Path, name: str) -> Path:
+    """Return the file of the profile ``name``, whether or not there is one.
+
+    Raises ``UserError`` when no profile can be named so.
+    """
+    if not name:
+        raise UserError(
+            "the cluster to sign in to has no name yet",
+            next_step="choose one: make sign-in CLUSTER=name",
+        )
+    if name == profiles.LOCAL:
+        raise UserError("'local' is this machine, which needs no sign-in", "--cluster")
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"'{name}' cannot be the name of a cluster",
+            "--cluster",
+            "use letters, digits, '-', '_' and '.', and begin with a letter or digit",
+        )
+    return folder / profiles.FOLDER / f"{name}{profiles.SUFFIX}"

@@ -1,0 +1,77 @@
+"""Makes of a manifest a submission: a name, a label and a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from random import Random, SystemRandom
+from typing import Any
+
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import RunRecord, State, timestamp
+from hera_experiment.submission.names import chosen_name
+from hera_experiment.submission.once import submit_once
+from hera_experiment.submission.sending import SUBMISSION_LABEL, NameTaken
+
+_NAMES = 3
+"""How many names are tried."""
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Creates workflows on the server of ``client`` exactly once, each with its record.
+
+    ``labels`` are what each of them carries unless its script says otherwise.
+    """
+
+    client: ArgoClient
+    records: Records
+    cluster: str
+    script: str = ""
+    inputs: str = ""
+    session: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    random: Random = field(default_factory=SystemRandom)
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    once: Callable[[RunRecord, ArgoClient, Records], dict[str, Any]] = submit_once
+
+    def __call__(self, namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Create the workflow of ``manifest``; raises as :func:`submit_once` does."""
+        for left in reversed(range(_NAMES)):
+            record = self.record(namespace, manifest)
+            try:
+                return self.once(record, self.client, self.records)
+            except NameTaken:
+                # Five letters are few for those who have many runs: the next five, then.
+                if not left or record.name == _metadata(manifest).get("name"):
+                    raise
+                self.records.remove(record.name, record.submission)
+        raise AssertionError("unreachable")
+
+    def record(self, namespace: str, manifest: Mapping[str, Any]) -> RunRecord:
+        """Return the record of a new submission of ``manifest``."""
+        metadata = _metadata(manifest)
+        name = metadata.get("name") or chosen_name(metadata.get("generateName") or "", self.random)
+        submission = f"{self.random.getrandbits(64):016x}"
+        labels = {**self.labels, **(metadata.get("labels") or {}), SUBMISSION_LABEL: submission}
+        moment = timestamp(self.now())
+        return RunRecord(
+            name=name,
+            namespace=namespace,
+            cluster=self.cluster,
+            server=self.client.url,
+            submission=submission,
+            state=State.UNSURE,
+            created=moment,
+            manifest={**manifest, "metadata": {**metadata, "name": name, "labels": labels}},
+            script=self.script,
+            inputs=self.inputs,
+            session=self.session,
+            sent=moment,
+        )
+
+
+def _metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(manifest.get("metadata") or {})

@@ -1,0 +1,105 @@
+"""Submissions that were cut off: found on the server, or made up for, by their records alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.environment.interpreter import say
+from hera_experiment.errors import UserError, report
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import RunRecord, State
+from hera_experiment.runs.find import Run
+from hera_experiment.runs.places import Place, places
+from hera_experiment.submission import once
+from hera_experiment.submit.told import created
+
+
+def resume(
+    context: CLIContext,
+    name: str = "",
+    *,
+    wait: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> int:
+    """Make each submission whose outcome is not known one that is there, or is known not to be.
+
+    Those of the designated platform, else of every platform that a record names; only the one
+    called ``name`` where it is given. No script is run: the records hold what was to be sent. With
+    ``wait`` the workflows are followed to their end.
+
+    Returns 0 when all of them are there, with ``wait`` their verdict; 1 when one is not.
+
+    Raises
+    ------
+    UserError
+        When there is no record called ``name``.
+    """
+    records = Records.of(context.experiment)
+    unsure = _unsure(records, name)
+    where = places(context, unsure, environ)
+    labels = {place.label for place in where}
+    elsewhere = sorted({each.cluster for each in unsure} - labels)
+    unsure = [each for each in unsure if each.cluster in labels]
+    if not unsure:
+        more = f" there; some are on {', '.join(elsewhere)}" if elsewhere else ""
+        print(f"nothing to resume{more}")
+        return 0
+    runs: list[Run] = []
+    try:
+        for place in where:
+            runs += _resumed(
+                place, [each for each in unsure if each.cluster == place.label], records
+            )
+        if len(runs) < len(unsure):
+            return 1
+        return _verdict(runs) if wait else 0
+    finally:
+        for run in runs:
+            run.close()
+
+
+def _unsure(records: Records, name: str) -> list[RunRecord]:
+    if not name:
+        return [each for each in records.all() if each.state is State.UNSURE]
+    record = records.read(name)
+    if record is None:
+        raise UserError(
+            f"there is no record of a submission '{name}'", "--run", "'make status' lists the runs"
+        )
+    if record.state is State.UNSURE:
+        return [record]
+    known = "it was created" if record.state is State.CREATED else f"refused: {record.reason}"
+    say(f"what became of {name} is known: {known}")
+    return []
+
+
+def _resumed(place: Place, unsure: Sequence[RunRecord], records: Records) -> list[Run]:
+    """Return the runs that are there now; say of the others why they are not."""
+    if not unsure:
+        return []
+    try:
+        server = place.open()
+    except UserError as error:
+        report(error)
+        return []
+    runs = []
+    for record in unsure:
+        try:
+            workflow = once.resume(record, server.client, records)
+        except UserError as error:
+            report(error)
+            continue
+        print(created(server.client.url, record.namespace, record.name, is_local=server.is_local))
+        runs.append(Run(server, workflow, record))
+    if not runs:
+        server.close()
+    return runs
+
+
+def _verdict(runs: Sequence[Run]) -> int:
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.run import follow
+
+    return follow(runs, display_of())

@@ -1,0 +1,56 @@
+"""The script that a verb runs: ``workflow.py`` unless a person names another Hera script."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+
+SCRIPT = "workflow.py"
+
+
+def add_script_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how the script, its arguments and other inputs are named."""
+    parser.add_argument("--script", metavar="PATH", help=f"a Hera script ({SCRIPT})")
+    parser.add_argument("--args", default="", help="its arguments, quoted as for a shell")
+    parser.add_argument(
+        "--inputs",
+        default="",
+        metavar="MODULE",
+        help="what the script imports as 'inputs': a module next to it, or a file x.py (inputs.py)",
+    )
+    parser.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT [ARGS ...]",
+        help="the script and its arguments as words: everything after it is the script's",
+    )
+
+
+def script_of(
+    args: argparse.Namespace, experiment: Experiment, verb: str
+) -> tuple[Path, list[str]]:
+    """Return the script, and its arguments; raises :class:`UserError` if it cannot be read."""
+    words = list(args.words)
+    if words[:1] == ["--"]:
+        del words[0]
+    try:
+        arguments = shlex.split(args.args)
+    except ValueError as error:
+        raise UserError(f"the arguments {args.args!r} have {error}", "--args") from None
+    named = args.script or (words.pop(0) if words else "")
+    path = Path(named) if named else experiment.folder / SCRIPT
+    why = "" if named else "the script that runs unless another is named"
+    advice = f"name a Hera script: python -m hera_utils {verb} SCRIPT"
+    if path.is_dir():
+        raise UserError(f"'{path}' is a folder, not a script", why, advice)
+    if not path.exists():
+        raise UserError(f"there is no script '{path}'", why, advice)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"the script '{path}' cannot be read: {error.strerror}", why) from None
+    return path, [*arguments, *words]

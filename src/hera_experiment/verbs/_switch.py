@@ -1,0 +1,23 @@
+"""Options that are on or off: ``YES=1`` for make, ``--yes`` for a person."""
+
+from __future__ import annotations
+
+import argparse
+
+from hera_experiment.errors import UserError
+
+_ON, _OFF = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n")
+
+
+def add_switch(parser: argparse.ArgumentParser, option: str, text: str) -> None:
+    """Declare ``option``, which is off unless it is given."""
+    parser.add_argument(option, nargs="?", const="1", default="", metavar="1", help=text)
+
+
+def is_on(value: str, option: str) -> bool:
+    """Say whether the ``value`` of ``option`` is on; raises ``UserError`` for anything else."""
+    if value.lower() in _ON:
+        return True
+    if value.lower() in _OFF:
+        return False
+    raise UserError(f"'{value}' is neither yes nor no", option, "write 1 or leave it out")

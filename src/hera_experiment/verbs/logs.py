@@ -1,0 +1,52 @@
+"""Show what the tasks of a run printed, merged, each line with its task."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from hera_experiment.runs.arguments import add_run_arguments, context_of
+from hera_experiment.verbs._switch import add_switch, is_on
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the run, which of its tasks, and whether to go on."""
+    parser.add_argument(
+        "--task",
+        default="",
+        metavar="NAME",
+        help="one task, or all whose names begin so (all)",
+    )
+    add_switch(parser, "--follow", "go on until the run has ended")
+    add_run_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the lines; Ctrl-C leaves, and the run goes on."""
+    following = is_on(args.follow, "--follow")
+    context = context_of(args)
+    from hera_experiment.follow.log_follow import follow_logs
+    from hera_experiment.follow.log_output import LogOutput
+    from hera_experiment.follow.log_reader import LogReader
+    from hera_experiment.runs.find import find_run
+
+    with find_run(context, args.run) as run:
+        reader = LogReader(run, args.task)
+        if not following:
+            reader.refuse_unknown()
+        tasks = [pod.task for pod in reader.wanted()]
+        output = LogOutput(tasks=tasks, prefixed=not args.task or tasks != [args.task])
+        if following:
+            for line in follow_logs(run, reader):
+                output.write(line)
+                output.flush()
+            reader.refuse_unknown()
+        else:
+            for line in reader.all():
+                output.write(line)
+            for line in reader.archived():
+                output.write(line)
+        output.flush()
+        for remark in reader.remarks():
+            print(f"hera_utils: {remark}", file=sys.stderr)
+    return 0

@@ -1,0 +1,103 @@
+"""Make Argo's server in the cluster answer on a port of this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import ssl
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from hera_experiment.context.arguments import add_arguments as add_context_arguments
+from hera_experiment.context.cli_context import resolve
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+
+PORT = 2746
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the port, the service, and how the cluster is reached."""
+    parser.add_argument(
+        "--port", default=str(PORT), metavar="PORT", help=f"the port to listen on ({PORT})"
+    )
+    parser.add_argument(
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="where Argo's server runs (the namespace of the workflows, or argo)",
+    )
+    parser.add_argument(
+        "--service",
+        default="argo-server",
+        metavar="NAME",
+        help="the service of Argo's server (argo-server)",
+    )
+    add_context_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Forward until Ctrl-C or SIGTERM, then return 0."""
+    if not str(args.port).isdigit() or int(args.port) > 65535:
+        raise UserError(f"'{args.port}' is no port", "--port", "give a number, such as 2746")
+    from hera_experiment.port_forward.opening import open_port_forward
+
+    context = resolve(args, Experiment.find(Path.cwd()))
+    for note in context.notes:
+        _say(note)
+    if context.is_local:
+        raise UserError(
+            "the laptop's server needs no port-forward",
+            str(context.source("cluster")),
+            "use: python -m hera_utils serve",
+        )
+    ended = threading.Event()
+    _end_on_signals(ended)
+    with open_port_forward(
+        context, int(args.port), _say, namespace=args.namespace, service=args.service
+    ) as forward:
+        for line in _export_lines(forward.port):
+            print(line, flush=True)
+        _say("forwarding until Ctrl-C")
+        while not ended.wait(3600):
+            pass
+    _say("the port-forward has ended")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"hera_utils: {line}", file=sys.stderr, flush=True)
+
+
+def _end_on_signals(ended: threading.Event) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
+def _export_lines(port: int) -> list[str]:
+    """Return what to type elsewhere, having asked the server whether it speaks TLS."""
+    lines = [f"export ARGO_SERVER=127.0.0.1:{port}"]
+    if _speaks_tls(port):
+        # Argo's own certificate names no host, least of all this one.
+        return [*lines, "export ARGO_SECURE=true", "export ARGO_INSECURE_SKIP_VERIFY=true"]
+    return [*lines, "export ARGO_SECURE=false"]
+
+
+def _speaks_tls(port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+            context.wrap_socket(connection),
+        ):
+            return True
+    except OSError:
+        return False

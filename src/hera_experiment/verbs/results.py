@@ -1,0 +1,83 @@
+"""Copy the files of a run from its claims to results/; only what is new."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hera_experiment.runs.arguments import add_run_arguments, context_of
+from hera_experiment.verbs._switch import add_switch, is_on
+
+if TYPE_CHECKING:
+    from hera_experiment.follow.display import Display
+    from hera_experiment.runs.find import Run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the run, whether to wait for its end, and what reads the claim."""
+    add_switch(parser, "--wait", "follow the run to its end first; its verdict is the exit status")
+    parser.add_argument(
+        "--reader_image",
+        default="",
+        metavar="IMAGE",
+        help="what reads the claim on a cluster: any image with a shell (one of the workflow's)",
+    )
+    add_run_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fetch what is there.
+
+    Returns 1 when a file of a run that has ended could not be had, or, after waiting, when the run
+    has not succeeded; 130 after Ctrl-C.
+    """
+    waiting = is_on(args.wait, "--wait")
+    context = context_of(args)
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.lines import Line
+    from hera_experiment.follow.summary import where_results_are
+    from hera_experiment.results.fetch import fetch
+    from hera_experiment.results.gone import find_run_or_record
+    from hera_experiment.results.workflows import is_over
+
+    with find_run_or_record(context, args.run) as run:
+        display = display_of()
+        verdict = 0
+        if waiting:
+            verdict = _waited(run, display)
+            if verdict not in (0, 1):
+                return verdict
+        results = fetch(run, context.experiment.results / run.name, _say, image=args.reader_image)
+        lines = where_results_are(results, Path.cwd())
+        if not run.server.is_local and results.files:
+            lines.insert(1, Line(f"new:     {results.new}"))
+        display.output.write(lines)
+        return verdict or int(results.missing > 0 and is_over(run.workflow))
+
+
+def _waited(run: Run, display: Display) -> int:
+    """Follow ``run`` unless it has ended; return its verdict, see :func:`follow`."""
+    from hera_experiment.argo.phases import FAILURES
+    from hera_experiment.results.workflows import is_over
+
+    if is_over(run.workflow):
+        return int(run.workflow["status"].get("phase") in FAILURES)
+    from hera_experiment.follow.run import follow
+
+    verdict = follow([run], display)
+    if verdict in (0, 1):
+        run.workflow = run.server.get(run.name)
+    return verdict
+
+
+def _say(line: str) -> None:
+    try:
+        print(f"hera_utils: {line}", file=sys.stderr, flush=True)
+    except OSError:
+        # The terminal has hung up: what is under way is still to be ended in order.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)

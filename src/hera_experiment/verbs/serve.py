@@ -1,0 +1,237 @@
+"""Keep the laptop's Argo server up, for the argo program and any other client."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+
+if TYPE_CHECKING:
+    from hera_experiment.local.engine.controller import Engine
+    from hera_experiment.local.server import Server
+    from hera_experiment.platform.local_server import LocalServer
+
+RUNTIMES = ("process", "docker", "podman")
+
+_IDLE_POLL_SECONDS = 0.25
+_SHARED_POLL_SECONDS = 1.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments; the three without help are how a client starts a server."""
+    parser.add_argument(
+        "--runtime",
+        default="process",
+        metavar="NAME",
+        help="how the printed token's containers run: process (the default), docker or podman",
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of 127.0.0.1 (any free one unless named)"
+    )
+    parser.add_argument(
+        "--parallelism",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how many tasks run at the same time (as many as there are processors)",
+    )
+    parser.add_argument("--listen-fd", type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--lock-fd", type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--idle-exit", action="store_true", help=argparse.SUPPRESS)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM; started by a client, until nobody needs the server."""
+    if args.runtime not in RUNTIMES:
+        raise UserError(
+            f"no runtime is named '{args.runtime}'", "--runtime", f"choose {', '.join(RUNTIMES)}"
+        )
+    if args.parallelism < 0 or not 0 <= args.port <= 65535:
+        raise UserError(
+            "a number is out of range", "--parallelism or --port", "leave it out for the default"
+        )
+    parallelism = args.parallelism or _processors()
+    experiment = Experiment.find(Path.cwd())
+    with _Ending() as ending:
+        if args.listen_fd is not None:
+            return _serve_clients(experiment, args, parallelism, ending)
+        return _serve_person(experiment, args, parallelism, ending)
+
+
+class _Ending:
+    """Turns the signals that end a program into an event, while it is entered."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> _Ending:
+        for number in _SIGNALS:
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for a signal, at most so long; tell whether there was one."""
+        return self._event.wait(seconds)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self._event.is_set():
+            # Asked a second time: the children hear of it through the engine's own end.
+            for again in _SIGNALS:
+                signal.signal(again, signal.SIG_DFL)
+        self._event.set()
+
+
+def _serve_clients(
+    experiment: Experiment, args: argparse.Namespace, parallelism: int, ending: _Ending
+) -> int:
+    """Be the server that a client started: leave when no workflow runs and no client is left."""
+    from hera_experiment.platform import local_server, state_folder
+
+    found = local_server.running(experiment)
+    if found is None:
+        raise UserError("the client that started this server took its address back")
+    listener = socket.socket(fileno=args.listen_fd)
+    # Tasks must inherit neither: they would keep the port and the lock after the server's end.
+    os.set_inheritable(args.listen_fd, False)
+    if args.lock_fd is not None:
+        os.set_inheritable(args.lock_fd, False)
+    engine, server = _build(experiment, listener, found.secret, parallelism)
+    server.start()
+    users = state_folder.open_lock(experiment.state / "users.lock")
+    while not ending.wait(_IDLE_POLL_SECONDS):
+        if not args.idle_exit or engine.busy():
+            continue
+        # Whoever comes from here on waits for this lock until this process has ended.
+        if state_folder.try_lock(users, state_folder.EXCLUSIVE):
+            break
+    _close(engine, server, found)
+    return 0
+
+
+def _serve_person(
+    experiment: Experiment, args: argparse.Namespace, parallelism: int, ending: _Ending
+) -> int:
+    """Serve in the foreground, or keep up and show the server that is already there."""
+    from hera_experiment.platform import local_server
+
+    claim = local_server.claim_server(experiment, port=args.port)
+    if claim is None:
+        return _share(experiment, args, ending)
+    engine, server = _build(experiment, claim.listening, claim.server.secret, parallelism)
+    server.start()
+    _show(claim.server, args.runtime, "the local server is up")
+    ending.wait()
+    if engine.busy():
+        _say("ending the workflows that run")
+    _close(engine, server, claim.server)
+    os.close(claim.lock)
+    return 0
+
+
+def _share(experiment: Experiment, args: argparse.Namespace, ending: _Ending) -> int:
+    from hera_experiment.platform import local_server
+
+    if args.port or args.parallelism:
+        raise UserError(
+            "a local server of this experiment is already up",
+            "--port or --parallelism",
+            "end it, or leave the option out to share that server",
+        )
+    with local_server.acquire(experiment) as lease:
+        _show(lease.server, args.runtime, "a local server was already up and stays so")
+        while not ending.wait(_SHARED_POLL_SECONDS):
+            now = local_server.running(experiment)
+            if now is None or now.url != lease.server.url:
+                raise UserError("the local server has ended", next_step="start it again")
+    return 0
+
+
+def _build(
+    experiment: Experiment, listener: socket.socket, secret: str, parallelism: int
+) -> tuple[Engine, Server]:
+    from datetime import datetime, timezone
+
+    from hera_experiment.local.engine.controller import Engine
+    from hera_experiment.local.runtimes.registry import Runtimes
+    from hera_experiment.local.server import Server
+    from hera_experiment.local.store import Store
+
+    def clock() -> datetime:
+        return datetime.now(timezone.utc)
+
+    store = Store(experiment.state, clock)
+    runtimes = Runtimes(
+        slug=experiment.slug,
+        containers=experiment.containers,
+        state=experiment.state,
+        objects=store.objects,
+        environ=os.environ,
+    )
+    engine = Engine(
+        store=store,
+        runtime=runtimes.get,
+        parallelism=parallelism,
+        clock=clock,
+        random_suffix=_random_suffix(),
+    )
+    return engine, Server(store, engine, secret, listener=listener)
+
+
+def _close(engine: Engine, server: Server, address: LocalServer) -> None:
+    # The engine first: who watches shall see how the workflows end.
+    engine.close()
+    server.close()
+    (address.state / "server.json").unlink(missing_ok=True)
+
+
+def _show(server: LocalServer, runtime: str, sentence: str) -> None:
+    exports = server.exports("", "" if runtime == "process" else runtime)
+    exports.update(_without_proxy(os.environ))
+    for name, value in exports.items():
+        print(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+    _say(f"{sentence}: type the lines above in another terminal; Ctrl-C here ends it")
+
+
+def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return NO_PROXY for clients that would send 127.0.0.1 through the proxy of ``environ``."""
+    if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy")):
+        return {}
+    hosts = [host for host in environ.get("NO_PROXY", "").split(",") if host.strip()]
+    value = ",".join(hosts if "127.0.0.1" in hosts else [*hosts, "127.0.0.1"])
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def _random_suffix() -> Callable[[], str]:
+    """Return what makes the five characters that Kubernetes puts behind a generateName."""
+    import random
+
+    # The alphabet of Kubernetes' names: no vowels, so that no words appear.
+    letters, source = "bcdfghjklmnpqrstvwxz2456789", random.SystemRandom()
+    return lambda: "".join(source.choice(letters) for _ in range(5))
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _say(sentence: str) -> None:
+    print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""List all runs, newest first, or show one of them with all its tasks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from hera_experiment.runs.arguments import add_run_arguments, context_of
+
+if TYPE_CHECKING:
+    from hera_experiment.context.cli_context import CLIContext
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the run, the output, and where runs are looked for."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="text",
+        choices=("text", "json"),
+        help="lines for people (text), or one document for machines",
+    )
+    add_run_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Show the runs, or the one that is named; returns 1 when a server does not answer."""
+    context = context_of(args)
+    if args.run:
+        return _one(context, args.run, args.output)
+    return _all(context, args.output)
+
+
+def _one(context: CLIContext, name: str, output: str) -> int:
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.status import document_of, lines_of
+    from hera_experiment.follow.tasks import utc_now
+    from hera_experiment.runs.find import find_run
+
+    with find_run(context, name) as run:
+        if output == "json":
+            print(json.dumps(document_of(run), indent=2))
+        else:
+            display = display_of()
+            display.output.write(lines_of(run, utc_now(), display.width))
+    return 0
+
+
+def _all(context: CLIContext, output: str) -> int:
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.lines import Line
+    from hera_experiment.follow.status import document_of_runs, table_of_runs
+    from hera_experiment.follow.tasks import utc_now
+    from hera_experiment.runs.listing import all_runs
+
+    found = all_runs(context)
+    if output == "json":
+        print(json.dumps(document_of_runs(found.runs), indent=2))
+    else:
+        lines = table_of_runs(found.runs, utc_now())
+        if lines:
+            lines += [Line(""), Line("make status RUN=NAME shows one of them", "dim")]
+        elif not found.remarks:
+            lines = [Line("this experiment has no run yet: 'make run' or 'make submit'")]
+        display_of().output.write(lines)
+    for remark in found.remarks:
+        print(f"hera_utils: {remark}", file=sys.stderr)
+    return 1 if found.remarks else 0

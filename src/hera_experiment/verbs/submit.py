@@ -1,0 +1,51 @@
+"""Submit the experiment to a cluster: checked first, created exactly once."""
+
+from __future__ import annotations
+
+import argparse
+
+from hera_experiment.context.arguments import add_arguments as add_context_arguments
+from hera_experiment.errors import UserError
+from hera_experiment.runs.arguments import context_of
+from hera_experiment.verbs._script import add_script_arguments, script_of
+from hera_experiment.verbs._switch import add_switch, is_on
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the script, what to do beside creating, and where."""
+    add_switch(parser, "--wait", "follow the workflows to their end; the exit status is theirs")
+    add_switch(parser, "--resume", "find out what became of submissions that were cut off")
+    add_switch(parser, "--dry_run", "print the workflows as YAML; nothing is created")
+    parser.add_argument(
+        "--run", default="", metavar="NAME", help="with --resume: that one, by its workflow's name"
+    )
+    add_context_arguments(parser)
+    add_script_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Submit what the script creates.
+
+    Returns the script's exit status where that is not 0. Otherwise 0, with ``--wait`` the verdict
+    of the workflows, with ``--resume`` 1 when one does not exist or is still not known.
+    """
+    wait, resume, dry_run = (
+        is_on(getattr(args, name), f"--{name}") for name in ("wait", "resume", "dry_run")
+    )
+    if resume and dry_run:
+        raise UserError("a dry run resumes nothing", "--dry_run", "leave out one of the two")
+    if args.run and not resume:
+        raise UserError(
+            "a new run has no name yet", "--run", "to resume that one add RESUME=1 (--resume 1)"
+        )
+    context = context_of(args)
+
+    # Late: the help of all verbs imports this module.
+    from hera_experiment.submit.launch import Launch
+    from hera_experiment.submit.resume import resume as resume_all
+
+    if resume:
+        return resume_all(context, args.run, wait=wait)
+    script, arguments = script_of(args, context.experiment, "submit")
+    launched = Launch(context, script, arguments, args.inputs)
+    return launched.dry_run() if dry_run else launched.submit(wait=wait)

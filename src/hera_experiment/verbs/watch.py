@@ -1,0 +1,23 @@
+"""Follow a run to its end; the exit status is its verdict."""
+
+from __future__ import annotations
+
+import argparse
+
+from hera_experiment.runs.arguments import add_run_arguments, context_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: the run, and where it is looked for."""
+    add_run_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Show the run until it has ended; returns 0 when it has succeeded, 130 after Ctrl-C."""
+    context = context_of(args)
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.run import follow
+    from hera_experiment.runs.find import find_run
+
+    with find_run(context, args.run) as run:
+        return follow([run], display_of())

@@ -1,5 +1,0 @@
-"""Interprets Argo Workflows on this machine: scheduling, variables, loops, nodes."""
-
-from hera_utils.local.engine.controller import Engine
-
-__all__ = ["Engine"]

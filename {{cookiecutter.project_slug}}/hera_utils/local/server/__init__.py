@@ -1,5 +1,0 @@
-"""Argo's REST API on the loopback interface, in front of the local engine and store."""
-
-from hera_utils.local.server.server import Server
-
-__all__ = ["Server"]
