@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, cast
 
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.context.sources import Origin
-from hera_experiment.environment.recording import record_submissions
-from hera_experiment.environment.refusals import install_excepthook
-from hera_experiment.platform.argo_server import ArgoServer
-from hera_experiment.platform.cluster import k8s_cluster
-from hera_experiment.platform.local_server import SESSION_VARIABLE
-
-EXPERIMENT_LABEL = "hera-experiment/experiment"
-"""On each submitted object: the slug of the experiment it belongs to."""
-SESSION_LABEL = "hera-experiment/session"
-"""On each object submitted under ``run``: the run it belongs to."""
-
-
-class argo_server(ArgoServer):
-    """The Argo server that ``args`` designates, asserted to be accessible, for Hera to submit to.
-
-    ``cluster`` is what ``k8s_cluster(args)`` returned. Raises
-    :class:`~hera_experiment.errors.UserError` when the server does not answer or accepts no token.
-    """
-
-    def __init__(self, cluster: k8s_cluster, args: CLIContext) -> None:
-        super().__init__(cluster, args)
-        self.assert_accessible()
-
-    def define_argo_server_part_of_environment(self) -> None:
-        """Hand this server to Hera, so that a script's own ``w.create()`` submits to it."""
-        EnvironmentOfSubmission(self).define()
+from hera_experiment import (
+    ArgoServerAccess,
+    experiment_labels,
+    record_submissions,
+    refuse_unsendable,
+    say_refusals,
+    send_whole_values,
+)
 
 
 class EnvironmentOfSubmission:
     """What Hera submits with: the server and its token, the namespace, the service account.
 
-    Each ``w.create()`` creates its workflow exactly once and writes it down, see
-    :func:`~hera_experiment.submission.once.submit_once`. The rest goes through
+    Each ``w.create()`` creates its workflow exactly once and writes it down. The rest goes through
     ``hera.shared.global_config``. Hera matches defaults and hooks by exact type, so each of its own
     classes of workflows gets them; a script's own sub-class falls back on the global host, token
-    and namespace, without this package's time-outs and proxies.
+    and namespace, without the library's time-outs and proxies.
     """
 
     _current: EnvironmentOfSubmission | None = None
 
-    def __init__(self, server: ArgoServer) -> None:
+    def __init__(self, server: ArgoServerAccess) -> None:
         self.server = server
-        self.labels = {EXPERIMENT_LABEL: server.args.experiment.slug}
-        session = os.environ.get(SESSION_VARIABLE, "")
-        if session:
-            self.labels[SESSION_LABEL] = session
+        self.labels = experiment_labels(server.args.experiment)
 
     def define(self) -> None:
         """Make this the environment of every workflow made from now on; the last one counts."""
@@ -65,7 +40,7 @@ class EnvironmentOfSubmission:
             WorkflowTemplate,
         )
 
-        install_excepthook()
+        say_refusals()
         kinds = (Workflow, WorkflowTemplate, CronWorkflow, ClusterWorkflowTemplate)
         # A script that calls global_config.reset() forgets the hooks, and the host with them.
         hooked = EnvironmentOfSubmission._current is not None and global_config.host is not None
@@ -90,16 +65,10 @@ class EnvironmentOfSubmission:
         )
         for kind in kinds:
             global_config.set_class_defaults(kind, workflows_service=service)
-        args = server.args
-        # Of what a stand-in for a server takes nothing is recorded.
-        if args.source("argo_server").origin is not Origin.STAND_IN:
-            record_submissions(server.client, args.experiment, args.cluster, self.labels)
+        record_submissions(server, self.labels)
 
     def complete(self, workflow: Any) -> None:
         """Give ``workflow`` what a submission needs and its script left open."""
-        from hera_experiment.submission.scripts import send_whole_values
-        from hera_experiment.submission.values import refuse_unsendable
-
         server = self.server
         if workflow.namespace is None and workflow.kind != "ClusterWorkflowTemplate":
             workflow.namespace = server.namespace
@@ -112,9 +81,8 @@ class EnvironmentOfSubmission:
 
 def _hook(kind: type) -> Any:
     def complete(workflow: Any) -> Any:
-        current = EnvironmentOfSubmission._current
-        if current is not None:
-            current.complete(workflow)
+        if EnvironmentOfSubmission._current is not None:
+            EnvironmentOfSubmission._current.complete(workflow)
         return workflow
 
     # Hera finds out by the annotation which class a hook is for.

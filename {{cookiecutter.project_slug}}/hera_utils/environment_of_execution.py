@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hera_experiment.argo.images import image_reference
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.errors import UserError
-from hera_experiment.platform.cluster import k8s_cluster
+from hera_experiment import ImageReferences, UserError
+
+from hera_utils.cli_context import CLIContext
+from hera_utils.cluster import k8s_cluster
 
 if TYPE_CHECKING:
     from hera.workflows import ConfigMapEnvFrom, ExistingVolume
-
-    from hera_experiment.images.published import Published
 
 PERSISTED_VOLUME = "persisted-volume"
 """The name of the volume within a workflow, by which a template mounts it."""
@@ -88,10 +86,8 @@ class EnvironmentOfExecution:
             )
         self.cluster = cluster
         self.slug = args.experiment.slug
-        self._experiment = args.experiment
-        self._is_local = args.is_local
-        self._published: Published | None = None
         self.registry = registry
+        self._images = ImageReferences(args, registry)
         self.configmap_name = configmap_name
         self.pull_secret_name = pull_secret_name
         self.persisted_volume = PersistedVolume(
@@ -119,13 +115,7 @@ class EnvironmentOfExecution:
         UserError
             When the container has no Dockerfile.
         """
-        if tag or self._is_local:
-            return image_reference(self.registry, self.slug, container, tag or "latest")
-        if self._published is None:
-            from hera_experiment.images.published import Published
-
-            self._published = Published(self._experiment, self.registry)
-        return self._published.reference(container)
+        return self._images.of(container, tag)
 
     @property
     def volumes(self) -> list[ExistingVolume]:
