@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hera_experiment.cli import main
     from hera_experiment.context.arguments import Argument, Arguments, Concern
     from hera_experiment.context.context import Context, file_named_by
+    from hera_experiment.environment.hera_hooks import before_each_build, use_service
     from hera_experiment.environment.recording import experiment_labels, record_submissions
     from hera_experiment.environment.refusals import say_refusals
     from hera_experiment.errors import UserError
@@ -41,6 +42,7 @@ __all__ = [
     "LaptopAccess",
     "Recorder",
     "UserError",
+    "before_each_build",
     "experiment_labels",
     "file_named_by",
     "main",
@@ -51,12 +53,14 @@ __all__ = [
     "say_refusals",
     "say_unknown",
     "send_whole_values",
+    "use_service",
 ]
 
 _HOME = {
     "cli": "main",
     "context.arguments": "Argument Arguments Concern",
     "context.context": "Context file_named_by",
+    "environment.hera_hooks": "before_each_build use_service",
     "environment.recording": "experiment_labels record_submissions",
     "environment.refusals": "say_refusals",
     "errors": "UserError",

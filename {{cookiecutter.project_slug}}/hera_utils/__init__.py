@@ -9,7 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hera_experiment import Experiment as Experiment
     from hera_experiment import UserError as UserError
-
     from hera_utils.cli_context import CLIContext as CLIContext
     from hera_utils.cli_context import parse_arguments as parse_arguments
     from hera_utils.cluster import k8s_cluster as k8s_cluster
@@ -22,28 +21,24 @@ if TYPE_CHECKING:
     from hera_utils.server import argo_server as argo_server
 
 _HOME = {
-    "CLIContext": "hera_utils.cli_context",
-    "EnvironmentOfExecution": "hera_utils.environment_of_execution",
-    "EnvironmentOfSubmission": "hera_utils.environment_of_submission",
-    "ExecutionPlatform": "hera_utils.execution_platform",
-    "Experiment": "hera_experiment",
-    "PERSISTED_VOLUME": "hera_utils.environment_of_execution",
-    "UserError": "hera_experiment",
-    "argo_server": "hera_utils.server",
-    "k8s_cluster": "hera_utils.cluster",
-    "parse_arguments": "hera_utils.cli_context",
+    "hera_experiment": "Experiment UserError",
+    "hera_utils.cli_context": "CLIContext parse_arguments",
+    "hera_utils.cluster": "k8s_cluster",
+    "hera_utils.environment_of_execution": "EnvironmentOfExecution PERSISTED_VOLUME",
+    "hera_utils.environment_of_submission": "EnvironmentOfSubmission",
+    "hera_utils.execution_platform": "ExecutionPlatform",
+    "hera_utils.server": "argo_server",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    for module, names in _HOME.items():
+        if name in names.split():
+            from importlib import import_module
 
-    found: object = getattr(import_module(_HOME[name]), name)
-    globals()[name] = found
-    return found
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *" ".join(_HOME.values()).split()})

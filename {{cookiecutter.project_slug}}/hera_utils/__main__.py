@@ -3,7 +3,6 @@
 import sys
 
 from hera_experiment import main
-
 from hera_utils.cli_context import CLIContext
 
 if __name__ == "__main__":

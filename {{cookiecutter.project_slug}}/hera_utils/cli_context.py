@@ -12,96 +12,40 @@ from hera_experiment import Argument, Arguments, Concern, Context, file_named_by
 
 if TYPE_CHECKING:
     from hera_experiment import Cluster
-
     from hera_utils.cluster import RecordingCluster, k8s_cluster
     from hera_utils.server import ArgoServer
 
 CHOICE, RESOURCE = Concern.CHOICE, Concern.RESOURCE
+RUNTIMES = ("process", "docker", "podman")
 
 # An argument added here is an option of every verb, a variable, and a line of every settings file;
 # a script finds it as an attribute of its context. Each is about how a cluster is reached unless
 # it says CHOICE (the platform) or RESOURCE (what the experiment uses there).
 ARGUMENTS = Arguments(
+    Argument("cluster", "CLUSTER", "local (this machine), or NAME of clusters/NAME.config", CHOICE),
+    Argument("runtime", "RUNTIME", "how 'local' runs containers", CHOICE, choices=RUNTIMES),
+    Argument("k8s_config_file", "KUBECONFIG", "the kubeconfig file; /dev/null for none", path=True),
     Argument(
-        "cluster",
-        ("CLUSTER",),
-        "the platform: local (this machine), or NAME for the profile clusters/NAME.config",
-        CHOICE,
+        "k8s_configmap_name", "KUBECONFIGMAP", "the ConfigMap of the cluster's proxy", RESOURCE
     ),
-    Argument(
-        "runtime",
-        ("RUNTIME",),
-        "how 'local' runs containers",
-        CHOICE,
-        default="process",
-        choices=("process", "docker", "podman"),
-    ),
-    Argument(
-        "k8s_config_file",
-        ("KUBECONFIG",),
-        "the kubeconfig file; /dev/null or nothing for no access to Kubernetes",
-        path=True,
-    ),
-    Argument(
-        "k8s_configmap_name",
-        ("KUBECONFIGMAP",),
-        "the ConfigMap with settings of the cluster, such as its proxy",
-        RESOURCE,
-    ),
-    Argument(
-        "k8s_volume_claim_name",
-        ("KUBEVOLUMECLAIMNAME",),
-        "the persistent volume claim for inputs and results",
-        RESOURCE,
-    ),
-    Argument("argo_server", ("GLOBAL_CONFIG_HOST", "ARGO_SERVER"), "Argo's server, host:port"),
-    Argument(
-        "argo_token",
-        ("ARGO_TOKEN",),
-        "the bearer token for Argo's server, with or without the word Bearer",
-        secret=True,
-    ),
-    Argument(
-        "argo_namespace",
-        ("GLOBAL_CONFIG_NAMESPACE", "ARGO_NAMESPACE"),
-        "the namespace to submit to",
-    ),
-    Argument(
-        "argo_service_account", ("ARGO_SERVICE_ACCOUNT",), "the service account that pods run as"
-    ),
-    Argument(
-        "argo_base_href",
-        ("ARGO_BASE_HREF",),
-        "the path below which Argo's server answers, such as /argo",
-    ),
-    Argument("argo_secure", ("ARGO_SECURE",), "false for plain HTTP", boolean=True, default="true"),
-    Argument(
-        "argo_http1",
-        ("ARGO_HTTP1",),
-        "accepted for the argo program's sake; HTTP/1 is always used here",
-        boolean=True,
-        default="false",
-    ),
+    Argument("k8s_volume_claim_name", "KUBEVOLUMECLAIMNAME", "the claim for results", RESOURCE),
+    Argument("argo_server", "GLOBAL_CONFIG_HOST ARGO_SERVER", "Argo's server, host:port"),
+    Argument("argo_token", "ARGO_TOKEN", "the token, with or without the word Bearer", secret=True),
+    Argument("argo_namespace", "GLOBAL_CONFIG_NAMESPACE ARGO_NAMESPACE", "where to submit to"),
+    Argument("argo_service_account", "ARGO_SERVICE_ACCOUNT", "the account that pods run as"),
+    Argument("argo_base_href", "ARGO_BASE_HREF", "the path of Argo's server, such as /argo"),
+    Argument("argo_secure", "ARGO_SECURE", "false for plain HTTP", boolean=True, default="true"),
+    Argument("argo_http1", "ARGO_HTTP1", "accepted; HTTP/1 is always used here", boolean=True),
     Argument(
         "argo_insecure_skip_verify",
-        ("ARGO_INSECURE_SKIP_VERIFY",),
+        "ARGO_INSECURE_SKIP_VERIFY",
         "true to trust any certificate (anyone on the way can then read the token)",
         boolean=True,
-        default="false",
     ),
     Argument(
-        "ca_bundle",
-        ("REQUESTS_CA_BUNDLE",),
-        "a file with the certificate authorities of Argo's server",
-        path=True,
-        machine_wide=True,
+        "ca_bundle", "REQUESTS_CA_BUNDLE", "the server's authorities", path=True, machine_wide=True
     ),
-    Argument(
-        "registry",
-        ("REGISTRY",),
-        "the registry of the experiment's images, host[:port][/project]",
-        RESOURCE,
-    ),
+    Argument("registry", "REGISTRY", "the registry of the images, host[:port][/project]", RESOURCE),
 )
 
 
@@ -149,19 +93,11 @@ def parse_arguments(
 ) -> CLIContext:
     """Gather the arguments, each from the strongest source that has it.
 
-    A process that a verb started has the context of that verb, and what is typed on its own command
-    line. Of two variables of one argument the first wins within one source.
-
-    Parameters
-    ----------
-    parser:
-        A parser with a script's own arguments, to which these are added:
-        ``parser.add_argument("--repeats", type=int)`` becomes ``args.repeats``. One of
-        ConfigArgParse may take the script's own arguments from files and variables, too.
-    argv:
-        The command line without the program, that of the process unless given.
-    environ, folder, home:
-        The environment, and where the experiment and ``~/hera.config`` are looked for.
+    A process that a verb started has that verb's context, and what its own command line says.
+    ``parser`` may have a script's own arguments: ``parser.add_argument("--repeats", type=int)``
+    becomes ``args.repeats``; one of ConfigArgParse may take those from files and variables, too.
+    ``argv`` is the command line without the program, that of the process unless given; ``environ``,
+    ``folder`` and ``home`` are where the rest is looked for.
 
     Raises
     ------

@@ -17,10 +17,7 @@ from hera_experiment import (
     say_other_entries,
     say_unknown,
 )
-
-from hera_utils.cli_context import ARGUMENTS, CLIContext
-
-NO_ACCESS = "there is no access to Kubernetes (KUBECONFIG names no file)"
+from hera_utils.cli_context import CLIContext
 
 
 class k8s_cluster(Cluster):
@@ -44,16 +41,16 @@ class k8s_cluster(Cluster):
     def assert_cluster(self) -> bool:
         """Assert that the cluster answers and knows the user."""
         if not self.has_access:
-            return say_unknown("the cluster answers", NO_ACCESS)
+            return say_unknown("the cluster answers")
         self.reach()
         return True
 
     def assert_namespace(self, name: str = "") -> bool:
         """Assert that a namespace exists, the experiment's own unless another is named."""
-        name = name or self._named(Kind.NAMESPACE)
+        name = name or self.own_name(Kind.NAMESPACE)
         if not self.has_access:
-            return say_unknown(f"the namespace '{name}' exists", NO_ACCESS)
-        where = self._where(Kind.NAMESPACE, name)
+            return say_unknown(f"the namespace '{name}' exists")
+        where = self.where_named(Kind.NAMESPACE, name)
         try:
             found = self.find(Kind.NAMESPACE, name)
         except Forbidden:
@@ -71,7 +68,7 @@ class k8s_cluster(Cluster):
 
     def assert_volume_claim(self, name: str = "") -> bool:
         """Assert that a claim exists and has its volume, ``k8s_volume_claim_name`` unless named."""
-        return self.provide_volume_claim(name or self._named(Kind.CLAIM), making=False)
+        return self.provide_volume_claim(name or self.own_name(Kind.CLAIM), making=False)
 
     def provide_volume_claim(
         self,
@@ -87,11 +84,11 @@ class k8s_cluster(Cluster):
         ``size`` (a Kubernetes quantity, ``10Gi``), ``access_modes`` and ``storage_class`` (None
         for the cluster's default) are what ``make provision`` asks for.
         """
-        claim = self._object(Kind.CLAIM, name, {} if making else None)
+        claim = self.object_of(Kind.CLAIM, name, {} if making else None)
         phase = (claim or {}).get("status", {}).get("phase")
         if phase == "Lost":
             what = f"the volume claim '{name}' has lost its volume"
-            raise UserError(what, self._where(Kind.CLAIM, name), "ask the administrator")
+            raise UserError(what, self.where_named(Kind.CLAIM, name), "ask the administrator")
         if claim is not None and phase != "Bound":
             why = f"it is {phase or 'new'}, not bound yet"
             return say_unknown(f"the volume claim '{name}' can be used", why)
@@ -99,19 +96,19 @@ class k8s_cluster(Cluster):
 
     def assert_configmap(self, name: str = "") -> bool:
         """Assert that a ConfigMap exists, ``k8s_configmap_name`` unless another is named."""
-        return self._object(Kind.CONFIGMAP, name or self._named(Kind.CONFIGMAP)) is not None
+        return self.object_of(Kind.CONFIGMAP, name or self.own_name(Kind.CONFIGMAP)) is not None
 
     def provide_configmap(self, name: str, data: Mapping[str, str]) -> bool:
         """Make the ConfigMap on the laptop unless it is there; elsewhere assert its existence."""
-        found = self._object(Kind.CONFIGMAP, name, {"data": dict(data)})
+        found = self.object_of(Kind.CONFIGMAP, name, {"data": dict(data)})
         say_other_entries(name, data, found)
         return found is not None
 
     def assert_secret(self, name: str, keys: Sequence[str]) -> bool:
         """Assert that a Secret exists and has ``keys``; ``make provision`` asks for its values."""
-        self._named(Kind.NAMESPACE)
+        self.own_name(Kind.NAMESPACE)
         if not self.has_access:
-            return say_unknown(f"the Secret '{name}' exists", NO_ACCESS)
+            return say_unknown(f"the Secret '{name}' exists")
         try:
             found = self.find(Kind.SECRET, name)
         except Forbidden:
@@ -130,40 +127,6 @@ class k8s_cluster(Cluster):
     def print_config(self) -> None:
         """Print how the cluster is reached, without secrets."""
         print("\n".join([f"Cluster: {self.name}", *(f"  {line}" for line in self.description())]))
-
-    def _object(
-        self, kind: Kind, name: str, content: Mapping[str, Any] | None = None
-    ) -> dict[str, Any] | None:
-        """Return an object of the namespace, None where it is unknown whether there is one.
-
-        With ``content`` the laptop makes it of that. Raises ``UserError`` when there is none.
-        """
-        if not self.has_access:
-            say_unknown(f"the {kind.spoken} '{name}' exists", NO_ACCESS)
-            return None
-        self._named(Kind.NAMESPACE)
-        found = self.find(kind, name) if content is None else self.provide(kind, name, content)
-        if found is None:
-            variable = ARGUMENTS.names[kind.argument].variables[-1]
-            advice = f"correct {variable}, or ask the administrator to create it"
-            if self.is_local:
-                advice = "construct_environment(args) makes what environment.py declares"
-            what = f"{self.place} has no {kind.spoken} '{name}'"
-            raise UserError(what, self._where(kind, name), advice)
-        return found
-
-    def _named(self, kind: Kind) -> str:
-        """Return the name that the arguments give; raises ``UserError`` where they give none."""
-        argument = ARGUMENTS.names[kind.argument]
-        name = str(getattr(self.args, argument.name))
-        if not name:
-            advice = f"set {argument.variables[-1]} (--{argument.name})"
-            raise UserError(f"no {kind.spoken} is named", self.args.where(argument.name), advice)
-        return name
-
-    def _where(self, kind: Kind, name: str) -> str:
-        given = getattr(self.args, kind.argument, "")
-        return self.args.where(kind.argument) if given == name else ""
 
 
 class KubernetesCluster(k8s_cluster, KubernetesAccess):

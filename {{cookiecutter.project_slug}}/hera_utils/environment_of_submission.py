@@ -6,21 +6,22 @@ from typing import Any, cast
 
 from hera_experiment import (
     ArgoServerAccess,
+    before_each_build,
     experiment_labels,
     record_submissions,
     refuse_unsendable,
     say_refusals,
     send_whole_values,
+    use_service,
 )
 
 
 class EnvironmentOfSubmission:
     """What Hera submits with: the server and its token, the namespace, the service account.
 
-    Each ``w.create()`` creates its workflow exactly once and writes it down. The rest goes through
-    ``hera.shared.global_config``. Hera matches defaults and hooks by exact type, so each of its own
-    classes of workflows gets them; a script's own sub-class falls back on the global host, token
-    and namespace, without the library's time-outs and proxies.
+    Each ``w.create()`` creates its workflow exactly once and writes it down. Hera matches defaults
+    and hooks by exact type, so each of its own classes of workflows gets them; a script's own
+    sub-class falls back on the global host, token and namespace, without time-outs and proxies.
     """
 
     _current: EnvironmentOfSubmission | None = None
@@ -32,22 +33,14 @@ class EnvironmentOfSubmission:
     def define(self) -> None:
         """Make this the environment of every workflow made from now on; the last one counts."""
         from hera.shared import global_config
-        from hera.workflows import (
-            ClusterWorkflowTemplate,
-            CronWorkflow,
-            Workflow,
-            WorkflowsService,
-            WorkflowTemplate,
-        )
+        from hera.workflows import WorkflowsService
 
         say_refusals()
-        kinds = (Workflow, WorkflowTemplate, CronWorkflow, ClusterWorkflowTemplate)
         # A script that calls global_config.reset() forgets the hooks, and the host with them.
         hooked = EnvironmentOfSubmission._current is not None and global_config.host is not None
         EnvironmentOfSubmission._current = self
         if not hooked:
-            for kind in kinds:
-                global_config.register_pre_build_hook(_hook(kind))
+            before_each_build(_complete)
 
         server = self.server
         global_config.host = server.url
@@ -63,8 +56,7 @@ class EnvironmentOfSubmission:
             namespace=server.namespace,
             session=server.session,
         )
-        for kind in kinds:
-            global_config.set_class_defaults(kind, workflows_service=service)
+        use_service(service)
         record_submissions(server, self.labels)
 
     def complete(self, workflow: Any) -> None:
@@ -79,12 +71,6 @@ class EnvironmentOfSubmission:
         refuse_unsendable(workflow)
 
 
-def _hook(kind: type) -> Any:
-    def complete(workflow: Any) -> Any:
-        if EnvironmentOfSubmission._current is not None:
-            EnvironmentOfSubmission._current.complete(workflow)
-        return workflow
-
-    # Hera finds out by the annotation which class a hook is for.
-    complete.__annotations__["return"] = kind
-    return complete
+def _complete(workflow: Any) -> None:
+    if EnvironmentOfSubmission._current is not None:
+        EnvironmentOfSubmission._current.complete(workflow)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hera_experiment import ArgoServerAccess, Cluster, KubernetesRefusal, UserError
-
 from hera_utils.cli_context import CLIContext
 
 

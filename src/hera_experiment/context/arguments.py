@@ -26,13 +26,13 @@ class Concern(Enum):
 class Argument:
     """One value of the context.
 
-    ``variables`` are its environment variables, the first one set wins within one source. One that
-    is ``machine_wide`` means something to any program: the environment's holds for each cluster
-    whose profile has none.
+    ``environment`` names its environment variables, apart by blanks; of those that are set in one
+    source the first wins. One that is ``machine_wide`` means something to any program: the
+    environment's holds for each cluster whose profile has none.
     """
 
     name: str
-    variables: tuple[str, ...]
+    environment: str
     help: str
     concern: Concern = Concern.CLUSTER
     secret: bool = False
@@ -41,6 +41,16 @@ class Argument:
     machine_wide: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of its environment variables."""
+        return tuple(self.environment.split())
+
+    @property
+    def value_unless_given(self) -> str:
+        """The default: of choices the first unless it says so, of what is on or off ``false``."""
+        return self.default or (self.choices or (("false",) if self.boolean else ("",)))[0]
 
 
 class Arguments(tuple[Argument, ...]):
@@ -91,7 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser, arguments: Arguments) -> None
             continue
         choices = f" ({', '.join(argument.choices)})" if argument.choices else ""
         variable = argument.variables[-1]
-        default = f", {argument.default} unless given" if argument.default else ""
+        value = argument.value_unless_given
+        default = f", {value} unless given" if value else ""
         text = f"{argument.help}{choices} [{variable}{default}]"
         if argument.boolean:
             group.add_argument(

@@ -72,7 +72,7 @@ def gather(
         setting = settings.get(argument.name)
         if setting is None:
             source = Source(Origin.DEFAULT, unused=_unused(weaker.get(argument.name), profile))
-            settings[argument.name] = Setting(argument.default, source)
+            settings[argument.name] = Setting(argument.value_unless_given, source)
         elif profile is not None and setting.source.origin is Origin.PROFILE:
             other = everything.variables.get(argument)
             if other is not None and other.value != setting.value:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from hera_experiment.context.context import Context
-from hera_experiment.errors import tell
+from hera_experiment.errors import UserError, tell
 
 
 class Kind(Enum):
@@ -78,6 +78,44 @@ class Cluster:
         """Return an object; one that is not there is made of ``content`` on the laptop alone."""
         return self.find(kind, name)
 
+    def object_of(
+        self, kind: Kind, name: str, content: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """Return an object of the namespace; None where it is unknown whether there is one.
+
+        With ``content`` the laptop makes it of that. Raises ``UserError`` when there is none.
+        """
+        if not self.has_access:
+            say_unknown(f"the {kind.spoken} '{name}' exists")
+            return None
+        self.own_name(Kind.NAMESPACE)
+        found = self.find(kind, name) if content is None else self.provide(kind, name, content)
+        if found is None:
+            variable = self.args.ARGUMENTS.names[kind.argument].variables[-1]
+            advice = f"correct {variable}, or ask the administrator to create it"
+            if self.is_local:
+                advice = "construct_environment(args) makes what environment.py declares"
+            what = f"{self.place} has no {kind.spoken} '{name}'"
+            raise UserError(what, self.where_named(kind, name), advice)
+        return found
+
+    def own_name(self, kind: Kind) -> str:
+        """Return the name that the arguments give the experiment's own object of ``kind``.
+
+        Raises ``UserError`` where they give none.
+        """
+        argument = self.args.ARGUMENTS.names[kind.argument]
+        name = str(getattr(self.args, argument.name))
+        if not name:
+            advice = f"set {argument.variables[-1]} (--{argument.name})"
+            raise UserError(f"no {kind.spoken} is named", self.args.where(argument.name), advice)
+        return name
+
+    def where_named(self, kind: Kind, name: str) -> str:
+        """Return where ``name`` was set; empty where the arguments do not give it."""
+        given = getattr(self.args, kind.argument, "")
+        return self.args.where(kind.argument) if given == name else ""
+
     def may(self, verb: str, resource: str, namespace: str, group: str = "") -> bool:
         """Return whether the user has this right."""
         raise NotImplementedError
@@ -86,7 +124,9 @@ class Cluster:
         """Let go of what the access to the cluster holds."""
 
 
-def say_unknown(what: str, why: str) -> bool:
+def say_unknown(
+    what: str, why: str = "there is no access to Kubernetes (KUBECONFIG names no file)"
+) -> bool:
     """Say on standard error that ``what`` could not be checked; returns False."""
     tell(f"unknown whether {what}: {why}")
     return False
