@@ -1,11 +1,12 @@
 """Adds the library and the project's origin, makes the git repository, says what to type next."""
 
 # More is imported where it is used: generation waits for this hook, which mostly needs no more.
-import json
 import os
 import sys
 
-COOKIECUTTER = json.loads(r"""{{ cookiecutter | tojson }}""")
+# Python's own notation of whatever the answers hold; it needs no import, unlike JSON.
+OrderedDict = dict
+COOKIECUTTER: "dict[str, str]" = {{"%r" | format(dict(cookiecutter))}}  # type: ignore  # noqa: F821
 ANSWERS = {name: answer for name, answer in COOKIECUTTER.items() if not name.startswith("_")}
 # cruft alone names the commit. It compares scratch folders: a repository in them would hide all.
 CRUFT = "_commit" in COOKIECUTTER
@@ -99,9 +100,10 @@ def add_library(template: str) -> str:
     repository = origin.Repository(template, os.environ)
     name, content = wheel.build(template)
     vendored.write(".", name, content)
-    commit = repository.commit() or COOKIECUTTER.get("_commit") or ""
+    commit, remote = repository.answers()
+    commit = commit or COOKIECUTTER.get("_commit") or ""
     typed = COOKIECUTTER["_template"]
-    address = origin.address((as_typed(typed) or [typed])[0], template, repository.remote())
+    address = origin.address((as_typed(typed) or [typed])[0], template, remote)
     version = name.split("-")[1]
     with open("experiment.toml", "a", encoding="utf-8", newline="\n") as file:
         file.write(origin.table(address, version, commit, ANSWERS))
@@ -126,9 +128,9 @@ def make_repository(origin: str) -> str:
         return "git is not installed"
     # git need not be asked what no folder above has.
     if any(os.path.lexists(os.path.join(folder, ".git")) for folder in folders_above()):
-        around = git("rev-parse", "--show-toplevel")
-        if around.returncode == 0 and git("check-ignore", "--quiet", ".").returncode:
-            return f"this folder is part of the one at {around.stdout.strip()}"
+        status, around = git("rev-parse", "--show-toplevel")
+        if status == 0 and git("check-ignore", "--quiet", ".")[0]:
+            return f"this folder is part of the one at {around.strip()}"
     # With this setting git does not make an identity up from the names of user and machine.
     strict = ("-c", "user.useConfigOnly=true")
     message = ("-m", "Generate the experiment", "-m", origin)
@@ -139,14 +141,14 @@ def make_repository(origin: str) -> str:
         (*strict, "-c", "gc.auto=0", "commit", "--quiet", "--no-verify", "--no-gpg-sign", *message),
     )
     for step in steps:
-        done = git(*step)
-        if done.returncode:
+        status, text = git(*step)
+        if status:
             import shutil
 
             shutil.rmtree(".git", ignore_errors=True)
-            if git(*strict, "var", "GIT_AUTHOR_IDENT").returncode:
+            if git(*strict, "var", "GIT_AUTHOR_IDENT")[0]:
                 return "git does not know you (git config --global user.name NAME, then user.email)"
-            said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            said = text.strip().splitlines() or [f"exit status {status}"]
             return f"git said: {said[-1].rstrip('.')}"
     return ""
 
@@ -159,20 +161,11 @@ def folders_above() -> "list[str]":
     return folders
 
 
-def git(*arguments: str):  # type: ignore[no-untyped-def]  # subprocess.CompletedProcess[str]
-    """Run git in the current folder, whatever repository the caller was at work in."""
-    import subprocess
+def git(*arguments: str) -> "tuple[int, str]":
+    """Run git in the current folder; return the exit status and what it said."""
+    from hera_experiment.packaging.origin import Git
 
-    from hera_experiment.packaging.origin import environ_for_git
-
-    return subprocess.run(
-        ["git", *arguments],
-        env=environ_for_git(os.environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
+    return Git(".", os.environ, *arguments, errors=True).answer()
 
 
 def folder_to_enter() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ else:
     import tomli as tomllib
 
 HOOK = Path(__file__).resolve().parents[2] / "hooks" / "post_gen_project.py"
+TOLD = '{{"%r" | format(dict(cookiecutter))}}'
 NAME = f"hera_experiment-{__version__}-py3-none-any.whl"
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -170,7 +170,7 @@ def hook(project: Path, told: dict[str, str], prelude: str = "") -> Call:
     project.mkdir(parents=True)
     (project / "requirements").mkdir()
     told = {"project_slug": project.name, "_template": "./t", "_commit": "", **told}
-    text = HOOK.read_text().replace("{{ cookiecutter | tojson }}", json.dumps(told))
+    text = HOOK.read_text().replace(TOLD, repr(told))
     (project.parent / "hook.py").write_text(f"{prelude}\n{text}")
 
     def run(**environ: str) -> subprocess.CompletedProcess[str]:
@@ -215,7 +215,7 @@ def test_a_cookiecutter_that_does_not_render_is_refused(tmp_path: Path) -> None:
     """What 1.7 does: private variables arrive as they are written."""
     text = HOOK.with_name("pre_gen_project.py").read_text()
     told = {"__year": "{% now 'utc', '%Y' %}"}
-    (tmp_path / "hook.py").write_text(text.replace("{{ cookiecutter | tojson }}", json.dumps(told)))
+    (tmp_path / "hook.py").write_text(text.replace(TOLD, repr(told)))
     command = [sys.executable, str(tmp_path / "hook.py")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import subprocess
 from collections.abc import Mapping
 
 _TEMPLATE = ("cookiecutter.json", "hooks", "src", "LICENSE", "{{cookiecutter.project_slug}}")
-_ADDRESS = re.compile(r"[A-Za-z][\w+.@-]*:")
 _TABLE = """
 # Where this project came from, for 'make update' and 'make verify', which keep it up to date.
 [template]
@@ -21,6 +17,52 @@ commit = {commit}
 {answers}"""
 
 
+class Git:
+    """A call of git in a folder, which is at work until its answer is read.
+
+    The call heeds no repository that the caller is at work in; what it says on standard error is
+    part of the answer where ``errors`` is set. ``subprocess`` takes longer to import than git does
+    to answer.
+
+    Raises
+    ------
+    OSError
+        When there is no git.
+    """
+
+    def __init__(
+        self, folder: str, environ: Mapping[str, str], *arguments: str, errors: bool = False
+    ) -> None:
+        heeded = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_SSH")
+        kept = {
+            name: value
+            for name, value in environ.items()
+            if not name.startswith("GIT_") or name.startswith(heeded)
+        }
+        self._output, output = os.pipe()
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            *([(os.POSIX_SPAWN_DUP2, output, 2)] if errors else []),
+        ]
+        try:
+            command = ["git", "-C", folder, *arguments]
+            self._process = os.posix_spawnp("git", command, kept, file_actions=actions)
+        except OSError:
+            os.close(self._output)
+            raise
+        finally:
+            os.close(output)
+
+    def answer(self) -> tuple[int, str]:
+        """Wait, and return the exit status and what was printed."""
+        with open(self._output, encoding="utf-8", errors="replace") as output:
+            printed = output.read()
+        status = os.waitpid(self._process, 0)[1]
+        return os.waitstatus_to_exitcode(status), printed
+
+
 class Repository:
     """What git says about the template's folder; asked at once, answered later.
 
@@ -29,41 +71,30 @@ class Repository:
     """
 
     def __init__(self, folder: str, environ: Mapping[str, str]) -> None:
-        self._asked: list[subprocess.Popen[str] | None] = [None, None]
-        if not os.path.exists(os.path.join(folder, ".git")):
-            return
+        self._calls: list[Git] = []
         status = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--")
         questions = ((*status, *_TEMPLATE), ("config", "--get", "remote.origin.url"))
-        try:
-            self._asked = [
-                subprocess.Popen(
-                    ["git", "--no-optional-locks", *question],
-                    cwd=folder,
-                    env=environ_for_git(environ),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    encoding="utf-8",
-                    errors="replace",
-                )
-                for question in questions
-            ]
-        except OSError:
-            # No git: no commit.
-            return
+        if os.path.exists(os.path.join(folder, ".git")):
+            try:
+                for question in questions:
+                    self._calls.append(Git(folder, environ, "--no-optional-locks", *question))
+            except OSError:
+                # No git: nothing is known.
+                return
 
-    def commit(self) -> str:
-        """Return the commit, followed by ``-dirty`` where files differ; empty when unknown."""
-        lines = _answer(self._asked[0]).splitlines()
-        commit = lines[0].rpartition(" ")[2] if lines else ""
-        if not re.fullmatch(r"[0-9a-f]{40,64}", commit):
-            return ""
-        changed = [line for line in lines if not line.startswith("#")]
-        return f"{commit}-dirty" if changed else commit
+    def answers(self) -> tuple[str, str]:
+        """Return the commit and where the folder was cloned from; empty what is not known.
 
-    def remote(self) -> str:
-        """Return the address that the repository was cloned from; empty when unknown."""
-        return _answer(self._asked[1]).strip()
+        ``-dirty`` follows the commit where files of the template differ from it.
+        """
+        said = [text if status == 0 else "" for status, text in (x.answer() for x in self._calls)]
+        lines, remote = said if said else ("", "")
+        first, *others = lines.splitlines() or [""]
+        commit = first.rpartition(" ")[2]
+        if len(commit) not in (40, 64):
+            return "", remote.strip()
+        changed = any(not line.startswith("#") for line in others)
+        return f"{commit}-dirty" if changed else commit, remote.strip()
 
 
 def address(typed: str, folder: str, remote: str) -> str:
@@ -78,7 +109,8 @@ def address(typed: str, folder: str, remote: str) -> str:
     remote:
         Where the folder was cloned from; empty when it was not.
     """
-    if not _ADDRESS.match(typed):
+    name, colon, _ = typed.partition(":")
+    if not colon or "/" in name or name.startswith((".", "~")):
         # The scratch folder that a zip was unpacked to is gone in a moment.
         typed = os.path.abspath(typed) if typed.endswith(".zip") else remote or folder
     return without_secrets(typed)
@@ -90,8 +122,7 @@ def without_secrets(typed: str) -> str:
     if not separator:
         user, at, host = typed.partition("@")
         return host if at and user != "git" and ":" in host and "/" not in user else typed
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
+    host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
     user, _, host = host.rpartition("@")
     kept = "git@" if user.partition(":")[0] == "git" and "ssh" in scheme else ""
     return f"{scheme}://{kept}{host}{slash}{path}"
@@ -105,22 +136,10 @@ def table(address: str, version: str, commit: str, answers: Mapping[str, str]) -
     )
 
 
-def environ_for_git(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables without those of a repository that the caller is at work in."""
-    heeded = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_SSH")
-    return {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("GIT_") or name.startswith(heeded)
-    }
-
-
-def _answer(asked: subprocess.Popen[str] | None) -> str:
-    said = asked.communicate()[0] if asked else ""
-    return said if asked and asked.returncode == 0 else ""
-
-
 def _text(value: str) -> str:
-    # JSON writes what TOML reads, but for DEL; a path may hold bytes that are no text.
-    plain = str(value).encode("utf-8", "replace").decode()
-    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Return a basic string of TOML; a path may hold bytes that are no text."""
+    plain = value.encode("utf-8", "replace").decode()
+    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(
+        ['"', *(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in quoted), '"']
+    )

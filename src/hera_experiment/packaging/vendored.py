@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 
 LOCK = os.path.join("requirements", "library.txt")
 SUMS = os.path.join("vendor", "SHA256SUMS")
 
-_LOCKED = re.compile(r"^\./(\S+\.whl)[\s\\]+--hash=sha256:([0-9a-f]{64})\s*$", re.MULTILINE)
+_LOCKED = r"^\./(\S+\.whl)[\s\\]+--hash=sha256:([0-9a-f]{64})\s*$"
 _HEAD = """\
 # The library, which is part of this repository: 'make verify' compares it, 'make update' replaces
 # it. One from a public index is locked with: hera-experiment==X --hash=sha256:…
@@ -46,8 +45,11 @@ def locked(project: str) -> tuple[str, str] | None:
     OSError
         When the lock cannot be read.
     """
+    # The template's hook, which waits for its imports, does not need this one.
+    import re
+
     with open(os.path.join(project, LOCK), encoding="utf-8") as file:
-        found = _LOCKED.search(file.read())
+        found = re.search(_LOCKED, file.read(), re.MULTILINE)
     return (found[1], found[2]) if found else None
 
 

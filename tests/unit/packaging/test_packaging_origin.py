@@ -38,7 +38,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 def commit(folder: Path) -> str:
-    return origin.Repository(str(folder), os.environ).commit()
+    return origin.Repository(str(folder), os.environ).answers()[0]
 
 
 def test_the_commit_is_the_full_one_and_says_when_the_templates_files_differ(
@@ -69,15 +69,13 @@ def test_what_is_no_repository_of_its_own_has_no_commit(repository: Path, tmp_pa
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / ".git").write_text("nonsense")
     assert commit(tmp_path / "broken") == ""
-    assert origin.Repository(str(repository), {"PATH": str(tmp_path)}).remote() == ""
 
 
 def test_without_git_there_is_no_commit(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    asked = origin.Repository(str(repository), os.environ)
-    assert (asked.commit(), asked.remote()) == ("", "")
+    assert origin.Repository(str(repository), os.environ).answers() == ("", "")
 
 
 ADDRESSES = {
