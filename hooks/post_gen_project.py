@@ -138,7 +138,7 @@ def make_repository(origin: str) -> str:
         ("-c", "init.defaultBranch=main", "init", "--quiet"),
         # Most of it is packed already.
         ("-c", "core.looseCompression=0", "add", "--all"),
-        (*strict, "-c", "gc.auto=0", "commit", "--quiet", "--no-verify", "--no-gpg-sign", *message),
+        (*strict, "-c", "maintenance.auto=false", "commit", "--quiet", "--no-verify", "--no-gpg-sign", *message),
     )
     for step in steps:
         status, text = git(*step)
