@@ -8,7 +8,7 @@ import sys
 OrderedDict = dict
 COOKIECUTTER: "dict[str, str]" = {{"%r" | format(dict(cookiecutter))}}  # type: ignore  # noqa: F821
 ANSWERS = {name: answer for name, answer in COOKIECUTTER.items() if not name.startswith("_")}
-# cruft alone names the commit. It compares scratch folders: a repository in them would hide all.
+# cruft alone names the commit.
 CRUFT = "_commit" in COOKIECUTTER
 
 # What a template that was worked on has lying about; a fresh clone has none of it.
@@ -30,19 +30,20 @@ def main() -> None:
         )
     sys.dont_write_bytecode = True
     sys.path.insert(0, os.path.join(template, "src"))
-    remove_left_overs()
+    remove_left_overs(template)
+    # cruft's updates compare scratch folders: a repository in them would hide all that is new.
+    history = None if CRUFT else History()
     try:
         origin = add_library(template)
     except (OSError, ValueError) as error:
+        if history:
+            history.abandon()
         sys.exit(f"Nothing was generated: the library cannot be added: {error}")
-    if CRUFT:
-        # Its updates generate in scratch folders: where to go next would be wrong there.
+    if history is None:
+        # Nor is a scratch folder one to go to.
         tell("A new project needs 'git init', 'git add --all' and 'git commit', then 'make run'.")
         return
-    try:
-        problem = make_repository(origin)
-    except OSError as error:
-        problem = str(error)
+    problem = history.commit(origin)
     lines = [f"No git repository was made: {problem}."] if problem else []
     commands = (f"cd {folder_to_enter()}", "make run", "make test")
     tell("\n".join([*lines, "Next:", *(f"  {command}" for command in commands)]))
@@ -110,62 +111,99 @@ def add_library(template: str) -> str:
     return f"hera_experiment {version}\ncommit {commit or 'unknown'}\nfrom {address}"
 
 
-def remove_left_overs() -> None:
+def remove_left_overs(template: str) -> None:
     """Remove the caches and the runs that came over from a template in use."""
-    for folder, folders, _ in os.walk("."):
-        # Runs lie at the top alone: hera_utils has a folder named results, too.
-        left_over = (CACHES | RUNS if folder == "." else CACHES).intersection(folders)
+    source = os.path.join(template, "{" + "{cookiecutter.project_slug}" + "}")
+    for folder, folders, _ in os.walk(source):
+        left_over = (CACHES | RUNS if folder == source else CACHES).intersection(folders)
         for name in left_over:
             import shutil
 
-            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+            copy = os.path.relpath(os.path.join(folder, name), source)
+            shutil.rmtree(copy, ignore_errors=True)
         folders[:] = [name for name in folders if name not in left_over]
 
 
-def make_repository(origin: str) -> str:
-    """Make a git repository with a first commit; return why not, or nothing when it is there."""
-    if not any(os.access(os.path.join(path, "git"), os.X_OK) for path in os.get_exec_path()):
-        return "git is not installed"
-    # git need not be asked what no folder above has.
-    if any(os.path.lexists(os.path.join(folder, ".git")) for folder in folders_above()):
-        status, around = git("rev-parse", "--show-toplevel")
-        if status == 0 and git("check-ignore", "--quiet", ".")[0]:
-            return f"this folder is part of the one at {around.strip()}"
+class History:
+    """The project's git repository with its first commit, made while the library is packed.
+
+    ``problem`` says why there is none; what was begun is gone then.
+    """
+
+    # Most of what is added is packed already.
+    ADD = ("-c", "core.looseCompression=0", "add", "--all")
     # With this setting git does not make an identity up from the names of user and machine.
-    strict = ("-c", "user.useConfigOnly=true")
-    message = ("-m", "Generate the experiment", "-m", origin)
-    steps = (
-        ("-c", "init.defaultBranch=main", "init", "--quiet"),
-        # Most of it is packed already.
-        ("-c", "core.looseCompression=0", "add", "--all"),
-        (*strict, "-c", "maintenance.auto=false", "commit", "--quiet", "--no-verify", "--no-gpg-sign", *message),
-    )
-    for step in steps:
-        status, text = git(*step)
-        if status:
-            import shutil
+    STRICT = ("-c", "user.useConfigOnly=true", "-c", "maintenance.auto=false")
+    COMMIT = (*STRICT, "commit", "--quiet", "--no-verify", "--no-gpg-sign")
 
-            shutil.rmtree(".git", ignore_errors=True)
-            if git(*strict, "var", "GIT_AUTHOR_IDENT")[0]:
-                return "git does not know you (git config --global user.name NAME, then user.email)"
-            said = text.strip().splitlines() or [f"exit status {status}"]
-            return f"git said: {said[-1].rstrip('.')}"
-    return ""
+    def __init__(self) -> None:
+        self._adding = None
+        try:
+            self.problem = self._obstacle()
+            if not self.problem:
+                self._do("-c", "init.defaultBranch=main", "init", "--quiet")
+            if not self.problem:
+                self._adding = git(*self.ADD)
+        except OSError:
+            self.problem = "git is not installed"
+
+    def commit(self, origin: str) -> str:
+        """Commit all files, with the origin in words; return the problem, if any."""
+        if self._adding:
+            self._heed(*self._adding.answer())
+        for words in (self.ADD, (*self.COMMIT, "-m", "Generate the experiment", "-m", origin)):
+            if not self.problem:
+                self._do(*words)
+        return self.problem
+
+    def abandon(self) -> None:
+        """Remove what was begun."""
+        if self._adding:
+            self._adding.answer()
+            self._remove()
+
+    def _obstacle(self) -> str:
+        # git need not be asked about a repository that no folder has.
+        if not any(os.path.lexists(os.path.join(folder, ".git")) for folder in folders_up()):
+            return ""
+        status, around = git("rev-parse", "--show-toplevel").answer()
+        if status or not git("check-ignore", "--quiet", ".").answer()[0]:
+            return ""
+        return f"this folder is part of the one at {around.strip()}"
+
+    def _do(self, *words: str) -> None:
+        self._heed(*git(*words).answer())
+
+    def _heed(self, status: int, text: str) -> None:
+        if not status:
+            return
+        self._remove()
+        said = text.strip().splitlines() or [f"exit status {status}"]
+        self.problem = f"git said: {said[-1].rstrip('.')}"
+        if git(*self.STRICT, "var", "GIT_AUTHOR_IDENT").answer()[0]:
+            self.problem = (
+                "git does not know you (git config --global user.name NAME, then user.email)"
+            )
+
+    def _remove(self) -> None:
+        import shutil
+
+        shutil.rmtree(".git", ignore_errors=True)
 
 
-def folders_above() -> "list[str]":
-    """Return the folders that this one lies in."""
-    folders = [os.path.dirname(os.getcwd())]
+def git(*words: str):  # type: ignore[no-untyped-def]  # origin.Git
+    """Call git in the current folder, whatever repository the caller was at work in."""
+    from hera_experiment.packaging.origin import Git
+
+    return Git(".", os.environ, *words, errors=True)
+
+
+def folders_up() -> "list[str]":
+    """Return this folder and those that it lies in."""
+    folders = [os.getcwd()]
     while folders[-1] != os.path.dirname(folders[-1]):
         folders.append(os.path.dirname(folders[-1]))
     return folders
-
-
-def git(*arguments: str) -> "tuple[int, str]":
-    """Run git in the current folder; return the exit status and what it said."""
-    from hera_experiment.packaging.origin import Git
-
-    return Git(".", os.environ, *arguments, errors=True).answer()
 
 
 def folder_to_enter() -> str:

@@ -108,9 +108,9 @@ def around(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def generate(template: Path, into: Path) -> str:
+def generate(template: Path, into: Path, *options: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "cookiecutter", "--no-input", str(template)],
+        [sys.executable, "-m", "cookiecutter", "--no-input", *options, str(template)],
         cwd=into,
         capture_output=True,
         text=True,
@@ -134,3 +134,18 @@ def test_in_a_folder_that_the_other_repository_ignores_one_is_made(
     (around / "work").mkdir()
     assert generate(template, around / "work").startswith("Next:\n")
     assert (around / "work" / "lyon-census" / ".git").is_dir()
+
+
+def test_overwriting_a_project_touches_neither_its_history_nor_its_runs(
+    template: Path, tmp_path: Path
+) -> None:
+    generate(template, tmp_path)
+    folder = tmp_path / "lyon-census"
+    before = git(folder, "rev-parse", "HEAD")
+    for name in ("results", ".hera", ".venv"):
+        (folder / name).mkdir()
+        (folder / name / "precious").touch()
+    lines = generate(template, tmp_path, "--overwrite-if-exists").splitlines()
+    assert lines[0].startswith("No git repository was made: this folder is part of the one at ")
+    assert git(folder, "rev-parse", "HEAD") == before
+    assert all((folder / name / "precious").exists() for name in ("results", ".hera", ".venv"))
