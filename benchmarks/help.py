@@ -9,7 +9,7 @@ import sys
 
 from measure import TEMPLATE, Row, conclude, medians, parser, ratio, wall
 
-LIMIT = 4.0
+LIMIT = 2.0
 
 
 def main() -> int:
