@@ -18,7 +18,7 @@ with Workflow(generate_name='hello-', entrypoint='steps', arguments={'who': 'Lyo
         hello(arguments={'who': '{{workflow.parameters.who}}'})
 """,
     "diamond": """\
-from hera.workflows import Workflow, Container, DAG, Parameter, Task, script
+from hera.workflows import Workflow, Container, DAG, Parameter, Resources, Task, script
 
 @script(image="python:3.13-slim")
 def say(text: str, times: int = 1):
@@ -35,7 +35,7 @@ with Workflow(generate_name="diamond-", entrypoint="diamond") as w:
         image="alpine:3",
         inputs=[Parameter(name="text")],
         command=["echo", "{{inputs.parameters.text}}"],
-        resources={"requests": {"cpu": "100m"}},
+        resources=Resources(cpu_request="100m"),
     )
     with DAG(name="diamond") as dag:
         a = say(name="a", arguments={"text": "first"})

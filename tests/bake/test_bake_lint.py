@@ -85,12 +85,12 @@ def test_a_generated_project_is_clean_and_has_the_format_of_ruff(shell: Shell) -
 def test_ordinary_hera_passes_and_its_format_is_no_mistake(shell: Shell) -> None:
     for name, text in PLAIN_SCRIPTS.items():
         (shell.folder / f"{name}.py").write_text(text)
-        made = shell(f".venv/bin/python -c 'import {name}; {name}.w.to_yaml()'")
-        assert made.returncode == 0, made.stderr
     done = shell("make lint")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(PLAIN_SCRIPTS)} files would be reformatted" in done.stdout
-    assert "error:" not in done.stdout
+    for name in PLAIN_SCRIPTS:
+        made = shell(f".venv/bin/python -c 'import {name}; {name}.w.to_yaml()'")
+        assert made.returncode == 0, made.stderr
 
 
 def test_mistakes_are_found_where_they_are_and_only_there(shell: Shell) -> None:
