@@ -11,13 +11,14 @@ from typing import Any, TextIO
 from hera_experiment.check.catalogue import subset
 from hera_experiment.check.demand import Demand
 from hera_experiment.check.model import Check, Outcome, Result, Status
+from hera_experiment.check.own_checks import own_checks
 from hera_experiment.check.report import TextReport, first_step
 from hera_experiment.check.rights import WORKFLOWS, Right
 from hera_experiment.check.rights_of_submitter import rights_of_submitter
 from hera_experiment.check.runner import run
 from hera_experiment.check.subject import Subject
 from hera_experiment.check.submitted import Captured, Submitted
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
@@ -56,7 +57,7 @@ class Preflight:
 
     def __init__(
         self,
-        context: CLIContext,
+        context: Context,
         client: ArgoClient,
         out: TextIO | None = None,
         *,
@@ -106,6 +107,7 @@ class Preflight:
         captured = Captured([Submitted(manifest, namespace=namespace)])
         subject = Subject(context, lambda: captured, timeout=self._timeout, environ=self._environ)
         checks = [_narrowed(each) for each in subset(CODES)]
+        checks += own_checks(context)
         found = {
             each.check.code: each
             for each in run(checks, subject, limit=_LONGEST_CHECK * self._timeout)
