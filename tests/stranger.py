@@ -15,8 +15,9 @@ RUNS = (".hera", ".venv", "results")
 def copy_template(to: Path) -> None:
     """Copy what cookiecutter takes of this repository, without what lies about."""
     to.mkdir()
-    shutil.copy(REPOSITORY / "cookiecutter.json", to)
-    for folder in ("hooks", "{{cookiecutter.project_slug}}"):
+    for file in ("cookiecutter.json", "LICENSE"):
+        shutil.copy(REPOSITORY / file, to)
+    for folder in ("hooks", "src", "{{cookiecutter.project_slug}}"):
         source = REPOSITORY / folder
         shutil.copytree(source, to / folder, ignore=shutil.ignore_patterns(*CACHES))
         for name in RUNS:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.errors import UserError
+from hera_experiment.template_record import TemplateRecord
 
 SETTINGS = "experiment.toml"
 STATE = ".hera"
@@ -20,7 +21,8 @@ class Experiment:
 
     ``folder`` is absolute. ``name`` is what a person calls the experiment, ``slug`` what
     Kubernetes does (RFC 1123, it begins the names of workflows and images). ``defaults`` are the
-    committed settings of ``experiment.toml``, which hold no secret. A folder without
+    committed settings of ``experiment.toml``, which hold no secret. ``template`` is what the
+    experiment was generated from, None where the file does not say. A folder without
     ``experiment.toml`` is an experiment too, with the folder's name and no containers: any Hera
     script can be run from anywhere.
     """
@@ -29,6 +31,7 @@ class Experiment:
     name: str
     slug: str
     defaults: dict[str, str] = field(default_factory=dict)
+    template: TemplateRecord | None = None
 
     @property
     def state(self) -> Path:
@@ -77,7 +80,8 @@ class Experiment:
         defaults = document.get("defaults", {})
         if not isinstance(defaults, dict):
             raise UserError("'defaults' is no table", where=str(path), next_step="write [defaults]")
-        return cls(folder, name, slug, {key: str(value) for key, value in defaults.items()})
+        settings = {key: str(value) for key, value in defaults.items()}
+        return cls(folder, name, slug, settings, TemplateRecord.read(document, str(path)))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
