@@ -151,6 +151,18 @@ def test_the_laboratorys_module_is_not_judged_but_its_types_are_known(shell: She
     assert re.search(r'^typed.py:4: error: "Experiment" has no attribute "nam"', done.stdout, re.M)
 
 
+def test_a_laboratory_may_change_its_module_but_not_the_sums(shell: Shell) -> None:
+    with (shell.folder / "hera_utils" / "server.py").open("a") as file:
+        file.write("\nNUMBER = 1\n")
+    done = shell("make lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "as shipped; hera_utils changed: server.py" in done.stdout
+    (shell.folder / "vendor" / "SHA256SUMS").write_text("")
+    done = shell("make lint")
+    assert done.returncode != 0
+    assert "is not as shipped" in done.stderr
+
+
 @pytest.mark.parametrize(
     "few",
     [

@@ -1,4 +1,4 @@
-"""Find mistakes in the experiment's own Python, advise on its format; change nothing."""
+"""Find mistakes in what is yours, advise on its format, verify the library; change nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run all checks in the experiment's folder, the later ones even when an earlier one fails.
 
-    Which rules hold is said in pyproject.toml. Another format than ruff's is no mistake.
+    Which rules hold is said in pyproject.toml. Another format than ruff's is no mistake, nor is a
+    ``hera_utils`` that the laboratory changed; another library than the one that was shipped is.
 
     Returns 0 when all pass, else 1.
     """
@@ -29,6 +30,7 @@ def main(args: argparse.Namespace) -> int:
     passed = [
         *(_style(experiment.folder) if _is_installed("ruff") else [False]),
         *(_types(experiment) if _is_installed("mypy") else [False]),
+        _is_as_shipped(args),
     ]
     return 0 if all(passed) else 1
 
@@ -52,6 +54,13 @@ def _types(experiment: Experiment) -> Iterator[bool]:
         if any(not part.startswith(".") for parts in visible for part in parts[:1]):
             name = str(container.relative_to(folder))
             yield _call(folder, ("mypy", name), MYPYPATH=name)
+
+
+def _is_as_shipped(args: argparse.Namespace) -> bool:
+    from hera_experiment.verbs import verify
+
+    print("verify:", flush=True)
+    return verify.main(args) == 0
 
 
 def _is_installed(module: str) -> bool:
