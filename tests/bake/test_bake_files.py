@@ -171,6 +171,17 @@ def test_the_locks_have_hashes_for_everything_and_name_no_registry(bake: Bake) -
             assert re.match(r"[a-z0-9-]+", name)[0] in locked
 
 
+def test_what_the_library_needs_is_locked(bake: Bake) -> None:
+    folder = project(bake())
+    with zipfile.ZipFile(folder / WHEEL) as wheel:
+        metadata = wheel.read(f"hera_experiment-{__version__}.dist-info/METADATA").decode()
+    needed = re.findall(r"^Requires-Dist: ([a-z0-9-]+)", metadata, re.MULTILINE)
+    locked = re.findall(
+        r"^([a-z0-9-]+)==", (folder / "requirements" / "run.txt").read_text(), re.MULTILINE
+    )
+    assert needed and set(needed) <= set(locked)
+
+
 @pytest.mark.parametrize("name", ["hera.bash", "hera.config", ".env", "clusters/pagoda.config"])
 def test_filled_in_credentials_are_ignored_by_git(bake: Bake, name: str) -> None:
     folder = project(bake())

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from stranger import Shell, copy_template
 
+from hera_experiment import __version__
+
 CENSUS = "containers/collect/census_lyon.csv"
 
 SHORT = """\
@@ -72,7 +74,10 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """Generates, and types what it says to type next; returns the project and what was printed."""
+    """Generates, and types what it says to type next; returns the project and what was printed.
+
+    The template is gone by then: a project needs it no more.
+    """
     folder = tmp_path_factory.mktemp("a stranger's folder")
     copy_template(folder / "template")
     shell = Shell(folder)
@@ -80,6 +85,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     assert generated.returncode == 0, generated.stderr
     printed = re.fullmatch(r"Next:\n((?:  .+\n){3})", generated.stdout)
     assert printed, generated.stdout
+    (folder / "template").rename(folder / "moved away")
     typed = shell(printed[1])
     assert typed.returncode == 0, typed.stdout + typed.stderr
     return folder / "lyon", typed.stdout, typed.stderr
@@ -185,6 +191,40 @@ def test_help_has_one_line_for_every_target_of_the_makefile(shell: Shell) -> Non
     named = shell("make -pn | sed -n 's/^.PHONY: //p'").stdout.split()
     assert set(helped) == set(named) >= {"help", "run", "serve", "test", "lint", "config"}
     assert all(len(text) > 20 for text in helped.values())
+
+
+def test_all_is_as_shipped_until_it_is_changed(shell: Shell) -> None:
+    library = f"hera_experiment {__version__}"
+    assert shell("make verify").stdout == f"{library}, as shipped; hera_utils as shipped\n"
+    installed = next(shell.folder.glob(".venv/lib/*/site-packages/hera_experiment/errors.py"))
+    for changed, status in ((shell.folder / "hera_utils" / "cluster.py", 0), (installed, 2)):
+        before = changed.read_text()
+        changed.write_text(f"{before}# Changed.\n")
+        done = shell("make verify")
+        changed.write_text(before)
+        assert done.returncode == status
+        assert changed.name in done.stdout + done.stderr
+
+
+def test_one_flipped_byte_of_the_library_is_refused(shell: Shell) -> None:
+    (wheel,) = (shell.folder / "vendor").glob("*.whl")
+    content = wheel.read_bytes()
+    flipped = bytearray(content)
+    flipped[1000] ^= 1
+    wheel.write_bytes(flipped)
+    try:
+        for command in ("make", "make run", "make config"):
+            done = shell(command)
+            assert done.returncode == 2 and done.stdout == ""
+            sentence, _ = done.stderr.splitlines()
+            assert sentence == (
+                f"hera_utils: {wheel} has not the hash of requirements/library.txt:"
+                " git checkout HEAD -- vendor requirements/library.txt"
+            )
+        assert shell(sentence.rpartition(": ")[2]).returncode == 0
+    finally:
+        wheel.write_bytes(content)
+    assert shell("make").returncode == 0 and shell("git status --porcelain").stdout == ""
 
 
 def test_a_wrong_option_is_one_sentence(shell: Shell) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from hera_experiment import verbs
+from hera_experiment.packaging import vendored
+
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 
 Make = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -27,16 +30,15 @@ json.dump({"arguments": sys.argv[1:], "make": make, "V": os.environ.get("V")}, s
 def make(tmp_path: Path) -> Make:
     """Runs make in a project whose ``hera_utils`` shows what it is called with.
 
-    Its one verb is ``help``, the one that needs no packages.
+    The verb that is tried is ``help``, which needs the library alone.
     """
     folder = tmp_path / "a project's $folder"
-    verbs = folder / "hera_utils" / "verbs"
-    verbs.mkdir(parents=True)
+    (folder / "hera_utils").mkdir(parents=True)
     shutil.copy(TEMPLATE / "Makefile", folder)
     shutil.copy(TEMPLATE / "hera_utils" / "bootstrap.py", folder / "hera_utils")
-    (verbs / "__init__.py").touch()
-    (verbs / "help.py").touch()
     (folder / "hera_utils" / "__init__.py").touch()
+    (folder / "requirements").mkdir()
+    vendored.write(str(folder), "library.whl", b"nothing that is looked at")
     (folder / "hera_utils" / "__main__.py").write_text(SHOW)
 
     def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -102,7 +104,7 @@ def test_make_alone_helps(make: Make) -> None:
 
 def test_a_dry_run_runs_nothing(make: Make) -> None:
     done = make("-n", "help", "V=1")
-    assert done.stdout == f'"{sys.executable}" -I hera_utils/bootstrap.py help\n'
+    assert done.stdout == f"'{sys.executable}' -I hera_utils/bootstrap.py help\n"
 
 
 @pytest.mark.parametrize("word", ["1V=x", "A.B=x", "é=x"])
@@ -117,6 +119,21 @@ def test_make_that_hides_the_variables_is_refused(make: Make) -> None:
     done = make("-e", "help", "V=1")
     assert done.returncode != 0 and not done.stdout
     assert "leave -e out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "python", ['x"; touch pwned; "', "x'; touch pwned; '", "$(touch pwned)", "x; touch pwned #"]
+)
+def test_python_is_one_word_for_the_shell(make: Make, python: str, tmp_path: Path) -> None:
+    done = make("help", f"PYTHON={python}")
+    assert done.returncode != 0 and "Error 127" in done.stderr
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_the_targets_are_the_verbs() -> None:
+    done = subprocess.run(["make", "-pn"], cwd=TEMPLATE, capture_output=True, text=True)
+    (targets,) = (x for x in done.stdout.splitlines() if x.startswith(".PHONY: "))
+    assert sorted(targets.split()[1:]) == sorted(verbs.table())
 
 
 def test_an_unknown_target_is_makes_own_affair(make: Make) -> None:
