@@ -68,8 +68,10 @@ class Project:
                 raise UserError(
                     "another 'make update' is at work here", str(path), "wait for its end"
                 ) from None
-            yield
-            path.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
 
     def begin(self, *, may_commit: bool) -> str:
         """Return the tree of the project, which has nothing that is not committed.
@@ -130,6 +132,22 @@ class Project:
                     "git ignores it",
                     "move it elsewhere, then type the same again",
                 )
+        try:
+            return self._exchange(changed, merge, message)
+        except BaseException as error:
+            with undisturbed():
+                self.put_back()
+            if isinstance(error, (OSError, GitError)):
+                raise UserError(
+                    f"the files could not be changed, and are as they were: {error}",
+                    str(self._folder),
+                    "mend that, then type the same again",
+                ) from None
+            raise
+
+    def _exchange(
+        self, changed: dict[str, tuple[_Entry, _Entry]], merge: Merge, message: str
+    ) -> str:
         new = {path: new for path, (_, new) in changed.items()}
         self._stage(new)
         shutil.copyfile(self._index, self._new_index)
@@ -141,32 +159,22 @@ class Project:
             commit = index.line("commit-tree", "-p", self._head, "-m", message, tree)
         state = {"head": self._head, "commit": commit, "changed": changed}
         (self._work / "state").write_text(json.dumps(state))
-        try:
-            # As git does: the new index is the lock until it takes the place of the old one.
-            os.link(self._new_index, self._lock)
-            if self.git.line("rev-parse", "HEAD") != self._head:
-                raise UserError("somebody has committed meanwhile", "", "type the same again")
-            self._require_clean()
-            os.replace(self._work / "state", self._marker)
-            self._swap(new)
-            if not commit:
-                self._git_path("MERGE_MSG").write_text(message)
-            os.replace(self._lock, self._index)
-            with undisturbed():
-                if commit:
-                    reason = message.partition("\n")[0]
-                    self.git("update-ref", "-m", reason, "HEAD", commit, self._head)
-                self._finish()
-        except BaseException as error:
-            with undisturbed():
-                self.put_back()
-            if isinstance(error, (OSError, GitError)):
-                raise UserError(
-                    f"the files could not be changed, and are as they were: {error}",
-                    str(self._folder),
-                    "mend that, then type the same again",
-                ) from None
-            raise
+        # As git does: the new index is the lock until it takes the place of the old one.
+        os.link(self._new_index, self._lock)
+        if self.git.line("rev-parse", "HEAD") != self._head:
+            raise UserError("somebody has committed meanwhile", "", "type the same again")
+        self._require_clean()
+        # From here on a kill leaves something to put back.
+        os.replace(self._work / "state", self._marker)
+        self._swap(new)
+        if not commit:
+            self._git_path("MERGE_MSG").write_text(message)
+        os.replace(self._lock, self._index)
+        with undisturbed():
+            if commit:
+                reason = message.partition("\n")[0]
+                self.git("update-ref", "-m", reason, "HEAD", commit, self._head)
+            self._finish()
         self.git("update-index", "-q", "--refresh", status=(0, 1))
         return commit
 
@@ -194,6 +202,7 @@ class Project:
         if head != state["head"]:
             self._finish()
             return "an update that was killed had been completed" if head == state["commit"] else ""
+        self._head = head
         changed: dict[str, tuple[_Entry, _Entry]] = state["changed"]
         for path, entries in changed.items():
             place = self.git.folder / path

@@ -59,4 +59,4 @@ def _without(section: str, known: set[str]) -> str:
         elif block not in known:
             lines += [f"\n{heading}\n" for heading in headings] + [block]
             headings = []
-    return "\n".join(lines).strip()
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

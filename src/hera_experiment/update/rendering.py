@@ -125,7 +125,8 @@ class Template:
         done = subprocess.run(
             [sys.executable, "-c", _COOKIECUTTER],
             cwd=place,
-            env=clean_environ(),
+            # Cookiecutter leaves the rendered hooks there.
+            env={**clean_environ(), "TMPDIR": str(place)},
             input=json.dumps(
                 {
                     "template": str(source),

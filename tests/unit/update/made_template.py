@@ -63,7 +63,7 @@ HOOK = '''
     print("Next: a line of the hook")
     plain = ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=no"]
     for words in (["init", "-q", "-b", "main"], ["add", "--all"], ["commit", "-qm", "Generate"]):
-        subprocess.run([*plain, *words], check=True)
+        subprocess.run([*plain, *words])
 '''  # fmt: skip
 
 
