@@ -14,6 +14,11 @@ LONGEST_LINE = {"project_name": 80, "author_name": 120, "description": 300}
 
 def main() -> None:
     """Name every wrong answer together with a right one, and stop the generation."""
+    if not ANSWERS["__year"].isdigit():
+        sys.exit(
+            "Nothing was generated: this cookiecutter is too old to fill in what follows from the"
+            " answers; install 2.1 or newer: python -m pip install --upgrade cookiecutter"
+        )
     complaints = [complaint(question, ANSWERS[question]) for question in LONGEST_LINE]
     complaints.append(complaint_about_slug(ANSWERS["project_slug"]))
     refused = [each for each in complaints if each]

@@ -53,15 +53,25 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(BOOTSTRAP, folder / "hera_utils")
     (folder / "hera_utils" / "__init__.py").touch()
     (folder / "hera_utils" / "__main__.py").write_text(
-        "import importlib.util as u, sys\n"
+        "import importlib.util as u, sys, hera_experiment as library\n"
         "print(*sys.argv[1:], *(n for n in ('aaa', 'bbb', 'ccc') if u.find_spec(n)))\n"
+        "if library.VERSION != 1: print(library.VERSION)\n"
     )
     (folder / "wheels").mkdir()
     run = write_wheel(folder / "wheels", "aaa", {"aaa.py": ""})
     dev = write_wheel(folder / "wheels", "bbb", {"bbb.py": ""})
     (folder / "requirements" / "run.txt").write_text(run)
     (folder / "requirements" / "dev.txt").write_text(run + dev)
+    write_library(folder, {"hera_experiment.py": "VERSION = 1"})
     return folder
+
+
+def write_library(folder: Path, files: dict[str, str]) -> None:
+    """Write the library's wheel and its lock."""
+    (folder / "vendor").mkdir(exist_ok=True)
+    line = write_wheel(folder / "vendor", "hera_experiment", files)
+    path = "./vendor/hera_experiment-1-py3-none-any.whl"
+    (folder / "requirements" / "library.txt").write_text(line.replace("hera_experiment==1", path))
 
 
 @pytest.fixture
@@ -240,6 +250,91 @@ def test_settings_that_would_install_elsewhere_are_not_heeded(
 def test_help_needs_no_environment(run: Run, folder: Path) -> None:
     assert run("help").stdout == "help\n"
     assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "help", "update"])
+def test_a_library_that_is_not_the_locked_one_is_refused_each_time(
+    run: Run, folder: Path, verb: str
+) -> None:
+    assert run("run").stdout == "run aaa\n"
+    wheel = folder / "vendor" / "hera_experiment-1-py3-none-any.whl"
+    content = wheel.read_bytes()
+    next_step = ": git checkout HEAD -- vendor requirements/library.txt\n"
+
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    wheel.write_bytes(flipped)
+    refused = run(verb)
+    wrong = f"hera_utils: {wheel} has not the hash of requirements/library.txt"
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == wrong + next_step
+
+    wheel.unlink()
+    assert run(verb).stderr == f"hera_utils: {wheel} is missing{next_step}"
+
+    wheel.write_bytes(content)
+    lock = folder / "requirements" / "library.txt"
+    line = lock.read_text()
+    lock.unlink()
+    assert run(verb).stderr == f"hera_utils: {lock} is missing{next_step}"
+
+    lock.write_text(line)
+    again = run("run")
+    assert (again.stdout, again.stderr) == ("run aaa\n", "")
+
+
+def test_another_library_of_the_same_version_is_installed_without_the_rest(
+    run: Run, folder: Path
+) -> None:
+    assert run("test").stdout == "test aaa bbb\n"
+    before = (folder / ".venv").stat().st_ino
+    write_library(folder, {"hera_experiment.py": "VERSION = 2"})
+    updated = run("run")
+    assert updated.stdout == "run aaa bbb\n2\n"
+    adding = "hera_utils: adding the packages of requirements/library.txt to .venv\n"
+    assert updated.stderr == adding
+    assert (folder / ".venv").stat().st_ino == before
+    again = run("test")
+    assert (again.stdout, again.stderr) == ("test aaa bbb\n2\n", "")
+
+
+def test_a_library_that_cannot_be_installed_keeps_what_was_there(run: Run, folder: Path) -> None:
+    run("run")
+    lock = folder / "requirements" / "library.txt"
+    before = lock.read_text()
+    wheel = folder / "vendor" / "hera_experiment-1-py3-none-any.whl"
+    content = wheel.read_bytes()
+    wheel.write_bytes(b"no wheel")
+    lock.write_text(f"{before.split(':')[0]}:{hashlib.sha256(b'no wheel').hexdigest()}\n")
+    failed = run("run")
+    assert failed.returncode == 1
+    assert "cannot install the packages of requirements/library.txt; it said:" in failed.stderr
+    wheel.write_bytes(content)
+    lock.write_text(before)
+    again = run("run")
+    assert (again.stdout, again.stderr) == ("run aaa\n", "")
+
+
+def test_an_interruption_of_the_librarys_installation_is_made_good(run: Run, folder: Path) -> None:
+    run("run")
+    path = folder / ".venv" / "hera_utils.json"
+    path.write_text(json.dumps({**marker(folder), "library": "unfinished"}))
+    shutil.rmtree(next((folder / ".venv").glob("lib/*/site-packages/hera_experiment-*")))
+    again = run("run")
+    assert again.stdout == "run aaa\n"
+    assert again.stderr.count("\n") == 1 and "requirements/library.txt" in again.stderr
+
+
+def test_a_library_from_an_index_needs_no_file(run: Run, folder: Path) -> None:
+    wheel = folder / "vendor" / "hera_experiment-1-py3-none-any.whl"
+    lock = folder / "requirements" / "library.txt"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    shutil.move(wheel, folder / "wheels")
+    lock.write_text(f"# From an index.\nhera-experiment==1 --hash=sha256:{digest}\n")
+    assert run("run").stdout == "run aaa\n"
+    assert run("help").stdout == "help aaa\n"
+    lock.write_text(lock.read_text().replace(digest, "0" * 64))
+    assert "DO NOT MATCH THE HASHES" in run("run").stderr
 
 
 def in_python(prelude: str, folder: Path) -> subprocess.CompletedProcess[str]:
