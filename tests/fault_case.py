@@ -14,13 +14,13 @@ from typing import Any
 
 from fault_proxy import CUTS, DENIED, PASS, STATUSES, TIMEOUTS, Asked, FaultProxy
 
-from hera_utils.errors import UserError
-from hera_utils.platform.argo_client import ArgoClient
-from hera_utils.platform.http import Session
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import RunRecord, State
-from hera_utils.submission.once import SUBMISSION_LABEL, resume, submit_once
-from hera_utils.submission.submitter import Submitter
+from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.http import Session
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import RunRecord, State
+from hera_experiment.submission.once import SUBMISSION_LABEL, resume, submit_once
+from hera_experiment.submission.submitter import Submitter
 
 READ_TIMEOUT = 0.25
 FAULTS = (*CUTS, *STATUSES, *TIMEOUTS)

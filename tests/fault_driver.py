@@ -24,14 +24,14 @@ from fault_proxy import PID_HEADER  # noqa: E402
 from hera.workflows.models import Workflow, WorkflowCreateRequest  # noqa: E402
 from hera.workflows.service import WorkflowsService  # noqa: E402
 
-from hera_utils.errors import UserError  # noqa: E402
-from hera_utils.platform.argo_client import ArgoClient  # noqa: E402
-from hera_utils.platform.http import Session  # noqa: E402
-from hera_utils.record.files import Files  # noqa: E402
-from hera_utils.record.records import Records  # noqa: E402
-from hera_utils.submission.once import resume, submit_once  # noqa: E402
-from hera_utils.submission.service import create_with  # noqa: E402
-from hera_utils.submission.submitter import Submitter  # noqa: E402
+from hera_experiment.errors import UserError  # noqa: E402
+from hera_experiment.platform.argo_client import ArgoClient  # noqa: E402
+from hera_experiment.platform.http import Session  # noqa: E402
+from hera_experiment.record.files import Files  # noqa: E402
+from hera_experiment.record.records import Records  # noqa: E402
+from hera_experiment.submission.once import resume, submit_once  # noqa: E402
+from hera_experiment.submission.service import create_with  # noqa: E402
+from hera_experiment.submission.submitter import Submitter  # noqa: E402
 
 
 class Steps:

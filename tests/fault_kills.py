@@ -15,9 +15,9 @@ from typing import Any
 from fault_case import Server, manifest_of, true_state
 from fault_proxy import CUTS, KILLS, PASS, STATUSES, FaultProxy
 
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import State
-from hera_utils.submission.submitter import Submitter
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import State
+from hera_experiment.submission.submitter import Submitter
 
 KILLED = -signal.SIGKILL
 

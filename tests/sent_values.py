@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Optional
 from hera.workflows import DAG, Container, Parameter, Task, Workflow, script
 from hera.workflows.models import ValueFrom
 
-from hera_utils.argo.values import unprintable
-from hera_utils.submission.scripts import send_whole_values
-from hera_utils.submission.values import refuse_unsendable
+from hera_experiment.argo.values import unprintable
+from hera_experiment.submission.scripts import send_whole_values
+from hera_experiment.submission.values import refuse_unsendable
 
 IMAGE = "python:3.13-slim"
 NAMES = list("abcdefgh")

@@ -37,9 +37,14 @@ EXIT_STATUS = 1
 """The exit status of a command that ended in a :class:`UserError`."""
 
 
+def tell(sentence: object) -> None:
+    """Tell the person something on standard error, at once."""
+    print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)
+
+
 def report(error: UserError) -> int:
     """Print ``error`` on standard error as one sentence and return the exit status to use."""
-    print(f"hera_utils: {error}", file=sys.stderr)
+    tell(error)
     return EXIT_STATUS
 
 

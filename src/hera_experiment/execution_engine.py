@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.follow.conclusion import Conclusion
 from hera_experiment.follow.display import Display
@@ -39,7 +39,7 @@ class ExecutionEngine:
 
     def __init__(
         self,
-        context: CLIContext,
+        context: Context,
         platform: Platform,
         display: Display,
         *,

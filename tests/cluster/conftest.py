@@ -56,7 +56,7 @@ print("by", argo_server.account)
 
 REACH = """
 import hera_utils
-from hera_utils.platform.argo_server import ArgoServer
+from hera_utils.server import ArgoServer
 
 args = hera_utils.parse_arguments()
 server = ArgoServer(hera_utils.k8s_cluster(args), args)

@@ -17,13 +17,13 @@ import yaml
 from cutting_proxy import CuttingProxy
 from real_cluster import Done, Project, RealCluster
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.follow.log_follow import follow_logs
-from hera_utils.follow.log_reader import LogReader
-from hera_utils.platform.argo_client import ArgoClient
-from hera_utils.platform.http import Session
-from hera_utils.runs.find import Run
-from hera_utils.runs.server import open_server
+from hera_experiment.follow.log_follow import follow_logs
+from hera_experiment.follow.log_reader import LogReader
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.http import Session
+from hera_experiment.runs.find import Run
+from hera_experiment.runs.server import open_server
+from hera_utils.cli_context import parse_arguments
 
 IMAGE = "python:3.13-slim"
 

@@ -15,14 +15,13 @@ import pytest
 import yaml
 from real_cluster import absent
 
-from hera_utils.context import settings_file
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.environment.submission import EXPERIMENT_LABEL, argo_server
-from hera_utils.errors import UserError
-from hera_utils.platform.argo_server import ArgoServer
-from hera_utils.platform.cluster import k8s_cluster
-from hera_utils.platform.execution_platform import ExecutionPlatform
-from hera_utils.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.argo.names import EXPERIMENT_LABEL
+from hera_experiment.context import settings_file
+from hera_experiment.errors import UserError
+from hera_utils.cli_context import parse_arguments
+from hera_utils.cluster import KubernetesCluster, k8s_cluster
+from hera_utils.execution_platform import ExecutionPlatform
+from hera_utils.server import ArgoServer, argo_server
 
 pytestmark = pytest.mark.cluster
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from real_cluster import ACCOUNTS, RealCluster
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.follow.watch import Follower
-from hera_utils.platform.argo_client import ArgoClient
-from hera_utils.platform.credentials import LIFETIME, ServiceAccountToken
-from hera_utils.platform.http import Session
-from hera_utils.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.follow.watch import Follower
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.credentials import LIFETIME, ServiceAccountToken
+from hera_experiment.platform.http import Session
+from hera_utils.cli_context import parse_arguments
+from hera_utils.cluster import KubernetesCluster
 
 SUSPENDED = """
 apiVersion: argoproj.io/v1alpha1

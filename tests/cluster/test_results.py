@@ -18,8 +18,8 @@ import pytest
 import yaml
 from real_cluster import Done, Project, RealCluster
 
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import RunRecord, State
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import RunRecord, State
 
 READER = "hera-experiment/reader"
 IMAGE = "python:3.13-slim"
@@ -76,8 +76,8 @@ UPLOAD = """
 from pathlib import Path
 
 import hera_utils
-from hera_utils.results.upload import upload_data
-from hera_utils.runs.server import open_server
+from hera_experiment.results.upload import upload_data
+from hera_experiment.runs.server import open_server
 
 workflow = {"spec": {"templates": [{"name": "a", "container": {"image": "python:3.13-slim"}}]}}
 with open_server(hera_utils.parse_arguments()) as server:

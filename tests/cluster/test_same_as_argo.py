@@ -18,10 +18,10 @@ import pytest
 import yaml
 from comparison import differences
 
-from hera_utils.local.engine import Engine
-from hera_utils.local.errors import ApiError
-from hera_utils.local.runtimes.registry import Runtimes
-from hera_utils.local.store import Store
+from hera_experiment.local.engine import Engine
+from hera_experiment.local.errors import ApiError
+from hera_experiment.local.runtimes.registry import Runtimes
+from hera_experiment.local.store import Store
 
 NAMESPACE = "experiments"
 WORKFLOWS = Path(__file__).parent / "workflows"

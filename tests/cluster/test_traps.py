@@ -80,7 +80,7 @@ class TestAddress:
     def test_port_443_is_kept(self, server: str, project: Project) -> None:
         script = (
             "import hera_utils; args = hera_utils.parse_arguments();"
-            "from hera_utils.platform.argo_server import ArgoServer;"
+            "from hera_utils.server import ArgoServer;"
             "server = ArgoServer(hera_utils.k8s_cluster(args), args); print(server.url)"
         )
         done = project.run("python", "-c", script, ARGO_SERVER=server, ARGO_NAMESPACE="argo")
@@ -248,7 +248,7 @@ class TestTimeOut:
 import sys, hera_utils
 args = hera_utils.parse_arguments(argv=["--argo_server=http://127.0.0.1:{black_hole}",
     "--argo_namespace=argo", "--argo_token=x"])
-from hera_utils.platform.argo_server import ArgoServer
+from hera_utils.server import ArgoServer
 server = ArgoServer(hera_utils.k8s_cluster(args), args)
 assert all(0 < seconds <= 120 for seconds in server.session.timeout), "bounded by default"
 server.session.timeout = (1, 1)
@@ -271,7 +271,7 @@ for request in (server.assert_accessible, w.create, lambda: w.workflows_service.
         project.write("config", _KUBECONFIG.format(port=black_hole))
         script = """
 import hera_utils
-from hera_utils.platform.kubernetes_cluster import KubernetesCluster
+from hera_utils.cluster import KubernetesCluster
 args = hera_utils.parse_arguments(argv=["--k8s_config_file=config", "--argo_namespace=argo"])
 cluster = KubernetesCluster(args, asserting=False, timeout=(1.0, 1.0))
 cluster.assert_cluster()

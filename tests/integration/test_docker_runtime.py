@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "runtimes"))
 
 from runtime_project import SLUG, Project, write_wheel
 
-from hera_utils.errors import UserError
-from hera_utils.images.source import BuildSettings
-from hera_utils.local.runtimes.registry import Runtimes
+from hera_experiment.errors import UserError
+from hera_experiment.images.source import BuildSettings
+from hera_experiment.local.runtimes.registry import Runtimes
 
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
 

@@ -16,8 +16,8 @@ from fault_kills import Driver
 from fault_proxy import DENIED
 from local_serve import clean_environment, serving
 
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import State
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import State
 
 # No task: the server keeps it, and nothing is run.
 MANIFEST = {

@@ -17,11 +17,11 @@ import pytest
 from cutting_proxy import CuttingProxy
 from local_serve import clean_environment, serving, until
 
-from hera_utils.follow.log_follow import follow_logs
-from hera_utils.follow.log_reader import LogReader
-from hera_utils.follow.watch import Follower
-from hera_utils.platform import http
-from hera_utils.platform.argo_client import ArgoClient
+from hera_experiment.follow.log_follow import follow_logs
+from hera_experiment.follow.log_reader import LogReader
+from hera_experiment.follow.watch import Follower
+from hera_experiment.platform import http
+from hera_experiment.platform.argo_client import ArgoClient
 
 HEAD = """
 import sys
@@ -295,9 +295,9 @@ def test_terminate_ends_at_once_and_deleting_a_running_one_says_so(
 def test_connections_that_break_lose_no_line_and_no_end(
     place: Place, submitted: Callable[[str], str]
 ) -> None:
-    from hera_utils.context.cli_context import parse_arguments
-    from hera_utils.runs.find import Run
-    from hera_utils.runs.server import open_server
+    from hera_experiment.runs.find import Run
+    from hera_experiment.runs.server import open_server
+    from hera_utils.cli_context import parse_arguments
 
     context = parse_arguments(
         argv=["--cluster", "local"], environ={}, folder=place.folder, home=place.folder

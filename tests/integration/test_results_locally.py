@@ -42,8 +42,8 @@ UPLOAD = """
 from pathlib import Path
 
 import hera_utils
-from hera_utils.results.upload import upload_data
-from hera_utils.runs.server import open_server
+from hera_experiment.results.upload import upload_data
+from hera_experiment.runs.server import open_server
 
 with open_server(hera_utils.parse_arguments()) as server:
     upload_data(server, Path("data"), "claim", print)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.experiment import Experiment
-from hera_utils.platform.argo_client import ArgoClient
-from hera_utils.platform.local_server import acquire
+from hera_experiment.experiment import Experiment
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.local_server import acquire
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
 MODULES = ("workflow.py", "inputs.py", "layout.py", "environment.py", "containers", "hera_utils")

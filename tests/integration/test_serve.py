@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start, until
 
-from hera_utils.experiment import Experiment
-from hera_utils.platform import local_server
+from hera_experiment.experiment import Experiment
+from hera_experiment.platform import local_server
 
 # Ignores the proxies of the environment.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

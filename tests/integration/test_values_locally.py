@@ -12,9 +12,9 @@ import pytest
 from hera.workflows import InlineScriptConstructor, Script
 from sent_values import differences, workflow_of
 
-from hera_utils.local.engine import Engine
-from hera_utils.local.runtimes.registry import Runtimes
-from hera_utils.local.store import Store
+from hera_experiment.local.engine import Engine
+from hera_experiment.local.runtimes.registry import Runtimes
+from hera_experiment.local.store import Store
 
 Run = Callable[[Any], dict[str, Any]]
 

@@ -9,7 +9,7 @@ import pytest
 
 import hera_utils
 from environment import numerical_experiment_environment
-from hera_utils.provision.declared import RecordingCluster
+from hera_utils.cluster import RecordingCluster
 from inputs import inputs
 from layout import experiment_layout
 

@@ -13,6 +13,10 @@ from hera_experiment.argo.limits import GENERATED_PREFIX, POD_NAME_PREFIX
 LABEL_COMPLETED = "workflows.argoproj.io/completed"
 LABEL_PHASE = "workflows.argoproj.io/phase"
 LABEL_CREATOR = "workflows.argoproj.io/creator"
+EXPERIMENT_LABEL = "hera-experiment/experiment"
+"""Ours, on each submitted object: the slug of the experiment it belongs to."""
+SESSION_LABEL = "hera-experiment/session"
+"""Ours, on each object submitted under ``run``: the run it belongs to."""
 ANNOTATION_POD_NAMES = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_DISPLAY_NAME = "workflows.argoproj.io/display-name"
 

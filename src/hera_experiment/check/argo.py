@@ -13,7 +13,7 @@ from hera_experiment.check.facts import Facts, fact, together
 from hera_experiment.check.model import CannotTell
 from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal, document
 from hera_experiment.platform.http import Authorization, Session
@@ -39,7 +39,7 @@ class Way:
 class Argo(Facts):
     """Argo's server as ``context`` designates it; ``timeout`` bounds each request, in seconds."""
 
-    def __init__(self, context: CLIContext, cluster: Cluster, timeout: float) -> None:
+    def __init__(self, context: Context, cluster: Cluster, timeout: float) -> None:
         super().__init__()
         self.context = context
         self.cluster = cluster

@@ -13,10 +13,11 @@ from pathlib import Path
 from hera_experiment.check.capture_server import CaptureServer
 from hera_experiment.check.model import CannotTell
 from hera_experiment.check.submitted import Captured
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.context.handed import handed_on
 from hera_experiment.context.secrets import Secret
 from hera_experiment.context.sources import Origin, Source
+from hera_experiment.environment.interpreter import python_path
 from hera_experiment.errors import UserError
 
 LIMIT = 60.0
@@ -29,7 +30,7 @@ _POLL = 0.02
 def capture(
     script: Path | None,
     arguments: tuple[str, ...],
-    context: CLIContext,
+    context: Context,
     environ: Mapping[str, str],
     *,
     limit: float = LIMIT,
@@ -103,22 +104,21 @@ def _wait(process: subprocess.Popen[bytes], server: CaptureServer, limit: float)
     return None
 
 
-def environment(context: CLIContext, environ: Mapping[str, str], address: str) -> dict[str, str]:
+def environment(context: Context, environ: Mapping[str, str], address: str) -> dict[str, str]:
     """Return ``environ`` changed so that any Hera script submits to ``address``.
 
     What tells the experiment's needs (claim, ConfigMap, namespace, account, registry) stays; what
     leads to a cluster, and every token, does not: what the script asserts about the cluster is
     unknown to it, and the checks find it out by themselves.
     """
-    package = str(Path(__file__).resolve().parents[2])
     changed = {**environ, **handed_on(_without_cluster(context, address), fixed=True)}
-    changed["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environ.get("PYTHONPATH", "")]))
+    changed["PYTHONPATH"] = python_path(environ, context)
     for name in ("NO_PROXY", "no_proxy"):
         changed[name] = ",".join(filter(None, [environ.get(name, ""), "127.0.0.1"]))
     return changed
 
 
-def _without_cluster(context: CLIContext, address: str) -> CLIContext:
+def _without_cluster(context: Context, address: str) -> Context:
     return context.changed(
         Source(Origin.STAND_IN),
         k8s_config_file=os.devnull,

@@ -1,4 +1,4 @@
-"""``python -m hera_experiment.check.captured_script SCRIPT ARGS…`` runs a script for ``capture`` alone.
+"""``python -m hera_experiment.check.captured_script SCRIPT …`` runs a script for ``capture``.
 
 Its workflows go where the variables lead, and it waits for none of them.
 """

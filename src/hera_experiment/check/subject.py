@@ -16,7 +16,7 @@ from hera_experiment.check.facts import Facts, fact, together
 from hera_experiment.check.model import CannotTell
 from hera_experiment.check.rights import WORKFLOWS, Right, missing
 from hera_experiment.check.submitted import Captured, Submitted
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.registry import Registry, host_of
 from hera_experiment.platform.registry_credentials import kept_credentials
@@ -54,7 +54,7 @@ class Subject(Facts):
 
     def __init__(
         self,
-        context: CLIContext,
+        context: Context,
         find_submitted: Callable[[], Captured],
         *,
         timeout: float = 5.0,

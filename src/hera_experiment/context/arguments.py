@@ -1,10 +1,9 @@
-"""The arguments of every experiment: their options, their variables, what they mean."""
+"""What an argument of an experiment is, and how command lines know it."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -27,13 +26,13 @@ class Concern(Enum):
 class Argument:
     """One value of the context.
 
-    ``variables`` are its environment variables, the first one set wins within one source. One that
-    is ``machine_wide`` means something to any program: the environment's holds for each cluster
-    whose profile has none.
+    ``environment`` names its environment variables, apart by blanks; of those that are set in one
+    source the first wins. One that is ``machine_wide`` means something to any program: the
+    environment's holds for each cluster whose profile has none.
     """
 
     name: str
-    variables: tuple[str, ...]
+    environment: str
     help: str
     concern: Concern = Concern.CLUSTER
     secret: bool = False
@@ -43,114 +42,41 @@ class Argument:
     default: str = ""
     choices: tuple[str, ...] = ()
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of its environment variables."""
+        return tuple(self.environment.split())
 
-ARGUMENTS = (
-    Argument(
-        "cluster",
-        ("CLUSTER",),
-        "the platform: local (this machine), or NAME for the profile clusters/NAME.config",
-        Concern.CHOICE,
-    ),
-    Argument(
-        "runtime",
-        ("RUNTIME",),
-        "how 'local' runs containers",
-        Concern.CHOICE,
-        default="process",
-        choices=("process", "docker", "podman"),
-    ),
-    Argument(
-        "k8s_config_file",
-        ("KUBECONFIG",),
-        "the kubeconfig file; /dev/null or nothing for no access to Kubernetes",
-        path=True,
-    ),
-    Argument(
-        "k8s_configmap_name",
-        ("KUBECONFIGMAP",),
-        "the ConfigMap with settings of the cluster, such as its proxy",
-        Concern.RESOURCE,
-    ),
-    Argument(
-        "k8s_volume_claim_name",
-        ("KUBEVOLUMECLAIMNAME",),
-        "the persistent volume claim for inputs and results",
-        Concern.RESOURCE,
-    ),
-    Argument(
-        "argo_server",
-        ("GLOBAL_CONFIG_HOST", "ARGO_SERVER"),
-        "Argo's server, host:port",
-    ),
-    Argument(
-        "argo_token",
-        ("ARGO_TOKEN",),
-        "the bearer token for Argo's server, with or without the word Bearer",
-        secret=True,
-    ),
-    Argument(
-        "argo_namespace",
-        ("GLOBAL_CONFIG_NAMESPACE", "ARGO_NAMESPACE"),
-        "the namespace to submit to",
-    ),
-    Argument(
-        "argo_service_account",
-        ("ARGO_SERVICE_ACCOUNT",),
-        "the service account that pods run as",
-    ),
-    Argument(
-        "argo_base_href",
-        ("ARGO_BASE_HREF",),
-        "the path below which Argo's server answers, such as /argo",
-    ),
-    Argument(
-        "argo_secure",
-        ("ARGO_SECURE",),
-        "false for plain HTTP",
-        boolean=True,
-        default="true",
-    ),
-    Argument(
-        "argo_http1",
-        ("ARGO_HTTP1",),
-        "accepted for the argo program's sake; HTTP/1 is always used here",
-        boolean=True,
-        default="false",
-    ),
-    Argument(
-        "argo_insecure_skip_verify",
-        ("ARGO_INSECURE_SKIP_VERIFY",),
-        "true to trust any certificate (anyone on the way can then read the token)",
-        boolean=True,
-        default="false",
-    ),
-    Argument(
-        "ca_bundle",
-        ("REQUESTS_CA_BUNDLE",),
-        "a file with the certificate authorities of Argo's server",
-        path=True,
-        machine_wide=True,
-    ),
-    Argument(
-        "registry",
-        ("REGISTRY",),
-        "the registry of the experiment's images, host[:port][/project]",
-        Concern.RESOURCE,
-    ),
-)
+    @property
+    def value_unless_given(self) -> str:
+        """The default: of choices the first unless it says so, of what is on or off ``false``."""
+        return self.default or (self.choices or (("false",) if self.boolean else ("",)))[0]
 
-NAMES = {name.lower(): a for a in ARGUMENTS for name in (a.name, *a.variables)}
-"""The arguments by each of their names, in lower case."""
+
+class Arguments(tuple[Argument, ...]):
+    """The arguments of an experiment, in the order in which they are shown."""
+
+    def __new__(cls, *arguments: Argument) -> Arguments:
+        """Take them one by one."""
+        return super().__new__(cls, arguments)
+
+    @property
+    def names(self) -> dict[str, Argument]:
+        """The arguments by each of their names, in lower case."""
+        return {name.lower(): each for each in self for name in (each.name, *each.variables)}
+
+    def named(self, name: str) -> Argument | None:
+        """Return the argument with this variable's or option's name, in any case."""
+        return self.names.get(spelt_as_known(name))
+
+    def about(self, concern: Concern) -> list[Argument]:
+        """Return the arguments of one concern."""
+        return [each for each in self if each.concern is concern]
 
 
 def spelt_as_known(name: str) -> str:
-    """Return a name that a person wrote as it stands in :data:`NAMES`, if it does."""
+    """Return a name that a person wrote as it stands in ``Arguments.names``, if it does."""
     return name.strip("-").replace("-", "_").lower()
-
-
-def argument_of(name: str) -> Argument | None:
-    """Return the argument with this variable's or option's name, in any case."""
-    return NAMES.get(spelt_as_known(name))
 
 
 def take_dashes(parser: argparse.ArgumentParser) -> None:
@@ -161,21 +87,22 @@ def take_dashes(parser: argparse.ArgumentParser) -> None:
             known.setdefault("--" + option[2:].replace("_", "-"), action)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add every argument to ``parser`` as ``--some_name``, which ``--some-name`` equals.
+def add_arguments(parser: argparse.ArgumentParser, arguments: Arguments) -> None:
+    """Add each of ``arguments`` to ``parser`` as ``--some_name``, which ``--some-name`` equals.
 
     Abbreviations are switched off: they would change their meaning with each new option. An
     option that ``parser`` already has stays its own.
     """
     parser.allow_abbrev = False
     group = parser.add_argument_group("execution platform")
-    for argument in ARGUMENTS:
+    for argument in arguments:
         option = f"--{argument.name}"
         if {option, option.replace("_", "-")} & set(parser._option_string_actions):
             continue
         choices = f" ({', '.join(argument.choices)})" if argument.choices else ""
         variable = argument.variables[-1]
-        default = f", {argument.default} unless given" if argument.default else ""
+        value = argument.value_unless_given
+        default = f", {value} unless given" if value else ""
         text = f"{argument.help}{choices} [{variable}{default}]"
         if argument.boolean:
             group.add_argument(
@@ -197,22 +124,23 @@ def parse(
     parser: argparse.ArgumentParser,
     argv: list[str] | None,
     namespace: argparse.Namespace,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str],
+    arguments: Arguments,
 ) -> dict[str, Source]:
     """Parse into ``namespace``; raises :class:`UserError` that shows no unknown option's value.
 
     A parser of ConfigArgParse takes a script's own arguments from wherever it was told to: the
-    sources of what was not typed are returned, by the names of the arguments. Of those above it
-    decides what is typed alone, the context gathers the rest.
+    sources of what was not typed are returned, by the names of the arguments. Of ``arguments``
+    it decides what is typed alone, the context gathers the rest.
     """
     known: Any = parser
     if not hasattr(parser, "get_source_to_settings_dict"):
-        _refuse_unknown(parser, known.parse_known_args(argv, namespace)[1], {})
+        _refuse_unknown(parser, known.parse_known_args(argv, namespace)[1], {}, arguments)
         return {}
     _, unknown = known.parse_known_args(argv, namespace, env_vars=environ)
     elsewhere, unread = _not_typed(known.get_source_to_settings_dict())
-    _refuse_unknown(parser, unknown, unread)
-    for argument in ARGUMENTS:
+    _refuse_unknown(parser, unknown, unread, arguments)
+    for argument in arguments:
         if argument.name in elsewhere:
             delattr(namespace, argument.name)
     return elsewhere
@@ -238,11 +166,14 @@ def _not_typed(
 
 
 def _refuse_unknown(
-    parser: argparse.ArgumentParser, words: list[str], unread: Mapping[str, Source]
+    parser: argparse.ArgumentParser,
+    words: list[str],
+    unread: Mapping[str, Source],
+    arguments: Arguments,
 ) -> None:
     options = [word.partition("=")[0] for word in words if word.startswith("-")]
     # A script's own parser may read the files of the context too.
-    options = [each for each in options if not (each in unread and argument_of(each))]
+    options = [each for each in options if not (each in unread and arguments.named(each))]
     if options and options[0] in unread:
         raise UserError("no argument has this name", str(unread[options[0]]), "correct it")
     if not options:

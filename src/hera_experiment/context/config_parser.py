@@ -16,9 +16,11 @@ from typing import Any, TextIO
 import configargparse
 
 from hera_experiment.context import layers, settings_file
-from hera_experiment.context.arguments import Argument
+from hera_experiment.context.arguments import Argument, Arguments
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting
+
+NONE = Arguments()
 
 
 class SettingsFiles(configargparse.ConfigFileParser):  # type: ignore[misc]
@@ -28,8 +30,9 @@ class SettingsFiles(configargparse.ConfigFileParser):  # type: ignore[misc]
     with its value. ``layers`` has what each file said, by its path.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], arguments: Arguments = NONE) -> None:
         super().__init__()
+        self._arguments = arguments
         self._environ = environ
         self._origins: dict[str, Origin] = {}
         self.layers: dict[str, Layer] = {}
@@ -54,7 +57,7 @@ class SettingsFiles(configargparse.ConfigFileParser):  # type: ignore[misc]
         """Return the values of ``stream`` by the names of their arguments."""
         path = Path(stream.name)
         origin = self._origins.get(stream.name, Origin.FILE)
-        layer = layers.of_file(path, stream.read(), self._environ, origin)
+        layer = layers.of_file(self._arguments, path, stream.read(), self._environ, origin)
         self.layers[stream.name] = layer
         return layer.values
 

@@ -5,44 +5,46 @@ To be imported late, as :mod:`hera_experiment.context.config_parser`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hera_experiment.context import handed, layers, profiles
-from hera_experiment.context.arguments import ARGUMENTS, Argument, Concern
+from hera_experiment.context.arguments import Arguments, Concern
 from hera_experiment.context.config_parser import SettingsFiles, Sources, ruling
 from hera_experiment.context.handed import Handed
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting, Source, display
-from hera_experiment.errors import UserError
 from hera_experiment.experiment import SETTINGS, Experiment
-
-_CLUSTER = next(argument for argument in ARGUMENTS if argument.name == "cluster")
-_MACHINE_WIDE = {argument.name for argument in ARGUMENTS if argument.machine_wide}
 
 
 def gather(
-    given: Mapping[str, str], experiment: Experiment, environ: Mapping[str, str], home: Path
+    arguments: Arguments,
+    given: Mapping[str, str],
+    experiment: Experiment,
+    environ: Mapping[str, str],
+    files: Callable[[], Sequence[Path]],
 ) -> tuple[dict[str, Setting], list[str]]:
-    """Return the setting of every argument by its name, and what a person should know.
+    """Return the setting of each of ``arguments`` by its name, and what a person should know.
 
-    ``given`` are the typed options by the names of their arguments. A profile answers for its
-    cluster as a whole: of what is about the cluster, nothing is taken from a weaker source, so that
-    the token of one server never goes to another. Raises :class:`UserError` as
-    :func:`~hera_experiment.context.cli_context.parse_arguments`.
+    ``given`` are the typed options by the names of their arguments, ``files`` returns the
+    settings files, the strongest first; of those that do not exist nothing is taken. A profile
+    answers for its cluster as a whole: of what is about the cluster, nothing is taken from a weaker
+    source, so that the token of one server never goes to another. Raises :class:`UserError` as
+    ``parse_arguments``.
     """
-    reader = SettingsFiles(environ)
-    typed = layers.of_command_line(given)
-    committed = layers.of_experiment(experiment.defaults, experiment.folder / SETTINGS)
+    reader = SettingsFiles(environ, arguments)
+    typed = layers.of_command_line(arguments, given)
+    committed = layers.of_experiment(arguments, experiment.defaults, experiment.folder / SETTINGS)
     parent = _parent(typed, environ)
     if parent is not None:
         everything = Sources(Layer() if parent.fixed else typed, parent.layer)
     else:
-        variables, files = layers.of_environment(environ), _files(experiment, environ, home)
-        everything = Sources(typed, variables, files, committed)
+        there = [file for file in files() if file.is_file()]
+        variables = layers.of_environment(arguments, environ)
+        everything = Sources(typed, variables, there, committed)
     read = [committed, *(reader.read(path) for path in everything.files)]
 
-    settings = ruling(_about(Concern.CHOICE), everything, reader)
+    settings = ruling(arguments.about(Concern.CHOICE), everything, reader)
     cluster = settings.get("cluster")
     about_cluster = about_resource = everything
     profile: Path | None = None
@@ -51,25 +53,26 @@ def gather(
     elif cluster and parent is None:
         profile = profiles.path_of(experiment.folder, cluster.value, cluster.source)
         layer = reader.read(profile, Origin.PROFILE)
-        if any(layer.get(argument) for argument in ARGUMENTS if argument.secret):
+        if any(layer.get(argument) for argument in arguments if argument.secret):
             profiles.refuse_readable(profile)
         read.append(layer)
         # ConfigArgParse puts the environment above all files.
+        machine_wide = {argument.name for argument in arguments if argument.machine_wide}
         others = everything.variables.without(layer.settings)
-        about_cluster = Sources(typed, others.of(_MACHINE_WIDE), [profile])
+        about_cluster = Sources(typed, others.of(machine_wide), [profile])
         about_resource = Sources(typed, others, [profile, *everything.files], committed)
-    settings |= ruling(_about(Concern.CLUSTER), about_cluster, reader)
-    settings |= ruling(_about(Concern.RESOURCE), about_resource, reader)
+    settings |= ruling(arguments.about(Concern.CLUSTER), about_cluster, reader)
+    settings |= ruling(arguments.about(Concern.RESOURCE), about_resource, reader)
     if cluster and cluster.value == profiles.LOCAL:
         settings["argo_namespace"] = Setting(profiles.LOCAL, Source(Origin.PLATFORM))
 
-    weaker = ruling(_about(Concern.CLUSTER), everything, reader) if profile else {}
+    weaker = ruling(arguments.about(Concern.CLUSTER), everything, reader) if profile else {}
     notes = [note for layer in read for note in layer.notes]
-    for argument in ARGUMENTS:
+    for argument in arguments:
         setting = settings.get(argument.name)
         if setting is None:
             source = Source(Origin.DEFAULT, unused=_unused(weaker.get(argument.name), profile))
-            settings[argument.name] = Setting(argument.default, source)
+            settings[argument.name] = Setting(argument.value_unless_given, source)
         elif profile is not None and setting.source.origin is Origin.PROFILE:
             other = everything.variables.get(argument)
             if other is not None and other.value != setting.value:
@@ -77,10 +80,6 @@ def gather(
                 settings[argument.name] = Setting(setting.value, source)
                 notes.append(str(source))
     return settings, notes
-
-
-def _about(concern: Concern) -> list[Argument]:
-    return [argument for argument in ARGUMENTS if argument.concern is concern]
 
 
 def _unused(weaker: Setting | None, profile: Path | None) -> str:
@@ -95,21 +94,6 @@ def _parent(typed: Layer, environ: Mapping[str, str]) -> Handed | None:
     parent = handed.of_parent(environ)
     if parent is None or parent.fixed:
         return parent
-    here, there = typed.get(_CLUSTER), parent.layer.get(_CLUSTER)
+    here, there = typed.settings.get("cluster"), parent.layer.settings.get("cluster")
     other = here is not None and here.value != (there.value if there else "")
     return None if other else parent
-
-
-def _files(experiment: Experiment, environ: Mapping[str, str], home: Path) -> list[Path]:
-    """Return the settings files that there are, the strongest first."""
-    named = environ.get("ARGOCONFIG", "")
-    path = Path(named).expanduser().absolute()
-    if named and not path.is_file():
-        raise UserError(
-            f"there is no file '{named}'",
-            where="ARGOCONFIG in the environment",
-            next_step="correct or unset it",
-        )
-    folder = experiment.folder
-    candidates = [folder / ".env", path, folder / "hera.config", home / "hera.config"]
-    return [candidate for candidate in candidates if candidate.is_file()]

@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 
 from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
-from hera_experiment.context.arguments import ARGUMENTS
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting, Source
 from hera_experiment.errors import UserError
 
 if TYPE_CHECKING:
-    from hera_experiment.context.cli_context import CLIContext
+    from hera_experiment.context.context import Context
 
 VARIABLE = "HERA_UTILS_CONTEXT"
 """Holds the values of the parent's context and their sources, as JSON."""
@@ -34,10 +33,10 @@ class Handed:
     fixed: bool
 
 
-def handed_on(context: CLIContext, *, fixed: bool = False) -> dict[str, str]:
+def handed_on(context: Context, *, fixed: bool = False) -> dict[str, str]:
     """Return the variables that give a child process ``context``.
 
-    :func:`~hera_experiment.context.cli_context.parse_arguments` in the child finds each value with the
+    ``parse_arguments`` in the child finds each value with the
     source that was found here. The variables that any client of Argo reads say the same, so that a
     script of plain Hera works, and the argo program; what the context lacks is set to nothing, so
     that no weaker source's value is left in the environment. With ``fixed`` the options on the
@@ -49,13 +48,13 @@ def handed_on(context: CLIContext, *, fixed: bool = False) -> dict[str, str]:
         When the address of Argo's server is none.
     """
     settings = {}
-    for argument in ARGUMENTS:
+    for argument in context.ARGUMENTS:
         source = context.source(argument.name)
         value = _text(getattr(context, argument.name))
         if value and source.origin is not Origin.DEFAULT:
             settings[argument.name] = [value, *_packed(source)]
     variables = {VARIABLE: json.dumps({"fixed": fixed, "settings": settings})}
-    for argument in ARGUMENTS:
+    for argument in context.ARGUMENTS:
         text = _text(getattr(context, argument.name))
         variables.update(dict.fromkeys(argument.variables, text))
     # Nothing would mean ~/.kube/config to kubectl and to the kubernetes package.
@@ -88,7 +87,7 @@ def of_parent(environ: Mapping[str, str]) -> Handed | None:
         ) from None
 
 
-def _address(context: CLIContext) -> dict[str, str]:
+def _address(context: Context) -> dict[str, str]:
     url = server_url(
         context.argo_server,
         secure=context.argo_secure,

@@ -9,13 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hera_experiment.context import settings_file
-from hera_experiment.context.arguments import (
-    ARGUMENTS,
-    NAMES,
-    Argument,
-    argument_of,
-    spelt_as_known,
-)
+from hera_experiment.context.arguments import Argument, Arguments, spelt_as_known
 from hera_experiment.context.sources import Origin, Setting, Source, display
 from hera_experiment.errors import UserError
 
@@ -50,31 +44,35 @@ class Layer:
         return {name: setting.value for name, setting in self.settings.items()}
 
 
-def of_command_line(given: Mapping[str, str]) -> Layer:
+def of_command_line(arguments: Arguments, given: Mapping[str, str]) -> Layer:
     """Return the layer of the options that were typed."""
     found = {}
-    for argument in ARGUMENTS:
+    for argument in arguments:
         if argument.name in given:
             value = given[argument.name]
             source = Source(Origin.COMMAND_LINE, f"--{argument.name}")
             found[argument.name] = Setting(_path(value, None) if argument.path else value, source)
-    return Layer(_by_argument(found))
+    return Layer(_by_argument(arguments, found))
 
 
-def of_environment(environ: Mapping[str, str]) -> Layer:
+def of_environment(arguments: Arguments, environ: Mapping[str, str]) -> Layer:
     """Return the layer of the environment variables."""
     found = {}
-    for argument in ARGUMENTS:
+    for argument in arguments:
         for variable in argument.variables:
             if variable in environ:
                 source = Source(Origin.ENVIRONMENT, variable)
                 value = _path(environ[variable], None) if argument.path else environ[variable]
                 found[variable.lower()] = Setting(value, source)
-    return Layer(_by_argument(found))
+    return Layer(_by_argument(arguments, found))
 
 
 def of_file(
-    path: Path, text: str, environ: Mapping[str, str], origin: Origin = Origin.FILE
+    arguments: Arguments,
+    path: Path,
+    text: str,
+    environ: Mapping[str, str],
+    origin: Origin = Origin.FILE,
 ) -> Layer:
     """Return the layer of a settings file; relative paths in it are relative to its folder.
 
@@ -82,24 +80,24 @@ def of_file(
     """
     found, notes = {}, []
     for line in settings_file.parse(text, display(path), environ):
-        argument = argument_of(line.name)
+        argument = arguments.named(line.name)
         if argument is None:
-            notes.append(_unknown(line.name, f"{display(path)}, line {line.number}"))
+            notes.append(_unknown(arguments, line.name, f"{display(path)}, line {line.number}"))
             continue
         value = _path(line.value, path.parent) if argument.path else line.value
         found[spelt_as_known(line.name)] = Setting(
             value, Source(origin, line.name, path, line.number)
         )
-    return Layer(_by_argument(found), notes)
+    return Layer(_by_argument(arguments, found), notes)
 
 
-def of_experiment(defaults: Mapping[str, str], path: Path) -> Layer:
+def of_experiment(arguments: Arguments, defaults: Mapping[str, str], path: Path) -> Layer:
     """Return the layer of the committed defaults, which may hold no secret."""
     found, notes = {}, []
     for key, value in defaults.items():
-        argument = argument_of(key)
+        argument = arguments.named(key)
         if argument is None:
-            notes.append(_unknown(key, display(path)))
+            notes.append(_unknown(arguments, key, display(path)))
             continue
         if argument.secret and value:
             raise UserError(
@@ -109,13 +107,13 @@ def of_experiment(defaults: Mapping[str, str], path: Path) -> Layer:
             )
         value = _path(value, path.parent) if argument.path else value
         found[spelt_as_known(key)] = Setting(value, Source(Origin.EXPERIMENT, key, path))
-    return Layer(_by_argument(found), notes)
+    return Layer(_by_argument(arguments, found), notes)
 
 
-def _by_argument(found: Mapping[str, Setting]) -> dict[str, Setting]:
+def _by_argument(arguments: Arguments, found: Mapping[str, Setting]) -> dict[str, Setting]:
     """Return the settings by argument; ``found`` has them by any name, in lower case."""
     settings = {}
-    for argument in ARGUMENTS:
+    for argument in arguments:
         for name in (*argument.variables, argument.name):
             setting = found.get(name.lower())
             if setting is not None and setting.value:
@@ -131,8 +129,8 @@ def _path(value: str, folder: Path | None) -> str:
     return os.pathsep.join(parts)
 
 
-def _unknown(name: str, where: str) -> str:
-    close = difflib.get_close_matches(name.lower(), NAMES, n=1)
+def _unknown(arguments: Arguments, name: str, where: str) -> str:
+    close = difflib.get_close_matches(name.lower(), arguments.names, n=1)
     hint = f"; did you mean {_spelt_like(name, close[0])}?" if close else ""
     return f"{name} is not known and has no effect ({where}){hint}"
 

@@ -1,4 +1,4 @@
-"""``python -m hera_experiment.environment.interpreter SCRIPT ARGS…`` runs any Hera script, unmodified.
+"""``python -m hera_experiment.environment.interpreter SCRIPT …`` runs a Hera script, unmodified.
 
 The script is ``__main__``. The designated server (of the laptop, to which the variables of ``run``
 lead, unless another is given) takes the place of whatever server the script names.
@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hera_experiment.environment import inputs
 from hera_experiment.environment.inputs import VARIABLE, take_inputs
 from hera_experiment.environment.refusals import line_of, refusal
-from hera_experiment.errors import UserError, report
+from hera_experiment.errors import UserError, report, tell
 
 if TYPE_CHECKING:
     import requests
+
+    from hera_experiment.context.context import Context
 
 _INTERRUPTED = 130
 _IMPORTLIB = importlib.__file__
@@ -120,12 +122,12 @@ class ScriptServices:
 
     def _record(self) -> None:
         from hera_experiment.context.profiles import LOCAL
-        from hera_experiment.environment.recording import record_submissions
+        from hera_experiment.environment.recording import record_with
         from hera_experiment.experiment import Experiment
         from hera_experiment.platform.argo_client import ArgoClient
 
         client = ArgoClient(self.url, self.session, self.name)
-        record_submissions(client, Experiment.find(Path.cwd()), LOCAL)
+        record_with(client, Experiment.find(Path.cwd()), LOCAL)
 
     def _constructor(self, own_session: requests.Session | None) -> Callable[..., None]:
         from hera.shared import global_config
@@ -165,12 +167,23 @@ class ScriptServices:
         self._say(f"the script names the Argo server {shown}; {self._stand_in} takes its place")
 
 
-def environment_of(environ: Mapping[str, str], inputs: str = "") -> dict[str, str]:
-    """Return ``environ`` for a process of this module: it finds the package, and ``inputs``."""
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, environ.get("PYTHONPATH", "")]))
+def environment_of(
+    environ: Mapping[str, str], context: Context, inputs: str = ""
+) -> dict[str, str]:
+    """Return ``environ`` for a script: it finds the context module, and ``inputs``."""
     # What the script prints must not wait for its end when it goes to a file or a pipe.
-    return {"PYTHONUNBUFFERED": "1", **environ, "PYTHONPATH": path, VARIABLE: inputs}
+    return {
+        "PYTHONUNBUFFERED": "1",
+        **environ,
+        "PYTHONPATH": python_path(environ, context),
+        VARIABLE: inputs,
+    }
+
+
+def python_path(environ: Mapping[str, str], context: Context) -> str:
+    """Return the PYTHONPATH of ``environ`` with the folder of the context module before it."""
+    folder = str(context.module_folder())
+    return os.pathsep.join(filter(None, [folder, environ.get("PYTHONPATH", "")]))
 
 
 def main(argv: list[str], services: Callable[[], Services] | None = None) -> int:
@@ -189,7 +202,9 @@ def main(argv: list[str], services: Callable[[], Services] | None = None) -> int
         # As Python does: the modules next to the script come first.
         sys.path[0] = str(Path(path).resolve().parent)
         code = compile(_source(path), path, "exec", dont_inherit=True)
-        found = services() if services else ScriptServices.of_laptop(os.environ, say, recorded=True)
+        found = (
+            services() if services else ScriptServices.of_laptop(os.environ, tell, recorded=True)
+        )
         server = found.name
         _without_collecting(found.take_over)
         take_inputs()
@@ -249,11 +264,6 @@ def _theirs(traceback: TracebackType | None) -> TracebackType | None:
             break
         traceback = traceback.tb_next
     return traceback
-
-
-def say(sentence: str) -> None:
-    """Tell the person something, at once."""
-    print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

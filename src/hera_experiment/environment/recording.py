@@ -9,16 +9,34 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from hera_experiment.context.sources import display
+from hera_experiment.argo.names import EXPERIMENT_LABEL, SESSION_LABEL
+from hera_experiment.context.sources import Origin, display
 from hera_experiment.environment.inputs import VARIABLE as INPUTS_VARIABLE
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform.local_server import SESSION_VARIABLE
 
 if TYPE_CHECKING:
     from hera_experiment.platform.argo_client import ArgoClient
+    from hera_experiment.platform.argo_server import ArgoServerAccess
 
 
-def record_submissions(
+def experiment_labels(
+    experiment: Experiment, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the labels of what is submitted: the experiment's, and that of a run under way."""
+    session = environ.get(SESSION_VARIABLE, "")
+    return {EXPERIMENT_LABEL: experiment.slug, **({SESSION_LABEL: session} if session else {})}
+
+
+def record_submissions(server: ArgoServerAccess, labels: Mapping[str, str]) -> None:
+    """Let each ``w.create()`` for ``server`` go through ``submit_once``, with ``labels``."""
+    args = server.args
+    # Of what a stand-in for a server takes nothing is recorded.
+    if args.source("argo_server").origin is not Origin.STAND_IN:
+        record_with(server.client, args.experiment, args.cluster, labels)
+
+
+def record_with(
     client: ArgoClient,
     experiment: Experiment,
     cluster: str,

@@ -31,7 +31,7 @@ def line_of(traceback: TracebackType | None, path: str) -> str:
     return path
 
 
-def install_excepthook() -> None:
+def say_refusals() -> None:
     """Make an uncaught refusal of this process one sentence; installing it twice is well."""
     previous = sys.excepthook
     if getattr(previous, "says_refusals", False):

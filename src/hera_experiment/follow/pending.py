@@ -21,7 +21,7 @@ from hera_experiment.follow.tasks import Node, Workflow, name_of, nodes_of, pod_
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.argo_logs import events_now
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.runs.server import Server
 
@@ -61,7 +61,7 @@ class NoFacts:
 class FactsOfKubernetes:
     """Pods and their events, by a kubeconfig."""
 
-    def __init__(self, cluster: KubernetesCluster) -> None:
+    def __init__(self, cluster: KubernetesAccess) -> None:
         self._cluster = cluster
 
     def texts(self, namespace: str, workflow: str) -> Mapping[str, list[str]]:
@@ -128,7 +128,7 @@ def facts_of(server: Server) -> list[PodFacts]:
     if server.is_local:
         return [NoFacts()]
     found: list[PodFacts] = [FactsOfArgo(server.client)]
-    if isinstance(server.cluster, KubernetesCluster) and server.cluster.has_access:
+    if isinstance(server.cluster, KubernetesAccess) and server.cluster.has_access:
         found.insert(0, FactsOfKubernetes(server.cluster))
     return found
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any, Protocol
 
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, tell
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.progress import Progress
 from hera_experiment.follow.script import (
@@ -186,17 +185,14 @@ class Session:
         if self._signal is not None:
             going = [name for (_, name), each in self.workflows.items() if not is_finished(each)]
             if going:
-                print(f"hera_utils: left while {', '.join(going)} is still ending", file=sys.stderr)
+                tell(f"left while {', '.join(going)} is still ending")
             return 128 + self._signal
         assert self._script_status is not None
         if self._script_status:
-            print(
-                f"hera_utils: {script.name} ended with exit status {self._script_status}",
-                file=sys.stderr,
-            )
+            tell(f"{script.name} ended with exit status {self._script_status}")
             return self._script_status
         if not self.workflows:
-            print(f"hera_utils: {script.name} created no workflow", file=sys.stderr)
+            tell(f"{script.name} created no workflow")
         succeeded = all(phase_of(each) == "Succeeded" for each in self.workflows.values())
         return 0 if succeeded else 1
 

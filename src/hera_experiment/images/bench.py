@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 
-from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import EXIT_STATUS, UserError, report
-from hera_experiment.experiment import Experiment
 from hera_experiment.images.builder import Builder
 from hera_experiment.images.engine import Programs, Runner, find_engine, refuse_unknown_engine
 from hera_experiment.images.ledger import Ledger
@@ -36,12 +32,12 @@ class Bench:
     manager: an interruption ends what was started, and nothing of it is recorded.
     """
 
-    def __init__(self, args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, args: VerbArguments, environ: Mapping[str, str] = os.environ) -> None:
         given = {name: getattr(args, name.lower()) for name in (*BASES, ARGUMENTS, OPTIONS)}
         environ = {**environ, **{name: value for name, value in given.items() if value is not None}}
         # What a person's own settings make of BuildKit's progress we could not read.
         self.environ = {**environ, "BUILDKIT_PROGRESS": "plain"}
-        self.context: CLIContext = resolve(args, Experiment.find(Path.cwd()), environ)
+        self.context = args.context(environ)
         self.registry = self.context.registry
         self.where = self.context.where("registry")
         self.settings = BuildSettings.from_environ(environ)
@@ -61,8 +57,7 @@ class Bench:
         # Ended by another program as by Ctrl-C: what was started must end with us.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-        for note in self.context.notes:
-            print(f"hera_utils: {note}", file=sys.stderr)
+        self.context.tell_notes()
         return self
 
     def __exit__(

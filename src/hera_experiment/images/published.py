@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from hera_experiment.argo.images import image_reference
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.images.ledger import Ledger
@@ -80,3 +81,28 @@ class Published:
         except UserError:
             self._answers = False
             return ""
+
+
+class ImageReferences:
+    """The references of the images of the experiment of ``context``, by the platform.
+
+    On the laptop, which builds what it needs, the tag is ``latest``; elsewhere see
+    :class:`Published`.
+    """
+
+    def __init__(self, context: Context, registry: str) -> None:
+        self._context = context
+        self._registry = registry
+        self._published: Published | None = None
+
+    def of(self, container: str, tag: str = "") -> str:
+        """Return the reference of the image of ``container``; a ``tag`` is taken as it is.
+
+        Raises :class:`UserError` when the container has no Dockerfile.
+        """
+        experiment = self._context.experiment
+        if tag or self._context.is_local:
+            return image_reference(self._registry, experiment.slug, container, tag or "latest")
+        if self._published is None:
+            self._published = Published(experiment, self._registry)
+        return self._published.reference(container)

@@ -47,7 +47,7 @@ class ArgoClient:
     where:
         Where the address came from, for the messages.
 
-    Each method raises :class:`~hera_experiment.errors.UserError`: :class:`ArgoRefusal` when the server
+    Each method raises ``UserError``: :class:`ArgoRefusal` when the server
     says no (``status`` 404 for what does not exist) and :class:`~http.Unreachable`, an ``OSError``
     too, when it does not answer. Names and documents are Argo's own
     (pkg/apiclient/workflow/workflow.proto).

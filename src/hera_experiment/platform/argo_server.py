@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.errors import UserError
+from hera_experiment.context.context import Context
+from hera_experiment.errors import UserError, tell
 from hera_experiment.platform import credentials, http, local_server
 from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.cluster import k8s_cluster
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster, no_platform
+from hera_experiment.platform.cluster import Cluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess, no_platform
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
-from hera_experiment.platform.laptop_cluster import LaptopCluster
+from hera_experiment.platform.laptop_access import LaptopAccess
 
 if TYPE_CHECKING:
     import requests
@@ -24,26 +23,26 @@ if TYPE_CHECKING:
 _REFUSED = (401, 403)
 
 
-class ArgoServer:
+class ArgoServerAccess:
     """One Argo server, and the token that it accepts.
 
-    ``ArgoServer(cluster, args)`` is the server that ``args`` designates, the laptop's for the
+    ``ArgoServerAccess(cluster, args)`` is the server that ``args`` designates, the laptop's for the
     platform ``local``; it makes no request yet. ``url`` ends in a slash and holds the base path;
     ``where`` tells where it was set; ``verify`` is False, True or the file of the certificate
     authorities.
 
-    Raises :class:`~hera_experiment.errors.UserError` when no server or no namespace is designated, or
+    Raises ``UserError`` when no server or no namespace is designated, or
     the address is none.
     """
 
-    def __init__(self, cluster: k8s_cluster, args: CLIContext) -> None:
+    def __init__(self, cluster: Cluster, args: Context) -> None:
         self.args = args
         self.namespace = args.argo_namespace
         self.service_account = args.argo_service_account
         self.verify: bool | str = True
         advice = ""
         self._ways: list[credentials.Credential]
-        if isinstance(cluster, LaptopCluster):
+        if isinstance(cluster, LaptopAccess):
             self.url = cluster.server.url
             self.where, advice = cluster.server.where, cluster.server.advice
             token = cluster.server.token(*local_server.session_of(args.runtime))
@@ -52,8 +51,8 @@ class ArgoServer:
             self.where = args.where("argo_server")
             self.url = _url(args)
             self.verify = _verification(args, self.url)
-            if not isinstance(cluster, KubernetesCluster):
-                cluster = KubernetesCluster(args, asserting=False)
+            if not isinstance(cluster, KubernetesAccess):
+                cluster = KubernetesAccess(args)
             self._ways = credentials.candidates(args, cluster)
         self._way = self._ways[0]
         self.session = http.Session(
@@ -76,17 +75,21 @@ class ArgoServer:
         return self._way.name
 
     def assert_accessible(self) -> bool:
-        """Assert that the server answers and lets the token list the namespace's workflows.
+        """Assert that the server answers and accepts a token; the context module says how."""
+        raise NotImplementedError
 
-        Where no token is given the ways to one are tried in turn, and the first that the server
-        accepts is used from then on. ``/version`` and ``/userinfo`` would prove nothing.
+    def define_argo_server_part_of_environment(self) -> None:
+        """Hand this server to Hera; the context module says how."""
+        raise NotImplementedError
 
-        Raises
-        ------
-        UserError
-            When there is no answer, or no way is accepted; it names each way and why.
+    def refusals(self) -> list[tuple[str, UserError]]:
+        """Try the ways to a token in turn; the first that the server accepts is used from then on.
+
+        Accepted is what lists the namespace's workflows: ``/version`` and ``/userinfo`` would prove
+        nothing. Returns whose token was refused and why, nothing once one is accepted. Raises
+        ``UserError`` when there is no answer.
         """
-        refusals: list[tuple[credentials.Credential, UserError]] = []
+        found: list[tuple[str, UserError]] = []
         for way in self._ways:
             self._way = way
             try:
@@ -96,39 +99,22 @@ class ArgoServer:
             except (ArgoRefusal, KubernetesRefusal) as error:
                 if error.status not in _REFUSED:
                     raise
-                refusals.append((way, error))
+                found.append((way.name, error))
             else:
-                return True
+                return []
         self._way = self._ways[0]
-        source = self.args.where("argo_token") or self.where
-        if len(refusals) == 1:
-            way, refusal = refusals[0]
-            if isinstance(way, (credentials.GivenToken, credentials.NoToken)):
-                raise UserError(refusal.what, source, refusal.next_step)
-            raise refusal
-        reasons = "; ".join(f"with {way.name}: {refusal.what}" for way, refusal in refusals)
-        raise UserError(
-            f"Argo's server lets nobody list workflows in '{self.namespace}': {reasons}",
-            source,
-            "set ARGO_TOKEN, or ask the administrator for an account that may",
-        )
+        return found
 
-    def print_config(self) -> None:
-        """Print the address, the namespace and whose token is used; no secrets."""
-        print(f"Argo server: {self.url}")
-        print(f"  namespace:       {self.namespace}")
-        print(f"  service account: {self.service_account or 'the default one'}")
-        print(f"  token:           {self.account}")
-        ends = None if isinstance(self._way, credentials.NoToken) else self._expiry()
-        if ends:
-            print(f"  token ends:      {ends}")
-
-    def _expiry(self) -> str:
+    @property
+    def token_ends(self) -> str:
+        """When the token ends, in local time; empty where it does not say."""
+        if isinstance(self._way, credentials.NoToken):
+            return ""
         ends = tokens.expiry(self.authorization())
         return f"{ends.astimezone():%Y-%m-%d at %H:%M} (local time)" if ends else ""
 
 
-def _url(args: CLIContext) -> str:
+def _url(args: Context) -> str:
     if not args.argo_server:
         raise no_platform(args)
     if not args.argo_namespace:
@@ -142,12 +128,11 @@ def _url(args: CLIContext) -> str:
     )
 
 
-def _verification(args: CLIContext, url: str) -> bool | str:
+def _verification(args: Context, url: str) -> bool | str:
     if args.argo_insecure_skip_verify:
-        print(
-            f"hera_utils: the certificate of {url} is not verified: anyone on the way can read the "
-            f"token ({args.where('argo_insecure_skip_verify')})",
-            file=sys.stderr,
+        tell(
+            f"the certificate of {url} is not verified: anyone on the way can read the "
+            f"token ({args.where('argo_insecure_skip_verify')})"
         )
         return False
     if args.ca_bundle and not os.path.exists(args.ca_bundle):

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from hera_experiment.context import tokens
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.context.context import Context
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 LIFETIME = 3600
 """Seconds that a requested token is asked for; the cluster may give less."""
@@ -57,7 +57,7 @@ class ServiceAccountToken:
 
     def __init__(
         self,
-        cluster: KubernetesCluster,
+        cluster: KubernetesAccess,
         account: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -102,7 +102,7 @@ class KubeconfigToken:
 
     name = "the user of the kubeconfig"
 
-    def __init__(self, cluster: KubernetesCluster) -> None:
+    def __init__(self, cluster: KubernetesAccess) -> None:
         self._cluster = cluster
 
     def authorization(self) -> str:
@@ -115,7 +115,7 @@ class KubeconfigToken:
         return ""
 
 
-def candidates(args: CLIContext, cluster: KubernetesCluster) -> list[Credential]:
+def candidates(args: Context, cluster: KubernetesAccess) -> list[Credential]:
     """Return the ways to a token that ``args`` leaves open, the first to try first."""
     if args.argo_token:
         return [GivenToken(args.argo_token, args.where("argo_token"))]

@@ -18,6 +18,10 @@ class KubernetesRefusal(UserError):
         self.status = status
 
 
+class Forbidden(KubernetesRefusal):
+    """One may not do what was asked for."""
+
+
 def explain(error: Exception, server: str, where: str, asked: str) -> UserError:
     """Return the sentence for ``error``, which came when ``asked`` ("read the claim 'x'")."""
     from kubernetes.client.exceptions import ApiException
@@ -38,7 +42,7 @@ def _refusal(error: Any, server: str, where: str, asked: str) -> KubernetesRefus
             status=status,
         )
     if status == FORBIDDEN:
-        return KubernetesRefusal(
+        return Forbidden(
             f"you have no right to {asked}" + (f"; Kubernetes says: {message}" if message else ""),
             where,
             "ask the administrator for it",

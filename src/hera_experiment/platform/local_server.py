@@ -168,7 +168,7 @@ class Claim:
 def acquire(
     experiment: Experiment,
     *,
-    command: Sequence[str] = (sys.executable, "-m", "hera_utils", "serve"),
+    command: Sequence[str] = (sys.executable, "-m", "hera_experiment.verbs.serve"),
     environ: Mapping[str, str] = os.environ,
     patience: float = _PATIENCE,
 ) -> Lease:
@@ -253,14 +253,12 @@ def _spawn(
 ) -> tuple[LocalServer, int, subprocess.Popen[bytes]]:
     listening, lock = claim.listening.fileno(), claim.lock
     options = ["--listen-fd", str(listening), "--lock-fd", str(lock), "--idle-exit"]
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, environ.get("PYTHONPATH", "")]))
     log = os.open(claim.server.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
             [*command, *options],
             cwd=folder,
-            env={**environ, "PYTHONPATH": path},
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.port_forward.forward import PortForward
 from hera_experiment.port_forward.target import SERVICE, Target, TargetFinder
 from hera_experiment.port_forward.tunnel import KubectlTunnel, PackageTunnel, Tunnel
@@ -19,7 +19,7 @@ ARGO_NAMESPACE = "argo"
 
 
 def open_port_forward(
-    args: CLIContext,
+    args: Context,
     port: int,
     say: Callable[[str], None],
     *,
@@ -37,7 +37,7 @@ def open_port_forward(
     UserError
         When there is no kubeconfig, no such service, no right to forward, or the port is taken.
     """
-    cluster = KubernetesCluster(args, asserting=False)
+    cluster = KubernetesAccess(args)
     if not cluster.has_access:
         raise UserError(
             "a port-forward needs a kubeconfig",
@@ -49,7 +49,7 @@ def open_port_forward(
     return PortForward(port, finder, _way(cluster, environ), say)
 
 
-def _way(cluster: KubernetesCluster, environ: Mapping[str, str]) -> Callable[[Target], Tunnel]:
+def _way(cluster: KubernetesAccess, environ: Mapping[str, str]) -> Callable[[Target], Tunnel]:
     kubectl = shutil.which("kubectl", path=environ.get("PATH"))
     if kubectl:
         known = {**environ, "KUBECONFIG": cluster.args.k8s_config_file}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
 
 SERVICE = "argo-server"
@@ -53,7 +53,7 @@ class TargetFinder:
     """
 
     def __init__(
-        self, cluster: KubernetesCluster, namespaces: Sequence[str], service: str = SERVICE
+        self, cluster: KubernetesAccess, namespaces: Sequence[str], service: str = SERVICE
     ) -> None:
         self._cluster = cluster
         self._namespaces = list(dict.fromkeys(namespaces))

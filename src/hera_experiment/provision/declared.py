@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
-from hera_experiment.platform.cluster import k8s_cluster
+from hera_experiment.platform.cluster import Cluster
 
 _MODULE, _CLASS = "environment", "numerical_experiment_environment"
 
 
-class RecordingCluster(k8s_cluster):
-    """A cluster that has everything, and remembers what it was asked for."""
+class Recorder(Cluster):
+    """The part of a cluster that has everything, and remembers what it was asked for.
 
-    def __init__(self, args: CLIContext) -> None:
-        super().__init__(args)
+    The context module puts it before its own cluster, whose assertions it takes the place of.
+    """
+
+    def __init__(self, args: Context, **options: Any) -> None:
+        super().__init__(args, **options)
         self.claims: dict[str, dict[str, Any]] = {}
         self.configmaps: dict[str, dict[str, str]] = {}
         self.secrets: dict[str, tuple[str, ...]] = {}
@@ -61,6 +64,7 @@ class RecordingCluster(k8s_cluster):
         size: str = "1Gi",
         access_modes: Sequence[str] = ("ReadWriteMany",),
         storage_class: str | None = None,
+        making: bool = True,
     ) -> bool:
         """Remember the claim and what it asks for."""
         self.claims[name] = {
@@ -80,7 +84,7 @@ class RecordingCluster(k8s_cluster):
         """Print nothing: there is no such cluster."""
 
 
-def environment_of(args: CLIContext) -> tuple[Any, RecordingCluster]:
+def environment_of(args: Context) -> tuple[Any, Recorder]:
     """Return the experiment's environment, and the cluster that remembers what it needs.
 
     Nothing is asked of a real cluster. Raises ``UserError`` when the experiment has no
@@ -99,5 +103,5 @@ def environment_of(args: CLIContext) -> tuple[Any, RecordingCluster]:
     environment_class = getattr(module, _CLASS, None)
     if environment_class is None:
         raise UserError(f"there is no class {_CLASS}", where=display(path))
-    cluster = RecordingCluster(args)
+    cluster = args.recording_cluster()
     return environment_class(cluster, args), cluster

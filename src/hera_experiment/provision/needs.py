@@ -8,11 +8,11 @@ from hera_experiment.errors import UserError
 from hera_experiment.platform.registry import host_of
 from hera_experiment.platform.registry_credentials import docker_credentials
 from hera_experiment.provision import wanted
-from hera_experiment.provision.declared import RecordingCluster
+from hera_experiment.provision.declared import Recorder
 from hera_experiment.provision.wanted import Wanted
 
 
-def objects_of(environment: Any, cluster: RecordingCluster) -> list[Wanted]:
+def objects_of(environment: Any, cluster: Recorder) -> list[Wanted]:
     """Return the claims, ConfigMaps, Secrets and pull secret that ``environment`` declares.
 
     What it asked ``cluster`` for is found there; the pull secret is its ``pull_secret_name``,

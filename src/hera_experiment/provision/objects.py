@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
 from hera_experiment.provision.wanted import RESULTS_RULE, Wanted, results_binding
 
@@ -47,7 +47,7 @@ class Objects:
     the ``status``, 403 for a missing right.
     """
 
-    def __init__(self, cluster: KubernetesCluster, namespace: str = "") -> None:
+    def __init__(self, cluster: KubernetesAccess, namespace: str = "") -> None:
         self._cluster = cluster
         self.namespace = namespace or cluster.namespace
 

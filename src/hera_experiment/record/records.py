@@ -7,11 +7,10 @@ import errno
 import fcntl
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, tell
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform import state_folder
 from hera_experiment.record.files import Files
@@ -30,10 +29,6 @@ class RecordInUse(UserError):
     """Another process is busy with the same submission."""
 
 
-def _say(sentence: str) -> None:
-    print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)
-
-
 class Records:
     """The records in ``folder``, which is made when the first is written.
 
@@ -43,7 +38,7 @@ class Records:
     """
 
     def __init__(
-        self, folder: Path, files: Files | None = None, say: Callable[[str], None] = _say
+        self, folder: Path, files: Files | None = None, say: Callable[[str], None] = tell
     ) -> None:
         self.folder = folder
         self._files = files or Files()

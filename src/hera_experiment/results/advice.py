@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hera_experiment.check.rights import Right, grant
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 READER = (
     Right("", "pods", ("create", "get", "list", "delete")),
@@ -45,7 +45,7 @@ def repository(namespace: str, user: str) -> str:
     return f"{_REPOSITORY.format(namespace=namespace)}---\n{right}"
 
 
-def user_of(cluster: KubernetesCluster) -> str:
+def user_of(cluster: KubernetesAccess) -> str:
     """Return what Kubernetes calls the user of the kubeconfig; empty where it does not say."""
     from kubernetes.client import AuthenticationV1Api, V1SelfSubjectReview
 

@@ -18,7 +18,7 @@ def alone(experiment: Experiment, name: str, what: str) -> Iterator[str]:
     """Be the only process that is about ``name`` for the experiment's folder.
 
     Yields the value of a label: whatever carries it on the cluster is ours, or was left by a
-    process that has ended. Raises :class:`~hera_experiment.errors.UserError` when another process is
+    process that has ended. Raises ``UserError`` when another process is
     about it; ``what`` then begins the sentence.
     """
     folder = state_folder.prepare(experiment.state) / "readers"

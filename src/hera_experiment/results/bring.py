@@ -197,7 +197,7 @@ def steadily(
 ) -> T:
     """Repeat ``action`` while its connection breaks off, after pauses that double.
 
-    Raises :class:`~hera_experiment.errors.UserError` once it has broken off six times in a row while
+    Raises ``UserError`` once it has broken off six times in a row while
     the number that ``arrived`` returns stayed the same.
     """
     failures = 0

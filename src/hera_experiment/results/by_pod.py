@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.results.bring import FromPod
 from hera_experiment.results.claims import claim_of
@@ -60,12 +60,12 @@ def fetch_by_pods(errand: Errand) -> Results:
         )
 
 
-def with_access(cluster: object) -> KubernetesCluster:
+def with_access(cluster: object) -> KubernetesAccess:
     """Return ``cluster`` where it can be asked for pods; raises :class:`NoPods`."""
-    if not isinstance(cluster, KubernetesCluster) or not cluster.has_access:
+    if not isinstance(cluster, KubernetesAccess) or not cluster.has_access:
         raise NoPods("there is no kubeconfig")
     try:
-        cluster.assert_cluster()
+        cluster.reach()
     except UserError as error:
         raise NoPods(str(error)) from None
     return cluster
@@ -81,7 +81,7 @@ def entered(stack: ExitStack, pod: ReaderPod) -> ReaderPod:
         raise NoPods(str(error)) from None
 
 
-def _owner(workflow: dict[str, Any], cluster: KubernetesCluster) -> dict[str, str] | None:
+def _owner(workflow: dict[str, Any], cluster: KubernetesAccess) -> dict[str, str] | None:
     """Return what makes a pod go with ``workflow``; None when that has gone itself.
 
     Argo's server shows archived workflows too, and a pod of an owner that is no more is removed.

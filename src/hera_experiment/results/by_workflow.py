@@ -5,7 +5,7 @@ from __future__ import annotations
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
-from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.results.advice import repository, rights, user_of
 from hera_experiment.results.errand import Errand
 from hera_experiment.results.from_workflow import FromWorkflow
@@ -66,7 +66,7 @@ def ask_for(errand: Errand, error: UserError) -> None:
     """Say what the administrator could grant so that claims can be read."""
     cluster, namespace = errand.server.cluster, errand.server.namespace
     user = ""
-    if isinstance(cluster, KubernetesCluster) and cluster.has_access:
+    if isinstance(cluster, KubernetesAccess) and cluster.has_access:
         user = user_of(cluster)
     user = user or tokens.subject(errand.server.context.argo_token)
     errand.say("To send to the administrator, who types kubectl apply -f - and pastes it")

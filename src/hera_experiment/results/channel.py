@@ -17,7 +17,7 @@ from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
-    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+    from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 # Channels of v4.channel.k8s.io (k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
@@ -63,7 +63,7 @@ class PodShell:
 
     def __init__(
         self,
-        cluster: KubernetesCluster,
+        cluster: KubernetesAccess,
         namespace: str,
         pod: str,
         container: str,

@@ -9,7 +9,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
 
 if TYPE_CHECKING:
-    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+    from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 _FOR_MANY = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 _OVER = ("Succeeded", "Failed")
@@ -29,7 +29,7 @@ class Claim:
     is_unused: bool = False
 
 
-def claim_of(cluster: KubernetesCluster, name: str) -> Claim:
+def claim_of(cluster: KubernetesAccess, name: str) -> Claim:
     """Return what is known of the claim ``name``.
 
     Raises :class:`~hera_experiment.errors.UserError` when there is none.
@@ -55,7 +55,7 @@ def claim_of(cluster: KubernetesCluster, name: str) -> Claim:
     return _held(cluster, name)
 
 
-def _held(cluster: KubernetesCluster, name: str) -> Claim:
+def _held(cluster: KubernetesAccess, name: str) -> Claim:
     from kubernetes.client import CoreV1Api
 
     try:

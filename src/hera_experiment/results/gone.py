@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.record.records import Records
@@ -14,9 +14,7 @@ from hera_experiment.runs.find import Run, find_run
 from hera_experiment.runs.places import places
 
 
-def find_run_or_record(
-    context: CLIContext, name: str, environ: Mapping[str, str] = os.environ
-) -> Run:
+def find_run_or_record(context: Context, name: str, environ: Mapping[str, str] = os.environ) -> Run:
     """Return the run, as :func:`find_run`; one that is gone as it was submitted from here.
 
     A workflow is removed by its own time to live, or by a person; the record says what it mounted.
@@ -30,7 +28,7 @@ def find_run_or_record(
         return found
 
 
-def _recorded(context: CLIContext, name: str, environ: Mapping[str, str]) -> Run | None:
+def _recorded(context: Context, name: str, environ: Mapping[str, str]) -> Run | None:
     records = Records.of(context.experiment).all()
     record = next((each for each in records if each.name == name), None)
     if record is None or record.state is not State.CREATED:

@@ -19,7 +19,7 @@ from hera_experiment.results.signals import ended_in_order, undisturbed
 from hera_experiment.results.starting import NotWithThisImage, started
 
 if TYPE_CHECKING:
-    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+    from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 _PATIENCE = 180.0
 _LACKS = 65
@@ -54,7 +54,7 @@ class ReaderPod:
 
     def __init__(
         self,
-        cluster: KubernetesCluster,
+        cluster: KubernetesAccess,
         claim: Claim,
         likenesses: Sequence[Likeness],
         name: str,

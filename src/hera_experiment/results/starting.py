@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hera_experiment.errors import UserError
 
 if TYPE_CHECKING:
-    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+    from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 _PAUSE = 0.3
 _OF_THE_IMAGE = (
@@ -28,7 +28,7 @@ class NotWithThisImage(Exception):
 
 
 def started(
-    cluster: KubernetesCluster,
+    cluster: KubernetesAccess,
     name: str,
     image: str,
     patience: float,
@@ -81,7 +81,7 @@ def _reason(pod: Any) -> tuple[str, str]:
     return "", ""
 
 
-def _events(cluster: KubernetesCluster, core: Any, name: str) -> str:
+def _events(cluster: KubernetesAccess, core: Any, name: str) -> str:
     def those(namespace: str, **options: Any) -> Any:
         selector = f"involvedObject.name={name},type=Warning"
         return core.list_namespaced_event(namespace, field_selector=selector, **options)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.phases import FAILURES, SUCCEEDED
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.runs.find import Run
 
@@ -80,7 +80,7 @@ def forget(run: Run) -> None:
         records.remove(run.name, run.record.submission)
 
 
-def forget_records(context: CLIContext, records: Sequence[RunRecord]) -> list[str]:
+def forget_records(context: Context, records: Sequence[RunRecord]) -> list[str]:
     """Remove ``records`` of submissions whose workflows are not there; return what to tell."""
     from hera_experiment.record.records import Records
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.errors import UserError
+from hera_experiment.context.context import Context
+from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.runs.places import Place, places
 from hera_experiment.runs.server import Server, age
@@ -76,7 +75,7 @@ class Asked:
 
 
 def find_run(
-    context_given: CLIContext, name: str = "", environ: Mapping[str, str] = os.environ
+    context_given: Context, name: str = "", environ: Mapping[str, str] = os.environ
 ) -> Run:
     """Return the run called ``name``, the newest unless one is named; it is to be closed.
 
@@ -183,7 +182,7 @@ def _newest(where: Sequence[Place], records: Sequence[RunRecord]) -> Run:
         for answer in answers:
             if answer.error:
                 place = answer.place.label or "the cluster of the settings"
-                print(f"hera_utils: not looked for on {place}: {answer.error}", file=sys.stderr)
+                tell(f"not looked for on {place}: {answer.error}")
         workflow = best.server.get(str(best.heads[0]["metadata"]["name"]))
         return Run(best.server, workflow, record_of(workflow, best.place.label, records))
     except BaseException:

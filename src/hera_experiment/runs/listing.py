@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.runs.find import Asked, ask, record_of
 from hera_experiment.runs.places import places
 
@@ -48,7 +48,7 @@ class Listing:
     remarks: list[str]
 
 
-def all_runs(context: CLIContext, environ: Mapping[str, str] = os.environ) -> Listing:
+def all_runs(context: Context, environ: Mapping[str, str] = os.environ) -> Listing:
     """Return the runs on the platform that ``CLUSTER`` designates, otherwise everywhere.
 
     What was submitted and is not to be found is listed too, by its record.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 from hera_experiment.runs.server import Server, open_server
@@ -25,7 +24,7 @@ class Place:
     """
 
     label: str
-    context: CLIContext | None
+    context: Context | None
     why: UserError | None = None
 
     def open(self) -> Server:
@@ -36,7 +35,7 @@ class Place:
 
 
 def places(
-    context: CLIContext,
+    context: Context,
     records: Sequence[RunRecord],
     environ: Mapping[str, str] = os.environ,
 ) -> list[Place]:
@@ -63,9 +62,9 @@ def places(
     return found
 
 
-def _profile(context: CLIContext, label: str, environ: Mapping[str, str]) -> Place:
+def _profile(context: Context, label: str, environ: Mapping[str, str]) -> Place:
     try:
-        chosen = resolve(argparse.Namespace(cluster=label), context.experiment, environ)
+        chosen = context.of_cluster(label, environ)
     except UserError as error:
         return Place(label, None, error)
     return Place(label, chosen)

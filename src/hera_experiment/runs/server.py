@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.argo.names import EXPERIMENT_LABEL
+from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
-from hera_experiment.environment.submission import EXPERIMENT_LABEL
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.argo_server import ArgoServer
-from hera_experiment.platform.cluster import k8s_cluster
+from hera_experiment.platform.cluster import Cluster
 
 _HEAD = (
     "metadata",
@@ -34,10 +33,10 @@ class Server:
     """
 
     label: str
-    context: CLIContext
+    context: Context
     client: ArgoClient
     namespace: str
-    cluster: k8s_cluster
+    cluster: Cluster
 
     @property
     def is_local(self) -> bool:
@@ -67,9 +66,7 @@ class Server:
     def close(self) -> None:
         """Close the connections; the laptop's server may leave then."""
         self.client.close()
-        close = getattr(self.cluster, "close", None)
-        if close is not None:
-            close()
+        self.cluster.close()
 
     def __enter__(self) -> Server:
         return self
@@ -83,13 +80,13 @@ class Server:
         self.close()
 
 
-def open_server(context: CLIContext) -> Server:
+def open_server(context: Context) -> Server:
     """Reach the server that ``context`` designates; the laptop's is started when none is up.
 
     Raises :class:`~hera_experiment.errors.UserError` when it does not answer or accepts no token.
     """
-    cluster = k8s_cluster(context, asserting=False)
-    argo = ArgoServer(cluster, context)
+    cluster = context.open_cluster()
+    argo = context.open_argo_server(cluster)
     if not context.is_local:
         argo.assert_accessible()
     return Server(context.cluster, context, argo.client, argo.namespace, cluster)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol
 
-from hera_experiment.context.arguments import argument_of
+from hera_experiment.context.arguments import Arguments
 from hera_experiment.context.secrets import MASK, shown
 from hera_experiment.errors import UserError
-from hera_experiment.sign_in.presets import PRESETS, Preset, Question, variable
+from hera_experiment.sign_in.presets import PRESETS, Preset, Question, asked_for, variable
 from hera_experiment.sign_in.values import from_block
 
 
@@ -60,6 +60,7 @@ def gather(
     given: Mapping[str, str],
     known: Callable[[str], str],
     person: Person,
+    arguments: Arguments,
 ) -> dict[str, str]:
     """Return the values by variable: ``given`` ones, and for the rest what the person answers.
 
@@ -68,14 +69,14 @@ def gather(
     """
     values = dict(given)
     if preset.block and person.is_interactive and "ARGO_TOKEN" not in given:
-        values.update(from_block(person.ask_block(preset.block), "the pasted text"))
+        values.update(from_block(person.ask_block(preset.block), "the pasted text", arguments))
         read = ", ".join(values) or "nothing"
         person.say(f"read: {read}")
     for question in preset.questions:
-        key = variable(question.argument)
+        key = variable(asked_for(question, arguments))
         if values.get(key) or (question.optional and key in given):
             continue
-        values[key] = _answer(question, known(key), person)
+        values[key] = _answer(question, known(key), person, arguments)
     return {key: value for key, value in values.items() if value}
 
 
@@ -87,7 +88,9 @@ class Choice(Enum):
     LEAVE = "write nothing"
 
 
-def correct(values: Mapping[str, str], person: Person) -> tuple[Choice, dict[str, str]]:
+def correct(
+    values: Mapping[str, str], person: Person, arguments: Arguments
+) -> tuple[Choice, dict[str, str]]:
     """Ask what to do with values that do not work; return the choice and the values it is for."""
     person.say(
         "Correct one (NAME=value, or NAME alone for a secret), type 'write' to write it all "
@@ -100,7 +103,7 @@ def correct(values: Mapping[str, str], person: Person) -> tuple[Choice, dict[str
         if answer.lower() == "write":
             return Choice.WRITE, dict(values)
         name, separator, value = answer.partition("=")
-        argument = argument_of(name.strip().removeprefix("export "))
+        argument = arguments.named(name.strip().removeprefix("export "))
         if argument is None:
             person.say(f"no value is named '{name.strip()}'" if separator else "NAME=value, please")
             continue
@@ -115,20 +118,20 @@ def agrees(question: str, person: Person) -> bool:
     return person.ask(f"{question} [y/N] ").lower() in ("y", "yes")
 
 
-def _answer(question: Question, present: str, person: Person) -> str:
-    key = variable(question.argument)
+def _answer(question: Question, present: str, person: Person, arguments: Arguments) -> str:
+    argument = asked_for(question, arguments)
+    key = variable(argument)
     default = present or question.default
     if not person.is_interactive:
         if default or question.optional:
             return default
         raise UserError(
             f"{key} is missing",
-            next_step=f"give it by --{question.argument.name} or in the text of --from "
-            f"({question.found})",
+            next_step=f"give it by --{argument.name} or in the text of --from ({question.found})",
         )
     optional = "; Enter for none" if question.optional and not default else ""
-    person.say(f"{key}: {question.argument.help}. Where: {question.found}{optional}")
-    if question.argument.secret:
+    person.say(f"{key}: {argument.help}. Where: {question.found}{optional}")
+    if argument.secret:
         keep = f" [{MASK}, Enter keeps it]" if default else ""
         ask, prompt = person.ask_hidden, f"{key} (not shown){keep}: "
     else:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hera_experiment.context.arguments import ARGUMENTS, Argument, Concern
-
-_BY_NAME = {argument.name: argument for argument in ARGUMENTS}
+from hera_experiment.context.arguments import Argument, Arguments
+from hera_experiment.errors import UserError
 
 
 @dataclass(frozen=True)
 class Question:
-    """One value to ask for: an argument of the context, and where its value is found."""
+    """One value to ask for: the name of an argument, and where its value is found."""
 
-    argument: Argument
+    argument: str
     found: str
     default: str = ""
     optional: bool = False
@@ -33,23 +32,19 @@ class Preset:
     block: str = ""
 
 
-def _ask(argument: str, found: str, default: str = "", *, optional: bool = False) -> Question:
-    return Question(_BY_NAME[argument], found, default, optional)
-
-
-_KUBECONFIG = _ask(
+_KUBECONFIG = Question(
     "k8s_config_file",
     "a file you download from the cluster's web page (Rancher: Download KubeConfig), "
     "or get from the administrator",
 )
-_SERVER = _ask(
+_SERVER = Question(
     "argo_server",
     "the administrator, or the address of Argo's user interface in your browser",
 )
-_NAMESPACE = _ask(
+_NAMESPACE = Question(
     "argo_namespace", "where your workflows run; the administrator, or Argo's user interface > User"
 )
-_ACCOUNT = _ask("argo_service_account", "what your workflows' pods run as; the administrator")
+_ACCOUNT = Question("argo_service_account", "what your workflows' pods run as; the administrator")
 
 PRESETS = (
     Preset(
@@ -62,7 +57,7 @@ PRESETS = (
         "the text that Argo's user interface copies (as on Nebari)",
         (
             _SERVER,
-            _ask("argo_token", "Argo's user interface > User"),
+            Question("argo_token", "Argo's user interface > User"),
             _NAMESPACE,
         ),
         block="In Argo's user interface: User, then the button that copies the variables. "
@@ -73,9 +68,9 @@ PRESETS = (
         "a server that wants a token",
         (
             _SERVER,
-            _ask("argo_token", "the administrator, or Argo's user interface > User"),
+            Question("argo_token", "the administrator, or Argo's user interface > User"),
             _NAMESPACE,
-            _ask(
+            Question(
                 "ca_bundle",
                 "a file of the administrator's, only for a certificate of their own",
                 optional=True,
@@ -87,15 +82,27 @@ PRESETS = (
         "a server without an address of its own, reached by make port-forward",
         (
             _KUBECONFIG,
-            _ask("argo_server", "where make port-forward listens", "127.0.0.1:2746"),
+            Question("argo_server", "where make port-forward listens", "127.0.0.1:2746"),
             _NAMESPACE,
             _ACCOUNT,
         ),
     ),
 )
 
-CLUSTER_ARGUMENTS = tuple(each for each in ARGUMENTS if each.concern is Concern.CLUSTER)
-"""What a sign-in decides as a whole: of an older profile, none of these is kept."""
+
+def asked_for(question: Question, arguments: Arguments) -> Argument:
+    """Return the argument that ``question`` asks for.
+
+    Raises ``UserError`` when the context module has none of this name any more.
+    """
+    for argument in arguments:
+        if argument.name == question.argument:
+            return argument
+    raise UserError(
+        f"there is no argument '{question.argument}'",
+        "ARGUMENTS in hera_utils/cli_context.py",
+        "put it back: a sign-in asks for it",
+    )
 
 
 def variable(argument: Argument) -> str:

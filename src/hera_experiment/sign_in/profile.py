@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hera_experiment.context import profiles, settings_file
-from hera_experiment.context.arguments import Concern, argument_of
+from hera_experiment.context.arguments import Arguments, Concern
 from hera_experiment.context.secrets import MASK
 from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
-from hera_experiment.sign_in.presets import CLUSTER_ARGUMENTS, variable
+from hera_experiment.sign_in.presets import variable
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -26,13 +26,14 @@ class Profile:
 
     path: Path
     values: Mapping[str, str]
+    arguments: Arguments
 
     @classmethod
-    def read(cls, path: Path) -> Profile:
+    def read(cls, path: Path, arguments: Arguments) -> Profile:
         """Return what ``path`` holds at present; raises ``UserError`` where it cannot be read."""
         if not path.exists():
-            return cls(path, {})
-        return cls(path, {line.name: line.value for line in settings_file.read(path)})
+            return cls(path, {}, arguments)
+        return cls(path, {line.name: line.value for line in settings_file.read(path)}, arguments)
 
     @property
     def previous(self) -> Path:
@@ -41,8 +42,8 @@ class Profile:
 
     def value(self, key: str) -> str:
         """Return the value of the argument whose variable is ``key``, empty for none."""
-        wanted = argument_of(key)
-        return next((v for k, v in self.values.items() if argument_of(k) == wanted), "")
+        named = self.arguments.named
+        return next((v for k, v in self.values.items() if named(k) == named(key)), "")
 
     def merged(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return the new profile: ``values``, and what the old one says of other matters.
@@ -50,7 +51,7 @@ class Profile:
         A value of the old one that tells how the cluster is reached does not outlive a sign-in: an
         old token would go to the new server.
         """
-        kept = {key: value for key, value in self.values.items() if not _is_of_cluster(key)}
+        kept = {key: value for key, value in self.values.items() if not self._is_of_cluster(key)}
         return {**values, **{key: value for key, value in kept.items() if key not in values}}
 
     def changes(self, new: Mapping[str, str]) -> list[str]:
@@ -61,11 +62,11 @@ class Profile:
             if before == after:
                 continue
             if before is None:
-                lines.append(f"+ {key}={_shown(key, after)}")
+                lines.append(f"+ {key}={self._shown(key, after)}")
             elif after is None:
-                lines.append(f"- {key}={_shown(key, before)}")
+                lines.append(f"- {key}={self._shown(key, before)}")
             else:
-                lines.append(f"~ {key}={_shown(key, before)} -> {_shown(key, after)}")
+                lines.append(f"~ {key}={self._shown(key, before)} -> {self._shown(key, after)}")
         return lines
 
     def write(self, new: Mapping[str, str], comment: str) -> None:
@@ -90,6 +91,16 @@ class Profile:
         """Take from others the right to read the profile."""
         self.path.chmod(0o600)
 
+    def _is_of_cluster(self, key: str) -> bool:
+        argument = self.arguments.named(key)
+        return argument is not None and argument.concern is Concern.CLUSTER
+
+    def _shown(self, key: str, value: str | None) -> str:
+        argument = self.arguments.named(key)
+        known = argument is not None and not argument.secret
+        # What is not known may be anything, a password of a registry for example.
+        return str(value) if known else MASK
+
 
 def _put(path: Path, data: bytes) -> None:
     # mkstemp makes a file of mode 600, so that a token is never readable by others, even briefly.
@@ -106,21 +117,9 @@ def _put(path: Path, data: bytes) -> None:
         raise
 
 
-def _is_of_cluster(key: str) -> bool:
-    argument = argument_of(key)
-    return argument is not None and argument.concern is Concern.CLUSTER
-
-
-def _shown(key: str, value: str | None) -> str:
-    argument = argument_of(key)
-    known = argument is not None and not argument.secret
-    # What is not known may be anything, a password of a registry for example.
-    return str(value) if known else MASK
-
-
-def in_order(values: Mapping[str, str]) -> dict[str, str]:
-    """Return ``values`` in the order of the arguments, for a profile that reads well."""
-    order = [variable(each) for each in CLUSTER_ARGUMENTS]
+def in_order(values: Mapping[str, str], arguments: Arguments) -> dict[str, str]:
+    """Return ``values`` in the order of ``arguments``, for a profile that reads well."""
+    order = [variable(each) for each in arguments.about(Concern.CLUSTER)]
     known = [key for key in order if key in values]
     return {key: values[key] for key in (*known, *(key for key in values if key not in order))}
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hera_experiment.context.arguments import ARGUMENTS
-from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, display
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
@@ -31,13 +30,14 @@ class Success:
 def attempt(
     path: Path,
     values: Mapping[str, str],
+    kind: type[Context],
     experiment: Experiment,
     environ: Mapping[str, str],
     *,
     forward: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Success:
-    """Sign in with ``values`` as if they were the profile ``path``, through ``ArgoServer``.
+    """Sign in with ``values`` as if they were the profile ``path``, through its Argo server.
 
     They are written beside it for as long as that takes, readable by their owner alone. With
     ``forward`` a port-forward is opened meanwhile, unless something listens there already.
@@ -47,12 +47,12 @@ def attempt(
     UserError
         When Argo's server does not let the account list workflows.
     """
-    trial = Profile(path.with_name(f"{path.stem}{_TRIAL}{path.suffix}"), {})
+    trial = Profile(path.with_name(f"{path.stem}{_TRIAL}{path.suffix}"), {}, kind.ARGUMENTS)
     try:
         trial.write(values, "A sign-in that is being tried; remove it if you find it.")
         typed = argparse.Namespace(cluster=trial.path.stem)
         with _named_rightly(trial.path, path):
-            context = resolve(typed, experiment, environ)
+            context = kind.resolve(typed, experiment, environ)
             line = _sign_in(context, environ, forward, say)
             return Success(line, tuple(_remarks(context, trial.path, path)))
     finally:
@@ -60,29 +60,26 @@ def attempt(
 
 
 def _sign_in(
-    context: CLIContext,
+    context: Context,
     environ: Mapping[str, str],
     forward: bool,
     say: Callable[[str], None],
 ) -> str:
-    from hera_experiment.platform.argo_server import ArgoServer
-    from hera_experiment.platform.cluster import k8s_cluster
     from hera_experiment.port_forward.opening import open_port_forward
 
     port = urlsplit(f"//{context.argo_server}").port or 0
     needed = forward and not _listens(port)
     opened = open_port_forward(context, port, say, environ=environ) if needed else nullcontext()
     with opened:
-        cluster = k8s_cluster(context)
-        server = ArgoServer(cluster, context)
+        server = context.open_argo_server(context.open_cluster(asserting=True))
         server.assert_accessible()
         account = "the token" if context.argo_token else server.account
         return f"{server.url} lets {account} list the workflows of namespace '{server.namespace}'"
 
 
-def _remarks(context: CLIContext, trial: Path, path: Path) -> Iterator[str]:
+def _remarks(context: Context, trial: Path, path: Path) -> Iterator[str]:
     """Tell which values about a cluster are set elsewhere, and what that means for this one."""
-    for argument in ARGUMENTS:
+    for argument in context.ARGUMENTS:
         source = context.source(argument.name)
         if source.unused:
             yield source.unused.replace(display(trial), display(path))

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from hera_experiment.context import settings_file
 from hera_experiment.context.address import server_url
-from hera_experiment.context.arguments import argument_of
+from hera_experiment.context.arguments import Arguments
 from hera_experiment.sign_in.presets import variable
 
 _ASSIGNMENT = re.compile(r"\s*(export\s+)?[A-Za-z_][\w-]*\s*[=:]")
 
 
-def from_block(text: str, name: str) -> dict[str, str]:
+def from_block(text: str, name: str, arguments: Arguments) -> dict[str, str]:
     """Return the values by variable of a pasted text; of two for one argument, the ruling one.
 
     Lines that are no assignments are passed over: Argo's user interface copies a command to try
@@ -26,7 +26,7 @@ def from_block(text: str, name: str) -> dict[str, str]:
     kept = [line if _ASSIGNMENT.match(line) else "" for line in text.splitlines()]
     found: dict[str, tuple[int, str]] = {}
     for line in settings_file.parse("\n".join(kept), name):
-        argument = argument_of(line.name)
+        argument = arguments.named(line.name)
         if argument is None:
             continue
         names = [each.lower() for each in argument.variables]
@@ -38,7 +38,7 @@ def from_block(text: str, name: str) -> dict[str, str]:
     return {key: value for key, (_, value) in found.items()}
 
 
-def normalized(values: Mapping[str, str], folder: Path) -> dict[str, str]:
+def normalized(values: Mapping[str, str], folder: Path, arguments: Arguments) -> dict[str, str]:
     """Return ``values`` as a profile holds them, empty ones left out.
 
     An address from a browser becomes what Argo calls ARGO_SERVER (host:port), ARGO_SECURE and
@@ -48,7 +48,7 @@ def normalized(values: Mapping[str, str], folder: Path) -> dict[str, str]:
     if server := result.get("ARGO_SERVER", ""):
         result.update(_address(server, result))
     for key, value in result.items():
-        argument = argument_of(key)
+        argument = arguments.named(key)
         if argument is not None and argument.path:
             parts = [Path(os.path.expandvars(part)) for part in value.split(os.pathsep)]
             result[key] = os.pathsep.join(

@@ -1,4 +1,4 @@
-"""``python -m hera_experiment.submit.child SCRIPT ARGS…`` runs a script so that it really submits.
+"""The process of a script that really submits: ``python -m hera_utils _submitting-script SCRIPT``.
 
 Each workflow that the script creates is checked first, then created exactly once; or, in a dry
 run, printed. The context is the one that the parent process hands on.
@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.context import Context
 from hera_experiment.environment import interpreter
-from hera_experiment.environment.interpreter import ScriptServices, say
-from hera_experiment.environment.submission import EnvironmentOfSubmission
+from hera_experiment.environment.interpreter import ScriptServices
+from hera_experiment.errors import tell
 from hera_experiment.experiment import Experiment
-from hera_experiment.platform.argo_server import ArgoServer
-from hera_experiment.platform.cluster import k8s_cluster
 from hera_experiment.runs.server import Server
 from hera_experiment.submit.creating import Creating
 from hera_experiment.submit.dry_run import DryRun
@@ -40,7 +38,7 @@ class Prepared:
             step()
 
 
-def prepare(context: CLIContext, environ: Mapping[str, str], out: TextIO) -> Prepared:
+def prepare(context: Context, environ: Mapping[str, str], out: TextIO) -> Prepared:
     """Return what the script submits with; ``out`` receives what is created or printed.
 
     Raises
@@ -53,8 +51,8 @@ def prepare(context: CLIContext, environ: Mapping[str, str], out: TextIO) -> Pre
         # No platform is designated: what stands in for one is where the variables lead.
         services = ScriptServices.of_laptop(environ, lambda sentence: None)
         return Prepared(services.name, [services.take_over, DryRun(None, "", out).take_over])
-    cluster = k8s_cluster(context, asserting=False)
-    argo = ArgoServer(cluster, context)
+    cluster = context.open_cluster()
+    argo = context.open_argo_server(cluster)
     if not context.is_local:
         argo.assert_accessible()
     stand_in = "the local one" if context.is_local else f"{argo.url}, which is designated,"
@@ -63,7 +61,7 @@ def prepare(context: CLIContext, environ: Mapping[str, str], out: TextIO) -> Pre
         argo.authorization,
         argo.namespace,
         session=argo.session,
-        say=say,
+        say=tell,
         name="the local server" if context.is_local else "Argo's server",
         stand_in=stand_in,
     )
@@ -72,16 +70,16 @@ def prepare(context: CLIContext, environ: Mapping[str, str], out: TextIO) -> Pre
         DryRun(argo.client, services.name, out) if mode else Creating(server, out, services.notice)
     )
     # A script that uses nothing of this package has its workflows named and labelled, too.
-    define = EnvironmentOfSubmission(argo).define
+    define = argo.define_argo_server_part_of_environment
     return Prepared(services.name, [services.take_over, define, creating.take_over])
 
 
-def main(argv: list[str], environ: Mapping[str, str] = os.environ) -> int:
+def main(argv: list[str], kind: type[Context], environ: Mapping[str, str] = os.environ) -> int:
     """Run the script that ``argv`` begins with; return its exit status."""
     out = _own_output() if environ.get(DRY_RUN_VARIABLE) else sys.stdout
 
     def services() -> Prepared:
-        context = resolve(argparse.Namespace(), Experiment.find(Path.cwd()), environ)
+        context = kind.resolve(argparse.Namespace(), Experiment.find(Path.cwd()), environ)
         return prepare(context, environ, out)
 
     return interpreter.main(argv, services)
@@ -93,7 +91,3 @@ def _own_output() -> TextIO:
     ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return ours
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from hera_experiment.check.demand import Demand
-from hera_experiment.environment.interpreter import say
+from hera_experiment.errors import tell
 from hera_experiment.runs.server import Server
 from hera_experiment.submit.preflight import Preflight
 from hera_experiment.submit.told import created
@@ -55,11 +55,11 @@ class Creating:
             return
         self._with_data.add(claim)
         if not claim:
-            say(f"{DATA}/ is copied nowhere: the workflow uses no volume claim")
+            tell(f"{DATA}/ is copied nowhere: the workflow uses no volume claim")
             return
         from hera_experiment.results.upload import upload_data
 
-        upload_data(self._server, folder, claim, say, manifest)
+        upload_data(self._server, folder, claim, tell, manifest)
 
     def _claim(self, manifest: Mapping[str, Any]) -> str:
         claims = Demand(manifest).claims

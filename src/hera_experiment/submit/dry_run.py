@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from hera_experiment.check.submitted import KINDS, WORKFLOW, Kind
-from hera_experiment.environment.interpreter import say
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.submit.yaml_text import as_yaml
 
@@ -93,7 +92,7 @@ class DryRun:
         if kind is WORKFLOW:
             if self._client is not None:
                 made = self._client.create_workflow(namespace, manifest, server_dry_run=True)
-                say(f"{self._name} accepts it; nothing was created")
+                tell(f"{self._name} accepts it; nothing was created")
             made = {**made, "metadata": _named(made.get("metadata") or {}, len(self._made))}
             # A script that waits for its end shall not wait for ever.
             made["status"] = {"phase": "Succeeded"}

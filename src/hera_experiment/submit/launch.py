@@ -11,12 +11,14 @@ from queue import SimpleQueue
 from secrets import token_hex
 from signal import SIGINT, SIGTERM
 
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.context.handed import handed_on
 from hera_experiment.context.sources import Origin, Source
-from hera_experiment.environment.interpreter import environment_of, say
+from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
+from hera_experiment.environment.interpreter import environment_of
+from hera_experiment.errors import tell
 from hera_experiment.follow.script import Inbox, ScriptEnded, ScriptProcess, Signalled, signals_into
-from hera_experiment.platform.kubernetes_cluster import no_platform
+from hera_experiment.platform.kubernetes_access import no_platform
 from hera_experiment.platform.local_server import SESSION_VARIABLE, acquire
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State
@@ -30,7 +32,7 @@ VALIDATED, UNSEEN = "validated", "unseen"
 NO_NAMESPACE = "no-namespace-is-set"
 """Stands for the namespace where none is set, for Hera makes no workflow without one."""
 
-_PROGRAM = (sys.executable, "-m", "hera_experiment.submit.child")
+_PROGRAM = (sys.executable, "-m", "hera_utils", SUBMITTING_SCRIPT)
 _PLAIN_ENDS = (0, 1, 130)
 """Exit statuses that need no word: all is well, somebody said why, the person knows."""
 
@@ -43,7 +45,7 @@ class Launch:
 
     def __init__(
         self,
-        context: CLIContext,
+        context: Context,
         script: Path,
         arguments: Sequence[str],
         inputs: str = "",
@@ -93,15 +95,15 @@ class Launch:
         """Say what a script that did not end well left, and whatever else needs a word."""
         if status != 1:  # otherwise the refusal itself has said it
             for record in unsure:
-                say(f"whether {record.name} was created is not known: '{RESUME}' finds out")
+                tell(f"whether {record.name} was created is not known: '{RESUME}' finds out")
         if not status:
             if not there and not unsure:
-                say(f"{self._script.name} created no workflow")
+                tell(f"{self._script.name} created no workflow")
             return
         for record in there:
-            say(f"{record.name} was created and goes on")
+            tell(f"{record.name} was created and goes on")
         if status not in _PLAIN_ENDS and not self._signalled:
-            say(f"{self._script.name} ended with exit status {status}")
+            tell(f"{self._script.name} ended with exit status {status}")
 
     def dry_run(self) -> int:
         """Print the workflows of the script as YAML; nothing is created and nothing recorded."""
@@ -136,7 +138,7 @@ class Launch:
         command = [*_PROGRAM, str(self._script), *self._arguments]
         inbox: Inbox = SimpleQueue()
         with signals_into(inbox):
-            environment = environment_of(variables, self._inputs)
+            environment = environment_of(variables, self._context, self._inputs)
             process = ScriptProcess(command, environment, inbox, terminal=False)
             return self._end_of(process, inbox)
 
@@ -155,11 +157,11 @@ class Launch:
                     self._signalled = True
 
 
-def _is_designated(context: CLIContext) -> bool:
+def _is_designated(context: Context) -> bool:
     return context.is_local or bool(context.argo_server)
 
 
-def follow_to_end(context: CLIContext, records: Sequence[RunRecord]) -> int:
+def follow_to_end(context: Context, records: Sequence[RunRecord]) -> int:
     """Follow the workflows of ``records``, all on the platform of ``context``; their verdict."""
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.run import follow

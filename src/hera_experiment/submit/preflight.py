@@ -17,7 +17,7 @@ from hera_experiment.check.rights_of_submitter import rights_of_submitter
 from hera_experiment.check.runner import run
 from hera_experiment.check.subject import Subject
 from hera_experiment.check.submitted import Captured, Submitted
-from hera_experiment.context.cli_context import CLIContext
+from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
@@ -56,7 +56,7 @@ class Preflight:
 
     def __init__(
         self,
-        context: CLIContext,
+        context: Context,
         client: ArgoClient,
         out: TextIO | None = None,
         *,

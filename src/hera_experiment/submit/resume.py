@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.environment.interpreter import say
-from hera_experiment.errors import UserError, report
+from hera_experiment.context.context import Context
+from hera_experiment.errors import UserError, report, tell
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.runs.find import Run
@@ -17,7 +16,7 @@ from hera_experiment.submit.told import created
 
 
 def resume(
-    context: CLIContext,
+    context: Context,
     name: str = "",
     *,
     wait: bool = False,
@@ -71,7 +70,7 @@ def _unsure(records: Records, name: str) -> list[RunRecord]:
     if record.state is State.UNSURE:
         return [record]
     known = "it was created" if record.state is State.CREATED else f"refused: {record.reason}"
-    say(f"what became of {name} is known: {known}")
+    tell(f"what became of {name} is known: {known}")
     return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.environment.submission import SESSION_LABEL
+from hera_experiment.argo.names import SESSION_LABEL
 from hera_experiment.submit.launch import NO_NAMESPACE
 
 _FIRST = ("apiVersion", "kind", "metadata", "spec")

@@ -5,8 +5,7 @@ A verb's module begins with its help, one line; it offers ``add_arguments(parser
 """
 
 import os
-
-_FOLDER = os.path.dirname(__file__)
+import pkgutil
 
 
 def table() -> dict[str, str]:
@@ -16,12 +15,13 @@ def table() -> dict[str, str]:
     wait for what the verbs need.
     """
     verbs = {}
-    for name in sorted(os.listdir(_FOLDER)):
-        module, extension = os.path.splitext(name)
-        if extension == ".py" and not module.startswith("_"):
-            with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
-                verbs[module.replace("_", "-")] = file.readline().strip().strip('"').rstrip(".")
-    return verbs
+    for _, name, _ in pkgutil.iter_modules(__path__):
+        if not name.startswith("_"):
+            # The loader reads from a wheel too, which nobody has unpacked yet.
+            source = __loader__.get_data(os.path.join(__path__[0], f"{name}.py"))  # type: ignore[name-defined]
+            first = source.partition(b"\n")[0].decode()
+            verbs[name.replace("_", "-")] = first.strip().strip('"').rstrip(".")
+    return dict(sorted(verbs.items()))
 
 
 def as_text() -> str:

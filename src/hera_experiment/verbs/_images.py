@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-
-from hera_experiment.context.arguments import add_arguments as add_context_arguments
+from hera_experiment.context.verb_arguments import VerbParser
 from hera_experiment.images.engine import BUILDERS
 from hera_experiment.images.source import ARGUMENTS, BASES, OPTIONS
 
 
-def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+def add_image_arguments(parser: VerbParser) -> None:
     """Declare which containers, which engine, the build arguments and the platform."""
     parser.add_argument(
         "--container", default="", metavar="NAME", help="only this one (NAME,NAME: these)"
@@ -27,4 +25,4 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         f"--{OPTIONS.lower()}", metavar="'--x …'", help="options for the engine's build"
     )
-    add_context_arguments(parser)
+    parser.add_context_arguments()

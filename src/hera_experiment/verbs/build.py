@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.verbs._images import add_image_arguments
 
 if TYPE_CHECKING:
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from hera_experiment.images.source import ImageSource
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: which containers, which engine, build arguments."""
     add_image_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Build what neither the engine nor the registry has; return 0 when all is there."""
     from hera_experiment.images.bench import Bench
 

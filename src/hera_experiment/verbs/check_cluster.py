@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from hera_experiment.context.arguments import add_arguments as add_context_arguments
-from hera_experiment.context.cli_context import CLIContext, resolve
-from hera_experiment.errors import UserError, report
+from hera_experiment.context.context import Context
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _LONGEST_CHECK = 4
 """A check that has not ended after so many time-outs is given up."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: output, patience, the script, and how the cluster is reached."""
     parser.add_argument(
         "-o",
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"the time-out of each request ({TIMEOUT:g})",
     )
-    add_context_arguments(parser)
+    parser.add_context_arguments()
     parser.add_argument(
         "script",
         nargs=argparse.REMAINDER,
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Run the checks and show them.
 
     Returns 0 when all is well (warnings too), 1 when one failed, 2 when it could not be checked
@@ -68,15 +68,14 @@ def main(args: argparse.Namespace) -> int:
         timeout, wait = _seconds(args.timeout, "--timeout"), _seconds(args.wait, "--wait")
         if not timeout:
             raise UserError("no request ends in 0 s", "--timeout", "give a number of seconds")
-        context = resolve(args, Experiment.find(Path.cwd()))
+        context = args.context()
         if context.is_local:
             raise UserError(
                 "this machine needs no check",
                 context.where("cluster"),
                 "choose a cluster with CLUSTER=NAME, or run with: python -m hera_utils run",
             )
-        for note in context.notes:
-            print(f"hera_utils: {note}", file=sys.stderr)
+        context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
     except UserError as error:
         report(error)
@@ -87,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def check_cluster(
-    context: CLIContext,
+    context: Context,
     script: Path | None,
     arguments: tuple[str, ...] = (),
     *,
@@ -122,7 +121,7 @@ def check_cluster(
         status = reports.exit_status(results)
         remaining = end - clock()
         if status and remaining > 0:
-            print(f"hera_utils: {reports.first_step(results)}", file=sys.stderr, flush=True)
+            tell(reports.first_step(results))
             sleep(min(_PAUSE, remaining))
             continue
         if as_json:

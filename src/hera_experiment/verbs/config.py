@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-from pathlib import Path
-
 from hera_experiment.context import profiles
-from hera_experiment.context.arguments import ARGUMENTS, add_arguments
-from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, display
-from hera_experiment.experiment import Experiment
-
-__all__ = ["add_arguments", "main"]
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 
 
-def main(args: argparse.Namespace) -> int:
+def add_arguments(parser: VerbParser) -> None:
+    """Declare the arguments: those of the context."""
+    parser.add_context_arguments()
+
+
+def main(args: VerbArguments) -> int:
     """Print the context that a script would get with the same options."""
-    context = resolve(args, Experiment.find(Path.cwd()))
+    context = args.context()
     _print(context)
-    for note in context.notes:
-        print(f"hera_utils: {note}", file=sys.stderr)
+    context.tell_notes()
     return 0
 
 
-def _print(context: CLIContext) -> None:
+def _print(context: Context) -> None:
     print(f"experiment {context.experiment.name} ({display(context.experiment.folder)})")
     known = ", ".join([profiles.LOCAL, *profiles.names(context.experiment.folder)])
     print(f"clusters   {known}\n")
-    rows = [(a.name, context.shown(a.name), context.source(a.name)) for a in ARGUMENTS]
+    rows = [(a.name, context.shown(a.name), context.source(a.name)) for a in context.ARGUMENTS]
     width = max(len(name) for name, _, _ in rows)
     value_width = min(40, max(len(value) for _, value, _ in rows))
     for name, value, source in rows:

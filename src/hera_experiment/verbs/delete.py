@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from hera_experiment.runs.arguments import add_run_arguments, context_of
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.runs.arguments import add_run_arguments
 from hera_experiment.verbs._switch import add_switch, is_on
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: consent, the run, and where it is looked for."""
     add_switch(parser, "--yes", "delete without asking")
     add_run_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Say what goes, ask, and delete the run; returns 1 when it was not agreed to."""
     yes = is_on(args.yes, "--yes")
-    context = context_of(args)
+    context = args.context_told()
     from hera_experiment.runs import changes
     from hera_experiment.runs.find import NoSuchRun, find_run
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.verbs._images import add_image_arguments
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _HEAD = ("container", "tag", "built", "pushed", "age", "digest")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: which containers, which engine, which registry."""
     add_image_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Print a line for each container as its files are now; nothing is built or pushed."""
     from hera_experiment.images.bench import Bench
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-
-from hera_experiment.runs.arguments import add_run_arguments, context_of
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import tell
+from hera_experiment.runs.arguments import add_run_arguments
 from hera_experiment.verbs._switch import add_switch, is_on
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the run, which of its tasks, and whether to go on."""
     parser.add_argument(
         "--task",
@@ -21,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Write the lines; Ctrl-C leaves, and the run goes on."""
     following = is_on(args.follow, "--follow")
-    context = context_of(args)
+    context = args.context_told()
     from hera_experiment.follow.log_follow import follow_logs
     from hera_experiment.follow.log_output import LogOutput
     from hera_experiment.follow.log_reader import LogReader
@@ -48,5 +47,5 @@ def main(args: argparse.Namespace) -> int:
                 output.write(line)
         output.flush()
         for remark in reader.remarks():
-            print(f"hera_utils: {remark}", file=sys.stderr)
+            tell(remark)
     return 0

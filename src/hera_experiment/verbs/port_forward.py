@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import socket
 import ssl
-import sys
 import threading
-from pathlib import Path
 from types import FrameType
 
-from hera_experiment.context.arguments import add_arguments as add_context_arguments
-from hera_experiment.context.cli_context import resolve
-from hera_experiment.errors import UserError
-from hera_experiment.experiment import Experiment
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import UserError, tell
 
 PORT = 2746
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the port, the service, and how the cluster is reached."""
     parser.add_argument(
         "--port", default=str(PORT), metavar="PORT", help=f"the port to listen on ({PORT})"
@@ -36,18 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the service of Argo's server (argo-server)",
     )
-    add_context_arguments(parser)
+    parser.add_context_arguments()
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Forward until Ctrl-C or SIGTERM, then return 0."""
     if not str(args.port).isdigit() or int(args.port) > 65535:
         raise UserError(f"'{args.port}' is no port", "--port", "give a number, such as 2746")
     from hera_experiment.port_forward.opening import open_port_forward
 
-    context = resolve(args, Experiment.find(Path.cwd()))
-    for note in context.notes:
-        _say(note)
+    context = args.context()
+    context.tell_notes()
     if context.is_local:
         raise UserError(
             "the laptop's server needs no port-forward",
@@ -57,19 +51,15 @@ def main(args: argparse.Namespace) -> int:
     ended = threading.Event()
     _end_on_signals(ended)
     with open_port_forward(
-        context, int(args.port), _say, namespace=args.namespace, service=args.service
+        context, int(args.port), tell, namespace=args.namespace, service=args.service
     ) as forward:
         for line in _export_lines(forward.port):
             print(line, flush=True)
-        _say("forwarding until Ctrl-C")
+        tell("forwarding until Ctrl-C")
         while not ended.wait(3600):
             pass
-    _say("the port-forward has ended")
+    tell("the port-forward has ended")
     return 0
-
-
-def _say(line: str) -> None:
-    print(f"hera_utils: {line}", file=sys.stderr, flush=True)
 
 
 def _end_on_signals(ended: threading.Event) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.context.arguments import add_arguments as add_context_arguments
-from hera_experiment.context.cli_context import CLIContext, resolve
+from hera_experiment.context.context import Context
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
-from hera_experiment.experiment import Experiment
 from hera_experiment.verbs._switch import add_switch, is_on
 
 if TYPE_CHECKING:
@@ -18,29 +15,28 @@ if TYPE_CHECKING:
     from hera_experiment.provision.plan import Step
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: consent, and how the cluster is reached."""
     add_switch(parser, "--yes", "apply without asking")
     add_switch(parser, "--force", "take over what another author set to something else")
-    add_context_arguments(parser)
+    parser.add_context_arguments()
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Show what is missing, apply what is agreed to, print the rest for the administrator.
 
     Returns 0 when all that the experiment needs is there in the end, as far as it can be seen,
     else 1.
     """
     yes, force = is_on(args.yes, "--yes"), is_on(args.force, "--force")
-    context = resolve(args, Experiment.find(Path.cwd()))
-    for note in context.notes:
-        print(f"hera_utils: {note}", file=sys.stderr)
+    context = args.context()
+    context.tell_notes()
     if context.is_local:
         return _provision_laptop(context)
     return _provision(context, yes=yes, force=force)
 
 
-def _provision_laptop(context: CLIContext) -> int:
+def _provision_laptop(context: Context) -> int:
     from hera_experiment.provision.declared import environment_of
 
     _, recording = environment_of(context)
@@ -49,11 +45,11 @@ def _provision_laptop(context: CLIContext) -> int:
         print("nothing to do: the laptop makes what environment.py declares when it is needed")
         return 0
     from hera_experiment.context.sources import display
-    from hera_experiment.platform.laptop_cluster import LaptopCluster
+    from hera_experiment.platform.laptop_access import LaptopAccess
     from hera_experiment.provision.secrets import provide_on_laptop
     from hera_experiment.sign_in.terminal import Terminal
 
-    laptop = LaptopCluster(context)
+    laptop = LaptopAccess(context)
     try:
         for name, data in configmaps.items():
             changed = laptop.keep_configmap(name, data)
@@ -67,15 +63,15 @@ def _provision_laptop(context: CLIContext) -> int:
     return 0 if complete else 1
 
 
-def _provision(context: CLIContext, *, yes: bool, force: bool) -> int:
-    from hera_experiment.platform.kubernetes_cluster import KubernetesCluster
+def _provision(context: Context, *, yes: bool, force: bool) -> int:
+    from hera_experiment.platform.kubernetes_access import KubernetesAccess
     from hera_experiment.provision.declared import environment_of
     from hera_experiment.provision.needs import objects_of
     from hera_experiment.provision.objects import Objects
     from hera_experiment.provision.plan import Action, plan
 
-    cluster = KubernetesCluster(context)
-    if not cluster.has_access:
+    cluster = context.open_cluster(asserting=True)
+    if not isinstance(cluster, KubernetesAccess) or not cluster.has_access:
         raise UserError(
             "without a kubeconfig nothing can be made on the cluster",
             context.where("k8s_config_file"),

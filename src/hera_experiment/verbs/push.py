@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.verbs._images import add_image_arguments
 
 if TYPE_CHECKING:
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from hera_experiment.images.source import ImageSource
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: which containers, which engine, which registry."""
     add_image_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Push what the registry does not have; return 0 when all is there in the end."""
     from hera_experiment.errors import UserError
     from hera_experiment.images.bench import Bench

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.runs.arguments import add_run_arguments, context_of
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import tell
+from hera_experiment.runs.arguments import add_run_arguments
 from hera_experiment.verbs._switch import add_switch, is_on
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hera_experiment.runs.find import Run
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the run, whether to wait for its end, and what reads the claim."""
     add_switch(parser, "--wait", "follow the run to its end first; its verdict is the exit status")
     parser.add_argument(
@@ -28,14 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Fetch what is there.
 
     Returns 1 when a file of a run that has ended could not be had, or, after waiting, when the run
     has not succeeded; 130 after Ctrl-C.
     """
     waiting = is_on(args.wait, "--wait")
-    context = context_of(args)
+    context = args.context_told()
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
     from hera_experiment.follow.summary import where_results_are
@@ -75,7 +76,7 @@ def _waited(run: Run, display: Display) -> int:
 
 def _say(line: str) -> None:
     try:
-        print(f"hera_utils: {line}", file=sys.stderr, flush=True)
+        tell(line)
     except OSError:
         # The terminal has hung up: what is under way is still to be ended in order.
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.runs.arguments import add_run_arguments
 
-from hera_experiment.runs.arguments import add_run_arguments, context_of
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the run, and where it is looked for."""
     add_run_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Retry the run and say what happens next."""
-    context = context_of(args)
+    context = args.context_told()
     from hera_experiment.runs import changes
     from hera_experiment.runs.find import find_run
 

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.names import LABEL_CREATOR
+from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.environment.interpreter import environment_of
 from hera_experiment.errors import UserError
 from hera_experiment.verbs._script import add_script_arguments, script_of
 
 if TYPE_CHECKING:
+    from hera_experiment.context.context import Context
     from hera_experiment.follow.source import WorkflowClient
     from hera_experiment.platform.local_server import Lease
 
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_script_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Run the script; return its verdict, see :class:`ExecutionEngine`."""
     if args.cluster != LOCAL:
         raise UserError(
@@ -46,26 +48,25 @@ def main(args: argparse.Namespace) -> int:
     # Late: the help of all verbs imports this module.
     from secrets import token_hex
 
-    from hera_experiment.context.cli_context import parse_arguments
     from hera_experiment.execution_engine import ExecutionEngine
     from hera_experiment.follow.display import display_of
     from hera_experiment.platform.local_server import acquire
 
     runtime = [] if args.runtime is None else ["--runtime", args.runtime]
-    context = parse_arguments(argv=["--cluster", LOCAL, *runtime])
+    context = args.kind.read(None, ["--cluster", LOCAL, *runtime])
     script, arguments = script_of(args, context.experiment, "run")
     with acquire(context.experiment) as lease:
-        laptop = Laptop(lease, f"run-{token_hex(4)}", context.runtime, args.inputs)
+        laptop = Laptop(lease, context, f"run-{token_hex(4)}", args.inputs)
         return ExecutionEngine(context, laptop, display_of()).run(script, arguments)
 
 
 class Laptop:
     """The local server as the platform of one run, told from others by the ``session``."""
 
-    def __init__(self, lease: Lease, session: str, runtime: str, inputs: str = "") -> None:
+    def __init__(self, lease: Lease, context: Context, session: str, inputs: str = "") -> None:
         self._lease = lease
         self._session = session
-        self._runtime = runtime
+        self._context = context
         self._inputs = inputs
         self._client: WorkflowClient | None = None
         self._lock = threading.Lock()
@@ -77,8 +78,9 @@ class Laptop:
 
     def script_environment(self) -> Mapping[str, str]:
         """Return the environment that leads any Hera script to the local server."""
-        environment = self._lease.server.script_environment(self._session, self._runtime)
-        return environment_of(environment, self._inputs)
+        runtime = self._context.runtime
+        environment = self._lease.server.script_environment(self._session, runtime)
+        return environment_of(environment, self._context, self._inputs)
 
     def client(self) -> WorkflowClient:
         """Return the client of the local server, the same one for each thread."""
@@ -86,5 +88,7 @@ class Laptop:
             if self._client is None:
                 from hera_experiment.platform.argo_client import ArgoClient
 
-                self._client = ArgoClient.for_local(self._lease, self._session, self._runtime)
+                self._client = ArgoClient.for_local(
+                    self._lease, self._session, self._context.runtime
+                )
             return self._client

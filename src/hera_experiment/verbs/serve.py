@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _serve_person(
     _show(claim.server, args.runtime, "the local server is up")
     ending.wait()
     if engine.busy():
-        _say("ending the workflows that run")
+        tell("ending the workflows that run")
     _close(engine, server, claim.server)
     os.close(claim.lock)
     return 0
@@ -206,7 +206,7 @@ def _show(server: LocalServer, runtime: str, sentence: str) -> None:
     for name, value in exports.items():
         print(f"export {name}={shlex.quote(value)}")
     sys.stdout.flush()
-    _say(f"{sentence}: type the lines above in another terminal; Ctrl-C here ends it")
+    tell(f"{sentence}: type the lines above in another terminal; Ctrl-C here ends it")
 
 
 def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
@@ -233,5 +233,11 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _say(sentence: str) -> None:
-    print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)
+if __name__ == "__main__":
+    # How a client starts a server; see platform/local_server.py.
+    _parser = argparse.ArgumentParser()
+    add_arguments(_parser)
+    try:
+        sys.exit(main(_parser.parse_args()))
+    except UserError as error:
+        sys.exit(report(error))

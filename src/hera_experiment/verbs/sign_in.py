@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.context.arguments import ARGUMENTS, Concern
-from hera_experiment.context.arguments import add_arguments as add_context_arguments
+from hera_experiment.context.arguments import Concern
+from hera_experiment.context.context import Context
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.verbs._switch import add_switch, is_on
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hera_experiment.sign_in.terminal import Terminal
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the way in, where its values are, consent, and the values."""
     parser.add_argument(
         "--preset",
@@ -37,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_switch(parser, "--yes", "replace a profile that says something else, without asking")
     add_switch(parser, "--force", "write the profile even if it does not work")
-    add_context_arguments(parser)
+    parser.add_context_arguments()
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Sign in; return 0 when the profile is written, or is as it should be already."""
     yes, force = is_on(args.yes, "--yes"), is_on(args.force, "--force")
     from hera_experiment.sign_in.dialogue import Choice, choose_preset, correct, gather
@@ -50,26 +50,27 @@ def main(args: argparse.Namespace) -> int:
 
     experiment = Experiment.find(Path.cwd())
     path = path_for(experiment.folder, getattr(args, "cluster", ""))
-    profile = Profile.read(path)
+    arguments = args.kind.ARGUMENTS
+    profile = Profile.read(path, arguments)
     person = Terminal()
     given = _given(args, person)
     preset = choose_preset(args.preset, person)
-    values = gather(preset, given, lambda key: _known(key, profile, os.environ), person)
+    values = gather(preset, given, lambda key: _known(key, profile, os.environ), person, arguments)
     while True:
-        values = normalized(values, Path.cwd())
-        if _works(path, profile.merged(values), experiment, preset, person):
+        values = normalized(values, Path.cwd(), arguments)
+        if _works(path, profile.merged(values), args.kind, experiment, preset, person):
             break
         if not person.is_interactive:
             if force:
                 break
             person.say("nothing was written; FORCE=1 (--force 1) writes it all the same")
             return 1
-        choice, values = correct(values, person)
+        choice, values = correct(values, person, arguments)
         if choice is Choice.LEAVE:
             person.say("nothing was written")
             return 1
         if choice is Choice.WRITE:
-            values = normalized(values, Path.cwd())
+            values = normalized(values, Path.cwd(), arguments)
             break
     return _write(profile, values, preset, person, yes=yes)
 
@@ -77,6 +78,7 @@ def main(args: argparse.Namespace) -> int:
 def _works(
     path: Path,
     values: Mapping[str, str],
+    kind: type[Context],
     experiment: Experiment,
     preset: Preset,
     person: Terminal,
@@ -88,6 +90,7 @@ def _works(
         success = attempt(
             path,
             values,
+            kind,
             experiment,
             os.environ,
             forward=preset.name == "port-forward",
@@ -109,7 +112,7 @@ def _write(
     from hera_experiment.sign_in.dialogue import agrees
     from hera_experiment.sign_in.profile import in_order
 
-    new, name = in_order(profile.merged(values)), profile.path.stem
+    new, name = in_order(profile.merged(values), profile.arguments), profile.path.stem
     changes = profile.changes(new)
     if not changes:
         profile.protect()
@@ -136,22 +139,24 @@ def _write(
     return 0
 
 
-def _given(args: argparse.Namespace, person: Terminal) -> dict[str, str]:
+def _given(args: VerbArguments, person: Terminal) -> dict[str, str]:
     """Return the values by variable of ``--from`` and of the options, which win."""
     from hera_experiment.sign_in.presets import variable
     from hera_experiment.sign_in.values import from_block
 
     values: dict[str, str] = {}
     if args.source == "-":
-        values = from_block(person.ask_block("NAME=value lines:"), "standard input")
+        values = from_block(
+            person.ask_block("NAME=value lines:"), "standard input", args.kind.ARGUMENTS
+        )
     elif args.source:
         try:
             text = Path(args.source).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
             raise UserError(f"cannot read {args.source}: {reason}", "--from") from None
-        values = from_block(text, args.source)
-    for argument in ARGUMENTS:
+        values = from_block(text, args.source, args.kind.ARGUMENTS)
+    for argument in args.kind.ARGUMENTS:
         typed = getattr(args, argument.name, None)
         if argument.concern is Concern.CLUSTER and isinstance(typed, str):
             values[variable(argument)] = typed

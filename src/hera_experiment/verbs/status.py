@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from typing import TYPE_CHECKING
 
-from hera_experiment.runs.arguments import add_run_arguments, context_of
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import tell
+from hera_experiment.runs.arguments import add_run_arguments
 
 if TYPE_CHECKING:
-    from hera_experiment.context.cli_context import CLIContext
+    from hera_experiment.context.context import Context
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the run, the output, and where runs are looked for."""
     parser.add_argument(
         "-o",
@@ -25,15 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Show the runs, or the one that is named; returns 1 when a server does not answer."""
-    context = context_of(args)
+    context = args.context_told()
     if args.run:
         return _one(context, args.run, args.output)
     return _all(context, args.output)
 
 
-def _one(context: CLIContext, name: str, output: str) -> int:
+def _one(context: Context, name: str, output: str) -> int:
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.status import document_of, lines_of
     from hera_experiment.follow.tasks import utc_now
@@ -48,7 +48,7 @@ def _one(context: CLIContext, name: str, output: str) -> int:
     return 0
 
 
-def _all(context: CLIContext, output: str) -> int:
+def _all(context: Context, output: str) -> int:
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
     from hera_experiment.follow.status import document_of_runs, table_of_runs
@@ -66,5 +66,5 @@ def _all(context: CLIContext, output: str) -> int:
             lines = [Line("this experiment has no run yet: 'make run' or 'make submit'")]
         display_of().output.write(lines)
     for remark in found.remarks:
-        print(f"hera_utils: {remark}", file=sys.stderr)
+        tell(remark)
     return 1 if found.remarks else 0

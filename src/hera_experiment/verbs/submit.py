@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-
-from hera_experiment.context.arguments import add_arguments as add_context_arguments
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
-from hera_experiment.runs.arguments import context_of
 from hera_experiment.verbs._script import add_script_arguments, script_of
 from hera_experiment.verbs._switch import add_switch, is_on
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the script, what to do beside creating, and where."""
     add_switch(parser, "--wait", "follow the workflows to their end; the exit status is theirs")
     add_switch(parser, "--resume", "find out what became of submissions that were cut off")
@@ -19,11 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", default="", metavar="NAME", help="with --resume: that one, by its workflow's name"
     )
-    add_context_arguments(parser)
+    parser.add_context_arguments()
     add_script_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Submit what the script creates.
 
     Returns the script's exit status where that is not 0. Otherwise 0, with ``--wait`` the verdict
@@ -38,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
         raise UserError(
             "a new run has no name yet", "--run", "to resume that one add RESUME=1 (--resume 1)"
         )
-    context = context_of(args)
+    context = args.context_told()
 
     # Late: the help of all verbs imports this module.
     from hera_experiment.submit.launch import Launch

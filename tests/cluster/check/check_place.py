@@ -17,14 +17,14 @@ from typing import Any, Protocol
 
 import yaml
 
-from hera_utils.check.catalogue import CATALOGUE
-from hera_utils.check.model import Outcome, Result, Status
-from hera_utils.check.report import TextReport, as_json, exit_status, first_step
-from hera_utils.check.runner import run
-from hera_utils.check.subject import Subject
-from hera_utils.check.submitted import Captured, Submitted
-from hera_utils.context.cli_context import CLIContext, resolve
-from hera_utils.experiment import Experiment
+from hera_experiment.check.catalogue import CATALOGUE
+from hera_experiment.check.model import Outcome, Result, Status
+from hera_experiment.check.report import TextReport, as_json, exit_status, first_step
+from hera_experiment.check.runner import run
+from hera_experiment.check.subject import Subject
+from hera_experiment.check.submitted import Captured, Submitted
+from hera_experiment.experiment import Experiment
+from hera_utils.cli_context import CLIContext, resolve
 
 _TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 _COMMAND = re.compile(r"((?:kubectl|docker) .*)$")

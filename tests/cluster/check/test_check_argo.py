@@ -16,8 +16,8 @@ from check_front import Front, Reply
 from check_place import WORKFLOW_RULE, Place, kubeconfig_text, objects_of
 from test_check_kubeconfig import SCRIPT
 
-from hera_utils.check.capture import capture
-from hera_utils.check.model import Status
+from hera_experiment.check.capture import capture
+from hera_experiment.check.model import Status
 
 
 def test_argo_crds(place: Place, empty_api: Any, cluster: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from check_place import Place
 
-from hera_utils.check.catalogue import CATALOGUE
-from hera_utils.check.model import Status
+from hera_experiment.check.catalogue import CATALOGUE
+from hera_experiment.check.model import Status
 
 UNKNOWN_TO_A_RESEARCHER = {"TAINTS"}
 """A researcher has no right to list nodes."""

@@ -18,8 +18,8 @@ import pytest
 from check_front import Front, Reply
 from check_place import Place, kubeconfig_text
 
-from hera_utils.check.model import Status
-from hera_utils.verbs.check_cluster import check_cluster
+from hera_experiment.check.model import Status
+from hera_experiment.verbs.check_cluster import check_cluster
 
 
 def test_kubeconfig_file(place: Place) -> None:

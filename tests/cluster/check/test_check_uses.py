@@ -21,8 +21,8 @@ from check_place import (
 )
 from real_cluster import TEMPLATE
 
-from hera_utils.check.model import Status
-from hera_utils.images.source import ImageSource
+from hera_experiment.check.model import Status
+from hera_experiment.images.source import ImageSource
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.check.capture import capture
-from hera_utils.check.demand import Demand
-from hera_utils.check.model import CannotTell
-from hera_utils.context.cli_context import CLIContext, parse_arguments
-from hera_utils.errors import UserError
+from hera_experiment.check.capture import capture
+from hera_experiment.check.demand import Demand
+from hera_experiment.check.model import CannotTell
+from hera_experiment.errors import UserError
+from hera_utils.cli_context import CLIContext, parse_arguments
 
 SECRET = "token-s3cret"
 

@@ -8,11 +8,13 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-import hera_utils.check
-from hera_utils.check.catalogue import CATALOGUE
-from hera_utils.check.documentation import as_markdown
+import hera_experiment.check
+from hera_experiment.check.catalogue import CATALOGUE
+from hera_experiment.check.documentation import as_markdown
 
-FOLDER = Path(hera_utils.check.__file__).parent
+FOLDER = Path(hera_experiment.check.__file__).parent
+TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
+PAGE = TEMPLATE / "docs" / "check_cluster.md"
 CODES = """
 KUBECONFIG-FILE KUBECONFIG-CONTEXT KUBECONFIG-CERTIFICATE KUBECONFIG-TOKEN KUBECONFIG-EXEC
 API-REACHABLE API-READY API-VERSION IDENTITY NAMESPACE
@@ -46,8 +48,8 @@ def test_every_check_is_documented_and_needs_only_what_exists() -> None:
 
 
 def test_the_documentation_is_current() -> None:
-    text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert text == as_markdown(), "python -m hera_utils.check.documentation > README.md"
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == as_markdown(), "python -m hera_experiment.check.documentation"
 
 
 def test_every_check_has_a_test_that_breaks_the_real_cluster() -> None:
@@ -62,16 +64,17 @@ def test_every_check_has_a_test_that_breaks_the_real_cluster() -> None:
 def test_help_imports_nothing_heavy() -> None:
     program = """
 import sys
-from hera_utils.__main__ import main
+from hera_experiment.cli import main
+from hera_utils.cli_context import CLIContext
 try:
-    main(["check-cluster", "--help"])
+    main(["check-cluster", "--help"], CLIContext)
 except SystemExit:
     pass
 heavy = {"hera", "kubernetes", "requests", "rich", "yaml"} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=FOLDER.parents[1], capture_output=True, text=True
+        [sys.executable, "-c", program], cwd=TEMPLATE, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert "--wait" in done.stdout and "--timeout" in done.stdout

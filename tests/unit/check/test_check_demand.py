@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hera_utils.check.demand import ClaimTemplate, Demand, ObjectUse
-from hera_utils.check.demands import Demands
-from hera_utils.check.nodes import takes
-from hera_utils.check.resources import needs_of, quantity
+from hera_experiment.check.demand import ClaimTemplate, Demand, ObjectUse
+from hera_experiment.check.demands import Demands
+from hera_experiment.check.nodes import takes
+from hera_experiment.check.resources import needs_of, quantity
 
 
 def demand(*templates: dict[str, Any], **spec: Any) -> Demand:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hera_utils.check import certificate, kubeconfig
-from hera_utils.check.model import CannotTell
-from hera_utils.check.rights import WORKFLOWS, grant
-from hera_utils.errors import UserError
+from hera_experiment.check import certificate, kubeconfig
+from hera_experiment.check.model import CannotTell
+from hera_experiment.check.rights import WORKFLOWS, grant
+from hera_experiment.errors import UserError
 
 ONE = """
 clusters: [{name: c, cluster: {server: "https://one:6443/", certificate-authority: ca.crt}}]

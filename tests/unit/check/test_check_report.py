@@ -7,8 +7,17 @@ import json
 
 import pytest
 
-from hera_utils.check.model import Check, Outcome, Result, Status, failure, ok, unknown, warning
-from hera_utils.check.report import TextReport, as_json, exit_status, first_step
+from hera_experiment.check.model import (
+    Check,
+    Outcome,
+    Result,
+    Status,
+    failure,
+    ok,
+    unknown,
+    warning,
+)
+from hera_experiment.check.report import TextReport, as_json, exit_status, first_step
 
 BAD = failure("bad", "it is bad.", "mend it", "kind: Role\n")
 

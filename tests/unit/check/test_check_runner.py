@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 
-from hera_utils.check.model import CannotTell, Check, Outcome, Result, Status, failure, ok, unknown
-from hera_utils.check.runner import run
-from hera_utils.errors import UserError
+from hera_experiment.check.model import (
+    CannotTell,
+    Check,
+    Outcome,
+    Result,
+    Status,
+    failure,
+    ok,
+    unknown,
+)
+from hera_experiment.check.runner import run
+from hera_experiment.errors import UserError
 
 
 def make(code: str, function: Callable[[Any], Outcome], **options: Any) -> Check:

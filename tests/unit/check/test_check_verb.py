@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import hera_utils
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.verbs.check_cluster import check_cluster
+from hera_experiment.verbs.check_cluster import check_cluster
+from hera_utils.cli_context import parse_arguments
 
 TEMPLATE = Path(hera_utils.__file__).parents[1]
 
@@ -123,7 +123,7 @@ def test_waiting_is_bounded_and_says_what_for(
 
 def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     """Argo's server answers, and there is neither a script nor a way to know more."""
-    from hera_utils.check.capture_server import CaptureServer
+    from hera_experiment.check.capture_server import CaptureServer
 
     server = CaptureServer()
     environ = {

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.platform.registry import Found, Image, Registry, host_of
-from hera_utils.platform.registry_credentials import docker_credentials, kept_credentials
+from hera_experiment.errors import UserError
+from hera_experiment.platform.registry import Found, Image, Registry, host_of
+from hera_experiment.platform.registry_credentials import docker_credentials, kept_credentials
 
 
 @pytest.mark.parametrize(

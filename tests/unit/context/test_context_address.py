@@ -4,9 +4,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from hera_utils.context import tokens
-from hera_utils.context.address import server_url
-from hera_utils.errors import UserError
+from hera_experiment.context import tokens
+from hera_experiment.context.address import server_url
+from hera_experiment.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.context.handed import VARIABLE, handed_on
-from hera_utils.context.sources import Origin, Source
-from hera_utils.errors import UserError
+from hera_experiment.context.handed import VARIABLE, handed_on
+from hera_experiment.context.sources import Origin, Source
+from hera_experiment.errors import UserError
+from hera_utils.cli_context import parse_arguments
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 

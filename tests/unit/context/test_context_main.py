@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils import verbs
+from hera_experiment import verbs
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 

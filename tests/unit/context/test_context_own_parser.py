@@ -5,9 +5,9 @@ import argparse
 import configargparse
 import pytest
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.context.config_parser import SettingsFiles
-from hera_utils.errors import UserError
+from hera_experiment.context.config_parser import SettingsFiles
+from hera_experiment.errors import UserError
+from hera_utils.cli_context import parse_arguments
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.errors import UserError
+from hera_experiment.errors import UserError
+from hera_utils.cli_context import parse_arguments
 
 
 @pytest.fixture

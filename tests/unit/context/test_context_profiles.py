@@ -2,12 +2,13 @@
 
 import pytest
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.errors import UserError
-from hera_utils.experiment import Experiment
-from hera_utils.platform.argo_server import ArgoServer
-from hera_utils.platform.cluster import k8s_cluster
-from hera_utils.verbs import config
+from hera_experiment.context.verb_arguments import VerbArguments
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+from hera_experiment.verbs import config
+from hera_utils.cli_context import CLIContext, parse_arguments
+from hera_utils.cluster import k8s_cluster
+from hera_utils.server import ArgoServer
 
 WEAKER = """\
 ARGO_TOKEN=hush
@@ -111,9 +112,8 @@ def test_make_config_shows_it(place, monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLUSTER", "far")
     assert Experiment.find(place.folder).folder == place.folder
-    import argparse
 
-    assert config.main(argparse.Namespace()) == 0
+    assert config.main(VerbArguments(CLIContext)) == 0
     said = capsys.readouterr()
     rows = {line.split()[0]: line for line in said.out.splitlines() if line.split()}
     assert rows["argo_token"].split(None, 2) == [

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from hera_utils.context.settings_file import Line, parse, read
-from hera_utils.errors import UserError
+from hera_experiment.context.settings_file import Line, parse, read
+from hera_experiment.errors import UserError
 
 
 def values(text, **environ):

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.context import settings_file
-from hera_utils.context.arguments import ARGUMENTS
-from hera_utils.context.cli_context import parse_arguments
+from hera_experiment.context import settings_file
+from hera_utils.cli_context import ARGUMENTS, parse_arguments
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 FILES = ["hera.bash.tmpl", "hera.config.tmpl", "env.tmpl"]

@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hera_utils.local.engine import Engine
-from hera_utils.local.runtimes.base import Pod, PodResult
-from hera_utils.local.store import Run, Store
+from hera_experiment.local.engine import Engine
+from hera_experiment.local.runtimes.base import Pod, PodResult
+from hera_experiment.local.store import Run, Store
 
 Json = dict[str, Any]
 

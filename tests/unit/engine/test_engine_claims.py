@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engine_bench import BAD, OK, Bench, Json, script, workflow
 
-from hera_utils.local.errors import Unsupported
+from hera_experiment.local.errors import Unsupported
 
 SCRATCH = {
     "metadata": {"name": "scratch"},

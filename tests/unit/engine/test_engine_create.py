@@ -12,7 +12,7 @@ import pytest
 import yaml
 from engine_bench import OK, Bench, dag, script, steps, task, workflow
 
-from hera_utils.local.errors import AlreadyExists, InvalidWorkflow, NotFound, Unsupported
+from hera_experiment.local.errors import AlreadyExists, InvalidWorkflow, NotFound, Unsupported
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 INVALID = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/invalid.yml").read_text())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.local.engine.depends import DependsError, ancestry, mentioned, parse
+from hera_experiment.local.engine.depends import DependsError, ancestry, mentioned, parse
 
 
 def holds(text: str, **facts: str) -> bool:

@@ -20,8 +20,8 @@ from engine_bench import (
     workflow,
 )
 
-from hera_utils.local.engine.node_selector import parse_selector
-from hera_utils.local.errors import ApiError, InvalidWorkflow, NotFound
+from hera_experiment.local.engine.node_selector import parse_selector
+from hera_experiment.local.errors import ApiError, InvalidWorkflow, NotFound
 
 WAIT = script("wait", "wait('x')")
 BY_ITEM = script("by-item", "raise SystemExit({{inputs.parameters.n}})", "n")

@@ -21,7 +21,7 @@ from engine_bench import (
     workflow,
 )
 
-from hera_utils.local.errors import InvalidWorkflow
+from hera_experiment.local.errors import InvalidWorkflow
 
 TOLD = script("told", "print('{{workflow.status}}'); print(r'''{{workflow.failures}}''')")
 WAIT = script("wait", "wait('gate')")

@@ -8,15 +8,15 @@ import json
 import pytest
 from engine_bench import SAY, Bench, by_name, dag, script, task, workflow
 
-from hera_utils.local.engine.expressions import parse
-from hera_utils.local.engine.substitution import (
+from hera_experiment.local.engine.expressions import parse
+from hera_experiment.local.engine.substitution import (
     ANY,
     OUTPUTS,
     SubstitutionError,
     UnknownVariable,
     replace,
 )
-from hera_utils.local.errors import Unsupported
+from hera_experiment.local.errors import Unsupported
 
 NASTY = "'\"\\ \n\t\x00\x7f <>& é \u2028 😀 {{x}} $$"
 VALUES = {"inputs.parameters.x": NASTY, "inputs.parameters.a-b": "", "workflow.parameters.n": "1e5"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hera_utils.local.engine.loops import LoopError, expand
-from hera_utils.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.loops import LoopError, expand
+from hera_experiment.local.engine.substitution import SubstitutionError
 
 
 def lookup(name: str) -> str | None:

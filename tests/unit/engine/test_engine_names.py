@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.argo.names import fnv32a, generated_name, node_id, pod_name
+from hera_experiment.argo.names import fnv32a, generated_name, node_id, pod_name
 
 
 @pytest.mark.parametrize(

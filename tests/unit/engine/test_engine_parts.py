@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from hera_utils.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
-from hera_utils.local.engine.gate import Gate
-from hera_utils.local.engine.gojson import JsonError
-from hera_utils.local.engine.nodes import Node, Nodes, moment, timestamp
-from hera_utils.local.engine.outputs import OutputError, referenced_results, template_outputs
-from hera_utils.local.engine.pool import Job, Pool
-from hera_utils.local.engine.progress import update_groups
-from hera_utils.local.engine.scope import aggregated_values, node_values, skipped_values
+from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
+from hera_experiment.local.engine.gate import Gate
+from hera_experiment.local.engine.gojson import JsonError
+from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp
+from hera_experiment.local.engine.outputs import OutputError, referenced_results, template_outputs
+from hera_experiment.local.engine.pool import Job, Pool
+from hera_experiment.local.engine.progress import update_groups
+from hera_experiment.local.engine.scope import aggregated_values, node_values, skipped_values
 
 NOW = datetime(2026, 11, 5, 8, 0, 9, 999, timezone.utc)
 

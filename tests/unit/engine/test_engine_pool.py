@@ -2,7 +2,7 @@
 
 import threading
 
-from hera_utils.local.engine.pool import Job, Pool
+from hera_experiment.local.engine.pool import Job, Pool
 
 
 def test_jobs_that_come_together_run_together_though_one_thread_is_idle() -> None:

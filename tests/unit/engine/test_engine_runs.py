@@ -365,7 +365,7 @@ def test_a_long_chain_and_a_wide_fan_are_no_trouble(bench: Bench) -> None:
 def test_a_store_that_fails_ends_the_workflow_loudly(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from hera_utils.local.engine import executor
+    from hera_experiment.local.engine import executor
 
     def fail(*_: object) -> None:
         raise OSError("disk full")

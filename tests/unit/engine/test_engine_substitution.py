@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.local.engine.substitution import (
+from hera_experiment.local.engine.substitution import (
     ANY,
     OUTPUTS,
     SubstitutionError,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hera_utils.local.engine.arguments import ABSENT, ArgumentError, process
-from hera_utils.local.engine.durations import seconds
-from hera_utils.local.engine.gojson import JsonError, compact, decimal, dumps, elements, number
-from hera_utils.local.engine.variables import Globals
+from hera_experiment.local.engine.arguments import ABSENT, ArgumentError, process
+from hera_experiment.local.engine.durations import seconds
+from hera_experiment.local.engine.gojson import JsonError, compact, decimal, dumps, elements, number
+from hera_experiment.local.engine.variables import Globals
 
 
 @pytest.mark.parametrize(

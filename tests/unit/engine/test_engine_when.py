@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.local.engine.when import WhenError, should_execute
+from hera_experiment.local.engine.when import WhenError, should_execute
 
 TRUE = """
 a == a

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.environment.execution import PERSISTED_VOLUME, EnvironmentOfExecution
-from hera_utils.errors import UserError
-from hera_utils.images.ledger import Ledger
-from hera_utils.images.source import BuildSettings
-from hera_utils.images.sources import Sources
-from hera_utils.platform.cluster import k8s_cluster
+from hera_experiment.errors import UserError
+from hera_experiment.images.ledger import Ledger
+from hera_experiment.images.source import BuildSettings
+from hera_experiment.images.sources import Sources
+from hera_utils.cli_context import parse_arguments
+from hera_utils.cluster import k8s_cluster
+from hera_utils.environment_of_execution import PERSISTED_VOLUME, EnvironmentOfExecution
 
 
 class Recording(k8s_cluster):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fake_server import Answer
 
-from hera_utils.platform.local_server import LocalServer
+from hera_experiment.platform.local_server import LocalServer
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 HELLO = """
@@ -35,7 +35,7 @@ def interpret(fake, tmp_path):
         path.write_text(script)
         base = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(TEMPLATE)}
         return subprocess.run(
-            [sys.executable, "-m", "hera_utils.environment.interpreter", name, *argv],
+            [sys.executable, "-m", "hera_experiment.environment.interpreter", name, *argv],
             cwd=tmp_path,
             env=server.script_environment("run-1", "process", base),
             capture_output=True,
@@ -170,7 +170,7 @@ def test_a_server_that_is_gone_is_one_sentence(interpret, fake):
 def test_without_run_it_says_what_to_type(tmp_path):
     (tmp_path / "s.py").write_text("")
     done = subprocess.run(
-        [sys.executable, "-m", "hera_utils.environment.interpreter", "s.py"],
+        [sys.executable, "-m", "hera_experiment.environment.interpreter", "s.py"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(TEMPLATE)},
         capture_output=True,

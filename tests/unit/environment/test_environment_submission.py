@@ -10,14 +10,15 @@ from fake_server import Answer
 from hera.shared import global_config
 from hera.workflows import Container, CronWorkflow, Workflow, WorkflowTemplate
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.environment import submission
-from hera_utils.environment.submission import EnvironmentOfSubmission, argo_server
-from hera_utils.errors import UserError
-from hera_utils.platform.cluster import k8s_cluster
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import State
-from hera_utils.submission.once import SUBMISSION_LABEL
+from hera_experiment.argo import names as submission
+from hera_experiment.errors import UserError
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import State
+from hera_experiment.submission.once import SUBMISSION_LABEL
+from hera_utils.cli_context import parse_arguments
+from hera_utils.cluster import k8s_cluster
+from hera_utils.environment_of_submission import EnvironmentOfSubmission
+from hera_utils.server import argo_server
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 

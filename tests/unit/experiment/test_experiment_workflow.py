@@ -15,13 +15,12 @@ TOTALS = {"1999": 30, "2006": 42}
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Any:
+    import hera_utils
     from environment import numerical_experiment_environment
+    from hera_utils.cluster import RecordingCluster
     from inputs import inputs
     from layout import experiment_layout
     from workflow import experiment_workflow
-
-    import hera_utils
-    from hera_utils.provision.declared import RecordingCluster
 
     (tmp_path / "experiment.toml").write_text(
         '[experiment]\nname = "Lyon"\nslug = "lyon"\n'

@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from hera_utils.follow.log_output import LogOutput
-from hera_utils.follow.log_pods import TaskLine, is_of
-from hera_utils.follow.log_position import ByCount, ByTime, Position
-from hera_utils.follow.text import as_seen
-from hera_utils.platform.argo_logs import Executor
+from hera_experiment.follow.log_output import LogOutput
+from hera_experiment.follow.log_pods import TaskLine, is_of
+from hera_experiment.follow.log_position import ByCount, ByTime, Position
+from hera_experiment.follow.text import as_seen
+from hera_experiment.platform.argo_logs import Executor
 
 Lines = list[tuple[str, str]]
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from follow_workflows import node, workflow
 
-from hera_utils.errors import UserError
-from hera_utils.follow.pending import Explainer, reason_of_node, texts_of_events
-from hera_utils.follow.reasons import Reason, claims_of, reason_of, texts_of_pod
-from hera_utils.platform.argo_answers import ArgoRefusal
+from hera_experiment.errors import UserError
+from hera_experiment.follow.pending import Explainer, reason_of_node, texts_of_events
+from hera_experiment.follow.reasons import Reason, claims_of, reason_of, texts_of_pod
+from hera_experiment.platform.argo_answers import ArgoRefusal
 
 PULL = "failed to pull and unpack image"
 
@@ -179,7 +179,7 @@ class Facts:
 
 
 def pod_of(name: str) -> str:
-    from hera_utils.argo.names import pod_name
+    from hera_experiment.argo.names import pod_name
 
     return pod_name("wf", f"wf.{name}", "tmpl")
 

@@ -13,13 +13,13 @@ from typing import Any, cast
 import pytest
 from follow_workflows import NOW, node, workflow
 
-from hera_utils.errors import UserError
-from hera_utils.experiment import Experiment
-from hera_utils.follow.display import LogDisplay
-from hera_utils.follow.run import follow
-from hera_utils.platform.argo_answers import ArgoRefusal
-from hera_utils.runs.find import Run
-from hera_utils.runs.server import Server
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+from hera_experiment.follow.display import LogDisplay
+from hera_experiment.follow.run import follow
+from hera_experiment.platform.argo_answers import ArgoRefusal
+from hera_experiment.runs.find import Run
+from hera_experiment.runs.server import Server
 
 Step = tuple[str, dict[str, Any]] | Exception | Callable[[], None]
 

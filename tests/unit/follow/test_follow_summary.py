@@ -5,11 +5,11 @@ from pathlib import Path
 
 from follow_workflows import NOW, Collected, node, workflow
 
-from hera_utils.follow.conclusion import Conclusion
-from hera_utils.follow.summary import MOST_ROWS, table, verdict, where_results_are
-from hera_utils.results.local import copy_results
-from hera_utils.results.outcome import Results
-from hera_utils.results.workflows import claims_of
+from hera_experiment.follow.conclusion import Conclusion
+from hera_experiment.follow.summary import MOST_ROWS, table, verdict, where_results_are
+from hera_experiment.results.local import copy_results
+from hera_experiment.results.outcome import Results
+from hera_experiment.results.workflows import claims_of
 
 
 def test_the_table_has_one_row_per_task() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from follow_workflows import NOW, node, workflow
 
-from hera_utils.follow.live import region
-from hera_utils.follow.reasons import Reason
-from hera_utils.follow.rows import tree_lines
-from hera_utils.follow.tree import Branch, tree_of
+from hera_experiment.follow.live import region
+from hera_experiment.follow.reasons import Reason
+from hera_experiment.follow.rows import tree_lines
+from hera_experiment.follow.tree import Branch, tree_of
 
 
 def shape(branches: tuple[Branch, ...]) -> list[Any]:

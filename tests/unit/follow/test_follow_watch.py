@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from follow_workflows import workflow
 
-from hera_utils.errors import UserError
-from hera_utils.follow.watch import Follower
-from hera_utils.platform.argo_answers import ArgoRefusal
+from hera_experiment.errors import UserError
+from hera_experiment.follow.watch import Follower
+from hera_experiment.platform.argo_answers import ArgoRefusal
 
 Script = list[tuple[str, dict[str, Any]] | Exception]
 

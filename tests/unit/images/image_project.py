@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from hera_utils.experiment import Experiment
-from hera_utils.images.ledger import Ledger
-from hera_utils.images.source import BuildSettings
-from hera_utils.images.sources import Sources
+from hera_experiment.experiment import Experiment
+from hera_experiment.images.ledger import Ledger
+from hera_experiment.images.source import BuildSettings
+from hera_experiment.images.sources import Sources
 
 DOCKERFILE = "ARG PYTHON_IMAGE=python:3.13\nARG A\nFROM ${PYTHON_IMAGE}\nCOPY . .\n"
 

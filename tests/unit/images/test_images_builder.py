@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.images.builder import Builder
-from hera_utils.images.engine import Completed, find_engine, refuse_unknown_engine
-from hera_utils.images.source import BuildSettings
+from hera_experiment.errors import UserError
+from hera_experiment.images.builder import Builder
+from hera_experiment.images.engine import Completed, find_engine, refuse_unknown_engine
+from hera_experiment.images.source import BuildSettings
 
 
 class Engine:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.images.context import content_hash, context_entries
-from hera_utils.images.ignore import Ignore
+from hera_experiment.images.context import content_hash, context_entries
+from hera_experiment.images.ignore import Ignore
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.images.dockerfile import Dockerfile, expand, split_words
-from hera_utils.images.recipe import Copy, Recipe, RunStep, read_recipe
+from hera_experiment.errors import UserError
+from hera_experiment.images.dockerfile import Dockerfile, expand, split_words
+from hera_experiment.images.recipe import Copy, Recipe, RunStep, read_recipe
 
 
 def read(tmp_path: Path, text: str, **arguments: str) -> Recipe:

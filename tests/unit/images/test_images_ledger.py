@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from image_project import ImageProject
 
-from hera_utils.errors import UserError
-from hera_utils.images.ledger import FILE, Ledger
+from hera_experiment.errors import UserError
+from hera_experiment.images.ledger import FILE, Ledger
 
 
 @pytest.fixture

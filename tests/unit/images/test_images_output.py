@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.images.output import cleaned, failing_instruction, step_of
+from hera_experiment.images.output import cleaned, failing_instruction, step_of
 
 CLASSIC = """Sending build context to Docker daemon  2.048kB
 Step 1/3 : FROM python:3.13-slim

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from image_project import ImageProject
 
-from hera_utils.errors import UserError
-from hera_utils.images.published import Published
-from hera_utils.platform.registry import Found
+from hera_experiment.errors import UserError
+from hera_experiment.images.published import Published
+from hera_experiment.platform.registry import Found
 
 REGISTRY = "r.example.org/project"
 DIGEST = "sha256:" + "0f" * 32

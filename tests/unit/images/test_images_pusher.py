@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.images.engine import Completed
-from hera_utils.images.pusher import Pusher, refuse_malformed
+from hera_experiment.errors import UserError
+from hera_experiment.images.engine import Completed
+from hera_experiment.images.pusher import Pusher, refuse_malformed
 
 HOST = "harbor.example.org:5077"
 REMOTE = f"{HOST}/p/lyon-chart:1"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.images.source import BuildSettings, ImageSource
+from hera_experiment.errors import UserError
+from hera_experiment.images.source import BuildSettings, ImageSource
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from image_project import ImageProject
 
-from hera_utils.errors import UserError
+from hera_experiment.errors import UserError
 
 MIRROR = "mirror/python:3.13"
 

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.images.engine import Ended, Programs
-from hera_utils.images.progress import PlainProgress, progress_of
-from hera_utils.images.together import together
-from hera_utils.verbs.images import age_of
+from hera_experiment.errors import UserError
+from hera_experiment.images.engine import Ended, Programs
+from hera_experiment.images.progress import PlainProgress, progress_of
+from hera_experiment.images.together import together
+from hera_experiment.verbs.images import age_of
 
 
 def test_one_that_fails_does_not_keep_the_others():

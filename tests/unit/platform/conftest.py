@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fake_server import FakeServer
 
-from hera_utils.context.cli_context import parse_arguments
+from hera_utils.cli_context import parse_arguments
 
 
 @pytest.fixture

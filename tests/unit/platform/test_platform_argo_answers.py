@@ -7,9 +7,9 @@ from email.utils import format_datetime
 import pytest
 from fake_server import Answer
 
-from hera_utils.platform.argo_answers import ArgoRefusal
-from hera_utils.platform.argo_client import ArgoClient
-from hera_utils.platform.http import Session, Unreachable
+from hera_experiment.platform.argo_answers import ArgoRefusal
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.http import Session, Unreachable
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import time
 import pytest
 from fake_server import Answer
 
-from hera_utils.errors import UserError
-from hera_utils.platform.argo_answers import ArgoRefusal
-from hera_utils.platform.argo_client import ArgoClient, StreamBroken
-from hera_utils.platform.http import Session
+from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_answers import ArgoRefusal
+from hera_experiment.platform.argo_client import ArgoClient, StreamBroken
+from hera_experiment.platform.http import Session
 
 WORKFLOW = {"metadata": {"name": "w"}, "spec": {}}
 

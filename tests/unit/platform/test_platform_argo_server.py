@@ -7,10 +7,10 @@ import pytest
 import yaml
 from fake_server import Answer
 
-from hera_utils.errors import UserError
-from hera_utils.platform.argo_server import ArgoServer
-from hera_utils.platform.credentials import ServiceAccountToken
-from hera_utils.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.errors import UserError
+from hera_experiment.platform.credentials import ServiceAccountToken
+from hera_utils.cluster import KubernetesCluster
+from hera_utils.server import ArgoServer
 
 TOKEN_REQUEST = "/api/v1/namespaces/n/serviceaccounts/robot/token"
 LIST = "/api/v1/workflows/n?fields=items.metadata&listOptions.limit=1"

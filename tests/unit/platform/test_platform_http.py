@@ -7,8 +7,8 @@ import pytest
 import requests
 from fake_server import Answer
 
-from hera_utils.errors import UserError
-from hera_utils.platform.http import Session, Unreachable, is_loopback
+from hera_experiment.errors import UserError
+from hera_experiment.platform.http import Session, Unreachable, is_loopback
 
 
 @pytest.fixture

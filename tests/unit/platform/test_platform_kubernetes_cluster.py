@@ -7,9 +7,8 @@ import pytest
 import yaml
 from fake_server import Answer
 
-from hera_utils.errors import UserError
-from hera_utils.platform.cluster import k8s_cluster
-from hera_utils.platform.kubernetes_cluster import KubernetesCluster
+from hera_experiment.errors import UserError
+from hera_utils.cluster import KubernetesCluster, k8s_cluster
 
 CORE = "/api/v1/namespaces/n"
 VERSION = {

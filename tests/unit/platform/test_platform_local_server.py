@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from hera_utils.errors import UserError
-from hera_utils.experiment import Experiment
-from hera_utils.platform import local_server
-from hera_utils.platform.local_server import LocalServer, acquire, claim_server, running
+from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
+from hera_experiment.platform import local_server
+from hera_experiment.platform.local_server import LocalServer, acquire, claim_server, running
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 SERVER = Path(__file__).with_name("rendezvous_server.py")
@@ -80,8 +80,8 @@ def test_a_second_client_shares_it_and_the_last_one_lets_it_go(place):
 CLIENT = """
 import sys, requests, time
 from pathlib import Path
-from hera_utils.experiment import Experiment
-from hera_utils.platform.local_server import acquire
+from hera_experiment.experiment import Experiment
+from hera_experiment.platform.local_server import acquire
 experiment = Experiment(Path(sys.argv[1]), "e", "e")
 with acquire(experiment, command=sys.argv[2:]) as lease:
     print(requests.get(lease.server.url, timeout=30).json()["pid"])

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.port_forward.forward import PortForward
-from hera_utils.port_forward.target import NotNow, Target
-from hera_utils.port_forward.tunnel import Tunnel
+from hera_experiment.errors import UserError
+from hera_experiment.port_forward.forward import PortForward
+from hera_experiment.port_forward.target import NotNow, Target
+from hera_experiment.port_forward.tunnel import Tunnel
 
 
 class Pod:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiClient, Configuration
 
-from hera_utils.errors import UserError
-from hera_utils.platform.kubernetes_errors import KubernetesRefusal
-from hera_utils.port_forward.target import NotNow, TargetFinder
+from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
+from hera_experiment.port_forward.target import NotNow, TargetFinder
 
 
 def pod(name: str, *, ready: str = "True", going: bool = False) -> Any:

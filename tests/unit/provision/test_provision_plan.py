@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from hera_utils.platform.kubernetes_errors import KubernetesRefusal
-from hera_utils.provision import wanted
-from hera_utils.provision.plan import Action, for_administrator, plan
-from hera_utils.provision.wanted import Wanted
+from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
+from hera_experiment.provision import wanted
+from hera_experiment.provision.plan import Action, for_administrator, plan
+from hera_experiment.provision.wanted import Wanted
 
 SECRET = wanted.pull_secret("pull", "registry.example.org/me", ("me", "password"))
 

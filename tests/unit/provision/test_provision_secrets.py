@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.provision import wanted
-from hera_utils.provision.secrets import command, filled_in, provide_on_laptop, typed_values
+from hera_experiment.errors import UserError
+from hera_experiment.provision import wanted
+from hera_experiment.provision.secrets import command, filled_in, provide_on_laptop, typed_values
 
 NEEDED = {"archive": ("USER", "TOKEN"), "other": ("KEY",)}
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.record.files import Files
-from hera_utils.record.records import RecordInUse, RecordNotWritten, Records
-from hera_utils.record.run_record import RunRecord, State
+from hera_experiment.errors import UserError
+from hera_experiment.record.files import Files
+from hera_experiment.record.records import RecordInUse, RecordNotWritten, Records
+from hera_experiment.record.run_record import RunRecord, State
 
 RECORD = RunRecord(
     name="population-abcde",

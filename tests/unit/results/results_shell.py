@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hera_utils.results.channel import Broken, ScriptFailed
-from hera_utils.results.listing import PROGRAMS
+from hera_experiment.results.channel import Broken, ScriptFailed
+from hera_experiment.results.listing import PROGRAMS
 
 SHELLS = ("debian", "busybox")
 

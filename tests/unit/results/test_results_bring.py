@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from results_shell import SHELLS, ProcessShell, programs_of
 
-from hera_utils.errors import UserError
-from hera_utils.results import listing
-from hera_utils.results.bring import Brought, FromPod
-from hera_utils.results.listing import Entry, Listing
-from hera_utils.results.store import Store
+from hera_experiment.errors import UserError
+from hera_experiment.results import listing
+from hera_experiment.results.bring import Brought, FromPod
+from hera_experiment.results.listing import Entry, Listing
+from hera_experiment.results.store import Store
 
 NAMES = [
     b"plain.txt",

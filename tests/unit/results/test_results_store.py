@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.results.bring import Brought
-from hera_utils.results.gather import gather
-from hera_utils.results.listing import Entry, Listing, Unreadable, read_listing, read_some
-from hera_utils.results.outcome import named, printable, size
-from hera_utils.results.packed import unpacked
-from hera_utils.results.store import Store, stays_inside
+from hera_experiment.errors import UserError
+from hera_experiment.results.bring import Brought
+from hera_experiment.results.gather import gather
+from hera_experiment.results.listing import Entry, Listing, Unreadable, read_listing, read_some
+from hera_experiment.results.outcome import named, printable, size
+from hera_experiment.results.packed import unpacked
+from hera_experiment.results.store import Store, stays_inside
 
 
 def entry(path: bytes, content: bytes, mode: int = 0o100644) -> Entry:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from results_shell import SHELLS, ProcessShell, programs_of
 
-from hera_utils.errors import UserError
-from hera_utils.results.bring import FromPod
-from hera_utils.results.data_files import data_files
-from hera_utils.results.into_pod import IntoPod
+from hera_experiment.errors import UserError
+from hera_experiment.results.bring import FromPod
+from hera_experiment.results.data_files import data_files
+from hera_experiment.results.into_pod import IntoPod
 
 NAMES = [b"plain", b"sub/deep/ -x", b"new\nline\n", b"\xff\\", b"-dash", "ü'\"$x".encode()]
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from hera_utils.context.cli_context import parse_arguments
-from hera_utils.errors import UserError
-from hera_utils.execution_engine import ExecutionEngine
-from hera_utils.follow.lines import Line
+from hera_experiment.errors import UserError
+from hera_experiment.execution_engine import ExecutionEngine
+from hera_experiment.follow.lines import Line
+from hera_utils.cli_context import parse_arguments
 
 
 def workflow(name: str, phase: str = "Running", version: int = 1) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.verbs import lint, run
-from hera_utils.verbs import test as test_verb
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import UserError
+from hera_experiment.verbs import lint, run
+from hera_experiment.verbs import test as test_verb
+from hera_utils.cli_context import CLIContext
 
-TEMPLATE = Path(run.__file__).resolve().parents[2]
+SOURCES = Path(run.__file__).resolve().parents[2]
 
 PYPROJECT = """
 [tool.ruff]
@@ -26,9 +28,9 @@ strict = true
 
 
 def parsed(verb: object, *words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser = VerbParser(CLIContext)
     verb.add_arguments(parser)  # type: ignore[attr-defined]
-    return parser.parse_args(words)
+    return parser.parse_args(words, VerbArguments(CLIContext))
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def alone(code: str) -> subprocess.CompletedProcess[str]:
     """Run code of ours in an interpreter that sees no installed package."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TEMPLATE)}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)}
     return subprocess.run(
         [sys.executable, "-S", "-c", code], capture_output=True, text=True, env=environment
     )
@@ -100,8 +102,8 @@ class TestTest:
     def test_without_pytest_a_sentence_says_so(self) -> None:
         done = alone(
             "import argparse\n"
-            "from hera_utils import errors\n"
-            "from hera_utils.verbs import test\n"
+            "from hera_experiment import errors\n"
+            "from hera_experiment.verbs import test\n"
             "errors.install_excepthook()\n"
             "test.main(argparse.Namespace(words=[]))"
         )
@@ -132,7 +134,7 @@ class TestLint:
         assert (project / "bad.py").read_text() == bad
 
     def test_missing_tools_are_one_sentence_each(self, project: Path) -> None:
-        done = alone("from hera_utils.verbs import lint; raise SystemExit(lint.main(None))")
+        done = alone("from hera_experiment.verbs import lint; raise SystemExit(lint.main(None))")
         assert done.returncode == 1
         assert done.stdout == ""
         lines = done.stderr.splitlines()

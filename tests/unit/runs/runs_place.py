@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from fake_server import Answer, Asked, FakeServer
 
-from hera_utils.context.cli_context import CLIContext, resolve
-from hera_utils.experiment import Experiment
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import RunRecord, State
-from hera_utils.submission.once import SUBMISSION_LABEL
+from hera_experiment.experiment import Experiment
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import RunRecord, State
+from hera_experiment.submission.once import SUBMISSION_LABEL
+from hera_utils.cli_context import CLIContext
 
 
 def workflow(name: str, created: str, phase: str = "Running", **spec: Any) -> dict[str, Any]:
@@ -66,7 +66,9 @@ class Clusters:
         return Answer({"metadata": {}, "items": there or None})
 
     def context(self, **typed: str) -> CLIContext:
-        return resolve(argparse.Namespace(**typed), Experiment.load(self.folder), self.environ)
+        return CLIContext.resolve(
+            argparse.Namespace(**typed), Experiment.load(self.folder), self.environ
+        )
 
     def record(self, name: str, cluster: str, created: str, state: State = State.CREATED) -> None:
         self.records.write(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from runs_place import Clusters, workflow
 
-from hera_utils.errors import UserError
-from hera_utils.runs import changes
-from hera_utils.runs.find import Run, find_run
+from hera_experiment.errors import UserError
+from hera_experiment.runs import changes
+from hera_experiment.runs.find import Run, find_run
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from runs_place import Clusters, workflow
 
-from hera_utils.errors import UserError
-from hera_utils.record.run_record import State
-from hera_utils.runs.changes import forget_records
-from hera_utils.runs.find import NoSuchRun, find_run
-from hera_utils.runs.listing import all_runs
+from hera_experiment.errors import UserError
+from hera_experiment.record.run_record import State
+from hera_experiment.runs.changes import forget_records
+from hera_experiment.runs.find import NoSuchRun, find_run
+from hera_experiment.runs.listing import all_runs
 
 
 def test_the_newest_of_the_designated_cluster(clusters: Clusters) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from runtime_project import Project
 
-from hera_utils.local.runtimes.base import PodResult
-from hera_utils.local.runtimes.process import ProcessRuntime
+from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.process import ProcessRuntime
 
 
 @pytest.fixture

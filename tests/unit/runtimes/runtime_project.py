@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hera_utils.local.errors import NotFound
-from hera_utils.local.runtimes.base import Pod
-from hera_utils.local.runtimes.process import ProcessRuntime
+from hera_experiment.local.errors import NotFound
+from hera_experiment.local.runtimes.base import Pod
+from hera_experiment.local.runtimes.process import ProcessRuntime
 
 SLUG = "runtime-selftest"
 PYTHON = "python:3.10"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from runtime_project import Project, shell, write_wheel
 
-from hera_utils.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.base import PodResult
 
 COLLECT = """\
 ARG PYTHON_IMAGE=python:3.13-slim

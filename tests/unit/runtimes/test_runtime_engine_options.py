@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hera_utils.images.engine import Completed
-from hera_utils.local.runtimes.container import main_container
-from hera_utils.local.runtimes.engine_options import (
+from hera_experiment.images.engine import Completed
+from hera_experiment.local.runtimes.container import main_container
+from hera_experiment.local.runtimes.engine_options import (
     command_options,
     init_options,
     mount_options,
@@ -16,7 +16,7 @@ from hera_utils.local.runtimes.engine_options import (
     user_options,
     variable_options,
 )
-from hera_utils.local.runtimes.volumes import Mount
+from hera_experiment.local.runtimes.volumes import Mount
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import base64
 
 import pytest
 
-from hera_utils.argo.values import WHOLE_VALUE, whole_value
-from hera_utils.local.runtimes.paths import PathRules, rewrite_source
-from hera_utils.local.runtimes.scratch import shown_as_inside
-from hera_utils.local.runtimes.tree import LINKED_WHOLE, Tree
+from hera_experiment.argo.values import WHOLE_VALUE, whole_value
+from hera_experiment.local.runtimes.paths import PathRules, rewrite_source
+from hera_experiment.local.runtimes.scratch import shown_as_inside
+from hera_experiment.local.runtimes.tree import LINKED_WHOLE, Tree
 
 RULES = PathRules(["/data", "/data/in", "/app", "/"], {"/argo/staging/script": "/.script"})
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hera_utils.local.errors import InvalidWorkflow
-from hera_utils.local.server import Server
-from hera_utils.local.store import Store
+from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.server import Server
+from hera_experiment.local.store import Store
 
 SECRET = "s3cret-of-the-test"
 END = "2026-11-05T08:00:09Z"

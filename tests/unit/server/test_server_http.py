@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.local.server import Server
-from hera_utils.local.server.handler import BODY_LIMIT
-from hera_utils.local.server.routes import ROUTES
+from hera_experiment.errors import UserError
+from hera_experiment.local.server import Server
+from hera_experiment.local.server.handler import BODY_LIMIT
+from hera_experiment.local.server.routes import ROUTES
 
 SECRET = "s3cret-of-the-test"
 LIST = "/api/v1/workflows/local"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hera_utils.local.server import log_lines
+from hera_experiment.local.server import log_lines
 
 LOG = "/api/v1/workflows/local/w/log"
 END = "2026-11-05T08:00:09Z"

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hera_utils.local.server import watch
+from hera_experiment.local.server import watch
 
 EVENTS = "/api/v1/workflow-events/local"
 ONE = f"{EVENTS}?listOptions.fieldSelector=metadata.name%3D"

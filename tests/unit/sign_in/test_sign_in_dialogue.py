@@ -1,10 +1,11 @@
 """The conversation, with a person who answers from a list."""
 
 import pytest
+from laboratory import correct, gather
 
-from hera_utils.errors import UserError
-from hera_utils.sign_in.dialogue import Choice, choose_preset, correct, gather
-from hera_utils.sign_in.presets import PRESETS, Preset
+from hera_experiment.errors import UserError
+from hera_experiment.sign_in.dialogue import Choice, choose_preset
+from hera_experiment.sign_in.presets import PRESETS, Preset
 
 BY_NAME = {preset.name: preset for preset in PRESETS}
 

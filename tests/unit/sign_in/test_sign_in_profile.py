@@ -4,10 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from laboratory import Profile, in_order
 
-from hera_utils.context import settings_file
-from hera_utils.errors import UserError
-from hera_utils.sign_in.profile import Profile, in_order, path_for
+from hera_experiment.context import settings_file
+from hera_experiment.errors import UserError
+from hera_experiment.sign_in.profile import path_for
 
 HARD = {
     "ARGO_SERVER": "argo:443",

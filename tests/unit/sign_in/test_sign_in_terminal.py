@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hera_utils.errors import UserError
-from hera_utils.sign_in.terminal import Terminal
+from hera_experiment.errors import UserError
+from hera_experiment.sign_in.terminal import Terminal
 
 
 class Desk:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from laboratory import from_block, normalized
 
-from hera_utils.errors import UserError
-from hera_utils.sign_in.values import from_block, normalized
+from hera_experiment.errors import UserError
 
 BLOCK = """export ARGO_SERVER='nebari.example.org:443'
 export ARGO_HTTP1=true

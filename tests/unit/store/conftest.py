@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hera_utils.local.store import Store
+from hera_experiment.local.store import Store
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hera_utils.local.store.log_times import LogSampler, LogTimes
+from hera_experiment.local.store.log_times import LogSampler, LogTimes
 
 
 def test_growth_is_noted_from_the_second_sight_on(store, manifest):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.local.errors import InvalidWorkflow, NotFound
-from hera_utils.local.store.objects import CLAIMS, CONFIGMAPS, KINDS, SECRETS
+from hera_experiment.local.errors import InvalidWorkflow, NotFound
+from hera_experiment.local.store.objects import CLAIMS, CONFIGMAPS, KINDS, SECRETS
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from hera_utils.local.errors import AlreadyExists, InvalidWorkflow, NotFound
-from hera_utils.local.store.interrupted import MESSAGE
+from hera_experiment.local.errors import AlreadyExists, InvalidWorkflow, NotFound
+from hera_experiment.local.store.interrupted import MESSAGE
 
 END = "2026-11-05T08:00:09Z"
 NODE = {"id": "w-1", "name": "w.a", "type": "Pod", "phase": "Running"}

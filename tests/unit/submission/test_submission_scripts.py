@@ -20,9 +20,9 @@ from hera.workflows import (
     script,
 )
 
-from hera_utils.environment.submission import EnvironmentOfSubmission
-from hera_utils.errors import UserError
-from hera_utils.submission.scripts import WholeValues, send_whole_values
+from hera_experiment.errors import UserError
+from hera_experiment.submission.scripts import WholeValues, send_whole_values
+from hera_utils.environment_of_submission import EnvironmentOfSubmission
 
 
 @script(image="i")

@@ -24,17 +24,17 @@ from hera.workflows.models import (
     WorkflowLintRequest,
 )
 
-from hera_utils.platform.argo_answers import ArgoRefusal
-from hera_utils.platform.argo_client import ArgoClient
-from hera_utils.platform.http import Session, Unreachable
-from hera_utils.record.records import Records
-from hera_utils.record.run_record import State
-from hera_utils.submission import service as service_module
-from hera_utils.submission.names import LETTERS, chosen_name
-from hera_utils.submission.once import SUBMISSION_LABEL
-from hera_utils.submission.sending import NameTaken
-from hera_utils.submission.service import call_around, create_with
-from hera_utils.submission.submitter import Submitter
+from hera_experiment.platform.argo_answers import ArgoRefusal
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.http import Session, Unreachable
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import State
+from hera_experiment.submission import service as service_module
+from hera_experiment.submission.names import LETTERS, chosen_name
+from hera_experiment.submission.once import SUBMISSION_LABEL
+from hera_experiment.submission.sending import NameTaken
+from hera_experiment.submission.service import call_around, create_with
+from hera_experiment.submission.submitter import Submitter
 
 URL = "http://argo.test/base/"
 

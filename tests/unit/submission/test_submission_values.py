@@ -8,11 +8,11 @@ import pytest
 from hera.workflows import DAG, Container, Parameter, Script, Step, Steps, Task, Workflow
 from hera.workflows import models as m
 
-from hera_utils.argo.values import stray_braces, unprintable
-from hera_utils.errors import UserError
-from hera_utils.submission.parameters import Arrival, arrival
-from hera_utils.submission.scripts import send_whole_values
-from hera_utils.submission.values import refuse_unsendable
+from hera_experiment.argo.values import stray_braces, unprintable
+from hera_experiment.errors import UserError
+from hera_experiment.submission.parameters import Arrival, arrival
+from hera_experiment.submission.scripts import send_whole_values
+from hera_experiment.submission.values import refuse_unsendable
 
 SAID_NONE = "says str"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hera_utils.check.catalogue import CATALOGUE, subset
-from hera_utils.submit.preflight import CODES
+from hera_experiment.check.catalogue import CATALOGUE, subset
+from hera_experiment.submit.preflight import CODES
 
 
 def test_a_subset_has_what_it_needs_in_the_order_of_the_catalogue():

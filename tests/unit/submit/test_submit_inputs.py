@@ -38,8 +38,8 @@ class More:
 inputs = usual.Inputs(vintages=(2016,))
 """
 SCRIPT = """
-from hera_utils.environment.inputs import take_inputs
-from hera_utils.errors import UserError
+from hera_experiment.environment.inputs import take_inputs
+from hera_experiment.errors import UserError
 try:
     take_inputs()
 except UserError as error:

@@ -27,7 +27,13 @@ from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.supported import unsupported
 from hera_experiment.local.engine.validation import validate
-from hera_experiment.local.errors import AlreadyExists, ApiError, InvalidWorkflow, NotFound, Unsupported
+from hera_experiment.local.errors import (
+    AlreadyExists,
+    ApiError,
+    InvalidWorkflow,
+    NotFound,
+    Unsupported,
+)
 from hera_experiment.local.runtimes.base import Runtime
 from hera_experiment.local.store import Run, Store
 

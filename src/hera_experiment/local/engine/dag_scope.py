@@ -14,7 +14,12 @@ from hera_experiment.local.engine.depends import ancestry
 from hera_experiment.local.engine.gojson import JsonError
 from hera_experiment.local.engine.machine import Machine
 from hera_experiment.local.engine.nodes import TASK_GROUP, Node
-from hera_experiment.local.engine.scope import Values, aggregated_values, node_values, skipped_values
+from hera_experiment.local.engine.scope import (
+    Values,
+    aggregated_values,
+    node_values,
+    skipped_values,
+)
 from hera_experiment.local.engine.substitution import Lookup
 
 _FACTS = {

@@ -16,7 +16,12 @@ from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Call, CallE
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node
 from hera_experiment.local.engine.outputs import OutputError, template_outputs
 from hera_experiment.local.engine.references import resolve
-from hera_experiment.local.engine.scope import Values, aggregated_values, node_values, skipped_values
+from hera_experiment.local.engine.scope import (
+    Values,
+    aggregated_values,
+    node_values,
+    skipped_values,
+)
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.when import WhenError, should_execute
 

@@ -20,7 +20,13 @@ from hera_experiment.local.runtimes.logs import open_log
 from hera_experiment.local.runtimes.objects import ClusterObjects
 from hera_experiment.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
 from hera_experiment.local.runtimes.paths import TEMPORARY, image_path, rewrite_source
-from hera_experiment.local.runtimes.plans import STAGED_SCRIPT, Plan, make_plan, path_rules, plan_key
+from hera_experiment.local.runtimes.plans import (
+    STAGED_SCRIPT,
+    Plan,
+    make_plan,
+    path_rules,
+    plan_key,
+)
 from hera_experiment.local.runtimes.programs import NotExecutable, Programs
 from hera_experiment.local.runtimes.scratch import Scratch, shown_as_inside
 from hera_experiment.local.runtimes.variables import (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.local.runtimes.base import Runtime
 from hera_experiment.local.runtimes.leftovers import end_leftovers
@@ -63,11 +62,7 @@ class Runtimes:
         self._made: dict[str, Runtime] = {}
         # One server at a time has this folder: what runs there was left by one that was killed.
         if ended := end_leftovers(self._state / SCRATCH):
-            print(
-                f"hera_utils: ended {ended} processes that an earlier local server left running",
-                file=sys.stderr,
-                flush=True,
-            )
+            tell(f"ended {ended} processes that an earlier local server left running")
 
     def get(self, name: str) -> Runtime:
         """Return the runtime of this name.

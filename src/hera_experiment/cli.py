@@ -1,4 +1,7 @@
-"""``python -m hera_utils VERB [options]``: finds the verb, and ends as a program should."""
+"""``python -m hera_utils VERB [options]``: finds the verb, and ends as a program should.
+
+The context module calls :func:`main` with its class of contexts.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ import sys
 from types import ModuleType
 
 from hera_experiment import verbs
+from hera_experiment.context.arguments import parse, take_dashes
+from hera_experiment.context.context import Context
+from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT, VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -21,13 +23,15 @@ GOALS_VARIABLE = "HERA_UTILS_GOALS"
 """The targets of one invocation of make, which hands each of them all its variables."""
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], kind: type[Context]) -> int:
     """Run the verb that ``argv`` begins with and return its exit status.
+
+    ``kind`` is the class of the contexts that verbs work with.
 
     A :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
     """
     try:
-        status = _run(argv)
+        status = _run(argv, kind)
         sys.stdout.flush()
         return status
     except UserError as error:
@@ -40,46 +44,39 @@ def main(argv: list[str]) -> int:
         return _BROKEN_PIPE
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str], kind: type[Context]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(f"usage: {_PROGRAM} VERB [options]\n\n{verbs.as_text()}")
         print(f"\n{_PROGRAM} VERB --help shows the options of one verb.")
         return 0 if argv else 2
     verb, rest = argv[0], argv[1:]
+    if verb == SUBMITTING_SCRIPT:
+        from hera_experiment.submit.child import main as run_script
+
+        return run_script(rest, kind)
     known = verbs.table()
     if verb not in known:
         raise _unknown(verb, list(known))
 
-    import argparse
-
-    from hera_experiment.context.arguments import parse
-
-    parser, module = _made(verb, known[verb])
+    parser, module = _made(verb, known[verb], kind)
     goals = os.environ.pop(GOALS_VARIABLE, "").split()
-    others = [_made(goal, "")[0] for goal in goals if goal != verb and goal in known]
-    args = argparse.Namespace()
-    parse(parser, _without_those_of(others, parser, rest), args)
+    others = [_made(goal, "", kind)[0] for goal in goals if goal != verb and goal in known]
+    args = VerbArguments(kind)
+    parse(parser, _without_those_of(others, parser, rest), args, {}, kind.ARGUMENTS)
     return int(module.main(args))
 
 
-def _made(verb: str, text: str) -> tuple[argparse.ArgumentParser, ModuleType]:
-    import argparse
+def _made(verb: str, text: str, kind: type[Context]) -> tuple[VerbParser, ModuleType]:
     from importlib import import_module
 
-    from hera_experiment.context.arguments import take_dashes
-
-    parser = argparse.ArgumentParser(
-        prog=f"{_PROGRAM} {verb}", description=f"{text}.", allow_abbrev=False
-    )
+    parser = VerbParser(kind, prog=f"{_PROGRAM} {verb}", description=f"{text}.")
     module = import_module(f"hera_experiment.verbs.{verb.replace('-', '_')}")
     module.add_arguments(parser)
     take_dashes(parser)
     return parser, module
 
 
-def _without_those_of(
-    others: list[argparse.ArgumentParser], parser: argparse.ArgumentParser, words: list[str]
-) -> list[str]:
+def _without_those_of(others: list[VerbParser], parser: VerbParser, words: list[str]) -> list[str]:
     """Return ``words`` without the options that ``others`` know and ``parser`` does not."""
 
     def is_of_another(word: str) -> bool:
@@ -97,7 +94,3 @@ def _unknown(verb: str, known: list[str]) -> UserError:
     close = difflib.get_close_matches(verb, known, n=1)
     advice = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
     return UserError(what or f"there is no verb '{verb}'", "on the command line", advice)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hera_experiment.argo.images import image_reference
-from hera_experiment.context.cli_context import CLIContext
-from hera_experiment.errors import UserError
-from hera_experiment.platform.cluster import k8s_cluster
+from hera_experiment import ImageReferences, UserError
+from hera_utils.cli_context import CLIContext
+from hera_utils.cluster import k8s_cluster
 
 if TYPE_CHECKING:
     from hera.workflows import ConfigMapEnvFrom, ExistingVolume
-
-    from hera_experiment.images.published import Published
 
 PERSISTED_VOLUME = "persisted-volume"
 """The name of the volume within a workflow, by which a template mounts it."""
@@ -38,31 +35,19 @@ class PersistedVolume:
 class EnvironmentOfExecution:
     """The volume, the registry and the settings of the cluster that the tasks rely on.
 
-    Parameters
-    ----------
-    cluster, args:
-        The cluster the tasks run on, and the parsed arguments.
-    claim_name:
-        The claim of the persisted volume; empty for an experiment that keeps nothing.
-    mount_path:
-        The absolute path at which each task sees that volume.
-    configmap_name:
-        The ConfigMap whose entries become environment variables of the tasks; may be empty.
-    registry:
-        Where the images of the experiment are pulled from, ``host[:port][/project]``.
-    configmap_defaults:
-        The entries that the ConfigMap begins with where it is made: on the laptop, and by
-        ``make provision``.
-    claim_size, claim_access_modes, claim_storage_class:
-        What the claim asks for where it is made, see :class:`PersistedVolume`.
-    pull_secret_name:
-        The Secret that images are pulled with; empty for a registry that asks for none.
+    ``claim_name`` is the claim of the persisted volume, empty for an experiment that keeps nothing;
+    each task sees it at the absolute ``mount_path``. The entries of the ConfigMap
+    ``configmap_name`` become environment variables of the tasks; it begins with
+    ``configmap_defaults`` where it is made. Images are pulled from ``registry``
+    (``host[:port][/project]``) with the Secret ``pull_secret_name``, which may be empty. What is
+    made (``claim_size`` and so on: see :class:`PersistedVolume`) is made on the laptop, and
+    elsewhere by ``make provision``.
 
     Raises
     ------
     UserError
-        When the claim or the ConfigMap does not exist on the cluster. On the laptop they are made;
-        without access to Kubernetes they are said to be unknown.
+        When the claim or the ConfigMap does not exist on the cluster; without access to Kubernetes
+        they are said to be unknown.
     """
 
     def __init__(
@@ -81,28 +66,23 @@ class EnvironmentOfExecution:
         pull_secret_name: str = "",
     ) -> None:
         if claim_name and not mount_path.startswith("/"):
-            raise UserError(
-                f"the mount path '{mount_path}' is not absolute",
-                "environment.py",
-                "begin it with /",
-            )
+            what = f"the mount path '{mount_path}' is not absolute"
+            raise UserError(what, "environment.py", "begin it with /")
         self.cluster = cluster
         self.slug = args.experiment.slug
-        self._experiment = args.experiment
-        self._is_local = args.is_local
-        self._published: Published | None = None
         self.registry = registry
+        self._images = ImageReferences(args, registry)
         self.configmap_name = configmap_name
         self.pull_secret_name = pull_secret_name
-        self.persisted_volume = PersistedVolume(
+        self.persisted_volume = volume = PersistedVolume(
             claim_name, mount_path, claim_size, tuple(claim_access_modes), claim_storage_class
         )
         if claim_name:
             cluster.provide_volume_claim(
                 claim_name,
-                size=claim_size,
-                access_modes=tuple(claim_access_modes),
-                storage_class=claim_storage_class,
+                size=volume.size,
+                access_modes=volume.access_modes,
+                storage_class=volume.storage_class,
             )
         if configmap_name:
             cluster.provide_configmap(configmap_name, configmap_defaults or {})
@@ -111,37 +91,20 @@ class EnvironmentOfExecution:
         """Return the reference of the image of ``containers/<container>/`` as its files are now.
 
         On a cluster that is its digest where it has been pushed, otherwise the tag that tells its
-        content: what was built of other files can never run in its place. On the laptop, which
-        builds what it needs, the tag is ``latest``. A ``tag`` that is given is taken as it is.
-
-        Raises
-        ------
-        UserError
-            When the container has no Dockerfile.
+        content; on the laptop, which builds what it needs, ``latest``. A ``tag`` is taken as it is.
+        Raises ``UserError`` when the container has no Dockerfile.
         """
-        if tag or self._is_local:
-            return image_reference(self.registry, self.slug, container, tag or "latest")
-        if self._published is None:
-            from hera_experiment.images.published import Published
-
-            self._published = Published(self._experiment, self.registry)
-        return self._published.reference(container)
+        return self._images.of(container, tag)
 
     @property
     def volumes(self) -> list[ExistingVolume]:
         """What a template's ``volumes`` takes to see the persisted volume."""
         from hera.workflows import ExistingVolume
 
-        volume = self.persisted_volume
-        if not volume.claim_name:
+        claim, path = self.persisted_volume.claim_name, self.persisted_volume.mount_path
+        if not claim:
             return []
-        return [
-            ExistingVolume(
-                name=PERSISTED_VOLUME,
-                claim_name=volume.claim_name,
-                mount_path=volume.mount_path,
-            )
-        ]
+        return [ExistingVolume(name=PERSISTED_VOLUME, claim_name=claim, mount_path=path)]
 
     @property
     def image_pull_secrets(self) -> list[str] | None:
