@@ -13,6 +13,7 @@ from hera_experiment.update.git import PLAIN, Git
 Entries = dict[str, tuple[str, str]]
 """Mode and object of each path, as in a tree of git."""
 
+_SUBMODULE = "160000"
 _BASE, _YOURS, _TEMPLATE = "1", "2", "3"
 # Ends with its last key: a comment behind it is the researcher's.
 _TABLE = re.compile(
@@ -89,8 +90,10 @@ class Workshop:
 
     def hand_over(self, merge: Merge, project: Git) -> None:
         """Give the project the files that were made here."""
-        wanted = {entry[1] for entry in merge.after.values()} | {each[3] for each in merge.unmerged}
-        names = [name for name in wanted if (self._objects / name[:2] / name[2:]).exists()]
+        entries = [*merge.after.values(), *(each[2:] for each in merge.unmerged)]
+        wanted = {object_ for mode, object_ in entries if mode != _SUBMODULE}
+        found = project("cat-file", "--batch-check", text="\n".join(wanted)).splitlines()
+        names = [line.split()[0] for line in found if line.endswith(" missing")]
         pack = self._git("pack-objects", "-q", "--stdout", text="\n".join(names))
         project("unpack-objects", "-q", text=pack)
 

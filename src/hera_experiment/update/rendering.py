@@ -57,7 +57,8 @@ class Template:
                 self.address,
                 "name a git repository that has it: make update FROM=address-or-path",
             ) from None
-        self.is_dirty = self.is_path and bool(Git(path)("status", "--porcelain"))
+        # One without files (bare) has no status.
+        self.is_dirty = self.is_path and bool(Git(path)("status", "--porcelain", status=(0, 128)))
 
     def commit(self, name: str) -> str:
         """Return the full commit that a tag, a branch or a commit ``name`` is; empty when none."""
@@ -160,6 +161,8 @@ def fits(questions: dict[str, Any], key: str, answers: dict[str, Any]) -> bool:
     if key.startswith("_") or key not in questions or key not in answers:
         return False
     choices = questions[key]
+    if isinstance(choices, dict):
+        return isinstance(answers[key], dict)
     return not isinstance(choices, list) or answers[key] in choices
 
 

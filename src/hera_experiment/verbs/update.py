@@ -129,7 +129,7 @@ def _update(
     _show(merge, names)
     old_text, new_text = (template.file(commit, "CHANGELOG.md") for commit in (old, new))
     news = changelog.between(old_text, new_text, _version(before))
-    print(news or "The CHANGELOG says nothing of it.")
+    _print(news or "The CHANGELOG says nothing of it.")
     if dry_run:
         return 0
     workshop.hand_over(merge, project.git)
@@ -201,12 +201,18 @@ def _show(merge: Merge, names: tuple[str, str]) -> None:
     for path in sorted({*merge.before, *merge.after, *merge.conflicts, *merge.deleted}):
         old, new = merge.before.get(path), merge.after.get(path)
         if path in merge.conflicts:
-            print(f"  conflict       {path}: {merge.conflicts[path]}")
+            _print(f"  conflict       {path}: {merge.conflicts[path]}")
         elif path in merge.deleted:
-            print(f"  stays deleted  {path}")
+            _print(f"  stays deleted  {path}")
         elif old != new:
-            print(f"  {'added' if not old else 'removed' if not new else 'changed':13}  {path}")
+            _print(f"  {'added' if not old else 'removed' if not new else 'changed':13}  {path}")
     print(flush=True)
+
+
+def _print(text: str) -> None:
+    # Names of files need not be text, nor the terminal's letters those of the template.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _remark(text: str) -> None:

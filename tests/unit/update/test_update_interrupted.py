@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,7 @@ def test_what_was_changed_after_a_kill_is_not_lost(
             break
         repository.put_back()
     project.write("workflow.py", "mine\n")
-    with pytest.raises(UserError, match="workflow.py was changed since"):
+    with pytest.raises(UserError, match=r"workflow\.py was changed since"):
         repository.put_back()
     assert project.read("workflow.py") == "mine\n"
     assert project.update("--dry_run") == 1
@@ -170,10 +171,8 @@ def test_killed_at_any_instant(template: Template, project: Project) -> None:
         wait = whole * (0.3 + 0.9 * instants.random() ** 0.5)
         process = project.start()
         time.sleep(wait)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
         said = process.communicate(timeout=60)[0]
         assert "Traceback" not in said, said
         # Puts back what there is, then refuses.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def test_untouched_files_follow_and_one_commit_can_be_reverted(
     assert message.startswith("Ada Update the template from 0.2.0 ") and "to 0.3.0 (" in message
     assert old in message and new in message
     assert list(project.folder.glob(".git/hera_update*")) == []
+    # Not a word of anything that is dangling.
     assert project.git("fsck", "--strict") == ""
 
     project.git("revert", "--no-edit", "HEAD")
@@ -245,6 +247,9 @@ def test_names_that_are_no_ascii_and_a_file_that_becomes_a_folder(
     (template.folder / SLUG / "run.sh").unlink()
     template.write(f"{SLUG}/run.sh/start", "start\n")
     template.release("0.3.0")
+    odd = os.fsdecode(b"\xff\n.txt")
+    project.write(odd, "mine\n")
+    project.commit()
     assert project.update() == 0
     assert project.read("données/é 'à\".md") == "text\n"
     assert project.read("run.sh/start") == "start\n"
@@ -325,3 +330,25 @@ def test_a_linked_work_tree(template: Template, project: Project, tmp_path: Path
     assert linked.read("workflow.py") == lines("w", line3="new")
     assert project.read("workflow.py") == lines("w")
     assert project.git("status", "--porcelain") == linked.git("status", "--porcelain") == ""
+
+
+def test_a_file_whose_name_is_no_text(
+    template: Template, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"\xff.txt")
+    template.write(f"{SLUG}/{name}", lines("t", line3="theirs"))
+    template.release("0.3.0")
+    project.write(name, lines("t", line3="mine"))
+    project.commit()
+    assert project.update("--dry_run") == 0
+    assert "conflict       \\udcff.txt: added here and in the template" in capsys.readouterr().out
+    assert project.update() == 1
+    assert "<<<<<<< yours" in project.read(name)
+
+
+def test_a_bare_template(template: Template, project: Project, tmp_path: Path) -> None:
+    template.write(f"{SLUG}/workflow.py", lines("w", line3="new"))
+    template.release("0.3.0")
+    git(tmp_path, "clone", "-q", "--bare", str(template.folder), "bare.git")
+    assert project.update("--from", str(tmp_path / "bare.git")) == 0
+    assert project.read("workflow.py") == lines("w", line3="new")
