@@ -6,7 +6,7 @@ import os
 import sys
 
 COOKIECUTTER = json.loads(r"""{{ cookiecutter | tojson }}""")
-QUESTIONS = {name: answer for name, answer in COOKIECUTTER.items() if not name.startswith("_")}
+ANSWERS = {name: answer for name, answer in COOKIECUTTER.items() if not name.startswith("_")}
 # cruft alone names the commit. It compares scratch folders: a repository in them would hide all.
 CRUFT = "_commit" in COOKIECUTTER
 
@@ -18,8 +18,8 @@ RUNS = {".hera", ".venv", "results"}
 def main() -> None:
     """Finish the generated project, the current folder.
 
-    Without the library there is no project: cookiecutter removes what it has generated. What
-    comes after that, fails without a failure of the generation.
+    Where this fails cookiecutter removes what it has generated, which is right without the
+    library alone.
     """
     template = template_folder()
     if not template:
@@ -30,18 +30,29 @@ def main() -> None:
     sys.dont_write_bytecode = True
     sys.path.insert(0, os.path.join(template, "src"))
     remove_left_overs()
-    origin = add_library(template)
+    try:
+        origin = add_library(template)
+    except (OSError, ValueError) as error:
+        sys.exit(f"Nothing was generated: the library cannot be added: {error}")
+    if CRUFT:
+        # Its updates generate in scratch folders: where to go next would be wrong there.
+        tell("A new project needs 'git init', 'git add --all' and 'git commit', then 'make run'.")
+        return
     try:
         problem = make_repository(origin)
     except OSError as error:
         problem = str(error)
     lines = [f"No git repository was made: {problem}."] if problem else []
     commands = (f"cd {folder_to_enter()}", "make run", "make test")
-    lines += ["Next:", *(f"  {command}" for command in commands)]
+    tell("\n".join([*lines, "Next:", *(f"  {command}" for command in commands)]))
+
+
+def tell(text: str) -> None:
+    """Print what the person should read; that nobody reads is no failure."""
     # A path may have letters that the terminal's encoding has not.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        print("\n".join(lines), flush=True)
+        print(text, flush=True)
     except OSError:
         # Nobody reads any more; without this Python would fail on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -93,7 +104,7 @@ def add_library(template: str) -> str:
     address = origin.address((as_typed(typed) or [typed])[0], template, repository.remote())
     version = name.split("-")[1]
     with open("experiment.toml", "a", encoding="utf-8", newline="\n") as file:
-        file.write(origin.table(address, version, commit, QUESTIONS))
+        file.write(origin.table(address, version, commit, ANSWERS))
     return f"hera_experiment {version}\ncommit {commit or 'unknown'}\nfrom {address}"
 
 
@@ -111,8 +122,6 @@ def remove_left_overs() -> None:
 
 def make_repository(origin: str) -> str:
     """Make a git repository with a first commit; return why not, or nothing when it is there."""
-    if CRUFT:
-        return "cruft compares; in a new project type 'git init', 'git add --all', 'git commit'"
     if not any(os.access(os.path.join(path, "git"), os.X_OK) for path in os.get_exec_path()):
         return "git is not installed"
     # git need not be asked what no folder above has.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 from bakery import Bake, project
+from stranger import REPOSITORY
+
+from hera_experiment import __version__
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,10 +31,16 @@ OWN_FILES = """
     containers/collect/census_lyon.csv containers/collect/requirements.txt
     containers/chart/.dockerignore containers/chart/Dockerfile containers/chart/chart.py
     containers/chart/requirements.txt
-    docs/volumes_and_containers.md
-    requirements/run.txt requirements/dev.txt
+    docs/volumes_and_containers.md docs/check_cluster.md
+    hera_utils/LICENSE hera_utils/__init__.py hera_utils/__main__.py hera_utils/bootstrap.py
+    hera_utils/cli_context.py hera_utils/cluster.py hera_utils/environment_of_execution.py
+    hera_utils/environment_of_submission.py hera_utils/execution_platform.py hera_utils/server.py
+    requirements/run.txt requirements/dev.txt requirements/library.txt
     tests/conftest.py tests/test_inputs.py tests/test_layout.py tests/test_workflow.py
+    vendor/SHA256SUMS
 """.split()
+WHEEL = f"vendor/hera_experiment-{__version__}-py3-none-any.whl"
+MOST_FILES = 45
 
 LICENCES = {
     "MIT": "MIT License",
@@ -59,7 +70,7 @@ def test_the_exact_set_of_files_each_valid_and_without_jinja(
 ) -> None:
     folder = project(bake(**answers))
     files = files_of(folder)
-    assert {file for file in files if not file.startswith("hera_utils/")} == set(OWN_FILES)
+    assert files == {*OWN_FILES, WHEEL} and len(files) <= MOST_FILES
     vendored = template / "{{cookiecutter.project_slug}}" / "hera_utils"
     assert files_of(folder / "hera_utils") == files_of(vendored)
     for file in files_of(vendored):
@@ -76,7 +87,7 @@ def assert_all_parse(folder: Path) -> None:
     """Parse every file that has a grammar; run make without doing anything."""
     counts = {".py": 0, ".toml": 0}
     for path in folder.rglob("*"):
-        if ".git" in path.parts or path.is_dir():
+        if ".git" in path.parts or path.is_dir() or path.suffix == ".whl":
             continue
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".py":
@@ -89,11 +100,11 @@ def assert_all_parse(folder: Path) -> None:
             json.loads(text)
         if path.suffix in counts:
             counts[path.suffix] += 1
-    assert counts[".py"] > 20 and counts[".toml"] == 2
+    assert counts[".py"] > 10 and counts[".toml"] == 2
     targets = ("help", "run", "serve", "test", "lint", "config")
     done = subprocess.run(["make", "-n", *targets], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    calls = [f'"python3" -I hera_utils/bootstrap.py {target}' for target in targets]
+    calls = [f"'python3' -I hera_utils/bootstrap.py {target}" for target in targets]
     assert done.stdout.splitlines() == calls
 
 
@@ -103,6 +114,16 @@ def test_the_licence_is_the_chosen_one_and_names_the_author(bake: Bake, licence:
     text = (folder / "LICENSE").read_text(encoding="utf-8")
     assert LICENCES[licence] in "\n".join(text.splitlines()[:3])
     assert re.search(r"Copyright (\(c\) )?20\d\d,? Équipe O'Neil <eau>", text)
+    assert re.search(r"Hera Experiment, for hera_utils/ and vendor/: see hera_utils/LICENSE", text)
+
+
+def test_the_librarys_own_licence_comes_along(bake: Bake) -> None:
+    folder = project(bake(license="Not open source"))
+    licence = (REPOSITORY / "LICENSE").read_bytes()
+    assert (folder / "hera_utils" / "LICENSE").read_bytes() == licence
+    with zipfile.ZipFile(folder / WHEEL) as wheel:
+        path = f"hera_experiment-{__version__}.dist-info/licenses/LICENSE"
+        assert wheel.read(path) == licence
 
 
 def test_the_answers_come_back_out_of_experiment_toml(bake: Bake) -> None:
@@ -119,6 +140,19 @@ def test_the_answers_come_back_out_of_experiment_toml(bake: Bake) -> None:
     assert table["slug"] == answers["project_slug"]
     assert table["description"] == answers["description"]
     assert table["authors"] == [answers["author_name"]]
+    assert document["template"]["answers"] == {**answers, "license": "MIT"}
+
+
+def test_the_hashes_are_those_of_the_files(bake: Bake) -> None:
+    folder = project(bake())
+    check = ["sha256sum", "--strict", "--check", "vendor/SHA256SUMS"]
+    done = subprocess.run(check, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    named = {line.partition(": ")[0] for line in done.stdout.splitlines()}
+    assert named == {WHEEL, *(file for file in OWN_FILES if file.startswith("hera_utils/"))}
+    locked = (folder / "requirements" / "library.txt").read_text().splitlines()[-1]
+    digest = hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
+    assert locked == f"./{WHEEL} --hash=sha256:{digest}"
 
 
 def test_the_locks_have_hashes_for_everything_and_name_no_registry(bake: Bake) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from bakery import Bake, project
 
+from hera_experiment import __version__
+
 
 def git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
@@ -23,10 +25,12 @@ def said(capfd: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_repository_with_everything_in_its_first_commit(
-    bake: Bake, capfd: pytest.CaptureFixture[str]
+    bake: Bake, template: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = project(bake())
     assert git(folder, "log", "--format=%an %s") == "Ada Generate the experiment\n"
+    body = f"hera_experiment {__version__}\ncommit unknown\nfrom {template}\n\n"
+    assert git(folder, "log", "--format=%b") == body
     assert git(folder, "branch", "--show-current") == "main\n"
     assert git(folder, "status", "--porcelain", "--ignored") == ""
     assert {"workflow.py", "hera_utils/bootstrap.py"} < set(git(folder, "ls-files").split())
@@ -43,8 +47,9 @@ def test_the_settings_of_a_person_do_not_get_in_the_way(
     settings = (
         "[user]\n\tname = Ada\n\temail = ada@example.org\n"
         "[init]\n\tdefaultBranch = trunk\n[commit]\n\tgpgSign = true\n"
-        f"[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n"
+        f"[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n\texcludesFile = {tmp_path}/ignored\n"
     )
+    (tmp_path / "ignored").write_text("*.whl\nvendor\n")
     (tmp_path / "config").write_text(settings)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     # As in a hook of the repository that the caller is at work in.
@@ -53,6 +58,7 @@ def test_the_settings_of_a_person_do_not_get_in_the_way(
     monkeypatch.delenv("GIT_DIR")
     assert git(folder, "branch", "--show-current") == "main\n"
     assert git(folder, "rev-list", "--count", "HEAD") == "1\n"
+    assert git(folder, "ls-files", "vendor").count("\n") == 2
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -1,4 +1,5 @@
-"""The library as one file in a project, and where both came from.
+"""The library as one file in a project: made, written down, compared.
 
-The template's hook imports this folder where cookiecutter runs: nothing but the standard library.
+The template's hook imports ``wheel``, ``vendored`` and ``origin`` where cookiecutter runs: they
+need nothing but the standard library.
 """

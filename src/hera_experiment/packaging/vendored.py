@@ -70,7 +70,7 @@ def sums_of_utilities(project: str) -> dict[str, str]:
     found = {}
     for inside, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for name in sorted(names):
+        for name in sorted(name for name in names if name[0] != "."):
             path = os.path.join(inside, name)
             found[os.path.relpath(path, project)] = sum_of(path)
     return found

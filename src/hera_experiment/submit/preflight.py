@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from hera_experiment.check.catalogue import subset
 from hera_experiment.check.demand import Demand
 from hera_experiment.check.model import Check, Outcome, Result, Status
+from hera_experiment.check.own_checks import own_checks
 from hera_experiment.check.report import TextReport, first_step
 from hera_experiment.check.rights import WORKFLOWS, Right
 from hera_experiment.check.rights_of_submitter import rights_of_submitter
@@ -106,6 +107,7 @@ class Preflight:
         captured = Captured([Submitted(manifest, namespace=namespace)])
         subject = Subject(context, lambda: captured, timeout=self._timeout, environ=self._environ)
         checks = [_narrowed(each) for each in subset(CODES)]
+        checks += own_checks(context)
         found = {
             each.check.code: each
             for each in run(checks, subject, limit=_LONGEST_CHECK * self._timeout)

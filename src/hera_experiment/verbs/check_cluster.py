@@ -102,22 +102,24 @@ def check_cluster(
     from hera_experiment.check import report as reports
     from hera_experiment.check.capture import capture
     from hera_experiment.check.catalogue import CATALOGUE
+    from hera_experiment.check.own_checks import own_checks
     from hera_experiment.check.runner import run
     from hera_experiment.check.subject import Subject
 
     out = out or sys.stdout
     end = clock() + wait
+    checks = (*CATALOGUE, *own_checks(context))
     while True:
         find = partial(capture, script, arguments, context, environ)
         subject = Subject(context, find, timeout=timeout, environ=environ)
-        text = reports.TextReport(CATALOGUE, out, colour=_in_colour(out, environ))
+        text = reports.TextReport(checks, out, colour=_in_colour(out, environ))
         streaming = not as_json and not wait
         found: dict[str, Result] = {}
-        for result in run(CATALOGUE, subject, limit=_LONGEST_CHECK * timeout):
+        for result in run(checks, subject, limit=_LONGEST_CHECK * timeout):
             found[result.check.code] = result
             if streaming:
                 text.add(result)
-        results = [found[each.code] for each in CATALOGUE]
+        results = [found[each.code] for each in checks]
         status = reports.exit_status(results)
         remaining = end - clock()
         if status and remaining > 0:
