@@ -158,7 +158,12 @@ def test_what_was_changed_after_a_kill_is_not_lost(
     assert project.state() == before
 
 
-def test_killed_at_any_instant(template: Template, project: Project) -> None:
+def test_killed_at_any_instant(
+    template: Template, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is killed leaves its scratch folder.
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
     change(template, project)
     before = project.state()
     began = time.monotonic()
