@@ -5,7 +5,6 @@ collect-<vintage> (one task per borough) → print-results → chart
 
 # Without `from __future__ import annotations`: Hera reads the annotations of scripts as types.
 import os
-from typing import cast
 
 from hera.workflows import DAG, Container, Parameter, Task, Workflow, script
 
@@ -108,7 +107,8 @@ def experiment_workflow(
         collect_c = collect_container_constructor(environment, inputs.constants)
         chart_c = chart_container_constructor(environment, inputs.constants)
 
-        print_results = print_script(
+        # Within a DAG the call of a script is a task.
+        print_t = print_script(
             name="print-results",
             arguments={
                 "results_dir": os.path.join(mount_path, layout.collect_dir()),
@@ -116,7 +116,6 @@ def experiment_workflow(
                 "city_boroughs": inputs.constants.city_boroughs,
             },
         )
-        print_t = cast(Task, print_results)  # within a DAG the call of a script is a task
 
         for vintage in inputs.parameters.vintages:
             collect_t = Task(

@@ -1,6 +1,7 @@
 """``python -m hera_utils VERB [options]``: finds the verb, and ends as a program should.
 
-The context module calls :func:`main` with its class of contexts.
+The context module calls :func:`main` with itself. Each verb imports what it needs, this module next
+to nothing: a list of the verbs must not wait.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import sys
 from types import ModuleType
 
 from hera_experiment import verbs
-from hera_experiment.context.arguments import parse, take_dashes
-from hera_experiment.context.context import Context
-from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT, VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hera_experiment.context.context import Context
+    from hera_experiment.context.verb_arguments import VerbParser
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -23,15 +26,14 @@ GOALS_VARIABLE = "HERA_UTILS_GOALS"
 """The targets of one invocation of make, which hands each of them all its variables."""
 
 
-def main(argv: list[str], kind: type[Context]) -> int:
+def main(argv: list[str], context_module: ModuleType) -> int:
     """Run the verb that ``argv`` begins with and return its exit status.
 
-    ``kind`` is the class of the contexts that verbs work with.
-
-    A :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
+    ``context_module`` has the class of the contexts that verbs work with, ``CLIContext``. A
+    :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
     """
     try:
-        status = _run(argv, kind)
+        status = _run(argv, context_module)
         sys.stdout.flush()
         return status
     except UserError as error:
@@ -44,11 +46,20 @@ def main(argv: list[str], kind: type[Context]) -> int:
         return _BROKEN_PIPE
 
 
-def _run(argv: list[str], kind: type[Context]) -> int:
+def _run(argv: list[str], context_module: ModuleType) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(f"usage: {_PROGRAM} VERB [options]\n\n{verbs.as_text()}")
-        print(f"\n{_PROGRAM} VERB --help shows the options of one verb.")
+        print(
+            f"\n{_PROGRAM} VERB --help shows the options of one verb,"
+            f" {_PROGRAM} --version the library's version."
+        )
         return 0 if argv else 2
+    if argv[0] == "--version":
+        return _print_version()
+    from hera_experiment.context.arguments import parse
+    from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT, VerbArguments
+
+    kind: type[Context] = context_module.CLIContext
     verb, rest = argv[0], argv[1:]
     if verb == SUBMITTING_SCRIPT:
         from hera_experiment.submit.child import main as run_script
@@ -66,8 +77,21 @@ def _run(argv: list[str], kind: type[Context]) -> int:
     return int(module.main(args))
 
 
+def _print_version() -> int:
+    from pathlib import Path
+
+    from hera_experiment.experiment import Experiment
+    from hera_experiment.template_record import library
+
+    print(library(Experiment.find(Path.cwd()).template))
+    return 0
+
+
 def _made(verb: str, text: str, kind: type[Context]) -> tuple[VerbParser, ModuleType]:
     from importlib import import_module
+
+    from hera_experiment.context.arguments import take_dashes
+    from hera_experiment.context.verb_arguments import VerbParser
 
     parser = VerbParser(kind, prog=f"{_PROGRAM} {verb}", description=f"{text}.")
     module = import_module(f"hera_experiment.verbs.{verb.replace('-', '_')}")

@@ -2,8 +2,8 @@
 
 import sys
 
+import hera_utils
 from hera_experiment import main
-from hera_utils.cli_context import CLIContext
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], CLIContext))
+    sys.exit(main(sys.argv[1:], hera_utils))

@@ -6,10 +6,7 @@ from hera_utils.server import argo_server
 
 
 class ExecutionPlatform:
-    """Both parts of the platform that ``args`` designates, each asserted to be accessible.
-
-    Raises ``UserError`` when one is not, or none is designated.
-    """
+    """Both parts of the platform of ``args``; raises ``UserError`` when one is not accessible."""
 
     def __init__(self, args: CLIContext) -> None:
         self.cluster = k8s_cluster(args)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from inputs import inputs
 from layout import experiment_layout
 
 PROJECT = Path(__file__).resolve().parent.parent
+CENSUS = PROJECT / "containers" / "collect" / "census_lyon.csv"
 
 
 @pytest.fixture
@@ -26,6 +28,16 @@ def environment() -> numerical_experiment_environment:
 @pytest.fixture
 def layout() -> experiment_layout:
     return experiment_layout(inputs.constants)
+
+
+Census = dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def census() -> Census:
+    """The rows of the census by borough, whichever of them the inputs ask for."""
+    with CENSUS.open(newline="", encoding="utf-8") as file:
+        return {row["borough"]: row for row in csv.DictReader(file)}
 
 
 Collect = Callable[[int, str, Path], "subprocess.CompletedProcess[str]"]

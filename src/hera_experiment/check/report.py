@@ -119,9 +119,13 @@ class TextReport:
         self._out.write(text + "\n")
 
 
-def as_json(results: Sequence[Result]) -> str:
-    """Return all results as one JSON document; ``seconds`` count from the run's beginning."""
+def as_json(results: Sequence[Result], library: str = "") -> str:
+    """Return all results as one JSON document; ``seconds`` count from the run's beginning.
+
+    ``library`` is the name, version and commit of what checked.
+    """
     document = {
+        "library": library,
         "exit": exit_status(results),
         "summary": first_step(results),
         "checks": [

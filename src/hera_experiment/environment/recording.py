@@ -14,6 +14,7 @@ from hera_experiment.context.sources import Origin, display
 from hera_experiment.environment.inputs import VARIABLE as INPUTS_VARIABLE
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform.local_server import SESSION_VARIABLE
+from hera_experiment.template_record import library
 
 if TYPE_CHECKING:
     from hera_experiment.platform.argo_client import ArgoClient
@@ -60,6 +61,7 @@ def record_with(
         inputs=environ.get(INPUTS_VARIABLE, ""),
         session=environ.get(SESSION_VARIABLE, ""),
         labels=labels,
+        library=library(experiment.template),
     )
     create_with(submitter, client.url)
 

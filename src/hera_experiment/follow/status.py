@@ -83,6 +83,7 @@ def document_of_runs(runs: Sequence[Listed]) -> list[dict[str, Any]]:
                 "finishedAt": status.get("finishedAt") or "",
                 "progress": str(status.get("progress") or ""),
                 "message": run.remark or str(status.get("message") or ""),
+                "library": run.record.library if run.record else "",
             }
         )
     return found
@@ -123,6 +124,7 @@ def document_of(run: Run) -> dict[str, Any]:
         "finishedAt": status.get("finishedAt") or "",
         "progress": str(status.get("progress") or ""),
         "message": str(status.get("message") or ""),
+        "library": run.record.library if run.record else "",
         "tasks": [_task(workflow, task, reasons) for task in tasks_of(workflow)],
     }
 

@@ -48,6 +48,8 @@ class RunRecord:
         Of the created workflow.
     reason:
         Why it was refused, or what else there is to say.
+    library:
+        The library's name, version and commit, which submitted it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class RunRecord:
     uid: str = ""
     reason: str = ""
     sent: str = ""
+    library: str = ""
 
     def as_json(self) -> bytes:
         """Return the document that is kept."""

@@ -23,7 +23,8 @@ _NAMES = 3
 class Submitter:
     """Creates workflows on the server of ``client`` exactly once, each with its record.
 
-    ``labels`` are what each of them carries unless its script says otherwise.
+    ``labels`` are what each of them carries unless its script says otherwise, ``library`` is the
+    name and version of this library.
     """
 
     client: ArgoClient
@@ -33,6 +34,7 @@ class Submitter:
     inputs: str = ""
     session: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    library: str = ""
     random: Random = field(default_factory=SystemRandom)
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     once: Callable[[RunRecord, ArgoClient, Records], dict[str, Any]] = submit_once
@@ -70,6 +72,7 @@ class Submitter:
             inputs=self.inputs,
             session=self.session,
             sent=moment,
+            library=self.library,
         )
 
 

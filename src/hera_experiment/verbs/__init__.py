@@ -5,7 +5,6 @@ A verb's module begins with its help, one line; it offers ``add_arguments(parser
 """
 
 import os
-import pkgutil
 
 
 def table() -> dict[str, str]:
@@ -15,13 +14,21 @@ def table() -> dict[str, str]:
     wait for what the verbs need.
     """
     verbs = {}
-    for _, name, _ in pkgutil.iter_modules(__path__):
+    for name in sorted(_modules()):
         if not name.startswith("_"):
             # The loader reads from a wheel too, which nobody has unpacked yet.
             source = __loader__.get_data(os.path.join(__path__[0], f"{name}.py"))  # type: ignore[name-defined]
             first = source.partition(b"\n")[0].decode()
             verbs[name.replace("_", "-")] = first.strip().strip('"').rstrip(".")
-    return dict(sorted(verbs.items()))
+    return verbs
+
+
+def _modules() -> list[str]:
+    if os.path.isdir(__path__[0]):
+        return [name[:-3] for name in os.listdir(__path__[0]) if name.endswith(".py")]
+    import pkgutil
+
+    return [name for _, name, _ in pkgutil.iter_modules(__path__)]
 
 
 def as_text() -> str:

@@ -16,6 +16,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.template_record import library
 
 if TYPE_CHECKING:
     from hera_experiment.check.model import Result
@@ -127,7 +128,8 @@ def check_cluster(
             sleep(min(_PAUSE, remaining))
             continue
         if as_json:
-            print(reports.as_json(results), file=out, flush=True)
+            made_by = library(context.experiment.template)
+            print(reports.as_json(results, made_by), file=out, flush=True)
         else:
             for result in [] if streaming else results:
                 text.add(result)

@@ -6,6 +6,7 @@ from hera_experiment.context import profiles
 from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, display
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.template_record import library
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -23,6 +24,7 @@ def main(args: VerbArguments) -> int:
 
 def _print(context: Context) -> None:
     print(f"experiment {context.experiment.name} ({display(context.experiment.folder)})")
+    print(f"library    {library(context.experiment.template)}")
     known = ", ".join([profiles.LOCAL, *profiles.names(context.experiment.folder)])
     print(f"clusters   {known}\n")
     rows = [(a.name, context.shown(a.name), context.source(a.name)) for a in context.ARGUMENTS]
