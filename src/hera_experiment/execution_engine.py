@@ -6,7 +6,6 @@ creates, and comes to a verdict; where the tasks run is the platform's business.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,16 +13,14 @@ from queue import SimpleQueue
 from time import monotonic
 
 from hera_experiment.context.context import Context
+from hera_experiment.environment.script_process import INTERPRETER, ScriptProcess, WaitingScript
 from hera_experiment.errors import UserError
 from hera_experiment.follow.conclusion import Conclusion
 from hera_experiment.follow.display import Display
-from hera_experiment.follow.script import Inbox, Lost, ScriptProcess, signals_into
+from hera_experiment.follow.script import Inbox, Lost, signals_into
 from hera_experiment.follow.session import Platform, Session
 from hera_experiment.follow.tasks import Workflow
 from hera_experiment.follow.watch import Follower
-
-INTERPRETER = (sys.executable, "-m", "hera_experiment.environment.interpreter")
-"""The command that runs a script as ``__main__``, before the script and its arguments."""
 
 _SILENCE = 20.0
 """Seconds without an answer after which the server is given up: it is on this machine."""
@@ -33,8 +30,8 @@ class ExecutionEngine:
     """Runs the scripts of one experiment on one platform.
 
     ``context`` says which experiment; the environments of submission and of execution are made
-    from it once more within the script, which is a process of its own. ``display`` is where a
-    person looks.
+    from it once more within the script, which is a process of its own: ``waiting`` where it has
+    been started. ``display`` is where a person looks.
     """
 
     def __init__(
@@ -43,12 +40,14 @@ class ExecutionEngine:
         platform: Platform,
         display: Display,
         *,
+        waiting: WaitingScript | None = None,
         interpreter: Sequence[str] = INTERPRETER,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.context = context
         self._platform = platform
         self._display = display
+        self._waiting = waiting
         self._interpreter = interpreter
         self._clock = clock
 
@@ -65,12 +64,8 @@ class ExecutionEngine:
         """
         inbox: Inbox = SimpleQueue()
         with signals_into(inbox):
-            process = ScriptProcess(
-                [*self._interpreter, str(script), *arguments],
-                self._platform.script_environment(),
-                inbox,
-                terminal=self._display.is_live,
-            )
+            process = self._process([str(script), *arguments])
+            process.report_to(inbox)
             try:
                 # Its imports overlap with those of the script and of the server.
                 threading.Thread(target=self._follow, args=(inbox,), daemon=True).start()
@@ -85,6 +80,14 @@ class ExecutionEngine:
             if session.workflows:
                 self._conclude(list(session.workflows.values()))
             return session.verdict(script)
+
+    def _process(self, words: list[str]) -> ScriptProcess:
+        environment = self._platform.script_environment()
+        if self._waiting is not None:
+            self._waiting.run(words, environment)
+            return self._waiting
+        command = [*self._interpreter, *words]
+        return ScriptProcess(command, environment, terminal=self._display.is_live)
 
     def _follow(self, inbox: Inbox) -> None:
         try:

@@ -17,7 +17,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.context.handed import handed_on
 from hera_experiment.context.secrets import Secret
 from hera_experiment.context.sources import Origin, Source
-from hera_experiment.environment.interpreter import python_path
+from hera_experiment.environment.script_process import for_python
 from hera_experiment.errors import UserError
 
 LIMIT = 60.0
@@ -111,8 +111,8 @@ def environment(context: Context, environ: Mapping[str, str], address: str) -> d
     leads to a cluster, and every token, does not: what the script asserts about the cluster is
     unknown to it, and the checks find it out by themselves.
     """
-    changed = {**environ, **handed_on(_without_cluster(context, address), fixed=True)}
-    changed["PYTHONPATH"] = python_path(environ, context)
+    handed = handed_on(_without_cluster(context, address), fixed=True)
+    changed = for_python({**environ, **handed}, context.module_folder())
     for name in ("NO_PROXY", "no_proxy"):
         changed[name] = ",".join(filter(None, [environ.get(name, ""), "127.0.0.1"]))
     return changed

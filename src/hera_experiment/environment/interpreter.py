@@ -7,8 +7,10 @@ lead, unless another is given) takes the place of whatever server the script nam
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gc
 import importlib
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hera_experiment.environment import inputs
 from hera_experiment.environment.inputs import VARIABLE, take_inputs
 from hera_experiment.environment.refusals import line_of, refusal
+from hera_experiment.environment.script_process import WAITING, for_python
 from hera_experiment.errors import UserError, report, tell
 
 if TYPE_CHECKING:
@@ -171,19 +174,7 @@ def environment_of(
     environ: Mapping[str, str], context: Context, inputs: str = ""
 ) -> dict[str, str]:
     """Return ``environ`` for a script: it finds the context module, and ``inputs``."""
-    # What the script prints must not wait for its end when it goes to a file or a pipe.
-    return {
-        "PYTHONUNBUFFERED": "1",
-        **environ,
-        "PYTHONPATH": python_path(environ, context),
-        VARIABLE: inputs,
-    }
-
-
-def python_path(environ: Mapping[str, str], context: Context) -> str:
-    """Return the PYTHONPATH of ``environ`` with the folder of the context module before it."""
-    folder = str(context.module_folder())
-    return os.pathsep.join(filter(None, [folder, environ.get("PYTHONPATH", "")]))
+    return {**for_python(environ, context.module_folder()), VARIABLE: inputs}
 
 
 def main(argv: list[str], services: Callable[[], Services] | None = None) -> int:
@@ -266,5 +257,27 @@ def _theirs(traceback: TracebackType | None) -> TracebackType | None:
     return traceback
 
 
+def _import_hera() -> None:
+    import hera.workflows  # noqa: F401
+
+
+def run_when_told(descriptor: int) -> int:
+    """Import Hera, and run what a :class:`WaitingScript` writes; nothing when it writes nothing."""
+    try:
+        with contextlib.suppress(ImportError):  # the script meets it, too
+            _without_collecting(_import_hera)
+        with open(descriptor, "rb") as pipe:
+            order = pipe.read()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    if not order:
+        return 0
+    told = json.loads(order)
+    os.environ.clear()
+    os.environ.update(told["environment"])
+    return main(told["command"])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    waiting = sys.argv[1] == WAITING
+    sys.exit(run_when_told(int(sys.argv[2])) if waiting else main(sys.argv[1:]))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from hera_experiment.environment.script_process import is_live
 from hera_experiment.follow.lines import Output, PlainOutput
 from hera_experiment.follow.progress import PlainProgress, Progress
 
@@ -89,6 +90,6 @@ class TerminalDisplay:
 
 def display_of(stream: TextIO = sys.stdout, environ: Mapping[str, str] = os.environ) -> Display:
     """Return the display for ``stream``, live when it is a terminal that can move its cursor."""
-    if stream.isatty() and environ.get("TERM", "dumb") != "dumb":
+    if is_live(stream, environ):
         return TerminalDisplay()
     return LogDisplay(stream)

@@ -8,6 +8,7 @@ from queue import Empty
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any, Protocol
 
+from hera_experiment.environment.script_process import ScriptEnded, ScriptProcess, ScriptWrote
 from hera_experiment.errors import UserError, tell
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.progress import Progress
@@ -15,9 +16,6 @@ from hera_experiment.follow.script import (
     Happening,
     Inbox,
     Lost,
-    ScriptEnded,
-    ScriptProcess,
-    ScriptWrote,
     Signalled,
     leave_terminal,
 )

@@ -16,8 +16,9 @@ from hera_experiment.context.handed import handed_on
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
 from hera_experiment.environment.interpreter import environment_of
+from hera_experiment.environment.script_process import ScriptEnded, ScriptProcess
 from hera_experiment.errors import tell
-from hera_experiment.follow.script import Inbox, ScriptEnded, ScriptProcess, Signalled, signals_into
+from hera_experiment.follow.script import Inbox, Signalled, signals_into
 from hera_experiment.platform.kubernetes_access import no_platform
 from hera_experiment.platform.local_server import SESSION_VARIABLE, acquire
 from hera_experiment.record.records import Records
@@ -139,7 +140,8 @@ class Launch:
         inbox: Inbox = SimpleQueue()
         with signals_into(inbox):
             environment = environment_of(variables, self._context, self._inputs)
-            process = ScriptProcess(command, environment, inbox, terminal=False)
+            process = ScriptProcess(command, environment, terminal=False)
+            process.report_to(inbox)
             return self._end_of(process, inbox)
 
     def _end_of(self, process: ScriptProcess, inbox: Inbox) -> int:

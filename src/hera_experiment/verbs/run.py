@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.names import LABEL_CREATOR
 from hera_experiment.context.verb_arguments import VerbArguments
-from hera_experiment.environment.interpreter import environment_of
 from hera_experiment.errors import UserError
 from hera_experiment.verbs._script import add_script_arguments, script_of
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
+    from hera_experiment.environment.script_process import WaitingScript
     from hera_experiment.follow.source import WorkflowClient
     from hera_experiment.platform.local_server import Lease
 
@@ -45,7 +47,19 @@ def main(args: VerbArguments) -> int:
             where="--cluster",
             next_step=f"leave it out, or type: make submit CLUSTER={args.cluster}",
         )
-    # Late: the help of all verbs imports this module.
+    # Late: the help of all verbs imports this module. The script's process comes first: importing
+    # Hera is most of what a run takes to begin.
+    from hera_experiment.environment.script_process import WaitingScript, for_python, is_live
+
+    environment = for_python(os.environ, args.kind.module_folder())
+    waiting = WaitingScript(environment, terminal=is_live(sys.stdout, os.environ))
+    try:
+        return _run(args, waiting)
+    finally:
+        waiting.close()
+
+
+def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     from secrets import token_hex
 
     from hera_experiment.execution_engine import ExecutionEngine
@@ -57,7 +71,8 @@ def main(args: VerbArguments) -> int:
     script, arguments = script_of(args, context.experiment, "run")
     with acquire(context.experiment) as lease:
         laptop = Laptop(lease, context, f"run-{token_hex(4)}", args.inputs)
-        return ExecutionEngine(context, laptop, display_of()).run(script, arguments)
+        engine = ExecutionEngine(context, laptop, display_of(), waiting=waiting)
+        return engine.run(script, arguments)
 
 
 class Laptop:
@@ -80,6 +95,8 @@ class Laptop:
         """Return the environment that leads any Hera script to the local server."""
         runtime = self._context.runtime
         environment = self._lease.server.script_environment(self._session, runtime)
+        from hera_experiment.environment.interpreter import environment_of
+
         return environment_of(environment, self._context, self._inputs)
 
     def client(self) -> WorkflowClient:

@@ -136,7 +136,7 @@ class TestLint:
     def test_missing_tools_are_one_sentence_each(self, project: Path) -> None:
         done = alone("from hera_experiment.verbs import lint; raise SystemExit(lint.main(None))")
         assert done.returncode == 1
-        assert done.stdout == ""
+        assert done.stdout.startswith("verify:\nhera_experiment ") and done.stdout.count("\n") == 2
         lines = done.stderr.splitlines()
         assert len(lines) == 3
         assert lines[0].startswith("hera_utils: ruff is not installed (")
