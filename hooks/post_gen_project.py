@@ -141,7 +141,11 @@ class History:
         try:
             self.problem = self._obstacle()
             if not self.problem:
-                self._do("-c", "init.defaultBranch=main", "init", "--quiet")
+                making = git("-c", "init.defaultBranch=main", "init", "--quiet")
+                # Takes as long as git does.
+                from hera_experiment.packaging import vendored, wheel  # noqa: F401
+
+                self._heed(*making.answer())
             if not self.problem:
                 self._adding = git(*self.ADD)
         except OSError:
