@@ -85,7 +85,7 @@ def run(folder: Path) -> Run:
 
 
 def command(folder: Path, verb: str) -> list[str]:
-    return [sys.executable, "-I", str(folder / "hera_utils" / "bootstrap.py"), verb]
+    return [sys.executable, "-IS", str(folder / "hera_utils" / "bootstrap.py"), verb]
 
 
 def environ(folder: Path, **variables: str) -> dict[str, str]:

@@ -104,7 +104,7 @@ def assert_all_parse(folder: Path) -> None:
     targets = ("help", "run", "serve", "test", "lint", "config")
     done = subprocess.run(["make", "-n", *targets], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    calls = [f"'python3' -I hera_utils/bootstrap.py {target}" for target in targets]
+    calls = [f"'python3' -IS hera_utils/bootstrap.py {target}" for target in targets]
     assert done.stdout.splitlines() == calls
 
 

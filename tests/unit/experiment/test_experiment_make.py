@@ -104,7 +104,7 @@ def test_make_alone_helps(make: Make) -> None:
 
 def test_a_dry_run_runs_nothing(make: Make) -> None:
     done = make("-n", "help", "V=1")
-    assert done.stdout == f"'{sys.executable}' -I hera_utils/bootstrap.py help\n"
+    assert done.stdout == f"'{sys.executable}' -IS hera_utils/bootstrap.py help\n"
 
 
 @pytest.mark.parametrize("word", ["1V=x", "A.B=x", "é=x"])

@@ -138,6 +138,6 @@ class TestLint:
         assert done.returncode == 1
         assert done.stdout.startswith("verify:\nhera_experiment ") and done.stdout.count("\n") == 2
         lines = done.stderr.splitlines()
-        assert len(lines) == 3
+        assert len(lines) == 2
         assert lines[0].startswith("hera_utils: ruff is not installed (")
-        assert lines[2].startswith("hera_utils: mypy is not installed (")
+        assert lines[1].startswith("hera_utils: mypy is not installed (")
