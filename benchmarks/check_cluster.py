@@ -66,7 +66,7 @@ def main() -> int:
     from hera_utils.check.catalogue import CATALOGUE
     from hera_utils.check.report import exit_status
     from hera_utils.check.runner import run
-    from hera_utils.check.subject import Subject
+    from hera_utils.check.subject import CheckTarget
     from hera_utils.context.cli_context import parse_arguments
     from hera_utils.platform.http import Session
 
@@ -99,7 +99,7 @@ def main() -> int:
         requests = Requests(Session)
         measured = []
         for _ in range(rounds):
-            subject = Subject(context, lambda: captured, environ=environ)
+            subject = CheckTarget(context, lambda: captured, environ=environ)
             begin = time.monotonic()
             results = list(run(CATALOGUE, subject, limit=60))
             wall = time.monotonic() - begin

@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import groupby
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.model import Check
+from hera_experiment.check.definition import Check
 
 _HEAD = """\
 # What `make check-cluster` checks
 
-<!-- Made from the docstrings in checks/: python -m hera_experiment.check.documentation -->
+<!-- Made from the tables and docstrings in checks/: python -m hera_experiment.check.documentation -->
 
 One line a check: √ well, ‼ a warning, × failed, ? unknown. A check that needs another one is
 unknown when that one failed or is unknown, so that one fault shows as one ×. Nothing on the cluster
@@ -43,6 +43,7 @@ def _section(check: Check) -> str:
         notes.append(f"Needs {', '.join(check.needs)}.")
     if check.unless_failed:
         notes.append(f"Left out when one failed of {', '.join(check.unless_failed)}.")
+    notes.append(f"When it fails: {check.hint}.")
     text = check.documentation.replace("``", "`")
     tail = f"\n\n{' '.join(notes)}" if notes else ""
     return f"\n### {check.code}: {check.title}\n\n{text}{tail}\n"

@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from hera_experiment.check.model import Check, Result, Status
+from hera_experiment.check.definition import Check, Result
+from hera_experiment.check.model import Status
 
 _COLOURS = {
     Status.OK: "32",

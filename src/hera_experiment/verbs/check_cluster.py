@@ -19,7 +19,7 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.template_record import library
 
 if TYPE_CHECKING:
-    from hera_experiment.check.model import Result
+    from hera_experiment.check.definition import Result
 
 SCRIPT = "workflow.py"
 TIMEOUT = 5.0
@@ -105,18 +105,18 @@ def check_cluster(
     from hera_experiment.check.catalogue import CATALOGUE
     from hera_experiment.check.own_checks import own_checks
     from hera_experiment.check.runner import run
-    from hera_experiment.check.subject import Subject
+    from hera_experiment.check.target import CheckTarget
 
     out = out or sys.stdout
     end = clock() + wait
     checks = (*CATALOGUE, *own_checks(context))
     while True:
         find = partial(capture, script, arguments, context, environ)
-        subject = Subject(context, find, timeout=timeout, environ=environ)
+        target = CheckTarget(context, find, timeout=timeout, environ=environ)
         text = reports.TextReport(checks, out, colour=_in_colour(out, environ))
         streaming = not as_json and not wait
         found: dict[str, Result] = {}
-        for result in run(checks, subject, limit=_LONGEST_CHECK * timeout):
+        for result in run(checks, target, limit=_LONGEST_CHECK * timeout):
             found[result.check.code] = result
             if streaming:
                 text.add(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -30,9 +31,19 @@ def test_codes_are_stable() -> None:
     assert [each.code for each in CATALOGUE] == CODES.split()
 
 
-def test_one_check_a_file_named_by_its_code() -> None:
-    files = {path.stem for path in (FOLDER / "checks").glob("*.py")} - {"__init__"}
-    assert files == {each.code.lower().replace("-", "_") for each in CATALOGUE}
+def test_a_family_a_file_declares_its_checks_and_holds_their_functions() -> None:
+    files = sorted((FOLDER / "checks").glob("[!_]*.py"))
+    declared = []
+    for path in files:
+        family = importlib.import_module(f"hera_experiment.check.checks.{path.stem}")
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path.name
+        for each in family.CHECKS:
+            assert each.function.__module__ == family.__name__, each.code
+            assert each.function.__name__ == each.code.lower().replace("-", "_")
+            declared.append(each)
+    assert sorted(each.code for each in declared) == sorted(CODES.split())
+    assert all(each in declared for each in CATALOGUE)
+    assert len(files) <= 10
 
 
 def test_a_category_is_one_block() -> None:
@@ -44,6 +55,7 @@ def test_every_check_is_documented_and_needs_only_what_exists() -> None:
     codes = {each.code for each in CATALOGUE}
     for each in CATALOGUE:
         assert each.documentation.startswith("Check that "), each.code
+        assert each.hint and "\n" not in each.hint, each.code
         assert set(each.earlier) <= codes - {each.code}, each.code
 
 

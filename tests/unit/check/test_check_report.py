@@ -7,10 +7,9 @@ import json
 
 import pytest
 
+from hera_experiment.check.definition import Check, Result
 from hera_experiment.check.model import (
-    Check,
     Outcome,
-    Result,
     Status,
     failure,
     ok,

@@ -9,11 +9,10 @@ from datetime import datetime, timezone
 from functools import partial
 
 from hera_experiment.check.argo import SERVER, Argo
+from hera_experiment.check.cached_facts import CachedFacts, fact, run_concurrently
 from hera_experiment.check.cluster import Cluster
-from hera_experiment.check.demand import ObjectUse
-from hera_experiment.check.demands import Demands
-from hera_experiment.check.facts import Facts, fact, together
 from hera_experiment.check.model import CannotTell
+from hera_experiment.check.requirements import ObjectUse, Requirements
 from hera_experiment.check.rights import WORKFLOWS, Right, missing
 from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.context.context import Context
@@ -36,7 +35,7 @@ class Submitter:
     authorization: str | None
 
 
-class Subject(Facts):
+class CheckTarget(CachedFacts):
     """Everything the checks look at, found out when the first of them asks.
 
     Parameters
@@ -91,36 +90,38 @@ class Subject(Facts):
         return self.captured.objects
 
     @property
-    def demand(self) -> Demands:
+    def requirements(self) -> Requirements:
         """What they ask for, all together."""
-        return self.once("demand", lambda: Demands(each.manifest for each in self.submitted))
+        return self.once(
+            "requirements", lambda: Requirements(each.manifest for each in self.submitted)
+        )
 
     @property
-    def known_demand(self) -> Demands | None:
+    def known_requirements(self) -> Requirements | None:
         """What they ask for, None when it cannot be learned."""
         try:
-            return self.demand
+            return self.requirements
         except (CannotTell, UserError):
             return None
 
     @property
     def service_accounts(self) -> list[str]:
         """The accounts that pods run as."""
-        if self.known_demand:
-            return self.known_demand.service_accounts
+        if self.known_requirements:
+            return self.known_requirements.service_accounts
         return [self.context.argo_service_account or "default"]
 
     @property
     def claims(self) -> list[str]:
         """The volume claims of the workflow and the one that the context names."""
-        used = self.known_demand.claims if self.known_demand else []
+        used = self.known_requirements.claims if self.known_requirements else []
         named = self.context.k8s_volume_claim_name
         return list(dict.fromkeys([*used, *([named] if named else [])]))
 
     @property
     def config_maps(self) -> list[ObjectUse]:
         """The ConfigMaps of the workflow and the one that the context names."""
-        used = self.known_demand.config_maps if self.known_demand else []
+        used = self.known_requirements.config_maps if self.known_requirements else []
         named = self.context.k8s_configmap_name
         if named and named not in [each.name for each in used]:
             used = [*used, ObjectUse(named)]
@@ -142,13 +143,13 @@ class Subject(Facts):
                 return None
         except (CannotTell, UserError):
             pass  # Argo's own checks say so.
-        ways = self.argo.tokens_of_kubernetes()
+        candidates = self.argo.tokens_of_kubernetes()
         api, space = self.cluster.api, self.namespace
-        lacking = together(
-            *(partial(missing, api, space, _LIST, way.authorization) for way in ways)
+        lacking = run_concurrently(
+            *(partial(missing, api, space, _LIST, each.authorization) for each in candidates)
         )
-        able = [way for way, verbs in zip(ways, lacking, strict=True) if not verbs]
-        chosen = able[0] if able else ways[-1]
+        able = [each for each, verbs in zip(candidates, lacking, strict=True) if not verbs]
+        chosen = able[0] if able else candidates[-1]
         return Submitter(chosen.account, chosen.authorization)
 
     def _of_token(self) -> Submitter:

@@ -1,4 +1,4 @@
-"""Facts: what checks need to know, found out once, whichever of them asks first."""
+"""CachedFacts: what checks need to know, found out once, whichever of them asks first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast, overload
 
 T = TypeVar("T")
-Owner = TypeVar("Owner", bound="Facts")
+Owner = TypeVar("Owner", bound="CachedFacts")
 
 
-class Facts:
+class CachedFacts:
     """Remembers what was found out, and what went wrong in doing so; safe between threads."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Facts:
 
 
 class fact(Generic[Owner, T]):
-    """An attribute of a :class:`Facts` that is found out at first use."""
+    """An attribute of a :class:`CachedFacts` that is found out at first use."""
 
     def __init__(self, find: Callable[[Owner], T]) -> None:
         self._find = find
@@ -49,7 +49,7 @@ class fact(Generic[Owner, T]):
         return owner.once(self, partial(self._find, owner))
 
 
-def together(*finders: Callable[[], T]) -> list[T]:
+def run_concurrently(*finders: Callable[[], T]) -> list[T]:
     """Call ``finders`` side by side; return what each returned, or raise what the first raised."""
     futures: list[Future[T]] = [Future() for _ in finders]
 

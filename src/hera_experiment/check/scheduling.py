@@ -1,4 +1,4 @@
-"""Quantities of Kubernetes, and how much of what a pod asks for."""
+"""How much a pod asks for, and which nodes take it, by what the API server says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hera_experiment.check.demand import PodUse
+from hera_experiment.check.requirements import PodUse
 
+Node = Mapping[str, Any]
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
+_REPELS = ("NoSchedule", "NoExecute")
 
 
 def quantity(text: object) -> Decimal:
@@ -56,7 +58,10 @@ def needs_of(pod: PodUse, limit_ranges: Iterable[Mapping[str, Any]]) -> Needs:
     """Return what the pod needs once the namespace's limit ranges have set their defaults."""
     limits: dict[str, str] = {}
     requests: dict[str, str] = {}
-    for item in items_of(limit_ranges, "Container"):
+    items = [item for each in limit_ranges for item in (each.get("spec") or {}).get("limits") or ()]
+    for item in items:
+        if item.get("type") != "Container":
+            continue
         default = {**(item.get("max") or {}), **(item.get("default") or {})}
         limits = {**default, **limits}
         requests = {**(item.get("min") or {}), **default, **(item.get("defaultRequest") or {})}
@@ -70,11 +75,52 @@ def needs_of(pod: PodUse, limit_ranges: Iterable[Mapping[str, Any]]) -> Needs:
     )
 
 
-def items_of(limit_ranges: Iterable[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
-    """Return the limits of all ranges for ``kind`` ("Container", "Pod")."""
+def name_of(node: Node) -> str:
+    """Return the node's name."""
+    return str((node.get("metadata") or {}).get("name", ""))
+
+
+def usable(nodes: Iterable[Node]) -> list[Node]:
+    """Return the nodes that are ready and take new pods, taints apart."""
     return [
-        item
-        for each in limit_ranges
-        for item in (each.get("spec") or {}).get("limits") or ()
-        if item.get("type") == kind
+        node
+        for node in nodes
+        if not (node.get("spec") or {}).get("unschedulable")
+        and any(
+            condition.get("type") == "Ready" and condition.get("status") == "True"
+            for condition in (node.get("status") or {}).get("conditions") or ()
+        )
     ]
+
+
+def repelling(node: Node, pod: PodUse) -> list[Mapping[str, Any]]:
+    """Return the taints of the node that the pod does not tolerate."""
+    taints: Sequence[Mapping[str, Any]] = (node.get("spec") or {}).get("taints") or ()
+    return [
+        taint
+        for taint in taints
+        if taint.get("effect") in _REPELS
+        and not any(_tolerates(each, taint) for each in pod.tolerations)
+    ]
+
+
+def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    if toleration.get("effect") not in (None, "", taint.get("effect")):
+        return False
+    exists = toleration.get("operator") == "Exists"
+    if not toleration.get("key"):
+        return exists
+    if toleration["key"] != taint.get("key"):
+        return False
+    return exists or str(toleration.get("value") or "") == str(taint.get("value") or "")
+
+
+def selected(node: Node, pod: PodUse) -> bool:
+    """Say whether the node has the labels that the pod's nodeSelector asks for."""
+    labels = (node.get("metadata") or {}).get("labels") or {}
+    return all(labels.get(key) == value for key, value in pod.node_selector.items())
+
+
+def takes(nodes: Iterable[Node], pod: PodUse) -> list[Node]:
+    """Return the nodes that take the pod, resources apart."""
+    return [node for node in usable(nodes) if selected(node, pod) and not repelling(node, pod)]
