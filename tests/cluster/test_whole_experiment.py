@@ -20,9 +20,9 @@ from PIL import Image
 from real_cluster import RealCluster, absent
 from stranger import Shell, copy_template
 
+from hera_experiment import experiment as settings
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.local_server import acquire
-from hera_utils import experiment as settings
 
 NAME = "real"
 SLUG = "census-by-test"

@@ -25,7 +25,7 @@ from hera_experiment.check.runner import run
 from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.experiment import Experiment
-from hera_utils.cli_context import CLIContext, resolve
+from hera_utils.cli_context import CLIContext
 
 _TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 _COMMAND = re.compile(r"((?:kubectl|docker) .*)$")
@@ -98,7 +98,7 @@ class Place:
 
     def context(self) -> CLIContext:
         experiment = Experiment.find(self.folder)
-        return resolve(argparse.Namespace(), experiment, self.settings, self.folder)
+        return CLIContext.resolve(argparse.Namespace(), experiment, self.settings, self.folder)
 
     def target(self, timeout: float = 10) -> CheckTarget:
         find = self.find_submitted or (lambda: Captured([Submitted(copy.deepcopy(self.manifest))]))
