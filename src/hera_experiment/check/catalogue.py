@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from hera_experiment.check.checks import (
@@ -52,21 +52,38 @@ CATALOGUE: tuple[Check, ...] = tuple(
 )
 
 
-def subset(codes: Iterable[str]) -> tuple[Check, ...]:
-    """Return the checks of ``codes`` with all that they need, in the catalogue's order.
+def select(
+    checks: Sequence[Check], only: Iterable[str] = (), skip: Iterable[str] = ()
+) -> tuple[Check, ...]:
+    """Return those of ``checks`` with the codes ``only`` (all for none) but for those of ``skip``.
 
-    What only explains a failure of theirs (``unless_failed``) stays out unless it is named.
+    With them comes what they need, but not what only explains a failure of theirs
+    (``unless_failed``). In the place of a check that is skipped stands what it needs itself.
     """
-    by_code = {each.code: each for each in CATALOGUE}
+    by_code = {each.code: each for each in checks}
+    skipped = set(skip)
     wanted: set[str] = set()
-    stack = list(codes)
+    stack = list(only) or list(by_code)
     while stack:
         code = stack.pop()
         if code not in wanted:
             wanted.add(code)
             stack += by_code[code].needs
+    wanted -= skipped
+
+    def kept(codes: Iterable[str]) -> Iterator[str]:
+        for code in codes:
+            if code in wanted:
+                yield code
+            elif code in skipped:
+                yield from kept(by_code[code].needs)
+
     return tuple(
-        replace(each, unless_failed=tuple(code for code in each.unless_failed if code in wanted))
-        for each in CATALOGUE
+        replace(
+            each,
+            needs=tuple(dict.fromkeys(kept(each.needs))),
+            unless_failed=tuple(dict.fromkeys(kept(each.unless_failed))),
+        )
+        for each in checks
         if each.code in wanted
     )

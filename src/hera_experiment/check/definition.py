@@ -9,6 +9,11 @@ from dataclasses import dataclass, replace
 from hera_experiment.check.model import Outcome, Status
 from hera_experiment.check.target import CheckTarget
 
+PAGE = "docs/check_cluster.md"
+"""The page of a project that says what each check is about."""
+OWN = "OWN"
+"""How the codes begin of the checks that a laboratory adds; the page has one paragraph for all."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -34,6 +39,16 @@ class Check:
     def documentation(self) -> str:
         """The docstring of the check."""
         return inspect.cleandoc(self.function.__doc__ or "")
+
+    @property
+    def anchor(self) -> str:
+        """The name of its paragraph on the page of the documentation."""
+        return (OWN if self.code.startswith(f"{OWN}-") else self.code).lower()
+
+    @property
+    def address(self) -> str:
+        """Where its paragraph stands in a project."""
+        return f"{PAGE}#{self.anchor}"
 
     @property
     def earlier(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hera_experiment.check.definition import Check
+from hera_experiment.check.definition import OWN, Check
 from hera_experiment.check.model import Outcome, failure, ok, unknown
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.context.context import Context
@@ -66,7 +66,7 @@ def _check(name: str, part: str, kind: type) -> Check:
     function.__doc__ = inspect.getdoc(getattr(kind, name)) or name
     first = function.__doc__.splitlines()[0].strip().rstrip(".")
     return Check(
-        code="OWN-" + name.removeprefix(_PREFIX).upper().replace("_", "-"),
+        code=f"{OWN}-" + name.removeprefix(_PREFIX).upper().replace("_", "-"),
         category="of hera_utils",
         title=first.removeprefix("Assert that "),
         function=function,

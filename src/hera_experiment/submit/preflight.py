@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TextIO
 
-from hera_experiment.check.catalogue import subset
+from hera_experiment.check.catalogue import CATALOGUE, select
 from hera_experiment.check.checks.rights import rights_of_submitter
 from hera_experiment.check.definition import Check, Result
 from hera_experiment.check.model import Outcome, Status
 from hera_experiment.check.own_checks import own_checks
-from hera_experiment.check.report import TextReport, first_step
+from hera_experiment.check.report import TextReport, first_step, more_about
 from hera_experiment.check.requirements import Requirements
 from hera_experiment.check.rights import WORKFLOWS, Right
 from hera_experiment.check.runner import run
@@ -109,7 +109,7 @@ class Preflight:
         target = CheckTarget(
             context, lambda: captured, timeout=self._timeout, environ=self._environ
         )
-        checks = [_narrowed(each) for each in subset(CODES)]
+        checks = [_narrowed(each) for each in select(CATALOGUE, CODES)]
         checks += own_checks(context)
         found = {
             each.check.code: each
@@ -123,6 +123,8 @@ class Preflight:
         report = TextReport([each.check for each in shown], self._out, colour=colour)
         for each in shown:
             report.add(each)
+        if shown:
+            print(more_about(shown), file=self._out)
 
 
 def _asked(requirements: Requirements) -> tuple[object, ...]:

@@ -83,6 +83,7 @@ def test_lines_are_in_the_catalogues_order_and_by_category() -> None:
         "? C       title of C: who knows\n"
         "\n"
         "× not ready; first LONG-B: mend it (the lines under LONG-B)\n"
+        "about LONG-B and each other code: docs/check_cluster.md#long-b\n"
     )
 
 

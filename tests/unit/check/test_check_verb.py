@@ -81,9 +81,10 @@ def test_settings_that_others_can_read_or_nobody(folder: Path) -> None:
 def test_without_any_setting_the_first_thing_to_do_is_to_name_a_server(folder: Path) -> None:
     done = typed(folder)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == (
-        "× not ready; first ARGO-REACHABLE: set ARGO_SERVER to its host:port"
-    )
+    assert done.stdout.splitlines()[-2:] == [
+        "× not ready; first ARGO-REACHABLE: set ARGO_SERVER to its host:port",
+        "about ARGO-REACHABLE and each other code: docs/check_cluster.md#argo-reachable",
+    ]
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_waiting_is_bounded_and_says_what_for(
     status = check_cluster(
         context,
         None,
-        as_json=True,
+        output="json",
         timeout=0.05,
         wait=5,
         environ=environ,
@@ -139,5 +140,5 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     server.close()
     text = out.getvalue()
     assert status == 2, text
-    assert text.splitlines()[-1].startswith("? could not check; first SCRIPT: there is no workflow")
+    assert text.splitlines()[-2].startswith("? could not check; first SCRIPT: there is no workflow")
     assert "s3cret" not in text
