@@ -57,8 +57,8 @@ def select(
 ) -> tuple[Check, ...]:
     """Return those of ``checks`` with the codes ``only`` (all for none) but for those of ``skip``.
 
-    With them comes what they need, but not what only explains a failure of theirs
-    (``unless_failed``). In the place of a check that is skipped stands what it needs itself.
+    With them comes what they need or are informed by, but not what only explains a failure of
+    theirs (``unless_failed``). For a check that is skipped stands what it needs itself.
     """
     by_code = {each.code: each for each in checks}
     skipped = set(skip)
@@ -68,7 +68,7 @@ def select(
         code = stack.pop()
         if code not in wanted:
             wanted.add(code)
-            stack += by_code[code].needs
+            stack += by_code[code].needs + by_code[code].informed_by
     wanted -= skipped
 
     def kept(codes: Iterable[str]) -> Iterator[str]:

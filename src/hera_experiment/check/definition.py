@@ -21,7 +21,8 @@ class Check:
 
     ``code`` is stable. The check runs when those named in ``needs`` came out well (or with a
     warning) and none in ``unless_failed`` failed: otherwise it is unknown, so that one fault turns
-    one code into a failure. Without the answer to an ``essential`` check nothing can be said about
+    one code into a failure. It takes what those in ``informed_by`` find into account, but runs
+    without it. Without the answer to an ``essential`` check nothing can be said about
     the next submission. ``hint`` says how a failure is mended in general; it is the advice of a
     failure or warning that gives none of its own.
     """
@@ -33,6 +34,7 @@ class Check:
     hint: str = ""
     needs: tuple[str, ...] = ()
     unless_failed: tuple[str, ...] = ()
+    informed_by: tuple[str, ...] = ()
     essential: bool = False
 
     @property

@@ -59,10 +59,13 @@ def _section(check: Check) -> str:
         notes.append(f"Needs {', '.join(check.needs)}.")
     if check.unless_failed:
         notes.append(f"Left out when one failed of {', '.join(check.unless_failed)}.")
-    notes.append(f"When it fails: {check.hint}.")
-    tail = " ".join(notes)
+    if check.informed_by:
+        notes.append(f"Looks at what {', '.join(check.informed_by)} finds.")
+    tail = f"\n\n{' '.join(notes)}" if notes else ""
+    hint = f"When it fails: {check.hint}."
     text = check.documentation.replace("``", "`")
-    return f'\n<a id="{check.anchor}"></a>\n\n### {check.code}: {check.title}\n\n{text}\n\n{tail}\n'
+    head = f'<a id="{check.anchor}"></a>\n\n### {check.code}: {check.title}'
+    return f"\n{head}\n\n{text}\n\n{hint}{tail}\n"
 
 
 if __name__ == "__main__":

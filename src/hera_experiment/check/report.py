@@ -41,7 +41,7 @@ def first_step(results: Sequence[Result], left_out: int = 0) -> str:
     if status == _WELL:
         verdict = "ready to submit"
         if left_out:
-            verdict = f"no failure in the checks made: {len(results)}, {left_out} left out"
+            verdict = f"no failure in the {len(results)} checks made ({left_out} left out)"
         return f"√ {verdict}{_not_known(results)}"
     first = _first(results)
     if status == _FAILED:

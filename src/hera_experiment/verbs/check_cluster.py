@@ -137,6 +137,8 @@ def check_cluster(
     known = (*CATALOGUE, *own_checks(context))
     wanted = _codes(only, "--only", [each.code for each in known])
     unwanted = _codes(skip, "--skip", [each.code for each in known])
+    if both := sorted({*wanted} & {*unwanted}):
+        raise UserError(f"{both[0]} stands in --only too", "--skip", "take it out of one of them")
     checks = [
         # Whoever asks for a check by its name wants to know that it could not be made.
         replace(each, essential=each.essential or each.code in wanted)

@@ -6,12 +6,15 @@ import importlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
 import hera_experiment.check
-from hera_experiment.check.catalogue import CATALOGUE
+from hera_experiment.check.catalogue import CATALOGUE, select
+from hera_experiment.check.definition import Check
 from hera_experiment.check.documentation import as_markdown
+from hera_experiment.check.model import ok
 
 FOLDER = Path(hera_experiment.check.__file__).parent
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
@@ -71,6 +74,44 @@ def test_every_check_has_a_test_that_breaks_the_real_cluster() -> None:
     mended = set(re.findall(r'assert_well\("([A-Z-]+)"\)', text))
     mended |= set(re.findall(r'\["([A-Z-]+)"\]\.status is(?: not)? Status\.OK', text))
     assert alone == mended & alone == {each.code for each in CATALOGUE}
+
+
+def test_every_check_has_a_test_that_breaks_the_recorded_cluster() -> None:
+    folder = Path(__file__).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("test_checks_*.py"))
+    for kind in ("ok", "failure"):
+        tested = set(re.findall(rf'recorded\.{kind}\("([A-Z-]+)"\)', text))
+        assert tested == {each.code for each in CATALOGUE}, kind
+
+
+def test_every_code_has_an_address_in_the_documentation() -> None:
+    anchors = re.findall(r'<a id="([a-z-]+)"></a>', PAGE.read_text(encoding="utf-8"))
+    assert anchors == [*(each.code.lower() for each in CATALOGUE), "own"]
+    for each in CATALOGUE:
+        assert each.address == f"docs/{PAGE.name}#{each.anchor}" and each.anchor in anchors
+    own = Check("OWN-GPU-QUOTA", "of hera_utils", "", lambda _: ok(""))
+    assert own.address == f"docs/{PAGE.name}#own"
+
+
+def codes(checks: Iterable[Check]) -> list[str]:
+    return [each.code for each in checks]
+
+
+def test_only_some_checks_come_with_what_they_need() -> None:
+    found = codes(select(CATALOGUE, ["CLAIM-NODE"]))
+    assert found == [
+        *("KUBECONFIG-FILE", "KUBECONFIG-CONTEXT", "KUBECONFIG-CERTIFICATE", "KUBECONFIG-TOKEN"),
+        *("KUBECONFIG-EXEC", "API-REACHABLE", "IDENTITY", "NAMESPACE"),
+        *("SCRIPT", "CLAIM-BOUND", "CLAIM-NODE"),
+    ]
+
+
+def test_a_check_that_is_skipped_hands_on_what_it_needs() -> None:
+    found = {each.code: each for each in select(CATALOGUE, skip=["NAMESPACE", "IDENTITY", "QUOTA"])}
+    assert len(found) == len(CATALOGUE) - 3
+    assert found["CONFIGMAP"].needs == ("API-REACHABLE",)
+    assert found["WORKFLOW"].unless_failed == ("API-REACHABLE", "SCRIPT")
+    assert codes(select(CATALOGUE, ["CONFIGMAP"], codes(CATALOGUE))) == []
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -79,6 +79,7 @@ CHECKS = (
         function=account_exists,
         hint="set ARGO_SERVICE_ACCOUNT to an account of the namespace",
         needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="ACCOUNT-RESULTS",
@@ -88,5 +89,6 @@ CHECKS = (
         hint=APPLY,
         needs=("NAMESPACE",),
         unless_failed=("ACCOUNT-EXISTS",),
+        informed_by=("SCRIPT",),
     ),
 )

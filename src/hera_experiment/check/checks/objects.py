@@ -261,6 +261,7 @@ CHECKS = (
         function=configmap,
         hint="correct KUBECONFIGMAP, or type: make provision",
         needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="SECRET",
@@ -269,6 +270,7 @@ CHECKS = (
         function=secret,
         hint="declare it in environment.py, and type: make provision, which asks for its values",
         needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="PULL-SECRET",
@@ -277,6 +279,7 @@ CHECKS = (
         function=pull_secret,
         hint="create it: kubectl create secret docker-registry NAME --docker-server=REGISTRY",
         needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="ARTIFACTS",

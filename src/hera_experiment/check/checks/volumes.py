@@ -298,6 +298,7 @@ CHECKS = (
         function=claim_bound,
         hint="set KUBEVOLUMECLAIMNAME to a claim that is bound, or type: make provision",
         needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="CLAIM-ACCESS",
@@ -306,6 +307,7 @@ CHECKS = (
         function=claim_access,
         hint="use a claim with the access mode ReadWriteMany",
         needs=("CLAIM-BOUND",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="CLAIM-NODE",
@@ -315,6 +317,7 @@ CHECKS = (
         hint="wait until the pod that holds the claim has ended",
         needs=("CLAIM-BOUND",),
         unless_failed=("CLAIM-ACCESS",),
+        informed_by=("SCRIPT",),
     ),
     Check(
         code="STORAGE-CLASS",
@@ -323,5 +326,6 @@ CHECKS = (
         function=storage_class,
         hint="give the volume the storage_class_name of a class that makes volumes",
         needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
     ),
 )
