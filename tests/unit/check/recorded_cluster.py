@@ -128,7 +128,7 @@ class RecordedCluster:
     def healthy(cls, folder: Path) -> RecordedCluster:
         answers = json.loads(_HEALTHY.read_text(encoding="utf-8"))
         servers = {name: RecordedServer(found) for name, found in answers.items()}
-        made = cls(folder, **servers)
+        made = cls(folder, servers["kubernetes"], servers["argo"], servers["registry"])
         made.argo.tokens = {f"{SECRET}-own": 200, f"{SECRET}-of-account": 403}
         made.registry.headers = {"Docker-Distribution-Api-Version": "registry/2.0"}
         (folder / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
