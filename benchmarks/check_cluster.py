@@ -62,13 +62,13 @@ def main() -> int:
     import yaml
     from kubernetes.config import load_kube_config  # noqa: F401  start-up, not measured below
 
-    from hera_utils.check.capture import capture
-    from hera_utils.check.catalogue import CATALOGUE
-    from hera_utils.check.report import exit_status
-    from hera_utils.check.runner import run
-    from hera_utils.check.subject import Subject
-    from hera_utils.context.cli_context import parse_arguments
-    from hera_utils.platform.http import Session
+    from hera_experiment.check.capture import capture
+    from hera_experiment.check.catalogue import CATALOGUE
+    from hera_experiment.check.report import exit_status
+    from hera_experiment.check.runner import run
+    from hera_experiment.check.target import CheckTarget
+    from hera_experiment.platform.http import Session
+    from hera_utils.cli_context import parse_arguments
 
     imports = time.monotonic() - begin
     with tempfile.TemporaryDirectory() as name:
@@ -99,9 +99,9 @@ def main() -> int:
         requests = Requests(Session)
         measured = []
         for _ in range(rounds):
-            subject = Subject(context, lambda: captured, environ=environ)
+            target = CheckTarget(context, lambda: captured, environ=environ)
             begin = time.monotonic()
-            results = list(run(CATALOGUE, subject, limit=60))
+            results = list(run(CATALOGUE, target, limit=60))
             wall = time.monotonic() - begin
             assert exit_status(results) != 2, "the cluster could not be checked"
             chain, codes = slowest_chain(results, requests)

@@ -1,4 +1,4 @@
 """Whether the next submission can work, and if not, what to do and whom to ask.
 
-Every question is one file below ``checks/``; README.md, made of their docstrings, lists them.
+The questions stand in ``checks/``; docs/check_cluster.md of a project, made of them, lists them.
 """

@@ -8,8 +8,8 @@ from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+from hera_experiment.check.cached_facts import CachedFacts, fact, run_concurrently
 from hera_experiment.check.cluster import Cluster
-from hera_experiment.check.facts import Facts, fact, together
 from hera_experiment.check.model import CannotTell
 from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
@@ -25,8 +25,8 @@ _REFUSED = (401, 403)
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to a token: whose it is in words, and the header's value (empty for no token).
+class TokenCandidate:
+    """A token to try: whose it is in words, and the header's value (empty for no token).
 
     ``account`` is the user name as Kubernetes knows it, empty where the token does not say.
     """
@@ -36,7 +36,7 @@ class Way:
     account: str = ""
 
 
-class Argo(Facts):
+class Argo(CachedFacts):
     """Argo's server as ``context`` designates it; ``timeout`` bounds each request, in seconds."""
 
     def __init__(self, context: Context, cluster: Cluster, timeout: float) -> None:
@@ -91,7 +91,7 @@ class Argo(Facts):
     @fact
     def modes(self) -> frozenset[str]:
         """Return the ways of authentication that the server offers (``--auth-mode``)."""
-        offers = together(self._asks_for_no_token, self._takes_any_bearer, self._offers_sso)
+        offers = run_concurrently(self._asks_for_no_token, self._takes_any_bearer, self._offers_sso)
         modes = [
             mode for mode, offered in zip((SERVER, CLIENT, SSO), offers, strict=True) if offered
         ]
@@ -129,33 +129,33 @@ class Argo(Facts):
         return True
 
     @fact
-    def ways(self) -> tuple[Way, ...]:
-        """Return the ways to a token, the first to try first, as a submission tries them.
+    def candidates(self) -> tuple[TokenCandidate, ...]:
+        """Return the tokens to try, the first first, as a submission tries them.
 
         Raises :class:`CannotTell` when none is to be had.
         """
         if self.token:
             where = self.context.where("argo_token")
-            return (Way(where, self.token, tokens.subject(self.token)),)
+            return (TokenCandidate(where, self.token, tokens.subject(self.token)),)
         if SERVER in self.modes:
-            return (Way("no token, for it wants none", ""),)
+            return (TokenCandidate("no token, for it wants none", ""),)
         return self.tokens_of_kubernetes()
 
-    def tokens_of_kubernetes(self) -> tuple[Way, ...]:
+    def tokens_of_kubernetes(self) -> tuple[TokenCandidate, ...]:
         """Return the tokens that Kubernetes gives: for the service account, and one's own."""
-        ways: list[Way] = []
+        found: list[TokenCandidate] = []
         reasons = []
         for find in (self._requested, self._of_kubeconfig):
             try:
-                ways += find()
+                found += find()
             except (CannotTell, UserError) as reason:
                 reasons.append(reason.what if isinstance(reason, UserError) else str(reason))
-        if not ways:
+        if not found:
             said = "; ".join(dict.fromkeys(reasons)) or "the kubeconfig has none"
             raise CannotTell(f"there is no token to try: {said}")
-        return tuple(ways)
+        return tuple(found)
 
-    def _requested(self) -> list[Way]:
+    def _requested(self) -> list[TokenCandidate]:
         account = self.context.argo_service_account
         if not account:
             return []
@@ -165,33 +165,37 @@ class Argo(Facts):
             raise CannotTell(f"no token for the account '{account}': {answer.message}")
         token = str(((answer.document or {}).get("status") or {}).get("token", ""))
         user = f"system:serviceaccount:{self.cluster.namespace}:{account}"
-        return [Way(f"a token for the account '{account}'", tokens.authorization(token), user)]
+        return [
+            TokenCandidate(
+                f"a token for the account '{account}'", tokens.authorization(token), user
+            )
+        ]
 
-    def _of_kubeconfig(self) -> list[Way]:
+    def _of_kubeconfig(self) -> list[TokenCandidate]:
         bearer = tokens.authorization(self.cluster.credentials.authorization)
         if not bearer:
             return []
         # A token that Kubernetes refuses is the fault of the kubeconfig, not of Argo's server.
-        return [Way("the kubeconfig's own token", bearer, self.cluster.identity)]
+        return [TokenCandidate("the kubeconfig's own token", bearer, self.cluster.identity)]
 
     @fact
-    def accepted(self) -> Way:
-        """Return the first way that the server lets list workflows; nothing else proves a token.
+    def accepted(self) -> TokenCandidate:
+        """Return the first token that the server lets list workflows; nothing else proves it.
 
-        Raises the refusal of the last way when there is none.
+        Raises the refusal of the last one when there is none.
         """
-        ways = self.ways
-        said = together(*(partial(self._refusal_of, way) for way in ways))
-        for way, refusal in zip(ways, said, strict=True):
+        candidates = self.candidates
+        said = run_concurrently(*(partial(self._refusal_of, each) for each in candidates))
+        for candidate, refusal in zip(candidates, said, strict=True):
             if refusal is None:
-                return way
+                return candidate
         refusal = said[-1]
         assert refusal is not None
         raise refusal
 
-    def _refusal_of(self, way: Way) -> ArgoRefusal | None:
+    def _refusal_of(self, candidate: TokenCandidate) -> ArgoRefusal | None:
         try:
-            self.list_workflows(way.authorization)
+            self.list_workflows(candidate.authorization)
         except ArgoRefusal as refusal:
             if refusal.status not in _REFUSED:
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hera_experiment.check import kubeconfig as kubeconfigs
-from hera_experiment.check.facts import Facts, fact
+from hera_experiment.check.cached_facts import CachedFacts, fact
 from hera_experiment.check.kubeconfig import Context, Kubeconfig
 from hera_experiment.check.kubernetes_api import (
     FORBIDDEN,
@@ -27,7 +27,7 @@ class Refused(UserError):
     """The API server does not accept who asks."""
 
 
-class Cluster(Facts):
+class Cluster(CachedFacts):
     """The cluster that a kubeconfig leads to.
 
     ``value`` names the kubeconfig's files, ``where`` says who set it; ``timeout`` bounds each

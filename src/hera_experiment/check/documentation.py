@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import groupby
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.model import Check
+from hera_experiment.check.definition import OWN, Check
 
 _HEAD = """\
 # What `make check-cluster` checks
 
-<!-- Made from the docstrings in checks/: python -m hera_experiment.check.documentation -->
+<!-- Made from the tables in check/checks/: python -m hera_experiment.check.documentation -->
 
 One line a check: √ well, ‼ a warning, × failed, ? unknown. A check that needs another one is
 unknown when that one failed or is unknown, so that one fault shows as one ×. Nothing on the cluster
@@ -21,8 +21,23 @@ is changed. Exit status: 0 all well (warnings, and unknowns that do not matter t
 check failed, 2 it could not be found out whether a submission can work (an *essential* check is
 unknown, or the settings cannot be read).
 
-`-o json` prints one document for machines, `--wait SECONDS` tries again until all is well,
-`--timeout SECONDS` bounds each request.
+`-o json` prints one document for machines, `-o junit` the XML that CI systems read (what is unknown
+is skipped there), `--wait SECONDS` tries again until all is well, `--timeout SECONDS` bounds each
+request. `--only CODE,CODE` makes these checks alone, with what they need (then each of them is
+essential), `--skip CODE,CODE` all but these; with make: `make check-cluster ONLY=IMAGES`.
+
+A code is explained at its own address on this page, such as [#images](#images).
+"""
+
+
+_OWN = f"""
+<a id="{OWN.lower()}"></a>
+
+## of hera_utils
+
+Each method `assert_…` of the cluster or of the Argo server in `hera_utils/` that needs no argument
+is a check, too: `assert_gpu_quota` is {OWN}-GPU-QUOTA. It is well when the method returns True,
+unknown when it returns False, and failed when it raises `UserError`, which says why.
 """
 
 
@@ -32,6 +47,7 @@ def as_markdown() -> str:
     for category, checks in groupby(CATALOGUE, key=lambda each: each.category):
         parts.append(f"\n## {category}\n")
         parts += [_section(each) for each in checks]
+    parts.append(_OWN)
     return "".join(parts)
 
 
@@ -43,9 +59,13 @@ def _section(check: Check) -> str:
         notes.append(f"Needs {', '.join(check.needs)}.")
     if check.unless_failed:
         notes.append(f"Left out when one failed of {', '.join(check.unless_failed)}.")
-    text = check.documentation.replace("``", "`")
+    if check.informed_by:
+        notes.append(f"Looks at what {', '.join(check.informed_by)} finds.")
     tail = f"\n\n{' '.join(notes)}" if notes else ""
-    return f"\n### {check.code}: {check.title}\n\n{text}{tail}\n"
+    hint = f"When it fails: {check.hint}."
+    text = check.documentation.replace("``", "`")
+    head = f'<a id="{check.anchor}"></a>\n\n### {check.code}: {check.title}'
+    return f"\n{head}\n\n{text}\n\n{hint}{tail}\n"
 
 
 if __name__ == "__main__":

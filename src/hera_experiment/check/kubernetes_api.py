@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from hera_experiment.check.facts import Facts
+from hera_experiment.check.cached_facts import CachedFacts
 from hera_experiment.check.kubeconfig import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.http import Authorization, Session
@@ -111,7 +111,7 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **options)
 
 
-class KubernetesApi(Facts):
+class KubernetesApi(CachedFacts):
     """Requests to one API server; each path is read once, whoever asks first.
 
     ``timeout`` bounds the time to connect and the time to the next byte, in seconds. Methods raise

@@ -1,15 +1,13 @@
-"""What a check is, and what may come of it."""
+"""What may come of a check."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hera_experiment.check.subject import Subject
+from hera_experiment.check.wording import in_brackets
+from hera_experiment.errors import UserError
 
 
 class Status(Enum):
@@ -24,6 +22,9 @@ class Status(Enum):
     def symbol(self) -> str:
         """The sign that people read."""
         return {"ok": "√", "warning": "‼", "failure": "×", "unknown": "?"}[self.value]
+
+
+_WORST_FIRST = (Status.FAILURE, Status.UNKNOWN, Status.WARNING, Status.OK)
 
 
 class CannotTell(Exception):
@@ -51,13 +52,19 @@ def ok(message: str) -> Outcome:
     return Outcome(Status.OK, message)
 
 
-def warning(message: str, cause: str, advice: str) -> Outcome:
-    """Say that it may work, but that a person should know something."""
+def warning(message: str, cause: str, advice: str = "") -> Outcome:
+    """Say that it may work, but that a person should know something.
+
+    Where there is no advice, it is the check's hint.
+    """
     return Outcome(Status.WARNING, message, cause, advice)
 
 
-def failure(message: str, cause: str, advice: str, paste: str = "") -> Outcome:
-    """Say that the next submission cannot work."""
+def failure(message: str, cause: str, advice: str = "", paste: str = "") -> Outcome:
+    """Say that the next submission cannot work.
+
+    Where there is no advice, it is the check's hint.
+    """
     return Outcome(Status.FAILURE, message, cause, advice, paste)
 
 
@@ -66,63 +73,23 @@ def unknown(message: str, advice: str = "") -> Outcome:
     return Outcome(Status.UNKNOWN, message, "", advice)
 
 
-@dataclass(frozen=True)
-class Check:
-    """One question about the way of the next submission.
+def failed(error: UserError, message: str, advice: str = "") -> Outcome:
+    """Return a failure whose cause is ``error``; its next step unless ``advice`` is better."""
+    fallback = "ask the administrator, with this sentence"
+    return failure(
+        message, f"{error.what}{in_brackets(error.where)}", advice or error.next_step or fallback
+    )
 
-    ``code`` is stable. The check runs when those named in ``needs`` came out well (or with a
-    warning) and none in ``unless_failed`` failed: otherwise it is unknown, so that one fault turns
-    one code into a failure. Without the answer to an ``essential`` check nothing can be said about
-    the next submission.
+
+def worst(outcomes: Iterable[Outcome], nothing: str) -> Outcome:
+    """Return the worst of several outcomes; well, with the message ``nothing``, when none.
+
+    When all are well, all their messages are shown.
     """
-
-    code: str
-    category: str
-    title: str
-    function: Callable[[Subject], Outcome]
-    needs: tuple[str, ...] = ()
-    unless_failed: tuple[str, ...] = ()
-    essential: bool = False
-
-    @property
-    def documentation(self) -> str:
-        """The docstring of the check."""
-        return inspect.cleandoc(self.function.__doc__ or "")
-
-    @property
-    def earlier(self) -> tuple[str, ...]:
-        """The codes that must have come out before this check starts."""
-        return self.needs + self.unless_failed
-
-    def run(self, subject: Subject) -> Outcome:
-        """Find the answer; raises :class:`CannotTell` and ``UserError`` where there is none."""
-        return self.function(subject)
-
-
-def check(
-    *,
-    code: str,
-    category: str,
-    title: str,
-    needs: tuple[str, ...] = (),
-    unless_failed: tuple[str, ...] = (),
-    essential: bool = False,
-) -> Callable[[Callable[[Subject], Outcome]], Check]:
-    """Make a check of a function; its docstring is the check's documentation."""
-
-    def decorate(function: Callable[[Subject], Outcome]) -> Check:
-        return Check(code, category, title, function, needs, unless_failed, essential)
-
-    return decorate
-
-
-@dataclass(frozen=True)
-class Result:
-    """A check that came out: ``started`` and ``seconds`` count from the run's beginning."""
-
-    check: Check
-    outcome: Outcome
-    started: float = 0.0
-    seconds: float = 0.0
-    because: str = ""
-    """The code of the first check that kept this one from running; empty when it ran."""
+    found = list(outcomes)
+    if not found:
+        return ok(nothing)
+    first = min(found, key=lambda each: _WORST_FIRST.index(each.status))
+    if first.status is Status.OK:
+        return ok("; ".join(dict.fromkeys(each.message for each in found)))
+    return first

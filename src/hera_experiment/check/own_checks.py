@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hera_experiment.check.model import Check, Outcome, failure, ok, unknown
-from hera_experiment.check.subject import Subject
+from hera_experiment.check.definition import OWN, Check
+from hera_experiment.check.model import Outcome, failure, ok, unknown
+from hera_experiment.check.target import CheckTarget
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 
@@ -55,9 +56,9 @@ def _needs_none(kind: type, name: str) -> bool:
 
 
 def _check(name: str, part: str, kind: type) -> Check:
-    def function(subject: Subject) -> Outcome:
+    def function(target: CheckTarget) -> Outcome:
         try:
-            holds = getattr(_part(subject, part), name)()
+            holds = getattr(_part(target, part), name)()
         except UserError as error:
             return failure(error.what, error.where, error.next_step)
         return ok("holds") if holds else unknown("it could not be found out")
@@ -65,7 +66,7 @@ def _check(name: str, part: str, kind: type) -> Check:
     function.__doc__ = inspect.getdoc(getattr(kind, name)) or name
     first = function.__doc__.splitlines()[0].strip().rstrip(".")
     return Check(
-        code="OWN-" + name.removeprefix(_PREFIX).upper().replace("_", "-"),
+        code=f"{OWN}-" + name.removeprefix(_PREFIX).upper().replace("_", "-"),
         category="of hera_utils",
         title=first.removeprefix("Assert that "),
         function=function,
@@ -73,9 +74,9 @@ def _check(name: str, part: str, kind: type) -> Check:
     )
 
 
-def _part(subject: Subject, part: str) -> Any:
+def _part(target: CheckTarget, part: str) -> Any:
     """Return the cluster or the server of the context module, made once for all checks."""
-    cluster = subject.once("own cluster", subject.context.open_cluster)
+    cluster = target.once("own cluster", target.context.open_cluster)
     if part == "cluster":
         return cluster
-    return subject.once("own server", lambda: subject.context.open_argo_server(cluster))
+    return target.once("own server", lambda: target.context.open_argo_server(cluster))

@@ -1,13 +1,15 @@
-"""Shows results: lines for people, JSON for machines, and the one line at the end."""
+"""Shows results: lines for people, JSON and JUnit's XML for machines, and the lines at the end."""
 
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from hera_experiment.check.model import Check, Result, Status
+from hera_experiment.check.definition import PAGE, Check, Result
+from hera_experiment.check.model import Status
 
 _COLOURS = {
     Status.OK: "32",
@@ -16,6 +18,7 @@ _COLOURS = {
     Status.UNKNOWN: "36",
 }
 _PLAIN = {"√": "ok", "‼": "!!", "×": "XX", "?": "??", "→": "->"}
+_NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WELL, _FAILED, _NOT_CHECKED = 0, 1, 2
 
 
@@ -29,26 +32,43 @@ def exit_status(results: Iterable[Result]) -> int:
     return _WELL
 
 
-def first_step(results: Sequence[Result]) -> str:
-    """Return the last line: ready to submit, or the first thing to do.
+def first_step(results: Sequence[Result], left_out: int = 0) -> str:
+    """Return one line: ready to submit, or the first thing to do.
 
-    ``results`` are in the catalogue's order.
+    ``results`` are in the catalogue's order; ``left_out`` is how many checks were not wanted.
     """
     status = exit_status(results)
     if status == _WELL:
-        return f"√ ready to submit{_not_known(results)}"
+        verdict = "ready to submit"
+        if left_out:
+            verdict = f"no failure in the {len(results)} checks made ({left_out} left out)"
+        return f"√ {verdict}{_not_known(results)}"
+    first = _first(results)
     if status == _FAILED:
-        first = next(each for each in results if each.outcome.status is Status.FAILURE)
         block = f" (the lines under {first.check.code})" if first.outcome.paste else ""
         return f"× not ready; first {first.check.code}: {first.outcome.advice}{block}"
-    essential = [
-        each for each in results if each.check.essential and each.outcome.status is Status.UNKNOWN
-    ]
-    first = next((each for each in essential if not each.because), essential[0])
-    causes = [each for each in results if each.check.code == first.because]
-    first = causes[0] if causes else first
     advice = f": {first.outcome.advice}" if first.outcome.advice else ""
     return f"? could not check; first {first.check.code}: {first.outcome.message}{advice}"
+
+
+def more_about(results: Sequence[Result]) -> str:
+    """Return the line that leads to the documentation, at best of the first thing to do."""
+    if any(each.outcome.status is not Status.OK for each in results):
+        first = _first(results).check
+        return f"about {first.code} and each other code: {first.address}"
+    return f"about each code: {PAGE}"
+
+
+def _first(results: Sequence[Result]) -> Result:
+    """Return what is to be looked at first: a failure, what keeps essential checks, the worst."""
+    if failures := [each for each in results if each.outcome.status is Status.FAILURE]:
+        return failures[0]
+    unknown = [each for each in results if each.outcome.status is Status.UNKNOWN]
+    essential = [each for each in unknown if each.check.essential]
+    if not essential:
+        return next((each for each in results if each.outcome.status is not Status.OK), results[0])
+    first = next((each for each in essential if not each.because), essential[0])
+    return next((each for each in results if each.check.code == first.because), first)
 
 
 def _not_known(results: Sequence[Result]) -> str:
@@ -84,11 +104,12 @@ class TextReport:
             self._printed += 1
         self._out.flush()
 
-    def close(self) -> None:
-        """Print the last line."""
+    def close(self, left_out: int = 0) -> None:
+        """Print the last lines: what to do first, and where the codes are explained."""
         results = [self._results[each.code] for each in self._order if each.code in self._results]
         self._write("")
-        self._write(first_step(results))
+        self._write(first_step(results, left_out))
+        self._write(more_about(results))
         self._out.flush()
 
     def _show(self, result: Result) -> None:
@@ -119,15 +140,17 @@ class TextReport:
         self._out.write(text + "\n")
 
 
-def as_json(results: Sequence[Result], library: str = "") -> str:
+def as_json(results: Sequence[Result], library: str = "", left_out: Sequence[str] = ()) -> str:
     """Return all results as one JSON document; ``seconds`` count from the run's beginning.
 
-    ``library`` is the name, version and commit of what checked.
+    ``library`` is the name, version and commit of what checked, ``left_out`` the codes of checks
+    that were not wanted.
     """
     document = {
         "library": library,
         "exit": exit_status(results),
-        "summary": first_step(results),
+        "summary": first_step(results, len(left_out)),
+        "left_out": list(left_out),
         "checks": [
             {
                 "code": each.check.code,
@@ -139,6 +162,7 @@ def as_json(results: Sequence[Result], library: str = "") -> str:
                 "advice": each.outcome.advice,
                 "paste": each.outcome.paste,
                 "because": each.because,
+                "documentation": each.check.address,
                 "started": round(each.started, 4),
                 "seconds": round(each.seconds, 4),
             }
@@ -146,3 +170,56 @@ def as_json(results: Sequence[Result], library: str = "") -> str:
         ],
     }
     return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def as_junit(results: Sequence[Result], library: str = "", left_out: int = 0) -> str:
+    """Return all results as JUnit's XML, as CI systems read it: a test case a check.
+
+    What failed is a failure and what is unknown is skipped, each with its message, and its cause
+    and advice as text; a warning is a passed test case that says so on standard output.
+    """
+    from xml.etree import ElementTree
+
+    statuses = [each.outcome.status for each in results]
+    counts = {
+        "tests": len(results),
+        "failures": statuses.count(Status.FAILURE),
+        "errors": 0,
+        "skipped": statuses.count(Status.UNKNOWN),
+        # Checks run side by side: the sum of their times would be no time that passed.
+        "time": max((each.started + each.seconds for each in results), default=0.0),
+    }
+    totals = {"name": "check-cluster", **{name: f"{each:.7g}" for name, each in counts.items()}}
+    root = ElementTree.Element("testsuites", totals)
+    suite = ElementTree.SubElement(root, "testsuite", totals)
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in {"library": library, "summary": first_step(results, left_out)}.items():
+        ElementTree.SubElement(properties, "property", name=name, value=_in_xml(value))
+    for each in results:
+        check, outcome = each.check, each.outcome
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=check.category,
+            name=_in_xml(f"{check.code}: {check.title}"),
+            time=f"{each.seconds:.4f}",
+        )
+        parts = (outcome.cause, outcome.advice, outcome.paste, f"see {check.address}")
+        text = _in_xml("\n".join(part for part in parts if part))
+        message = _in_xml(outcome.message)
+        if outcome.status is Status.FAILURE:
+            what = ElementTree.SubElement(case, "failure", message=message, type=check.code)
+        elif outcome.status is Status.UNKNOWN:
+            what = ElementTree.SubElement(case, "skipped", message=message)
+        else:
+            what = ElementTree.SubElement(case, "system-out")
+            text = message if outcome.status is Status.OK else f"warning: {message}\n{text}"
+        what.text = text
+    ElementTree.indent(root)
+    head = '<?xml version="1.0" encoding="UTF-8"?>'
+    return f"{head}\n{ElementTree.tostring(root, encoding='unicode')}"
+
+
+def _in_xml(text: str) -> str:
+    """Return ``text`` without the characters that XML cannot hold."""
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hera_experiment.check.kubernetes_api import KubernetesApi
 from hera_experiment.check.model import CannotTell
-from hera_experiment.check.words import in_yaml
+from hera_experiment.check.wording import in_yaml
 
 _AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 _ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")

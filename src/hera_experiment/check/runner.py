@@ -6,20 +6,18 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from hera_experiment.check.model import CannotTell, Check, Outcome, Result, Status, unknown
+from hera_experiment.check.definition import Check, Result
+from hera_experiment.check.model import CannotTell, Outcome, Status, unknown
+from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
-
-if TYPE_CHECKING:
-    from hera_experiment.check.subject import Subject
 
 _GOOD = (Status.OK, Status.WARNING)
 
 
 def run(
     checks: Sequence[Check],
-    subject: Subject,
+    target: CheckTarget,
     *,
     limit: float,
     clock: Callable[[], float] = monotonic,
@@ -36,7 +34,7 @@ def run(
     running: dict[str, tuple[Check, float]] = {}
 
     def work(check: Check, started: float) -> None:
-        outcome = _outcome(check, subject)
+        outcome = _outcome(check, target)
         ended.put(Result(check, outcome, started, clock() - begin - started))
 
     while waiting or running:
@@ -84,9 +82,9 @@ def _blocked(cause: Result) -> Outcome:
     return unknown(f"not checked: {cause.check.code} {'failed' if failed else 'is unknown'}")
 
 
-def _outcome(check: Check, subject: Subject) -> Outcome:
+def _outcome(check: Check, target: CheckTarget) -> Outcome:
     try:
-        return check.run(subject)
+        return check.run(target)
     except CannotTell as reason:
         return unknown(str(reason))
     except UserError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from hera_experiment.check.demand import Demand
+from hera_experiment.check.requirements import Requirements
 from hera_experiment.errors import tell
 from hera_experiment.runs.server import Server
 from hera_experiment.submit.preflight import Preflight
@@ -62,7 +62,7 @@ class Creating:
         upload_data(self._server, folder, claim, tell, manifest)
 
     def _claim(self, manifest: Mapping[str, Any]) -> str:
-        claims = Demand(manifest).claims
+        claims = Requirements([manifest]).claims
         named = self._server.context.k8s_volume_claim_name
         return named if named in claims else (claims[0] if claims else "")
 

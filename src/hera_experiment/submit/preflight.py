@@ -8,16 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TextIO
 
-from hera_experiment.check.catalogue import subset
-from hera_experiment.check.demand import Demand
-from hera_experiment.check.model import Check, Outcome, Result, Status
+from hera_experiment.check.catalogue import CATALOGUE, select
+from hera_experiment.check.checks.rights import rights_of_submitter
+from hera_experiment.check.definition import Check, Result
+from hera_experiment.check.model import Outcome, Status
 from hera_experiment.check.own_checks import own_checks
-from hera_experiment.check.report import TextReport, first_step
+from hera_experiment.check.report import TextReport, first_step, more_about
+from hera_experiment.check.requirements import Requirements
 from hera_experiment.check.rights import WORKFLOWS, Right
-from hera_experiment.check.rights_of_submitter import rights_of_submitter
 from hera_experiment.check.runner import run
-from hera_experiment.check.subject import Subject
 from hera_experiment.check.submitted import Captured, Submitted
+from hera_experiment.check.target import CheckTarget
 from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
@@ -82,7 +83,7 @@ class Preflight:
         UserError
             When a check fails, naming the first thing to do. Its lines are shown before.
         """
-        asked = (namespace, *_asked(Demand(manifest)))
+        asked = (namespace, *_asked(Requirements([manifest])))
         if asked in self._known:
             self._client.create_workflow(namespace, manifest, server_dry_run=True)
             return
@@ -105,12 +106,14 @@ class Preflight:
             # The script's own choice, which is where the workflow goes.
             context = context.changed(Source(Origin.SCRIPT), argo_namespace=namespace)
         captured = Captured([Submitted(manifest, namespace=namespace)])
-        subject = Subject(context, lambda: captured, timeout=self._timeout, environ=self._environ)
-        checks = [_narrowed(each) for each in subset(CODES)]
+        target = CheckTarget(
+            context, lambda: captured, timeout=self._timeout, environ=self._environ
+        )
+        checks = [_narrowed(each) for each in select(CATALOGUE, CODES)]
         checks += own_checks(context)
         found = {
             each.check.code: each
-            for each in run(checks, subject, limit=_LONGEST_CHECK * self._timeout)
+            for each in run(checks, target, limit=_LONGEST_CHECK * self._timeout)
         }
         return [found[each.code] for each in checks]
 
@@ -120,17 +123,19 @@ class Preflight:
         report = TextReport([each.check for each in shown], self._out, colour=colour)
         for each in shown:
             report.add(each)
+        if shown:
+            print(more_about(shown), file=self._out)
 
 
-def _asked(demand: Demand) -> tuple[object, ...]:
+def _asked(requirements: Requirements) -> tuple[object, ...]:
     return (
-        demand.service_account,
-        demand.claims,
-        demand.claim_templates,
-        demand.config_maps,
-        demand.secrets,
-        demand.pull_secrets,
-        demand.images,
+        requirements.service_accounts,
+        requirements.claims,
+        requirements.claim_templates,
+        requirements.config_maps,
+        requirements.secrets,
+        requirements.pull_secrets,
+        requirements.images,
     )
 
 
@@ -139,7 +144,7 @@ def _narrowed(check: Check) -> Check:
     if check.code != "RIGHTS-WORKFLOWS":
         return check
 
-    def may_submit(subject: Subject) -> Outcome:
-        return rights_of_submitter(subject, _SUBMIT, "submit-workflows")
+    def may_submit(target: CheckTarget) -> Outcome:
+        return rights_of_submitter(target, _SUBMIT, "submit-workflows")
 
     return replace(check, title="you may create workflows", function=may_submit)

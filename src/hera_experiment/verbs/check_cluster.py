@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -19,7 +20,7 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.template_record import library
 
 if TYPE_CHECKING:
-    from hera_experiment.check.model import Result
+    from hera_experiment.check.definition import Result
 
 SCRIPT = "workflow.py"
 TIMEOUT = 5.0
@@ -35,8 +36,20 @@ def add_arguments(parser: VerbParser) -> None:
         "-o",
         "--output",
         default="text",
-        choices=("text", "json"),
+        choices=("text", "json", "junit"),
         help="lines for people (text), or one document for machines",
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="CODE[,CODE]",
+        help="make these checks alone, with what they need",
+    )
+    parser.add_argument(
+        "--skip",
+        default="",
+        metavar="CODE[,CODE]",
+        help="make all checks but these",
     )
     parser.add_argument(
         "--wait",
@@ -78,12 +91,19 @@ def main(args: VerbArguments) -> int:
             )
         context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
+        return check_cluster(
+            context,
+            script,
+            arguments,
+            output=args.output,
+            only=args.only,
+            skip=args.skip,
+            timeout=timeout,
+            wait=wait,
+        )
     except UserError as error:
         report(error)
         return _COULD_NOT_CHECK
-    return check_cluster(
-        context, script, arguments, as_json=args.output == "json", timeout=timeout, wait=wait
-    )
 
 
 def check_cluster(
@@ -91,7 +111,9 @@ def check_cluster(
     script: Path | None,
     arguments: tuple[str, ...] = (),
     *,
-    as_json: bool = False,
+    output: str = "text",
+    only: str = "",
+    skip: str = "",
     timeout: float = TIMEOUT,
     wait: float = 0.0,
     environ: Mapping[str, str] = os.environ,
@@ -99,24 +121,40 @@ def check_cluster(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Check what ``context`` designates, until it is well or ``wait`` seconds are over."""
+    """Check what ``context`` designates, until it is well or ``wait`` seconds are over.
+
+    ``only`` and ``skip`` hold codes as they were typed. Raises ``UserError`` for one that is none.
+    """
     from hera_experiment.check import report as reports
     from hera_experiment.check.capture import capture
-    from hera_experiment.check.catalogue import CATALOGUE
+    from hera_experiment.check.catalogue import CATALOGUE, select
     from hera_experiment.check.own_checks import own_checks
     from hera_experiment.check.runner import run
-    from hera_experiment.check.subject import Subject
+    from hera_experiment.check.target import CheckTarget
 
     out = out or sys.stdout
     end = clock() + wait
-    checks = (*CATALOGUE, *own_checks(context))
+    known = (*CATALOGUE, *own_checks(context))
+    wanted = _codes(only, "--only", [each.code for each in known])
+    unwanted = _codes(skip, "--skip", [each.code for each in known])
+    if both := sorted({*wanted} & {*unwanted}):
+        raise UserError(f"{both[0]} stands in --only too", "--skip", "take it out of one of them")
+    checks = [
+        # Whoever asks for a check by its name wants to know that it could not be made.
+        replace(each, essential=each.essential or each.code in wanted)
+        for each in select(known, wanted, unwanted)
+    ]
+    if not checks:
+        raise UserError("no check is left to make", "--skip", "leave out fewer")
+    made = {each.code for each in checks}
+    left_out = [each.code for each in known if each.code not in made]
     while True:
         find = partial(capture, script, arguments, context, environ)
-        subject = Subject(context, find, timeout=timeout, environ=environ)
+        target = CheckTarget(context, find, timeout=timeout, environ=environ)
         text = reports.TextReport(checks, out, colour=_in_colour(out, environ))
-        streaming = not as_json and not wait
+        streaming = output == "text" and not wait
         found: dict[str, Result] = {}
-        for result in run(checks, subject, limit=_LONGEST_CHECK * timeout):
+        for result in run(checks, target, limit=_LONGEST_CHECK * timeout):
             found[result.check.code] = result
             if streaming:
                 text.add(result)
@@ -124,21 +162,37 @@ def check_cluster(
         status = reports.exit_status(results)
         remaining = end - clock()
         if status and remaining > 0:
-            tell(reports.first_step(results))
+            tell(reports.first_step(results, len(left_out)))
             sleep(min(_PAUSE, remaining))
             continue
-        if as_json:
-            made_by = library(context.experiment.template)
-            print(reports.as_json(results, made_by), file=out, flush=True)
+        made_by = library(context.experiment.template)
+        if output == "json":
+            print(reports.as_json(results, made_by, left_out), file=out, flush=True)
+        elif output == "junit":
+            print(reports.as_junit(results, made_by, len(left_out)), file=out, flush=True)
         else:
             for result in [] if streaming else results:
                 text.add(result)
-            text.close()
+            text.close(len(left_out))
         return status
 
 
 def _in_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
     return out.isatty() and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
+
+
+def _codes(text: str, option: str, known: list[str]) -> list[str]:
+    codes = text.replace(",", " ").upper().split()
+    for code in codes:
+        if code not in known:
+            import difflib
+
+            from hera_experiment.check.definition import PAGE
+
+            close = difflib.get_close_matches(code, known, n=1)
+            advice = f"did you mean {close[0]}?" if close else f"{PAGE} lists them"
+            raise UserError(f"no check has the code '{code}'", option, advice)
+    return codes
 
 
 def _seconds(text: str, option: str) -> float:

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 import yaml
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.model import Outcome, Result, Status
+from hera_experiment.check.definition import Result
+from hera_experiment.check.model import Outcome, Status
 from hera_experiment.check.report import TextReport, as_json, exit_status, first_step
 from hera_experiment.check.runner import run
-from hera_experiment.check.subject import Subject
 from hera_experiment.check.submitted import Captured, Submitted
+from hera_experiment.check.target import CheckTarget
 from hera_experiment.experiment import Experiment
 from hera_utils.cli_context import CLIContext
 
@@ -99,14 +100,14 @@ class Place:
         experiment = Experiment.find(self.folder)
         return CLIContext.resolve(argparse.Namespace(), experiment, self.settings, self.folder)
 
-    def subject(self, timeout: float = 10) -> Subject:
+    def target(self, timeout: float = 10) -> CheckTarget:
         find = self.find_submitted or (lambda: Captured([Submitted(copy.deepcopy(self.manifest))]))
-        return Subject(self.context(), find, timeout=timeout, environ=self.settings)
+        return CheckTarget(self.context(), find, timeout=timeout, environ=self.settings)
 
     def check(self, timeout: float = 10) -> Report:
         found = {
             each.check.code: each
-            for each in run(CATALOGUE, self.subject(timeout), limit=4 * timeout)
+            for each in run(CATALOGUE, self.target(timeout), limit=4 * timeout)
         }
         results = [found[each.code] for each in CATALOGUE]
         out = io.StringIO()
@@ -117,7 +118,7 @@ class Place:
         shown = out.getvalue() + as_json(results)
         self.assert_no_secret(shown)
         assert "the check itself failed" not in shown, shown
-        assert out.getvalue().rstrip().endswith(first_step(results))
+        assert out.getvalue().splitlines()[-2] == first_step(results)
         return Report({each.check.code: each for each in results}, out.getvalue())
 
     def assert_no_secret(self, text: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hera_experiment.check.capture import capture
-from hera_experiment.check.demand import Demand
 from hera_experiment.check.model import CannotTell
+from hera_experiment.check.requirements import Requirements
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import CLIContext, parse_arguments
 
@@ -85,7 +85,7 @@ def test_an_experiment_keeps_its_needs(
     container = manifest["spec"]["templates"][0]["container"]
     assert container["image"].startswith("registry.example.org/project/try-collect:")
     assert container["envFrom"][0]["configMapRef"]["name"] == "settings"
-    assert Demand(manifest).claims == ["results"]
+    assert Requirements([manifest]).claims == ["results"]
     assert SECRET not in str(manifest)
     assert not (tmp_path / ".hera" / "submissions").exists(), "something was recorded"
 

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from hera_experiment.check.demand import ClaimTemplate, Demand, ObjectUse
-from hera_experiment.check.demands import Demands
-from hera_experiment.check.nodes import takes
-from hera_experiment.check.resources import needs_of, quantity
+from hera_experiment.check.requirements import ClaimTemplate, ObjectUse, Requirements
+from hera_experiment.check.scheduling import needs_of, quantity, takes
 
 
-def demand(*templates: dict[str, Any], **spec: Any) -> Demand:
-    return Demand({"spec": {"templates": list(templates), **spec}})
+def demand(*templates: dict[str, Any], **spec: Any) -> Requirements:
+    return Requirements([{"spec": {"templates": list(templates), **spec}}])
 
 
 POD = {"name": "pod", "container": {"image": "any"}}
@@ -203,11 +201,11 @@ def test_several_submissions_ask_together() -> None:
         "kind": "CronWorkflow",
         "spec": {"schedules": [], "workflowSpec": uses("two", "b", secret="y")},
     }
-    both = Demands([{"spec": uses("one", "a", secret="x")}, cron, cron])
+    both = Requirements([{"spec": uses("one", "a", secret="x")}, cron, cron])
     assert both.claims == ["one", "two"]
     assert both.service_accounts == ["a", "b"]
     assert both.secrets == [ObjectUse("keys", frozenset({"x", "y"}))]
     assert len(both.pods) == 3 and both.images == ["any"]
     assert both.artifact_repositories == [{}]
     assert both.runs_pods_at_once
-    assert not Demands([{"spec": uses("one", "a", secret="x")}]).runs_pods_at_once
+    assert not Requirements([{"spec": uses("one", "a", secret="x")}]).runs_pods_at_once

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+from xml.etree import ElementTree
 
 import pytest
 
+from hera_experiment.check.definition import Check, Result
 from hera_experiment.check.model import (
-    Check,
     Outcome,
-    Result,
     Status,
     failure,
     ok,
     unknown,
     warning,
 )
-from hera_experiment.check.report import TextReport, as_json, exit_status, first_step
+from hera_experiment.check.report import (
+    TextReport,
+    as_json,
+    as_junit,
+    exit_status,
+    first_step,
+    more_about,
+)
 
 BAD = failure("bad", "it is bad.", "mend it", "kind: Role\n")
 
@@ -84,6 +91,7 @@ def test_lines_are_in_the_catalogues_order_and_by_category() -> None:
         "? C       title of C: who knows\n"
         "\n"
         "× not ready; first LONG-B: mend it (the lines under LONG-B)\n"
+        "about LONG-B and each other code: docs/check_cluster.md#long-b\n"
     )
 
 
@@ -112,3 +120,56 @@ def test_json_has_it_all() -> None:
     assert first["status"] == Status.FAILURE.value == "failure"
     assert first["paste"] == "kind: Role\n" and first["seconds"] == 0.2
     assert second["because"] == "A"
+    assert first["documentation"] == "docs/check_cluster.md#a"
+    assert document["left_out"] == []
+
+
+def test_what_was_left_out_is_not_called_ready() -> None:
+    some = [result("A", ok("")), result("B", unknown(""))]
+    assert first_step(some, 3) == ("√ no failure in the 2 checks made (3 left out); not known: B")
+    document = json.loads(as_json(some, left_out=["C", "D", "E"]))
+    assert document["left_out"] == ["C", "D", "E"] and "3 left out" in document["summary"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([ok(""), ok("")], ""),
+        ([unknown(""), BAD], "c1"),
+        ([ok(""), warning("", "", "")], "c1"),
+    ],
+)
+def test_the_line_that_leads_to_the_documentation(outcomes: list[Outcome], code: str) -> None:
+    line = more_about([result(f"C{n}", each) for n, each in enumerate(outcomes)])
+    assert line.endswith(f"docs/check_cluster.md#{code}" if code else "docs/check_cluster.md")
+
+
+def test_junit_is_one_test_case_a_check() -> None:
+    results = [
+        result("A", ok("<fine> & \x1b[0m")),
+        result("B", warning("soon", "it ends.", "renew it")),
+        result("C", BAD),
+        result("D", unknown("who knows", "ask"), because="C"),
+    ]
+    text = as_junit(results, "library 1")
+    root = ElementTree.fromstring(text)
+    (suite,) = root
+    for each in (root, suite):
+        assert [each.get(key) for key in ("tests", "failures", "errors", "skipped")] == list("4101")
+    cases = {str(case.get("name")).partition(":")[0]: case for case in suite.iter("testcase")}
+    assert list(cases) == list("ABCD")
+    assert all(case.get("classname") == "c" and case.get("time") for case in cases.values())
+    assert cases["A"].findtext("system-out") == "<fine> & \N{REPLACEMENT CHARACTER}[0m"
+    assert "renew it" in str(cases["B"].findtext("system-out"))
+    failed = cases["C"].find("failure")
+    assert failed is not None and failed.get("message") == "bad" and failed.get("type") == "C"
+    assert str(failed.text).splitlines() == [
+        "it is bad.",
+        "mend it",
+        "kind: Role",
+        "",
+        "see docs/check_cluster.md#c",
+    ]
+    skipped = cases["D"].find("skipped")
+    assert skipped is not None and skipped.get("message") == "who knows"
+    assert str(skipped.text).startswith("ask\n")

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
+from hera_experiment.check.definition import Check, Result
 from hera_experiment.check.model import (
     CannotTell,
-    Check,
     Outcome,
-    Result,
     Status,
     failure,
     ok,

@@ -10,12 +10,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 import hera_utils
+from hera_experiment.errors import UserError
 from hera_experiment.verbs.check_cluster import check_cluster
 from hera_utils.cli_context import parse_arguments
+from hera_utils.cluster import k8s_cluster
 
 TEMPLATE = Path(hera_utils.__file__).parents[1]
 
@@ -53,6 +56,10 @@ def typed(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProc
         (("--timeout", "0"), "no request ends in 0 s"),
         (("--wait", "-1"), "'-1' is no number of seconds (--wait)"),
         (("absent.py",), "there is no script 'absent.py'"),
+        (("--only", "CLAIM-BOND"), "'CLAIM-BOND' (--only): did you mean CLAIM-BOUND?"),
+        (("--only", "scirpt,GPU"), "'SCIRPT' (--only): did you mean SCRIPT?"),
+        (("--skip", "0123"), "'0123' (--skip): docs/check_cluster.md lists them"),
+        (("--only", "GPU,IMAGES", "--skip", "IMAGES"), "IMAGES stands in --only too (--skip)"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(folder: Path, words: tuple[str, ...], says: str) -> None:
@@ -81,9 +88,45 @@ def test_settings_that_others_can_read_or_nobody(folder: Path) -> None:
 def test_without_any_setting_the_first_thing_to_do_is_to_name_a_server(folder: Path) -> None:
     done = typed(folder)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == (
-        "× not ready; first ARGO-REACHABLE: set ARGO_SERVER to its host:port"
-    )
+    assert done.stdout.splitlines()[-2:] == [
+        "× not ready; first ARGO-REACHABLE: set ARGO_SERVER to its host:port",
+        "about ARGO-REACHABLE and each other code: docs/check_cluster.md#argo-reachable",
+    ]
+
+
+def test_what_is_chosen_is_what_is_checked(folder: Path) -> None:
+    done = typed(folder, "--only", "kubeconfig-context", "-o", "json")
+    document = json.loads(done.stdout)
+    assert [each["code"] for each in document["checks"]] == [
+        "KUBECONFIG-FILE",
+        "KUBECONFIG-CONTEXT",
+    ]
+    assert len(document["left_out"]) == 37
+    assert done.returncode == document["exit"] == 2, "it was asked for, and could not be checked"
+    done = typed(folder, "--skip", "ARGO-REACHABLE, SCRIPT")
+    assert "SCRIPT " not in done.stdout and "ARGO-TOKEN " in done.stdout
+    assert done.stdout.splitlines()[-1].split(":")[0].startswith("about ")
+
+
+def test_checks_of_a_laboratory_can_be_chosen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def assert_gpu_quota(self: k8s_cluster) -> bool:
+        """Assert that GPUs are left."""
+        return True
+
+    monkeypatch.setattr(k8s_cluster, "assert_gpu_quota", assert_gpu_quota, raising=False)
+    environ = {"HOME": "/"}
+    context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
+    out = io.StringIO()
+    assert check_cluster(context, None, only="OWN-GPU-QUOTA", environ=environ, out=out) == 0
+    assert "√ OWN-GPU-QUOTA  GPUs are left: holds" in out.getvalue()
+    with pytest.raises(UserError, match="did you mean OWN-GPU-QUOTA"):
+        check_cluster(context, None, skip="OWN-GPU-QUOTE", environ=environ, out=out)
+    out = io.StringIO()
+    check_cluster(context, None, skip="OWN-GPU-QUOTA", output="junit", environ=environ, out=out)
+    names = [case.get("name") for case in ElementTree.fromstring(out.getvalue()).iter("testcase")]
+    assert len(names) == 39 and not any("OWN" in str(name) for name in names)
 
 
 @pytest.fixture
@@ -106,7 +149,7 @@ def test_waiting_is_bounded_and_says_what_for(
     status = check_cluster(
         context,
         None,
-        as_json=True,
+        output="json",
         timeout=0.05,
         wait=5,
         environ=environ,
@@ -139,5 +182,5 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     server.close()
     text = out.getvalue()
     assert status == 2, text
-    assert text.splitlines()[-1].startswith("? could not check; first SCRIPT: there is no workflow")
+    assert text.splitlines()[-2].startswith("? could not check; first SCRIPT: there is no workflow")
     assert "s3cret" not in text

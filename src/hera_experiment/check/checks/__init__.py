@@ -1,1 +1,1 @@
-"""The checks, one a file, named by their codes."""
+"""The checks, one file a family; the table ``CHECKS`` at its end declares them."""

@@ -1,55 +1,118 @@
-"""IMAGES."""
+"""Checks of the registry and of the workflow's images."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from hera_experiment.argo.images import LOCAL_REGISTRY, container_of
-from hera_experiment.check.facts import together
-from hera_experiment.check.model import Outcome, check, failure, ok, unknown
-from hera_experiment.check.subject import Subject
-from hera_experiment.check.words import worst
+from hera_experiment.check.cached_facts import run_concurrently
+from hera_experiment.check.definition import Check
+from hera_experiment.check.model import Outcome, failed, failure, ok, unknown, worst
+from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
 from hera_experiment.platform.registry import Image
 
 
-@check(
-    code="IMAGES",
-    category="images",
-    title="its images are there",
-    needs=("SCRIPT",),
-    unless_failed=("REGISTRY-REACHABLE", "REGISTRY-SIGNED-IN"),
-)
-def images(subject: Subject) -> Outcome:
+def registry_reachable(target: CheckTarget) -> Outcome:
+    """Check that the registry that REGISTRY names answers as a container registry does.
+
+    Asked from this machine; nodes may have another way to it. Well when none is set.
+    """
+    if not target.own_registry:
+        return ok("none is set")
+    try:
+        target.registry(target.own_registry).ping()
+    except UserError as error:
+        return failed(error, "no answer", error.next_step)
+    return ok(target.own_registry)
+
+
+def registry_signed_in(target: CheckTarget) -> Outcome:
+    """Check that the registry accepts the account that an engine keeps for it (``docker login``).
+
+    Well where the registry asks nobody who they are.
+    """
+    host = target.own_registry
+    if not host:
+        return ok("none is set")
+    try:
+        registry = target.registry(host)
+        if not registry.wants_sign_in():
+            return ok("it asks for no account")
+        if registry.has_credentials and registry.accepts_credentials():
+            return ok(host)
+    except UserError as error:
+        return failed(error, "not known")
+    where = target.context.where("registry")
+    kept = "does not accept the account that is kept for it"
+    cause = f"{host} {kept}" if registry.has_credentials else f"no account is kept for {host}"
+    return failure(
+        "signed out",
+        f"{cause} ({where})",
+        f"docker login {host}",
+    )
+
+
+def images(target: CheckTarget) -> Outcome:
     """Check that each image of the workflow is in its registry (HEAD, with the dance for a token).
 
     Unknown where a registry other than your own does not answer from here, or does not let you
     see: the nodes may have another way, or have the image already.
     """
-    names = [name for name in subject.demand.images if "{{" not in name]
-    return worst(together(*(partial(_of, subject, name) for name in names)), "it has none")
+    names = [name for name in target.requirements.images if "{{" not in name]
+    return worst(
+        run_concurrently(*(partial(_image, target, name) for name in names)), "it has none"
+    )
 
 
-def _of(subject: Subject, name: str) -> Outcome:
+def _image(target: CheckTarget, name: str) -> Outcome:
     image = Image.parse(name)
-    container = container_of(name, subject.context.experiment.slug)
-    is_own = (subject.context.experiment.containers / str(container) / "Dockerfile").is_file()
+    container = container_of(name, target.context.experiment.slug)
+    is_own = (target.context.experiment.containers / str(container) / "Dockerfile").is_file()
     if is_own and image.registry == LOCAL_REGISTRY:
         return unknown(
             f"{name}: no registry is set, a node runs it only if it has it",
             "set REGISTRY to the registry that the cluster pulls from",
         )
     try:
-        present = subject.registry(image.registry).has(image)
+        present = target.registry(image.registry).has(image)
     except UserError as error:
         return unknown(f"{name}: {error.what}")
     if present is None:
         return unknown(f"{name}: {image.registry} does not let you see")
     if present:
         return ok(name)
-    cluster = subject.context.cluster
+    cluster = target.context.cluster
     if is_own:
         advice = "make build push" + (f" CLUSTER={cluster}" if cluster else "")
     else:
         advice = "correct its name or tag in workflow.py, or push it"
     return failure(f"{name} is missing", f"{image.registry} has no image {name}", advice)
+
+
+CHECKS = (
+    Check(
+        code="REGISTRY-REACHABLE",
+        category="images",
+        title="the registry answers",
+        function=registry_reachable,
+        hint="correct REGISTRY, or join the VPN",
+    ),
+    Check(
+        code="REGISTRY-SIGNED-IN",
+        category="images",
+        title="you are signed in to it",
+        function=registry_signed_in,
+        hint="docker login REGISTRY",
+        needs=("REGISTRY-REACHABLE",),
+    ),
+    Check(
+        code="IMAGES",
+        category="images",
+        title="its images are there",
+        function=images,
+        hint="make build push, or correct the name of the image in workflow.py",
+        needs=("SCRIPT",),
+        unless_failed=("REGISTRY-REACHABLE", "REGISTRY-SIGNED-IN"),
+    ),
+)
