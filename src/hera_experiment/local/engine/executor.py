@@ -44,8 +44,8 @@ class Executor:
         if call.depth >= TEMPLATE_DEPTH:
             raise self._error(call, _TOO_DEEP)
         template = machine.templates[call.template]
-        if node is None and not machine.gate.admits(call.boundary):
-            machine.gate.wait(call.boundary, lambda: self._resume(call))
+        if node is None and not machine.limiter.admits(call.boundary):
+            machine.limiter.wait(call.boundary, lambda: self._resume(call))
             return None
         strategy = machine.retry_strategy(template)
         local = {**call.local, "node.name": call.name}

@@ -18,18 +18,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import ERROR, WORKFLOW_PHASES
+from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.claims import ClaimError, Folders, end_of_claims, make_claims
 from hera_experiment.local.engine.executor import Executor
-from hera_experiment.local.engine.gate import Gate
-from hera_experiment.local.engine.launcher import Launcher
-from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Machine
-from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp
+from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Limiter, Machine
+from hera_experiment.local.engine.nodes import (
+    EXIT_SUFFIX,
+    Node,
+    Nodes,
+    moment,
+    timestamp,
+    update_groups,
+)
+from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
-from hera_experiment.local.engine.progress import update_groups
 from hera_experiment.local.engine.substitution import substitute
-from hera_experiment.local.engine.variables import Globals
-from hera_experiment.local.engine.verdict import EXIT_SUFFIX, failures, verdict
+from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
 from hera_experiment.local.store import Run
 
@@ -81,7 +85,7 @@ class Operator:
             spec=spec,
             nodes=self._nodes,
             variables=variables,
-            gate=Gate(self._nodes, spec.get("parallelism")),
+            limiter=Limiter(self._nodes, spec.get("parallelism")),
             now=now,
             later=self._later.append,
             at=self._at,
@@ -170,7 +174,7 @@ class Operator:
         while True:
             while self._later:
                 self._later.popleft()()
-            if not self._machine.gate.pump() and not self._later:
+            if not self._machine.limiter.resume_waiting() and not self._later:
                 return
 
     def _flush(self) -> None:
@@ -231,7 +235,7 @@ class Operator:
         machine = self._machine
         handler = machine.spec.get("onExit")
         if not handler or machine.shutdown == TERMINATE:
-            self._conclude(*verdict(node, None, machine.shutdown))
+            self._conclude(*_verdict(node, None, machine.shutdown))
             return
         machine.variables.entry_ended(
             WORKFLOW_PHASES[node.phase],
@@ -256,7 +260,7 @@ class Operator:
             self._nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in exit template execution : {error}")
             return
-        self._conclude(*verdict(entry, node, self._machine.shutdown))
+        self._conclude(*_verdict(entry, node, self._machine.shutdown))
 
     def _conclude(self, phase: str, message: str) -> None:
         self._over = True
@@ -276,3 +280,13 @@ def conditions(*, completed: bool) -> list[dict[str, str]]:
     """Return ``status.conditions`` of a workflow that runs, or has ended."""
     running = {"type": "PodRunning", "status": "False"}
     return [running, {"type": "Completed", "status": "True" if completed else "False"}]
+
+
+def _verdict(entry: Node, handler: Node | None, shutdown: str) -> tuple[str, str]:
+    """Return phase and message of a workflow whose nodes of entry and of exit are fulfilled."""
+    phase = WORKFLOW_PHASES[entry.phase]
+    if phase == SUCCEEDED:
+        if handler is None or not handler.failed:
+            return SUCCEEDED, ""
+        return (FAILED if handler.phase == FAILED else ERROR), handler.message
+    return phase, f"Stopped with strategy '{shutdown}'" if shutdown else entry.message

@@ -13,7 +13,7 @@ from typing import Any
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.arguments import substitute_all
-from hera_experiment.local.engine.durations import seconds
+from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import RETRY, Node, moment
 from hera_experiment.local.engine.substitution import SubstitutionError
@@ -58,10 +58,10 @@ class Retry:
 
     def _try(self, deadline: datetime | None = None) -> None:
         machine, call = self._machine, self._attempt.call
-        if call.boundary is not None and machine.gate.failing_fast(call.boundary):
+        if call.boundary is not None and machine.limiter.failing_fast(call.boundary):
             return
-        if not machine.gate.admits(None):
-            machine.gate.wait(None, lambda: self._try(deadline))
+        if not machine.limiter.admits(None):
+            machine.limiter.wait(None, lambda: self._try(deadline))
             return
         attempts = self._attempts()
         running = attempts[-1] if attempts and not attempts[-1].fulfilled else None

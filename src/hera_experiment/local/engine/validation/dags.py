@@ -18,11 +18,12 @@ from hera_experiment.local.engine.depends import (
     parse,
 )
 from hera_experiment.local.engine.substitution import tags
-from hera_experiment.local.engine.validation.names import check_arguments, check_field_names
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
     add_items,
     add_outputs,
+    check_arguments,
+    check_field_names,
     check_variables,
 )
 from hera_experiment.local.errors import InvalidWorkflow
