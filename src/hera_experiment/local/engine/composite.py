@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
-from hera_experiment.local.engine.loops import is_loop
+from hera_experiment.local.engine.go_text import JsonError
+from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Attempt, Call, CallError, Done, Machine, nothing
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
+from hera_experiment.local.engine.scope import OutputError, template_outputs
 from hera_experiment.local.engine.substitution import OUTPUTS, Lookup, replace, substitute
 from hera_experiment.local.engine.when import WhenError, should_execute
 
@@ -53,6 +55,9 @@ class Composite:
             return value(name, rest)
 
         return lookup
+
+    def _template_of(self, child: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._machine.templates[child["template"]]
 
     def _run_child(
         self,
@@ -111,6 +116,14 @@ class Composite:
             flag={},
         )
 
+    def _set_outputs(self, lookup: Lookup) -> str:
+        """Give the node what the template declares; return why that fails, mostly nothing."""
+        try:
+            self.node.outputs = template_outputs(self.template, lookup) or self.node.outputs
+        except (OutputError, JsonError) as error:
+            return str(error)
+        return ""
+
     def _end(
         self,
         phase: str,
@@ -147,6 +160,17 @@ def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
     marked = _mark_absent(task, lookup)
     resolved: dict[str, Any] = substitute(marked, lookup, OUTPUTS)
     return resolved
+
+
+def expanded(
+    task: Mapping[str, Any], resolved: dict[str, Any], lookup: Lookup
+) -> list[dict[str, Any]]:
+    """Return what ``task`` becomes: one child, or one for each item of its loop.
+
+    Raises :class:`~.loops.LoopError` and :class:`~.substitution.SubstitutionError`.
+    """
+    # Asked of the task as it was written: a list that turns out empty is a loop as well.
+    return expand(resolved, lookup) if is_loop(task) else [resolved]
 
 
 def _mark_absent(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:

@@ -21,13 +21,13 @@ from hera_experiment.argo.phases import (
     SKIPPED,
     SUCCEEDED,
 )
-from hera_experiment.local.engine.composite import Composite, resolve
+from hera_experiment.local.engine.composite import Composite, expanded, resolve
 from hera_experiment.local.engine.depends import Depends, parse
 from hera_experiment.local.engine.go_text import JsonError
-from hera_experiment.local.engine.loops import LoopError, expand, is_loop
+from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes
-from hera_experiment.local.engine.scope import DagScope, OutputError, template_outputs
+from hera_experiment.local.engine.scope import DagScope
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.when import WhenError
 
@@ -71,9 +71,8 @@ class Dag(Composite):
         self._left: dict[str, int] = {}
         self._open = len(self._order)
         self._problem = ""
-        self._scope = DagScope(
-            self._nodes, parents, self._task_node, self._template_of, self.results
-        )
+        templates = {name: self._template_of(task) for name, task in self._tasks.items()}
+        self._scope = DagScope(self._nodes, parents, self._task_node, templates, self.results)
 
     def start(self) -> None:
         """Begin every task that waits for none."""
@@ -102,9 +101,6 @@ class Dag(Composite):
             else:
                 # Then Argo does not look at it again, and it has no outbound nodes.
                 self._end(FAILED, FAIL_FAST)
-
-    def _template_of(self, task: str) -> Mapping[str, Any]:
-        return self._machine.templates[self._tasks[task]["template"]]
 
     def _node_name(self, task: str) -> str:
         return f"{self.node.name}.{task}"
@@ -143,8 +139,7 @@ class Dag(Composite):
             return
         lookup = self._lookup(partial(self._scope.seen_by, name))
         try:
-            resolved = resolve(task, lookup)
-            tasks = expand(resolved, lookup) if is_loop(task) else [resolved]
+            tasks = expanded(task, resolve(task, lookup), lookup)
         except (SubstitutionError, LoopError, WhenError, JsonError) as error:
             self._skip(name, ERROR, str(error))
             return
@@ -246,12 +241,9 @@ class Dag(Composite):
         for name in self._order:
             node = self._task_node(name)
             self._machine.export(node.outputs if node else None)
-        try:
-            outputs = template_outputs(self.template, self._lookup(self._scope.value))
-        except (OutputError, JsonError) as error:
-            self._end(ERROR, str(error), error=str(error))
+        if problem := self._set_outputs(self._lookup(self._scope.value)):
+            self._end(ERROR, problem, error=problem)
             return
-        self.node.outputs = outputs or self.node.outputs
         self._end(SUCCEEDED, last=self._target_nodes())
 
     def _target_nodes(self) -> list[Node]:

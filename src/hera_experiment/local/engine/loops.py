@@ -14,7 +14,9 @@ from hera_experiment.local.engine import go_text
 from hera_experiment.local.engine.substitution import ANY, Lookup, Unprintable, substitute
 from hera_experiment.local.engine.when import WhenError, should_execute
 
-_LOOPS = ("withItems", "withParam", "withSequence")
+LOOPS = ("withItems", "withParam", "withSequence")
+"""The fields that make a task one for each item."""
+
 _VERB = re.compile(r"%([-+ #0]*)(\d+)?([dxXob%])")
 
 
@@ -24,7 +26,7 @@ class LoopError(ValueError):
 
 def is_loop(task: Mapping[str, Any]) -> bool:
     """Tell whether the task is to be expanded."""
-    return any(task.get(key) for key in _LOOPS)
+    return any(task.get(key) for key in LOOPS)
 
 
 def expand(task: Mapping[str, Any], lookup: Lookup) -> list[dict[str, Any]]:
@@ -39,7 +41,7 @@ def expand(task: Mapping[str, Any], lookup: Lookup) -> list[dict[str, Any]]:
         if _runs(when):
             raise
         items = []
-    body = {key: value for key, value in task.items() if key not in _LOOPS}
+    body = {key: value for key, value in task.items() if key not in LOOPS}
     try:
         lenient = not should_execute(when)
     except WhenError:

@@ -184,18 +184,21 @@ class Machine:
         for boundary in list(self.boundaries.values()):
             self.later(boundary.child_failed)
 
-    def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
-        """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
-        call = attempt.call
-        node = self.nodes.get(attempt.name) or self.nodes.create(
+    def make_node(self, attempt: Attempt, kind: str, phase: str) -> Node:
+        """Make the node of a template that is about to run."""
+        return self.nodes.create(
             attempt.name,
             kind,
-            RUNNING,
-            template=call.template,
-            boundary=call.boundary_id,
+            phase,
+            template=attempt.call.template,
+            boundary=attempt.call.boundary_id,
             flag=attempt.flag,
             inputs=attempt.inputs,
         )
+
+    def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
+        """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
+        node = self.nodes.get(attempt.name) or self.make_node(attempt, kind, RUNNING)
         self.boundaries[node.id] = boundary
         return node
 

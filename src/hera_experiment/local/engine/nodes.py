@@ -39,6 +39,11 @@ _PROGRESS_STEPS = 100
 """A group that runs shows at most so many values: each is written with all its children's ids."""
 
 
+def runs_pod(template: Mapping[str, Any]) -> bool:
+    """Tell whether a template runs a pod."""
+    return "container" in template or "script" in template
+
+
 def timestamp(moment: datetime) -> str:
     """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

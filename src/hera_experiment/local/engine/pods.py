@@ -32,15 +32,7 @@ _POD_DEADLINE = "Pod was active on the node longer than the specified deadline"
 def start_pod(machine: Machine, attempt: Attempt) -> Node:
     """Make the node of a pod and have the pod run."""
     call = attempt.call
-    node = machine.nodes.create(
-        attempt.name,
-        POD,
-        PENDING,
-        template=call.template,
-        boundary=call.boundary_id,
-        flag=attempt.flag,
-        inputs=attempt.inputs,
-    )
+    node = machine.make_node(attempt, POD, PENDING)
     node.synced = True
     strategy = machine.stopping(call)
     if strategy or (machine.overdue and not call.on_exit):

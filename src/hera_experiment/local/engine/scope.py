@@ -124,13 +124,13 @@ class DagScope:
         nodes: Nodes,
         parents: Mapping[str, tuple[str, ...]],
         node: Callable[[str], Node | None],
-        template: Callable[[str], Mapping[str, Any]],
+        templates: Mapping[str, Mapping[str, Any]],
         captured: frozenset[str],
     ) -> None:
         self._nodes = nodes
         self._parents = parents
         self._node = node
-        self._template = template
+        self._templates = templates
         self._captured = captured
         self._values: dict[str, Values] = {}
         self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
@@ -175,7 +175,7 @@ class DagScope:
         if values is None:
             by_id = self._nodes.by_id
             items = [by_id[key] for key in node.children] if node.type == TASK_GROUP else None
-            values = task_values(node, by_id, self._template(name), items)
+            values = task_values(node, by_id, self._templates[name], items)
             if node.fulfilled:
                 self._values[name] = values
         return values

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.composite import Composite, resolve
+from hera_experiment.local.engine.composite import Composite, expanded, resolve
 from hera_experiment.local.engine.go_text import JsonError
-from hera_experiment.local.engine.loops import LoopError, expand, is_loop
+from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node
-from hera_experiment.local.engine.scope import OutputError, Values, task_values, template_outputs
+from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.when import WhenError
 
@@ -94,7 +94,7 @@ class Steps(Composite):
         pairs = []
         for step, ready in zip(steps, resolved, strict=True):
             try:
-                ones = expand(ready, self._known) if is_loop(step) else [ready]
+                ones = expanded(step, ready, self._known)
             except (SubstitutionError, LoopError) as error:
                 self._error = str(error)
                 return []
@@ -173,7 +173,7 @@ class Steps(Composite):
         self._next_group()
 
     def _values_of(self, step: Mapping[str, Any], group: Node) -> Values:
-        by_id, template = self._nodes.by_id, self._machine.templates[step["template"]]
+        by_id, template = self._nodes.by_id, self._template_of(step)
         name = f"{group.name}.{step['name']}"
         node = self._nodes.get(name)
         if node is not None:
@@ -186,14 +186,10 @@ class Steps(Composite):
         return task_values(group, by_id, template, children or None)
 
     def _succeed(self) -> None:
-        try:
-            outputs = template_outputs(self.template, self._known)
-        except OutputError as error:
-            self._end(ERROR, str(error), error=str(error), last=self._last_nodes())
+        if problem := self._set_outputs(self._known):
+            self._end(ERROR, problem, error=problem, last=self._last_nodes())
             return
-        if outputs:
-            self.node.outputs = outputs
-            self._machine.export(outputs)
+        self._machine.export(self.node.outputs)
         self._end(SUCCEEDED, last=self._last_nodes())
 
     def _last_nodes(self) -> list[Node] | None:

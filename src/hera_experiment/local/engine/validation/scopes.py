@@ -12,6 +12,8 @@ from typing import Any
 
 from hera_experiment.argo.limits import FIELD_NAME as FIELD_NAME_LENGTH
 from hera_experiment.argo.names import FIELD_NAME, PARAMETER_NAME
+from hera_experiment.local.engine.loops import LOOPS
+from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.substitution import tags
 from hera_experiment.local.errors import InvalidWorkflow
 
@@ -64,7 +66,7 @@ def input_scope(template: Mapping[str, Any]) -> Scope:
     scope = {f"inputs.parameters.{parameter['name']}" for parameter in parameters}
     if parameters:
         scope.add("inputs.parameters")
-    if is_leaf(template):
+    if runs_pod(template):
         scope.add("pod.name")
     if "retryStrategy" in template:
         scope.update(_RETRY)
@@ -82,7 +84,7 @@ def add_outputs(
 ) -> None:
     """Add what a task (``prefix`` is ``tasks.NAME``) leaves behind."""
     scope |= {f"{prefix}.{key}" for key in ("id", "startedAt", "finishedAt", "hostNodeName")}
-    if is_leaf(template):
+    if runs_pod(template):
         scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
     for parameter in (template.get("outputs") or {}).get("parameters") or ():
         scope.add(f"{prefix}.outputs.parameters.{parameter['name']}")
@@ -102,7 +104,7 @@ def add_outputs(
 
 def add_items(scope: Scope, task: Mapping[str, Any]) -> str:
     """Add the variables of a loop; return what is wrong with the loop, or nothing."""
-    given = [key for key in ("withItems", "withParam", "withSequence") if task.get(key)]
+    given = [key for key in LOOPS if task.get(key)]
     if len(given) > 1:
         return "only one of withItems, withParam, withSequence can be specified"
     if task.get("withItems"):
@@ -135,11 +137,6 @@ def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
             continue
         if not name.startswith(_KNOWN_LATER):
             raise InvalidWorkflow(f"{prefix} failed to resolve {{{{{tag}}}}}")
-
-
-def is_leaf(template: Mapping[str, Any]) -> bool:
-    """Tell whether a template runs a pod."""
-    return "container" in template or "script" in template
 
 
 def check_field_names(prefix: str, items: Iterable[Mapping[str, Any]]) -> None:

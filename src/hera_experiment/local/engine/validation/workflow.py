@@ -14,6 +14,7 @@ from typing import Any
 
 from hera_experiment.argo.limits import WORKFLOW_NAME
 from hera_experiment.local.engine.go_text import seconds
+from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
@@ -26,7 +27,6 @@ from hera_experiment.local.engine.validation.scopes import (
     field_name_problem,
     global_scope,
     input_scope,
-    is_leaf,
     parameter_name_problem,
 )
 from hera_experiment.local.errors import InvalidWorkflow
@@ -146,7 +146,7 @@ def _check_form(template: Template, templates: Mapping[str, Template]) -> None:
         )
     parameters = (template.get("inputs") or {}).get("parameters") or ()
     check_parameter_names(f"{where}.inputs.parameters", parameters)
-    if "timeout" in template and not is_leaf(template):
+    if "timeout" in template and not runs_pod(template):
         kind = "DAG" if "dag" in template else "Steps"
         raise InvalidWorkflow(f"{kind} template doesn't support timeout field.")
     if "dag" in template:
@@ -154,7 +154,7 @@ def _check_form(template: Template, templates: Mapping[str, Template]) -> None:
     for path, call in _calls(template):
         if (callee := call.get("template", "")) not in templates:
             raise InvalidWorkflow(f"{path} template name '{callee}' undefined")
-    if is_leaf(template):
+    if runs_pod(template):
         _check_leaf(where, template)
     elif "activeDeadlineSeconds" in template:
         raise InvalidWorkflow(f"{where}.activeDeadlineSeconds is only valid for leaf templates")
@@ -168,7 +168,7 @@ def _check_use(
     """Check the template's variables; ``global_names`` grows by the outputs it makes global."""
     name = template["name"]
     scope = input_scope(template)
-    if is_leaf(template):
+    if runs_pod(template):
         prefix = f"templates.{name}:"
         check_variables(prefix, template, scope, global_names)
     elif "dag" in template:
@@ -283,10 +283,10 @@ def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> Non
             raise InvalidWorkflow(f"valueFrom type unspecified. choose one of: {kinds}, expression")
         if len(given) > 1:
             raise InvalidWorkflow(f"multiple valueFrom types specified. choose one of: {kinds}")
-        if is_leaf(template) and given != ["path"]:
+        if runs_pod(template) and given != ["path"]:
             kind = "Container" if "container" in template else "Script"
             raise InvalidWorkflow(f"{prefix}.path must be specified for {kind} templates")
-        if not is_leaf(template) and given != ["parameter"]:
+        if not runs_pod(template) and given != ["parameter"]:
             kind = "DAG" if "dag" in template else "Steps"
             raise InvalidWorkflow(
                 f"{prefix}.parameter or expression must be specified for {kind} templates"
