@@ -1,4 +1,4 @@
-"""What the engine asks of a runtime: to run one attempt of one container or script."""
+"""What the engine asks of a runtime, one attempt of one container, and a runtime of the store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+Announce = Callable[[str], None]
+"""Shows why a pod still waits; an empty text says that its process has started."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Runtime(Protocol):
         Each sentence names the template, the value and what to do instead.
         """
 
-    def run(self, pod: Pod, announce: Callable[[str], None]) -> PodResult:
+    def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end and say how it ended.
 
         ``announce(text)`` shows why a pod still waits ("installing the requirements of
@@ -64,3 +67,19 @@ class Runtime(Protocol):
 
     def stop(self, node_id: str, grace_seconds: float) -> None:
         """End that pod's processes, from any thread: politely, after the grace by force."""
+
+
+class ClusterObjects(Protocol):
+    """The objects of the laptop cluster, read by name."""
+
+    def claim_path(self, name: str) -> Path:
+        """Return the folder that is the volume of this claim.
+
+        Raises :class:`hera_experiment.local.errors.ApiError` when there is none.
+        """
+
+    def get(self, kind: str, name: str) -> Mapping[str, bytes]:
+        """Return the values by key of one of :data:`~.store.objects.KINDS`.
+
+        Raises :class:`hera_experiment.local.errors.ApiError` when there is none.
+        """

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import os
-import shutil
+import posixpath
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hera_experiment.errors import UserError
-from hera_experiment.local.runtimes.base import Pod, PodResult
+from hera_experiment.local.runtimes.base import Announce, ClusterObjects, Pod, PodResult
 from hera_experiment.local.runtimes.checks import process_refusals, unmapped_sentence
-from hera_experiment.local.runtimes.children import Children, Stopped
-from hera_experiment.local.runtimes.container import SCRIPT_PATH, MainContainer, main_container
-from hera_experiment.local.runtimes.logs import open_log
-from hera_experiment.local.runtimes.objects import ClusterObjects
-from hera_experiment.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
-from hera_experiment.local.runtimes.paths import TEMPORARY, image_path, rewrite_source
-from hera_experiment.local.runtimes.plans import (
-    STAGED_SCRIPT,
-    Plan,
-    make_plan,
-    path_rules,
-    plan_key,
+from hera_experiment.local.runtimes.children import Children, open_log
+from hera_experiment.local.runtimes.container import (
+    SCRIPT_PATH,
+    Json,
+    MainContainer,
 )
-from hera_experiment.local.runtimes.programs import NotExecutable, Programs
+from hera_experiment.local.runtimes.container_runtime import ContainerRuntime
+from hera_experiment.local.runtimes.image_view import ImageView, Views
+from hera_experiment.local.runtimes.outputs import (
+    NEVER_RAN,
+    Tail,
+    finished,
+    not_started,
+    output_paths,
+    read_file,
+)
+from hera_experiment.local.runtimes.paths import (
+    HOME,
+    SYSTEM_FOLDERS,
+    TEMPORARY,
+    NotExecutable,
+    PathRules,
+    Programs,
+    image_path,
+    rewrite_source,
+)
 from hera_experiment.local.runtimes.scratch import Scratch, shown_as_inside
+from hera_experiment.local.runtimes.tree import Layout, above
 from hera_experiment.local.runtimes.variables import (
-    MissingObject,
     container_environment,
     script_source,
 )
-from hera_experiment.local.runtimes.views import Views
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
-from hera_experiment.local.runtimes.volumes import Mount, make_mounts, nested_in_claim
+from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
 
 # macOS knows no C.UTF-8.
 _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
@@ -44,16 +52,36 @@ _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 SCRATCH = "scratch"
 """Where the folders of tasks lie, below the state; it goes with the server, unless it is killed."""
 
-Announce = Callable[[str], None]
+# Folders of the system itself: what lies in one of them covers itself alone.
+_SYSTEM = ("/", "/etc", "/usr", "/var", "/dev", *SYSTEM_FOLDERS)
+
+STAGED_SCRIPT = "/.script"
+"""Where a script's source lies below the root: right there, since each folder costs its time."""
 
 
-class ProcessRuntime:
+@dataclass(frozen=True)
+class _Plan:
+    """How the pods of one template are laid out; equal keys are equal plans."""
+
+    key: tuple[object, ...]
+    view: ImageView
+    rules: PathRules
+    layout: Layout
+    workdir: str
+    home: str
+
+
+class ProcessRuntime(ContainerRuntime):
     """Runs each pod as a process in a scratch folder, with a virtual environment.
 
     ``containers`` is the experiment's folder of build contexts, ``state`` where environments and
     copies of contexts are kept, ``environ`` the user's environment, of which pip alone sees a
     part.
     """
+
+    what = "a process"
+    prepared = "the task's folder"
+    failures = (*ContainerRuntime.failures, InstallationFailed)
 
     def __init__(
         self,
@@ -64,57 +92,23 @@ class ProcessRuntime:
         objects: ClusterObjects,
         environ: Mapping[str, str],
     ) -> None:
-        self._objects = objects
+        super().__init__(objects)
         self._views = Views(slug, containers, state / "contexts")
         self._environments = VirtualEnvironments(state / "venvs", environ)
         self._scratch = Scratch(state / SCRATCH)
-        self._lock = threading.Lock()
-        self._pods: dict[str, Children] = {}
-        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._plans: dict[tuple[object, ...], _Plan] = {}
         self._programs: dict[Path, Programs] = {}
 
-    def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
-        """Name what a process cannot honour in ``workflow``; see :class:`Runtime`.
+    def _forget(self, namespace: str, workflow: str) -> None:
+        self._views.forget(namespace, workflow)
 
-        The workflow's images are looked at anew: call it before a retry as well.
-        """
-        metadata = workflow.get("metadata") or {}
-        namespace, name = str(metadata.get("namespace")), str(metadata.get("name"))
-        self._views.forget(namespace, name)
+    def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
         return process_refusals(
             workflow,
-            self._objects,
             self._views.exists,
             lambda image: self._views.of(namespace, name, image),
             path_rules,
         )
-
-    def run(self, pod: Pod, announce: Announce) -> PodResult:
-        """Run ``pod`` to its end; see :class:`Runtime`."""
-        container = main_container(pod.template)
-        if container is None:
-            return not_started("a process runs container and script templates only")
-        children = Children()
-        with self._lock:
-            self._pods[pod.node_id] = children
-        try:
-            return self._run(pod, container, children, announce)
-        except Stopped:
-            return not_started("stopped before its process started")
-        except (MissingObject, InstallationFailed, UserError) as error:
-            return not_started(str(error))
-        except OSError as error:
-            return not_started(f"cannot prepare the task's folder: {error}")
-        finally:
-            with self._lock:
-                self._pods.pop(pod.node_id, None)
-
-    def stop(self, node_id: str, grace_seconds: float) -> None:
-        """End the processes of a pod; see :class:`Runtime`."""
-        with self._lock:
-            children = self._pods.get(node_id)
-        if children is not None:
-            children.stop(grace_seconds)
 
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
@@ -132,41 +126,37 @@ class ProcessRuntime:
         folder = self._environments.provide(view.installs, view.label, children, announce)
         programs = self._programs.setdefault(folder, Programs(folder))
 
+        mounts = make_mounts(container, pod, self._objects)
+        if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
+            return not_started(nested)
+        root = self._scratch.take(plan.key, plan.layout, mounts, plan.workdir)
         try:
-            mounts = make_mounts(container, pod, self._objects)
-            if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
-                return not_started(nested)
-            root = self._scratch.take(plan.key, plan.layout, mounts, plan.workdir)
-            try:
 
-                def rewrite(text: str, root: str = root.path) -> str:
-                    return programs.rewrite(plan.rules.rewrite(text, root))
+            def rewrite(text: str, root: str = root.path) -> str:
+                return programs.rewrite(plan.rules.rewrite(text, root))
 
-                words = list(map(rewrite, argv))
-                if container.source is not None:
-                    source = rewrite_source(script_source(container, pod), rewrite)
-                    root.write_program(STAGED_SCRIPT, source)
-                process = _Process(
-                    words=words,
-                    written=argv[0],
-                    folder=root.path + plan.workdir,
-                    environment=_environment(pod, plan, variables, root.path, programs),
-                )
-                tail = Tail() if pod.capture_result else None
-                status, message = _execute(process, programs, children, pod.log, tail, announce)
-                return _result(pod, plan, status, message, tail, mounts, root.path)
-            finally:
-                self._scratch.give_back(plan.key, mounts, root)
+            words = list(map(rewrite, argv))
+            if container.source is not None:
+                source = rewrite_source(script_source(container, pod), rewrite)
+                root.write_program(STAGED_SCRIPT, source)
+            process = _Process(
+                words=words,
+                written=argv[0],
+                folder=root.path + plan.workdir,
+                environment=_environment(pod, plan, variables, root.path, programs),
+            )
+            tail = Tail() if pod.capture_result else None
+            status, message = _execute(process, programs, children, pod.log, tail, announce)
+            return _result(pod, plan, status, message, tail, mounts, root.path)
         finally:
-            if container.mounts:
-                shutil.rmtree(pod.folder, ignore_errors=True)
+            self._scratch.give_back(plan.key, mounts, root)
 
-    def _plan(self, pod: Pod, container: MainContainer) -> Plan:
+    def _plan(self, pod: Pod, container: MainContainer) -> _Plan:
         view = self._views.of(pod.namespace, pod.workflow_name, container.image)
-        key = plan_key(pod.template, container, view)
+        key = _plan_key(pod.template, container, view)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = make_plan(key, pod.template, container, view)
+            plan = self._plans[key] = _make_plan(key, pod.template, container, view)
         return plan
 
 
@@ -213,7 +203,7 @@ def _execute(
 
 
 def _environment(
-    pod: Pod, plan: Plan, variables: Mapping[str, str], root: str, programs: Programs
+    pod: Pod, plan: _Plan, variables: Mapping[str, str], root: str, programs: Programs
 ) -> dict[str, str]:
     environment = {
         "LANG": _LANG,
@@ -233,7 +223,7 @@ def _environment(
 
 def _result(
     pod: Pod,
-    plan: Plan,
+    plan: _Plan,
     status: int,
     message: str,
     tail: Tail | None,
@@ -251,8 +241,47 @@ def _result(
         data = read_file(Path(root + path)) if plan.rules.covers(path) else None
         return None if data is None else inside(data.decode("utf-8", "replace")).encode()
 
-    def in_volume(path: str) -> bool:
-        return any(path == mount.path or path.startswith(f"{mount.path}/") for mount in mounts)
-
     result = None if tail is None else inside(tail.text())
-    return finished(pod.template, status, result, read, in_volume, message)
+    return finished(pod.template, status, result, read, mounts, message)
+
+
+def path_rules(template: Json, container: MainContainer, view: ImageView) -> PathRules:
+    """Return which absolute paths a pod of ``template`` can use."""
+    covered = list(view.prefixes)
+    for mount in container.mounts:
+        path = mount_path(mount)
+        # The folders above a mount are made with it.
+        covered += [path, *(folder for folder in above(path) if folder not in _SYSTEM)]
+    if container.working_dir:
+        covered.append(_workdir(container, view))
+    for _, path, _ in output_paths(template):
+        folder = posixpath.dirname(posixpath.normpath(path))
+        covered.append(path if folder in _SYSTEM else folder)
+    moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
+    return PathRules((path for path in covered if "{{" not in path), moved)
+
+
+def _make_plan(
+    key: tuple[object, ...], template: Json, container: MainContainer, view: ImageView
+) -> _Plan:
+    """Return how pods of ``template`` are run; ``container`` is its main one."""
+    home = view.environment.get("HOME", HOME)
+    folders = [HOME, TEMPORARY, *view.folders]
+    layout = view.tree.layout(folders, (mount_path(mount) for mount in container.mounts))
+    rules = path_rules(template, container, view)
+    return _Plan(key, view, rules, layout, _workdir(container, view), home)
+
+
+def _plan_key(template: Json, container: MainContainer, view: ImageView) -> tuple[object, ...]:
+    """Return what :func:`make_plan` depends on, to look one up."""
+    return (
+        id(view),
+        container.working_dir,
+        container.source is None,
+        tuple(mount.get("mountPath") for mount in container.mounts),
+        tuple(path for _, path, _ in output_paths(template)),
+    )
+
+
+def _workdir(container: MainContainer, view: ImageView) -> str:
+    return posixpath.normpath(posixpath.join("/", container.working_dir or view.workdir))

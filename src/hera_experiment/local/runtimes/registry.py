@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
-from hera_experiment.local.runtimes.base import Runtime
-from hera_experiment.local.runtimes.leftovers import end_leftovers
-from hera_experiment.local.runtimes.objects import ClusterObjects
+from hera_experiment.local.runtimes.base import ClusterObjects, Runtime
+from hera_experiment.local.runtimes.children import end_leftovers
 from hera_experiment.local.runtimes.process import SCRATCH, ProcessRuntime
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class Runtimes:
         if name in RUNNERS:
             # Imported late: most servers never run a container, and a client waits for their start.
             from hera_experiment.images.source import BuildSettings
-            from hera_experiment.local.runtimes.engine import EngineRuntime
+            from hera_experiment.local.runtimes.containers import EngineRuntime
 
             return EngineRuntime(
                 name,

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hera_experiment.local.errors import ApiError
-from hera_experiment.local.runtimes.base import Pod
+from hera_experiment.local.runtimes.base import ClusterObjects, Pod
 from hera_experiment.local.runtimes.container import Json, MainContainer, expand
-from hera_experiment.local.runtimes.objects import CONFIGMAPS, SECRETS, ClusterObjects
+from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS
 
 _FIELDS = ("metadata.name", "metadata.namespace")
 _KINDS = {"configMap": CONFIGMAPS, "secret": SECRETS}

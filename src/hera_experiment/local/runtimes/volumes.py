@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.errors import ApiError
-from hera_experiment.local.runtimes.base import Pod
+from hera_experiment.local.runtimes.base import ClusterObjects, Pod
 from hera_experiment.local.runtimes.container import Json, MainContainer
-from hera_experiment.local.runtimes.objects import CONFIGMAPS, SECRETS, ClusterObjects
 from hera_experiment.local.runtimes.variables import MissingObject, no_object
+from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS
 
 CLAIM = "persistentVolumeClaim"
 EMPTY = "emptyDir"
@@ -81,6 +81,12 @@ def make_mounts(container: MainContainer, pod: Pod, objects: ClusterObjects) -> 
             )
         )
     return mounts
+
+
+def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
+    """Return the deepest mount that ``path`` lies in."""
+    around = [m for m in mounts if path == m.path or path.startswith(f"{m.path}/")]
+    return max(around, key=lambda mount: len(mount.path), default=None)
 
 
 def nested_in_claim(mounts: Sequence[tuple[str, str]]) -> str:
