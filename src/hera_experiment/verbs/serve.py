@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hera_experiment.local.server import Server
     from hera_experiment.platform.local_server import LocalServer
 
-RUNTIMES = ("process", "docker", "podman")
-
 _IDLE_POLL_SECONDS = 0.25
 _SHARED_POLL_SECONDS = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -53,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; started by a client, until nobody needs the server."""
+    from hera_experiment.local.runtimes.base import RUNTIMES
+
     if args.runtime not in RUNTIMES:
         raise UserError(
             f"no runtime is named '{args.runtime}'", "--runtime", f"choose {', '.join(RUNTIMES)}"

@@ -37,7 +37,7 @@ from hera_experiment.local.errors import (
     NotFound,
     Unsupported,
 )
-from hera_experiment.local.runtimes.base import Runtime
+from hera_experiment.local.runtimes.base import PROCESS, Runtime
 from hera_experiment.local.store import Run, Store
 
 _ATTEMPTS_AT_A_NAME = 10
@@ -73,7 +73,7 @@ class Engine:
         manifest: Mapping[str, Any],
         *,
         creator: str = "",
-        runtime: str = "process",
+        runtime: str = PROCESS,
         dry_run: bool = False,
         keep_name: bool = True,
     ) -> dict[str, Any]:

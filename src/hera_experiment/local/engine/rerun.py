@@ -23,7 +23,7 @@ from hera_experiment.local.engine.nodes import (
     TASK_GROUP,
 )
 from hera_experiment.local.errors import InvalidWorkflow
-from hera_experiment.local.store.interrupted import MESSAGE as INTERRUPTED
+from hera_experiment.local.store.run import INTERRUPTED
 
 _GROUPS = (DAG, STEPS, STEP_GROUP, TASK_GROUP)
 _TERM = re.compile(r"([^=!]+)(!=|==|=)(.*)", re.DOTALL)

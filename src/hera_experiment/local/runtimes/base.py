@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hera_experiment.images.engine import RUNNERS
+
+PROCESS = "process"
+RUNTIMES = (PROCESS, *RUNNERS)
+"""The names of the runtimes."""
+
 Announce = Callable[[str], None]
 """Shows why a pod still waits; an empty text says that its process has started."""
 

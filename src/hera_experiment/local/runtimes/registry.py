@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
-from hera_experiment.local.runtimes.base import ClusterObjects, Runtime
+from hera_experiment.local.runtimes.base import PROCESS, RUNTIMES, ClusterObjects, Runtime
 from hera_experiment.local.runtimes.children import end_leftovers
 from hera_experiment.local.runtimes.process import SCRATCH, ProcessRuntime
 
 if TYPE_CHECKING:
     from hera_experiment.images.source import BuildSettings
-
-PROCESS = "process"
-NAMES = (PROCESS, *RUNNERS)
 
 
 class Runtimes:
@@ -102,5 +99,5 @@ class Runtimes:
         raise UserError(
             f"there is no runtime {name!r}",
             where="RUNTIME",
-            next_step=f"use one of {', '.join(NAMES)}",
+            next_step=f"use one of {', '.join(RUNTIMES)}",
         )

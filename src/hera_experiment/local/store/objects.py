@@ -7,6 +7,7 @@ namespace.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from hera_experiment.local.errors import InvalidWorkflow, NotFound
-from hera_experiment.local.store.files import private_folder, write_private
 
 CLAIMS = "persistentvolumeclaims"
 CONFIGMAPS = "configmaps"
@@ -115,3 +115,21 @@ def check_name(name: str) -> None:
 
 def _is_key(key: str) -> bool:
     return bool(_KEY.fullmatch(key)) and len(key) <= 253 and not key.startswith("..") and key != "."
+
+
+def private_folder(path: Path) -> Path:
+    """Make ``path`` and what is missing above it, each with mode 700, and return it."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write ``path`` with mode 600, whole or not at all."""
+    # A leading '..' is no valid key, so the temporary name collides with none.
+    temporary = path.with_name(f"..{path.name[:200]}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    temporary.replace(path)
