@@ -19,7 +19,7 @@ from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
-from hera_experiment.local.engine.claims import ClaimError, Folders, end_of_claims, make_claims
+from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.executor import Executor
 from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
@@ -35,7 +35,7 @@ from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.substitution import substitute
 from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
-from hera_experiment.local.store import Run
+from hera_experiment.local.store import Objects, Run
 
 PROGRESS_SECONDS = 1.0
 """How often the progress of groups is summed up while the workflow runs."""
@@ -52,12 +52,12 @@ class Operator:
         run: Run,
         runtime: Runtime,
         pool: Pool,
-        claims: Folders,
+        objects: Objects,
         now: Callable[[], datetime],
         ended: Callable[[Operator], None],
     ) -> None:
         self.run = run
-        self._claims = claims
+        self._objects = objects
         self._now = now
         self._ended = ended
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -89,7 +89,7 @@ class Operator:
             now=now,
             later=self._later.append,
             at=self._at,
-            launch=self._launch,
+            launch=self._launcher.launch,
             export=self._export,
             deadline=started + timedelta(seconds=limit) if limit is not None else None,
             templates={template["name"]: template for template in manifest["spec"]["templates"]},
@@ -133,7 +133,7 @@ class Operator:
     def _begin(self) -> None:
         machine = self._machine
         try:
-            self._launcher.claims = make_claims(self.run, self._claims)
+            self._launcher.claims = make_claims(self.run, self._objects)
         except ClaimError as error:
             self._conclude(ERROR, str(error))
             return
@@ -193,9 +193,6 @@ class Operator:
 
     def _at(self, when: datetime, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
-
-    def _launch(self, attempt: Any, node: Node, captures: bool) -> None:
-        self._launcher.launch(attempt, node, captures)
 
     def _export(self, outputs: Mapping[str, Any] | None) -> None:
         """Make outputs with a ``globalName`` outputs of the workflow."""
@@ -272,7 +269,7 @@ class Operator:
                 "conditions": conditions(completed=True),
             }
         )
-        self._status.update(end_of_claims(self.run, phase, self._claims))
+        self._status.update(end_of_claims(self.run, phase, self._objects))
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 

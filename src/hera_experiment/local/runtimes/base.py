@@ -1,4 +1,4 @@
-"""What the engine asks of a runtime, one attempt of one container, and a runtime of the store."""
+"""What the engine asks of a runtime: to run one attempt of one container or script."""
 
 from __future__ import annotations
 
@@ -73,19 +73,3 @@ class Runtime(Protocol):
 
     def stop(self, node_id: str, grace_seconds: float) -> None:
         """End that pod's processes, from any thread: politely, after the grace by force."""
-
-
-class ClusterObjects(Protocol):
-    """The objects of the laptop cluster, read by name."""
-
-    def claim_path(self, name: str) -> Path:
-        """Return the folder that is the volume of this claim.
-
-        Raises :class:`hera_experiment.local.errors.ApiError` when there is none.
-        """
-
-    def get(self, kind: str, name: str) -> Mapping[str, bytes]:
-        """Return the values by key of one of :data:`~.store.objects.KINDS`.
-
-        Raises :class:`hera_experiment.local.errors.ApiError` when there is none.
-        """

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.local.runtimes.base import ClusterObjects
 from hera_experiment.local.runtimes.container import Json, MainContainer, containers_of
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
 from hera_experiment.local.runtimes.paths import PathRules
@@ -21,20 +20,15 @@ from hera_experiment.local.runtimes.volumes import (
     volume_kind,
     volume_refusals,
 )
+from hera_experiment.local.store import Objects
 
-_HONOURED = frozenset(
-    ["args", "command", "env", "envFrom", "image", "name", "source", "volumeMounts", "workingDir"]
-)
+_HONOURED = frozenset("args command env envFrom image name source volumeMounts workingDir".split())
 # Without a meaning on one machine with one user, or a hint that changes no result.
 _IGNORED = frozenset(
-    [
-        "imagePullPolicy",
-        "ports",
-        "resources",
-        "securityContext",
-        "terminationMessagePath",
-        "terminationMessagePolicy",
-    ]
+    (
+        "imagePullPolicy ports resources securityContext terminationMessagePath "
+        "terminationMessagePolicy"
+    ).split()
 )
 
 _TAG = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -44,7 +38,7 @@ _MOST = 1000
 Values = Mapping[str, "set[str]"]
 
 
-def common_refusals(workflow: Json, objects: ClusterObjects) -> Iterator[str]:
+def common_refusals(workflow: Json, objects: Objects) -> Iterator[str]:
     """Yield what no runtime on this machine can honour: missing objects, unknown settings."""
     spec = workflow.get("spec") or {}
     for template, container in containers_of(workflow):

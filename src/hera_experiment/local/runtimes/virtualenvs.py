@@ -59,7 +59,7 @@ class VirtualEnvironments:
         ------
         InstallationFailed
             When it cannot be made.
-        hera_utils.local.runtimes.children.Stopped
+        Stopped
             When the pod it is for is stopped meanwhile.
         """
         target = self._folder / self._name(installs)

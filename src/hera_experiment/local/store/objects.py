@@ -49,15 +49,11 @@ class Objects:
 
     def get(self, kind: str, name: str) -> dict[str, bytes]:
         """Return the values by key (none for a claim); raises :class:`NotFound`."""
-        folder = self._existing(kind, name)
+        folder = self.path(kind, name)
         if kind == CLAIMS:
             return {}
         files = (p for p in sorted(folder.iterdir()) if p.is_file() and _is_key(p.name))
         return {path.name: path.read_bytes() for path in files}
-
-    def text(self, kind: str, name: str) -> dict[str, str]:
-        """Return the values by key as text; bytes that are not UTF-8 are replaced."""
-        return {key: v.decode("utf-8", "replace") for key, v in self.get(kind, name).items()}
 
     def put(self, kind: str, name: str, values: Mapping[str, bytes] | None = None) -> Path:
         """Create the object, or give it exactly these values, and return its folder."""
@@ -85,15 +81,12 @@ class Objects:
             # Renamed first: no name that a claim can have, so half of one is never seen.
             shutil.rmtree(folder.rename(folder.with_name(f"..{name[:200]}")), ignore_errors=True)
 
-    def path(self, kind: str, name: str) -> Path:
-        """Return the folder of an object; raises :class:`NotFound`."""
-        return self._existing(kind, name)
-
     def claim_path(self, name: str) -> Path:
         """Return the folder that is the volume of this claim; raises :class:`NotFound`."""
-        return self._existing(CLAIMS, name)
+        return self.path(CLAIMS, name)
 
-    def _existing(self, kind: str, name: str) -> Path:
+    def path(self, kind: str, name: str) -> Path:
+        """Return the folder of an object; raises :class:`NotFound`."""
         folder = self._folder(kind, name)
         if not folder.is_dir():
             raise NotFound(f'{kind} "{name}" not found')

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hera_experiment.local.runtimes.base import Announce, ClusterObjects, Pod, PodResult
+from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.checks import process_refusals, unmapped_sentence
 from hera_experiment.local.runtimes.children import Children, open_log
 from hera_experiment.local.runtimes.container import (
@@ -17,7 +18,6 @@ from hera_experiment.local.runtimes.container import (
     Json,
     MainContainer,
 )
-from hera_experiment.local.runtimes.container_runtime import ContainerRuntime
 from hera_experiment.local.runtimes.image_view import ImageView, Views
 from hera_experiment.local.runtimes.outputs import (
     NEVER_RAN,
@@ -45,6 +45,7 @@ from hera_experiment.local.runtimes.variables import (
 )
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
+from hera_experiment.local.store import Objects
 
 # macOS knows no C.UTF-8.
 _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
@@ -71,7 +72,7 @@ class _Plan:
     home: str
 
 
-class ProcessRuntime(ContainerRuntime):
+class ProcessRuntime(BaseRuntime):
     """Runs each pod as a process in a scratch folder, with a virtual environment.
 
     ``containers`` is the experiment's folder of build contexts, ``state`` where environments and
@@ -81,7 +82,7 @@ class ProcessRuntime(ContainerRuntime):
 
     what = "a process"
     prepared = "the task's folder"
-    failures = (*ContainerRuntime.failures, InstallationFailed)
+    failures = (*BaseRuntime.failures, InstallationFailed)
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class ProcessRuntime(ContainerRuntime):
         slug: str,
         containers: Path,
         state: Path,
-        objects: ClusterObjects,
+        objects: Objects,
         environ: Mapping[str, str],
     ) -> None:
         super().__init__(objects)
