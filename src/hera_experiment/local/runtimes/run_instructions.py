@@ -37,7 +37,8 @@ _WITH_VALUE = frozenset(
     (
         "-i --index-url --extra-index-url -f --find-links --trusted-host --platform "
         "--python-version --progress-bar --root-user-action --timeout --retries --cert "
-        "--no-binary --only-binary --target -t --prefix --root --src --global-option --config-settings -C"
+        "--no-binary --only-binary --target -t --prefix --root --src --global-option "
+        "--config-settings -C"
     ).split()
 )
 _ELSEWHERE = frozenset("--target -t --prefix --root -e --editable --python --src".split())
