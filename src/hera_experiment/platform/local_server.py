@@ -152,7 +152,7 @@ class Lease:
 
 
 @dataclass
-class Claim:
+class ServerSocket:
     """The right to be the server: the bound socket and the descriptor of ``server.lock``."""
 
     server: LocalServer
@@ -186,9 +186,9 @@ def acquire(
         state_folder.lock_until(users, state_folder.SHARED, deadline, state)
         while True:
             with state_folder.held(state / "start.lock", deadline):
-                claim = _claim(state, port=0)
-                if claim is not None:
-                    return Lease(*_spawn(claim, command, experiment.folder, environ, users))
+                bound = _bind(state, port=0)
+                if bound is not None:
+                    return Lease(*_spawn(bound, command, experiment.folder, environ, users))
                 server = _read(state)
             if server is not None:
                 return Lease(server, users)
@@ -198,14 +198,14 @@ def acquire(
         raise
 
 
-def claim_server(experiment: Experiment, *, port: int = 0) -> Claim | None:
+def claim_socket(experiment: Experiment, *, port: int = 0) -> ServerSocket | None:
     """Return the right to be the server of ``experiment``, None when one is running.
 
     For a server in the foreground; :func:`running` then tells which one runs.
     """
     state = state_folder.prepare(experiment.state)
     with state_folder.held(state / "start.lock", time.monotonic() + _PATIENCE):
-        return _claim(state, port)
+        return _bind(state, port)
 
 
 def running(experiment: Experiment) -> LocalServer | None:
@@ -221,7 +221,7 @@ def running(experiment: Experiment) -> LocalServer | None:
             os.close(lock)
 
 
-def _claim(state: Path, port: int) -> Claim | None:
+def _bind(state: Path, port: int) -> ServerSocket | None:
     lock = state_folder.open_lock(state / "server.lock")
     if not state_folder.try_lock(lock, state_folder.EXCLUSIVE):
         os.close(lock)
@@ -241,19 +241,19 @@ def _claim(state: Path, port: int) -> Claim | None:
             f"no local server can listen on port {port} of 127.0.0.1: {error.strerror}",
             next_step="choose another port",
         ) from None
-    return Claim(server, listening, lock)
+    return ServerSocket(server, listening, lock)
 
 
 def _spawn(
-    claim: Claim,
+    bound: ServerSocket,
     command: Sequence[str],
     folder: Path,
     environ: Mapping[str, str],
     users: int,
 ) -> tuple[LocalServer, int, subprocess.Popen[bytes]]:
-    listening, lock = claim.listening.fileno(), claim.lock
+    listening, lock = bound.listening.fileno(), bound.lock
     options = ["--listen-fd", str(listening), "--lock-fd", str(lock), "--idle-exit"]
-    log = os.open(claim.server.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(bound.server.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
             [*command, *options],
@@ -265,11 +265,11 @@ def _spawn(
             pass_fds=(listening, lock),
             start_new_session=True,
         )
-        server = LocalServer(claim.server.url, claim.server.secret, process.pid, claim.server.state)
+        server = LocalServer(bound.server.url, bound.server.secret, process.pid, bound.server.state)
         _write(server)
     finally:
         os.close(log)
-        claim.close()
+        bound.close()
     return server, users, process
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hera_experiment.local.server import Server
     from hera_experiment.platform.local_server import LocalServer
 
-RUNTIMES = ("process", "docker", "podman")
-
 _IDLE_POLL_SECONDS = 0.25
 _SHARED_POLL_SECONDS = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -53,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; started by a client, until nobody needs the server."""
+    from hera_experiment.local.runtimes.base import RUNTIMES
+
     if args.runtime not in RUNTIMES:
         raise UserError(
             f"no runtime is named '{args.runtime}'", "--runtime", f"choose {', '.join(RUNTIMES)}"
@@ -130,17 +130,17 @@ def _serve_person(
     """Serve in the foreground, or keep up and show the server that is already there."""
     from hera_experiment.platform import local_server
 
-    claim = local_server.claim_server(experiment, port=args.port)
-    if claim is None:
+    bound = local_server.claim_socket(experiment, port=args.port)
+    if bound is None:
         return _share(experiment, args, ending)
-    engine, server = _build(experiment, claim.listening, claim.server.secret, parallelism)
+    engine, server = _build(experiment, bound.listening, bound.server.secret, parallelism)
     server.start()
-    _show(claim.server, args.runtime, "the local server is up")
+    _show(bound.server, args.runtime, "the local server is up")
     ending.wait()
     if engine.busy():
         tell("ending the workflows that run")
-    _close(engine, server, claim.server)
-    os.close(claim.lock)
+    _close(engine, server, bound.server)
+    os.close(bound.lock)
     return 0
 
 

@@ -20,7 +20,7 @@ from engine_bench import (
     workflow,
 )
 
-from hera_experiment.local.engine.node_selector import parse_selector
+from hera_experiment.local.engine.rerun import parse_selector
 from hera_experiment.local.errors import ApiError, InvalidWorkflow, NotFound
 
 WAIT = script("wait", "wait('x')")

@@ -8,12 +8,12 @@ import json
 import pytest
 from engine_bench import SAY, Bench, by_name, dag, script, task, workflow
 
-from hera_experiment.local.engine.expressions import parse
 from hera_experiment.local.engine.substitution import (
     ANY,
     OUTPUTS,
     SubstitutionError,
     UnknownVariable,
+    parse_expression,
     replace,
 )
 from hera_experiment.local.errors import Unsupported
@@ -47,7 +47,7 @@ def lookup(name: str) -> str:
     ],
 )
 def test_reads_one_parameter_and_no_more(expression: str, parsed: tuple[str, str] | None) -> None:
-    assert parse(expression) == parsed
+    assert parse_expression(expression) == parsed
 
 
 def test_replaces_expressions() -> None:

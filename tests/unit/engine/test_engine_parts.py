@@ -1,4 +1,4 @@
-"""Nodes, the gate, the pool, progress, values of tasks: each without the others."""
+"""Nodes, the limiter, the pool, progress, values of tasks: each without the others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from typing import Any
 import pytest
 
 from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.gate import Gate
-from hera_experiment.local.engine.gojson import JsonError
-from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp
-from hera_experiment.local.engine.outputs import OutputError, referenced_results, template_outputs
+from hera_experiment.local.engine.go_text import JsonError
+from hera_experiment.local.engine.machine import Limiter
+from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp, update_groups
 from hera_experiment.local.engine.pool import Job, Pool
-from hera_experiment.local.engine.progress import update_groups
-from hera_experiment.local.engine.scope import aggregated_values, node_values, skipped_values
+from hera_experiment.local.engine.scope import (
+    OutputError,
+    aggregated_values,
+    node_values,
+    referenced_results,
+    skipped_values,
+    template_outputs,
+)
 
 NOW = datetime(2026, 11, 5, 8, 0, 9, 999, timezone.utc)
 
@@ -123,9 +128,9 @@ def test_moments_are_whole_seconds_of_utc() -> None:
     assert moment("2026-11-05T08:00:09Z") == NOW.replace(microsecond=0)
 
 
-def test_gate_keeps_the_order_and_both_limits() -> None:
+def test_limiter_keeps_the_order_and_both_limits() -> None:
     nodes, root = make_nodes()
-    gate = Gate(nodes, limit=2)
+    limiter = Limiter(nodes, limit=2)
     boundary: Any = SimpleNamespace(node=root, template={"parallelism": 1})
     begun: list[str] = []
 
@@ -133,28 +138,28 @@ def test_gate_keeps_the_order_and_both_limits() -> None:
         begun.append(name)
         nodes.create(name, "Pod", RUNNING, template="t", boundary="w")
 
-    assert gate.admits(boundary)
+    assert limiter.admits(boundary)
     begin("w.a")
-    assert not gate.admits(boundary)
-    assert gate.admits(None)
+    assert not limiter.admits(boundary)
+    assert limiter.admits(None)
     for name in ("w.b", "w.c"):
-        gate.wait(boundary, partial(begin, name))
-    assert not gate.pump()
+        limiter.wait(boundary, partial(begin, name))
+    assert not limiter.resume_waiting()
     nodes.mark(nodes.by_id[next(k for k in nodes.by_id if k != "w")], SUCCEEDED)
-    assert gate.pump()
+    assert limiter.resume_waiting()
     assert begun == ["w.a", "w.b"]
-    gate.forget(boundary)
-    assert not gate.pump()
+    limiter.forget(boundary)
+    assert not limiter.resume_waiting()
 
 
-def test_gate_closes_for_what_fails_fast() -> None:
+def test_limiter_closes_for_what_fails_fast() -> None:
     nodes, root = make_nodes()
-    gate = Gate(nodes, limit=None)
+    limiter = Limiter(nodes, limit=None)
     boundary: Any = SimpleNamespace(node=root, template={"failFast": True})
-    assert gate.admits(boundary)
+    assert limiter.admits(boundary)
     nodes.create("w.a", "Pod", FAILED, template="t", boundary="w")
-    assert gate.failing_fast(boundary)
-    assert not gate.admits(boundary)
+    assert limiter.failing_fast(boundary)
+    assert not limiter.admits(boundary)
 
 
 def test_pool_runs_as_many_as_it_may_in_order() -> None:

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from hera_experiment.local.engine.arguments import ABSENT, ArgumentError, process
-from hera_experiment.local.engine.durations import seconds
-from hera_experiment.local.engine.gojson import JsonError, compact, decimal, dumps, elements, number
+from hera_experiment.local.engine.go_text import (
+    JsonError,
+    compact,
+    decimal,
+    dumps,
+    elements,
+    number,
+    seconds,
+)
 from hera_experiment.local.engine.variables import Globals
 
 

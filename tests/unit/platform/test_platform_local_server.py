@@ -15,7 +15,7 @@ import requests
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform import local_server
-from hera_experiment.platform.local_server import LocalServer, acquire, claim_server, running
+from hera_experiment.platform.local_server import LocalServer, acquire, claim_socket, running
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 SERVER = Path(__file__).with_name("rendezvous_server.py")
@@ -158,9 +158,9 @@ def test_a_client_that_is_killed_holds_nothing_back(place):
 
 def test_a_server_in_the_foreground_is_found(place):
     experiment, count = place
-    claim = claim_server(experiment)
+    claim = claim_socket(experiment)
     assert claim is not None
-    assert claim_server(experiment) is None
+    assert claim_socket(experiment) is None
     with acquire(experiment, command=command(count)) as lease:
         assert lease.server == claim.server and not lease.started
     claim.close()
@@ -170,18 +170,18 @@ def test_a_server_in_the_foreground_is_found(place):
 
 def test_a_port_that_is_taken(place):
     experiment, _ = place
-    claim = claim_server(experiment)
+    claim = claim_socket(experiment)
     port = int(claim.server.url.rpartition(":")[2].strip("/"))
     other = Experiment(experiment.folder.parent, "o", "o")
     with pytest.raises(UserError, match=f"port {port}"):
-        claim_server(other, port=port)
+        claim_socket(other, port=port)
     claim.close()
     assert running(other) is None
 
 
 def test_a_server_that_hangs_is_one_sentence(place):
     experiment, count = place
-    claim = claim_server(experiment)
+    claim = claim_socket(experiment)
     (experiment.state / "server.json").unlink()
     with pytest.raises(UserError, match="neither answers nor leaves"):
         acquire(experiment, command=command(count), patience=0.1)

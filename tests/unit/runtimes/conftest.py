@@ -10,7 +10,7 @@ import pytest
 from runtime_project import Project
 
 from hera_experiment.local.runtimes.base import PodResult
-from hera_experiment.local.runtimes.process import ProcessRuntime
+from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from hera_experiment.local.errors import NotFound
 from hera_experiment.local.runtimes.base import Pod
-from hera_experiment.local.runtimes.process import ProcessRuntime
+from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
 
 SLUG = "runtime-selftest"
 PYTHON = "python:3.10"

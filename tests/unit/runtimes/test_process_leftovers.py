@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_experiment.local.runtimes.leftovers import end_leftovers
+from hera_experiment.local.runtimes.children import end_leftovers
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux alone has /proc")

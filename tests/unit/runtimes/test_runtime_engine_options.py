@@ -8,7 +8,7 @@ import pytest
 
 from hera_experiment.images.engine import Completed
 from hera_experiment.local.runtimes.container import main_container
-from hera_experiment.local.runtimes.engine_options import (
+from hera_experiment.local.runtimes.engine_client import (
     command_options,
     init_options,
     mount_options,

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from hera_experiment.local.errors import AlreadyExists, InvalidWorkflow, NotFound
-from hera_experiment.local.store.interrupted import MESSAGE
+from hera_experiment.local.store.run import INTERRUPTED
 
 END = "2026-11-05T08:00:09Z"
 NODE = {"id": "w-1", "name": "w.a", "type": "Pod", "phase": "Running"}
@@ -115,7 +115,7 @@ def test_a_workflow_that_its_server_left_running_is_closed_as_error(store, open_
     for attempt in range(2):
         closed = open_store().get("local", "w").as_dict()
         assert closed["status"]["phase"] == "Error", attempt
-        assert closed["status"]["message"] == MESSAGE
+        assert closed["status"]["message"] == INTERRUPTED
         assert closed["status"]["finishedAt"]
         assert {"type": "Completed", "status": "True"} in closed["status"]["conditions"]
         assert {"type": "PodRunning", "status": "False"} in closed["status"]["conditions"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hera_experiment.local.engine import gojson
+from hera_experiment.local.engine import go_text
 from hera_experiment.local.engine.substitution import Lookup, substitute
 
 ABSENT = "__argo-internal.absent-optional-output__"
@@ -70,7 +70,7 @@ def substitute_all(
 def parameters_json(parameters: Iterable[Mapping[str, Any]]) -> str:
     """Return parameters as JSON, their fields in the order of Go's type."""
     ordered = [{key: p[key] for key in _FIELDS if key in p} for p in parameters]
-    return gojson.dumps(ordered)
+    return go_text.dumps(ordered)
 
 
 def _with_value(parameter: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ Source: ``createPVCs`` and ``deletePVCs`` in ``workflow/controller/operator.go``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.volumes import claimed_volumes
-from hera_experiment.local.store import Run
+from hera_experiment.local.store import Objects, Run
 from hera_experiment.local.store.objects import CLAIMS
 
 ON_SUCCESS = "OnWorkflowSuccess"
@@ -21,24 +21,11 @@ STATUS = "persistentVolumeClaims"
 """Where the status of a workflow lists its own claims, as volumes."""
 
 
-class Folders(Protocol):
-    """Where claims are made and removed."""
-
-    def exists(self, kind: str, name: str) -> bool:
-        """Tell whether there is such an object."""
-
-    def put(self, kind: str, name: str) -> object:
-        """Make it unless it is there."""
-
-    def remove(self, kind: str, name: str) -> None:
-        """Remove it, with all that it holds."""
-
-
 class ClaimError(Exception):
     """A claim that cannot be made: the workflow ends with this message."""
 
 
-def make_claims(run: Run, folders: Folders) -> list[dict[str, Any]]:
+def make_claims(run: Run, objects: Objects) -> list[dict[str, Any]]:
     """Make the claims of ``run`` that are not there yet and return them as volumes.
 
     Raises :class:`ClaimError` for a template without a name, or a claim that another has made.
@@ -53,7 +40,7 @@ def make_claims(run: Run, folders: Folders) -> list[dict[str, Any]]:
                 f"pvc create error: volumeClaimTemplates[{index}].metadata.name is required"
             )
         try:
-            taken = name not in mine and folders.exists(CLAIMS, name)
+            taken = name not in mine and objects.exists(CLAIMS, name)
         except ApiError as error:
             raise ClaimError(f"pvc create error: {error.message}") from None
         if taken:
@@ -63,11 +50,11 @@ def make_claims(run: Run, folders: Folders) -> list[dict[str, Any]]:
     # Written down first: a folder that is there although the server died in between is known.
     run.update(status={STATUS: volumes})
     for name in _names(volumes):
-        folders.put(CLAIMS, name)
+        objects.put(CLAIMS, name)
     return volumes
 
 
-def end_of_claims(run: Run, phase: str, folders: Folders) -> dict[str, Any]:
+def end_of_claims(run: Run, phase: str, objects: Objects) -> dict[str, Any]:
     """Remove the claims of a workflow that ends in ``phase``, if it says so; return its status.
 
     By default those of a workflow that succeeded: others may be retried.
@@ -76,14 +63,14 @@ def end_of_claims(run: Run, phase: str, folders: Folders) -> dict[str, Any]:
     over = strategy == ON_COMPLETION or (strategy == ON_SUCCESS and phase == SUCCEEDED)
     if not over or not run.status.get(STATUS):
         return {}
-    remove_claims(run, folders)
+    remove_claims(run, objects)
     return {STATUS: None}
 
 
-def remove_claims(run: Run, folders: Folders) -> None:
+def remove_claims(run: Run, objects: Objects) -> None:
     """Remove the claims that belong to ``run`` alone."""
     for name in _names(run.status.get(STATUS)):
-        folders.remove(CLAIMS, name)
+        objects.remove(CLAIMS, name)
 
 
 def _names(volumes: Sequence[Mapping[str, Any]] | None) -> list[str]:

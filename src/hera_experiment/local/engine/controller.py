@@ -10,16 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.names import (
-    ANNOTATION_POD_NAMES,
     LABEL_COMPLETED,
     LABEL_CREATOR,
     LABEL_PHASE,
-    OBJECT_NAME,
     generated_name,
 )
 from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
-from hera_experiment.local.engine.marks import ANNOTATION_RUNTIME
 from hera_experiment.local.engine.nodes import timestamp
 from hera_experiment.local.engine.normalise import normalise, with_empty_fields
 from hera_experiment.local.engine.operator import Operator, conditions
@@ -27,6 +24,12 @@ from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.supported import unsupported
 from hera_experiment.local.engine.validation import validate
+from hera_experiment.local.engine.workflow_metadata import (
+    ANNOTATION_RUNTIME,
+    begun_metadata,
+    check_generated_name,
+    check_object_name,
+)
 from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
@@ -34,7 +37,7 @@ from hera_experiment.local.errors import (
     NotFound,
     Unsupported,
 )
-from hera_experiment.local.runtimes.base import Runtime
+from hera_experiment.local.runtimes.base import PROCESS, Runtime
 from hera_experiment.local.store import Run, Store
 
 _ATTEMPTS_AT_A_NAME = 10
@@ -70,7 +73,7 @@ class Engine:
         manifest: Mapping[str, Any],
         *,
         creator: str = "",
-        runtime: str = "process",
+        runtime: str = PROCESS,
         dry_run: bool = False,
         keep_name: bool = True,
     ) -> dict[str, Any]:
@@ -198,13 +201,8 @@ class Engine:
         if refused:
             raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
         validate(normal, lint=lint)
-        name = normal["metadata"].get("name", "")
-        if name and not OBJECT_NAME.fullmatch(name):
-            raise InvalidWorkflow(
-                f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}":'
-                " a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
-                " characters, '-' or '.', and must start and end with an alphanumeric character"
-            )
+        if name := normal["metadata"].get("name", ""):
+            check_object_name(name)
         filled = with_empty_fields(normal)
         filled.pop("status", None)
         return copy.deepcopy(filled)
@@ -218,7 +216,7 @@ class Engine:
             attempts -= 1
             if generate:
                 metadata["name"] = generated_name(metadata["generateName"], self._random_suffix())
-                self._check_generated(metadata["name"])
+                check_generated_name(metadata["name"])
             metadata["uid"] = str(uuid.uuid4())
             metadata["creationTimestamp"] = timestamp(self._clock())
             if dry_run:
@@ -236,14 +234,11 @@ class Engine:
         self._check_free(metadata["namespace"], metadata["name"])
         self._ask_runtime(runtime, checked)
         answer = _fresh(copy.deepcopy(checked))
-        annotations = {**metadata.get("annotations", {}), ANNOTATION_POD_NAMES: "v2"}
-        annotations[ANNOTATION_RUNTIME] = runtime
-        labels = {**metadata.get("labels", {}), LABEL_COMPLETED: "false", LABEL_PHASE: RUNNING}
-        kept = {**metadata, "annotations": annotations, "labels": labels}
+        kept = {**checked, "metadata": begun_metadata(metadata, runtime)}
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
-            run = self._store.create({**checked, "metadata": kept})
+            run = self._store.create(kept)
             run.update(
                 status={
                     "phase": RUNNING,
@@ -296,13 +291,6 @@ class Engine:
         except NotFound:
             return
         raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
-
-    def _check_generated(self, name: str) -> None:
-        if not OBJECT_NAME.fullmatch(name):
-            raise InvalidWorkflow(
-                f"generateName gives {name!r}, which is no name of a Kubernetes object: use lower"
-                " case letters, digits and '-', beginning with a letter or digit"
-            )
 
 
 def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -6,34 +6,48 @@ at each event; here a task that ends looks at those that wait for it, no others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.dag_phase import dag_phase
-from hera_experiment.local.engine.dag_scope import DagScope
+from hera_experiment.argo.phases import (
+    COMPLETED,
+    ERROR,
+    FAILED,
+    FAILURES,
+    OMITTED,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+)
+from hera_experiment.local.engine.composite import Composite, expanded, resolve
 from hera_experiment.local.engine.depends import Depends, parse
-from hera_experiment.local.engine.gojson import JsonError
-from hera_experiment.local.engine.loops import LoopError, expand, is_loop
-from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Call, CallError, Machine
-from hera_experiment.local.engine.nodes import DAG, SKIPPED_NODE, TASK_GROUP, Node
-from hera_experiment.local.engine.outputs import OutputError, template_outputs
-from hera_experiment.local.engine.references import resolve
+from hera_experiment.local.engine.go_text import JsonError
+from hera_experiment.local.engine.loops import LoopError, is_loop
+from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
+from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes
+from hera_experiment.local.engine.scope import DagScope
 from hera_experiment.local.engine.substitution import SubstitutionError
-from hera_experiment.local.engine.when import WhenError, should_execute
+from hera_experiment.local.engine.when import WhenError
 
-_ERRORS = (SubstitutionError, LoopError, WhenError, JsonError)
+_FACTS = {
+    SUCCEEDED: "Succeeded",
+    FAILED: "Failed",
+    ERROR: "Errored",
+    SKIPPED: "Skipped",
+    OMITTED: "Omitted",
+}
 
 
-class Dag:
+class Dag(Composite):
     """A DAG that runs."""
 
+    kind = DAG
+    root = "tasks"
+
     def __init__(self, machine: Machine, attempt: Attempt) -> None:
-        self._machine = machine
-        self._attempt = attempt
-        self._nodes = machine.nodes
-        self.template = attempt.template
+        super().__init__(machine, attempt)
         self._dag: Mapping[str, Any] = attempt.template["dag"]
         self._tasks: dict[str, dict[str, Any]] = {t["name"]: t for t in self._dag["tasks"]}
         continue_on = {n: t["continueOn"] for n, t in self._tasks.items() if "continueOn" in t}
@@ -52,14 +66,13 @@ class Dag:
         for name in self._order:
             for parent in parents[name]:
                 self._dependents[parent].append(name)
-        self.results = machine.referenced_results(attempt.call.template, "tasks")
         # What is true of each fulfilled task; how many of its nodes are still to end.
         self._facts: dict[str, frozenset[str]] = {}
         self._left: dict[str, int] = {}
         self._open = len(self._order)
         self._problem = ""
-        self.node = machine.open_boundary(self, attempt, DAG)
-        self._scope = DagScope(machine, parents, self._task_node, self._template_of, self.results)
+        templates = {name: self._template_of(task) for name, task in self._tasks.items()}
+        self._scope = DagScope(self._nodes, parents, self._task_node, templates, self.results)
 
     def start(self) -> None:
         """Begin every task that waits for none."""
@@ -83,11 +96,11 @@ class Dag:
         if self._nodes.active_children[self.node.id] == 0:
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
+            elif self._shut_down:
+                self._end(FAILED, last=self._target_nodes())
             else:
-                self._end(FAILED, None if self._shut_down else FAIL_FAST)
-
-    def _template_of(self, task: str) -> Mapping[str, Any]:
-        return self._machine.templates[self._tasks[task]["template"]]
+                # Then Argo does not look at it again, and it has no outbound nodes.
+                self._end(FAILED, FAIL_FAST)
 
     def _node_name(self, task: str) -> str:
         return f"{self.node.name}.{task}"
@@ -98,7 +111,7 @@ class Dag:
     @property
     def _frozen(self) -> bool:
         """True when it begins nothing more, and only waits for its active children."""
-        stopped = self._shut_down or self._problem or self._machine.gate.failing_fast(self)
+        stopped = self._shut_down or self._problem or self._machine.limiter.failing_fast(self)
         return self.node.fulfilled or bool(stopped)
 
     @property
@@ -121,11 +134,13 @@ class Dag:
         if node is None and not self._depends[name].holds(self._facts):
             self._skip(name, OMITTED, "omitted: depends condition not met")
             return
+        if problem := self._scope.problem(name):
+            self._skip(name, ERROR, problem)
+            return
+        lookup = self._lookup(partial(self._scope.seen_by, name))
         try:
-            lookup = self._scope.of(name)
-            resolved = resolve(task, lookup)
-            tasks = expand(resolved, lookup) if is_loop(task) else [resolved]
-        except _ERRORS as error:
+            tasks = expanded(task, resolve(task, lookup), lookup)
+        except (SubstitutionError, LoopError, WhenError, JsonError) as error:
             self._skip(name, ERROR, str(error))
             return
         group = node if node is not None and node.type == TASK_GROUP else None
@@ -147,57 +162,21 @@ class Dag:
             self._run_one(name, one, group)
 
     def _run_one(self, name: str, task: Mapping[str, Any], group: Node | None) -> None:
-        machine, node_name = self._machine, self._node_name(task["name"])
-        done = partial(self._child_done, name)
+        node_name = self._node_name(task["name"])
         if self._nodes.get(node_name) is None:
             self._connect(name, node_name, group)
-            when = task.get("when", "")
-            try:
-                skipped = None if should_execute(when) else f"when '{when}' evaluated false"
-                phase = SKIPPED
-            except WhenError as error:
-                skipped, phase = str(error), ERROR
-            if skipped is not None:
-                node = self._skipped(node_name, self._tasks[name], phase, skipped)
-                machine.later(lambda: done(node, ""))
-                return
-        call = Call(
-            name=node_name,
-            template=task["template"],
-            arguments=task.get("arguments") or {},
-            done=done,
-            task=name,
-            boundary=self,
-            local={"tasks.name": task["name"]},
-            depth=self._attempt.call.depth + 1,
-            on_exit=self._attempt.call.on_exit,
-        )
-        try:
-            machine.execute(call)
-        except CallError as error:
-            failed, message = error.node, error.message
-            machine.later(lambda: done(failed, message))
+        self._run_child(task, node_name, name, partial(self._child_done, name))
 
     def _skip(self, name: str, phase: str, message: str) -> None:
         node = self._task_node(name)
         if node is None:
-            self._skipped(self._node_name(name), self._tasks[name], phase, message)
+            template = self._tasks[name]["template"]
+            self._skip_child(self._node_name(name), template, phase, message)
             self._connect(name, self._node_name(name), None)
         else:
             self._nodes.mark(node, phase, message)
         self._left[name] = 0
         self._machine.later(lambda: self._settle(name))
-
-    def _skipped(self, name: str, task: Mapping[str, Any], phase: str, message: str) -> Node:
-        return self._nodes.create(
-            name,
-            SKIPPED_NODE,
-            phase,
-            template=task["template"],
-            boundary=self.node.id,
-            message=message,
-            flag={},
-        )
 
     def _connect(self, name: str, node_name: str, group: Node | None) -> None:
         parents = self._depends[name].tasks
@@ -214,7 +193,7 @@ class Dag:
         if error:
             self._nodes.mark(node, ERROR, f"task '{node.name}' errored: {error}")
         self._left[name] -= 1
-        if not self._left[name] and not self._machine.gate.failing_fast(self):
+        if not self._left[name] and not self._machine.limiter.failing_fast(self):
             self._close_group(name)
         if self._frozen:
             self.child_failed()
@@ -237,7 +216,7 @@ class Dag:
         node = self._task_node(name)
         if node is None or self.node.fulfilled:
             return
-        self._facts[name] = self._scope.facts(node)
+        self._facts[name] = _facts(node, self._nodes)
         self._open -= 1
         for dependent in self._dependents[name]:
             self._waits_for[dependent] -= 1
@@ -255,30 +234,20 @@ class Dag:
         if self._frozen:
             return
         fail_fast = self._dag.get("failFast", True)
-        phase = dag_phase(self._nodes, self.node, self._forgiven, fail_fast=fail_fast)
+        phase = _phase(self._nodes, self.node, self._forgiven, fail_fast=fail_fast)
         if phase != SUCCEEDED:
-            self._end(phase)
+            self._end(phase, last=self._target_nodes())
             return
         for name in self._order:
             node = self._task_node(name)
             self._machine.export(node.outputs if node else None)
-        try:
-            outputs = template_outputs(self.template, self._scope.of_outputs)
-        except (OutputError, JsonError) as error:
-            self._end(ERROR, str(error), error=str(error))
+        if problem := self._set_outputs(self._lookup(self._scope.value)):
+            self._end(ERROR, problem, error=problem)
             return
-        self.node.outputs = outputs or self.node.outputs
-        self._end(SUCCEEDED)
+        self._end(SUCCEEDED, last=self._target_nodes())
 
-    def _end(self, phase: str, message: str | None = None, error: str = "") -> None:
-        # A DAG that fails fast has no outbound nodes in Argo either: it is not looked at again.
-        if message is None:
-            found = [self._task_node(name) for name in self._targets]
-            leaves = [leaf for node in found if node for leaf in self._nodes.outbound(node)]
-            self.node.outbound = [leaf.id for leaf in leaves]
-        self._nodes.mark(self.node, phase, message)
-        self._machine.forget(self)
-        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+    def _target_nodes(self) -> list[Node]:
+        return [node for name in self._targets if (node := self._task_node(name))]
 
 
 def _ancestors_first(targets: list[str], parents: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -297,3 +266,70 @@ def _ancestors_first(targets: list[str], parents: Mapping[str, tuple[str, ...]])
                 entered.add(following)
                 stack.append((following, iter(parents[following])))
     return list(order)
+
+
+def _facts(node: Node, nodes: Nodes) -> frozenset[str]:
+    """Return what is true of a fulfilled task, in the words of ``depends``."""
+    facts = {_FACTS[node.phase]}
+    if node.type == TASK_GROUP:
+        phases = {nodes.by_id[key].phase for key in node.children}
+        if SUCCEEDED in phases:
+            facts.add("AnySucceeded")
+        if phases == {FAILED}:
+            facts.add("AllFailed")
+    return frozenset(facts)
+
+
+def _phase(
+    nodes: Nodes, dag: Node, targets: Mapping[str, Mapping[str, Any]], *, fail_fast: bool
+) -> str:
+    """Return the phase of a DAG whose tasks have all ended.
+
+    ``targets`` has the ``continueOn`` of each target task. A task that was omitted or skipped has
+    the phase of what came before it on its branch. Source: ``assessDAGPhase``.
+    """
+    result = SUCCEEDED
+    phases = _branch_phases(nodes, dag)
+    for name, continue_on in targets.items():
+        node = nodes.get(f"{dag.name}.{name}")
+        found = phases.get(node.id, set()) if node is not None else set()
+        phase = next(iter(found & FAILURES), SUCCEEDED)
+        if phase == SUCCEEDED or _continues(continue_on, phase):
+            continue
+        result = phase
+        if fail_fast:
+            break
+    return result
+
+
+def _branch_phases(nodes: Nodes, dag: Node) -> dict[str, set[str]]:
+    seen: dict[str, set[str]] = {}
+    queue: deque[tuple[str, str]] = deque((child, SUCCEEDED) for child in dag.children)
+    while queue:
+        key, phase = queue.popleft()
+        node = nodes.by_id.get(key)
+        if node is None:
+            continue  # It was held back until its boundary failed fast.
+        known = seen.setdefault(key, set())
+        if node.phase in COMPLETED:
+            phase = node.phase
+        if phase in known:
+            continue
+        known.add(phase)
+        queue.extend((child, phase) for child in _after(nodes, node))
+    return seen
+
+
+def _after(nodes: Nodes, node: Node) -> Iterable[str]:
+    if node.type != RETRY:
+        return node.children
+    # A Retry node has the phase of its last attempt: the attempts themselves do not count.
+    attempts = (nodes.by_id.get(child) for child in node.children)
+    return [key for attempt in attempts if attempt for key in attempt.children]
+
+
+def _continues(continue_on: Mapping[str, Any], phase: str) -> bool:
+    return bool(
+        (phase == ERROR and continue_on.get("error"))
+        or (phase == FAILED and continue_on.get("failed"))
+    )

@@ -14,7 +14,7 @@ from hera_experiment.argo.phases import ERROR
 from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag
 from hera_experiment.local.engine.machine import Attempt, Call, CallError, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
+from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, runs_pod
 from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
 from hera_experiment.local.engine.steps import Steps
@@ -44,12 +44,12 @@ class Executor:
         if call.depth >= TEMPLATE_DEPTH:
             raise self._error(call, _TOO_DEEP)
         template = machine.templates[call.template]
-        if node is None and not machine.gate.admits(call.boundary):
-            machine.gate.wait(call.boundary, lambda: self._resume(call))
+        if node is None and not machine.limiter.admits(call.boundary):
+            machine.limiter.wait(call.boundary, lambda: self._resume(call))
             return None
         strategy = machine.retry_strategy(template)
         local = {**call.local, "node.name": call.name}
-        if strategy is None and _runs_pod(template):
+        if strategy is None and runs_pod(template):
             local["pod.name"] = pod_name(machine.workflow, call.name, call.template)
         try:
             processed = process(template, call.arguments, machine.variables, local)
@@ -107,7 +107,3 @@ class Executor:
             self._machine.nodes.mark(node, ERROR, message)
         call.begun(node)
         return CallError(node, message)
-
-
-def _runs_pod(template: Mapping[str, Any]) -> bool:
-    return "container" in template or "script" in template

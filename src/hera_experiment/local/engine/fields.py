@@ -1,9 +1,9 @@
 """Which fields of a Workflow the engine knows.
 
-For each object three tables: fields that are honoured, with the kind of their value; fields that
-change nothing on one machine of one user, with the reason; and, for the sentence that refuses
-them, what the known others are. Whatever is in no table is refused too: nothing is ignored in
-silence.
+For each object three tables: fields that are honoured, by the kind of their value; fields that
+change nothing on one machine of one user, by the reason; and, for the sentence that refuses them,
+the known others, by what they are for. Whatever is in no table is refused too: nothing is ignored
+in silence.
 
 Source: ``pkg/apis/workflow/v1alpha1/workflow_types.go`` of argoproj/argo-workflows and
 ``core/v1/types.go`` of kubernetes/api.
@@ -21,290 +21,235 @@ _NO_CLUSTER = "there is no cluster to clean up"
 _KEPT = "logs and nodes are kept until the workflow is deleted"
 _NO_ACCOUNT = "tasks need no account to report to the engine"
 _NO_METRICS = "nothing collects metrics"
+_ANY_SIZE = "a folder takes what the disk has"
+_CLAIM_KEPT = "a claim on this machine is a folder"
 
 
 @dataclass(frozen=True)
 class Table:
-    """The fields of one kind of object; see the module."""
+    """What is said of each field of one kind of object; see the module."""
 
     honoured: Mapping[str, str]
     harmless: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-WORKFLOW = Table(
-    {"apiVersion": "string", "kind": "string", "metadata": "object", "spec": "object"},
-    {"status": "the engine writes it"},
+def _table(
+    honoured: Mapping[str, str],
+    harmless: Mapping[str, str] | None = None,
+    refused: Mapping[str, str] | None = None,
+) -> Table:
+    """Return the table in which each field has the words that it stands behind here."""
+
+    def by_field(fields: Mapping[str, str]) -> dict[str, str]:
+        return {name: words for words, names in fields.items() for name in names.split()}
+
+    return Table(by_field(honoured), by_field(harmless or {}), by_field(refused or {}))
+
+
+WORKFLOW = _table(
+    {"string": "apiVersion kind", "object": "metadata spec"}, {"the engine writes it": "status"}
 )
 
-METADATA = Table(
+METADATA = _table(
+    {"string": "name generateName namespace", "strings by name": "labels annotations"},
     {
-        "name": "string",
-        "generateName": "string",
-        "namespace": "string",
-        "labels": "strings by name",
-        "annotations": "strings by name",
-    },
-    {
-        key: "Kubernetes writes it"
-        for key in (
-            "uid",
-            "creationTimestamp",
-            "resourceVersion",
-            "generation",
-            "managedFields",
-            "selfLink",
-            "ownerReferences",
-            "finalizers",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
+        "Kubernetes writes it": (
+            "uid creationTimestamp resourceVersion generation managedFields selfLink "
+            "ownerReferences finalizers deletionTimestamp deletionGracePeriodSeconds"
         )
     },
 )
 
-SPEC = Table(
+SPEC = _table(
     {
-        "arguments": "object",
-        "entrypoint": "string",
-        "onExit": "string",
-        "templates": "list",
-        "volumes": "list",
-        "volumeClaimTemplates": "list",
-        "volumeClaimGC": "object",
-        "parallelism": "integer",
-        "activeDeadlineSeconds": "integer",
-        "retryStrategy": "object",
-        "serviceAccountName": "string",
-        "priority": "integer",
+        "object": "arguments volumeClaimGC retryStrategy",
+        "string": "entrypoint onExit serviceAccountName",
+        "list": "templates volumes volumeClaimTemplates",
+        "integer": "parallelism activeDeadlineSeconds priority",
     },
     {
-        "affinity": _ONE_MACHINE,
-        "nodeSelector": _ONE_MACHINE,
-        "tolerations": _ONE_MACHINE,
-        "schedulerName": _ONE_MACHINE,
-        "podPriorityClassName": _ONE_MACHINE,
-        "podDisruptionBudget": _ONE_MACHINE,
-        "hostNetwork": "a task has this machine's network",
-        "dnsPolicy": "a task has this machine's name service",
-        "dnsConfig": "a task has this machine's name service",
-        "imagePullSecrets": _NO_PULL,
-        "automountServiceAccountToken": _NO_ACCOUNT,
-        "executor": _NO_ACCOUNT,
-        "securityContext": _ONE_USER,
-        "ttlStrategy": _KEPT,
-        "podGC": _NO_CLUSTER,
-        "artifactGC": "there are no artifacts",
-        "artifactRepositoryRef": "there are no artifacts",
-        "archiveLogs": _KEPT,
-        "podMetadata": _NO_CLUSTER,
-        "metrics": _NO_METRICS,
+        _ONE_MACHINE: (
+            "affinity nodeSelector tolerations schedulerName podPriorityClassName "
+            "podDisruptionBudget"
+        ),
+        "a task has this machine's network": "hostNetwork",
+        "a task has this machine's name service": "dnsPolicy dnsConfig",
+        _NO_PULL: "imagePullSecrets",
+        _NO_ACCOUNT: "automountServiceAccountToken executor",
+        _ONE_USER: "securityContext",
+        _KEPT: "ttlStrategy archiveLogs",
+        _NO_CLUSTER: "podGC podMetadata",
+        "there are no artifacts": "artifactGC artifactRepositoryRef",
+        _NO_METRICS: "metrics",
     },
     {
-        "hooks": "lifecycle hooks",
-        "suspend": "suspended workflows",
-        "synchronization": "mutexes and semaphores",
-        "templateDefaults": "defaults for templates",
-        "workflowTemplateRef": "workflow templates",
-        "podSpecPatch": "patches of pods",
-        "hostAliases": "names for other hosts",
-        "shutdown": "workflows that are created stopped",
-        "workflowMetadata": "metadata set by the workflow itself",
+        "lifecycle hooks": "hooks",
+        "suspended workflows": "suspend",
+        "mutexes and semaphores": "synchronization",
+        "defaults for templates": "templateDefaults",
+        "workflow templates": "workflowTemplateRef",
+        "patches of pods": "podSpecPatch",
+        "names for other hosts": "hostAliases",
+        "workflows that are created stopped": "shutdown",
+        "metadata set by the workflow itself": "workflowMetadata",
     },
 )
 
-TEMPLATE = Table(
+TEMPLATE = _table(
     {
-        "name": "string",
-        "inputs": "object",
-        "outputs": "object",
-        "container": "object",
-        "script": "object",
-        "dag": "object",
-        "steps": "list",
-        "volumes": "list",
-        "retryStrategy": "object",
-        "parallelism": "integer",
-        "failFast": "boolean",
-        "activeDeadlineSeconds": "integer or text",
-        "timeout": "string",
-        "annotations": "strings by name",
+        "string": "name timeout",
+        "object": "inputs outputs container script dag retryStrategy",
+        "list": "steps volumes",
+        "integer": "parallelism",
+        "boolean": "failFast",
+        "integer or text": "activeDeadlineSeconds",
+        "strings by name": "annotations",
     },
     {
-        "affinity": _ONE_MACHINE,
-        "nodeSelector": _ONE_MACHINE,
-        "tolerations": _ONE_MACHINE,
-        "schedulerName": _ONE_MACHINE,
-        "priorityClassName": _ONE_MACHINE,
-        "serviceAccountName": _NO_ACCOUNT,
-        "automountServiceAccountToken": _NO_ACCOUNT,
-        "executor": _NO_ACCOUNT,
-        "securityContext": _ONE_USER,
-        "metadata": "labels and annotations of a pod",
-        "archiveLocation": "there are no artifacts",
-        "metrics": _NO_METRICS,
+        _ONE_MACHINE: "affinity nodeSelector tolerations schedulerName priorityClassName",
+        _NO_ACCOUNT: "serviceAccountName automountServiceAccountToken executor",
+        _ONE_USER: "securityContext",
+        "labels and annotations of a pod": "metadata",
+        "there are no artifacts": "archiveLocation",
+        _NO_METRICS: "metrics",
     },
     {
-        "containerSet": "container sets",
-        "resource": "resource templates",
-        "suspend": "suspend templates",
-        "data": "data templates",
-        "http": "HTTP templates",
-        "plugin": "plugins",
-        "daemon": "daemons",
-        "initContainers": "init containers",
+        "container sets": "containerSet",
+        "resource templates": "resource",
+        "suspend templates": "suspend",
+        "data templates": "data",
+        "HTTP templates": "http",
+        "plugins": "plugin",
+        "daemons": "daemon",
+        "init containers": "initContainers",
         "sidecars": "sidecars",
-        "memoize": "memoization",
-        "synchronization": "mutexes and semaphores",
-        "podSpecPatch": "patches of pods",
-        "hostAliases": "names for other hosts",
+        "memoization": "memoize",
+        "mutexes and semaphores": "synchronization",
+        "patches of pods": "podSpecPatch",
+        "names for other hosts": "hostAliases",
     },
 )
 
-_CONTAINER_FIELDS = {
-    "image": "string",
-    "name": "string",
-    "command": "list of strings",
-    "args": "list of strings",
-    "env": "list of variables",
-    "envFrom": "list",
-    "workingDir": "string",
-    "volumeMounts": "list",
-}
-_CONTAINER_HARMLESS = {
-    "resources": "a task takes what the machine has",
-    "resizePolicy": "a task takes what the machine has",
-    "imagePullPolicy": _NO_PULL,
-    "ports": "a task has this machine's network",
-    "securityContext": _ONE_USER,
-    "readinessProbe": "nothing asks whether a task is ready",
-    "terminationMessagePath": "the log says how a task ended",
-    "terminationMessagePolicy": "the log says how a task ended",
-}
-_CONTAINER_REFUSED = {
-    "livenessProbe": "probes",
-    "startupProbe": "probes",
-    "lifecycle": "lifecycle handlers of containers",
-    "volumeDevices": "block devices",
-    "stdin": "standard input",
-    "tty": "terminals",
-    "restartPolicy": "restarts of containers",
-}
-CONTAINER = Table(_CONTAINER_FIELDS, _CONTAINER_HARMLESS, _CONTAINER_REFUSED)
-SCRIPT = Table({**_CONTAINER_FIELDS, "source": "string"}, _CONTAINER_HARMLESS, _CONTAINER_REFUSED)
+CONTAINER = _table(
+    {
+        "string": "image name workingDir",
+        "list of strings": "command args",
+        "list of variables": "env",
+        "list": "envFrom volumeMounts",
+    },
+    {
+        "a task takes what the machine has": "resources resizePolicy",
+        _NO_PULL: "imagePullPolicy",
+        "a task has this machine's network": "ports",
+        _ONE_USER: "securityContext",
+        "nothing asks whether a task is ready": "readinessProbe",
+        "the log says how a task ended": "terminationMessagePath terminationMessagePolicy",
+    },
+    {
+        "probes": "livenessProbe startupProbe",
+        "lifecycle handlers of containers": "lifecycle",
+        "block devices": "volumeDevices",
+        "standard input": "stdin",
+        "terminals": "tty",
+        "restarts of containers": "restartPolicy",
+    },
+)
 
-_ANY_SIZE = "a folder takes what the disk has"
-_CLAIM_KEPT = "a claim on this machine is a folder"
-CLAIM_TEMPLATE = Table(
-    {"metadata": "object", "spec": "object"},
-    {"apiVersion": _CLAIM_KEPT, "kind": _CLAIM_KEPT, "status": "Kubernetes writes it"},
+SCRIPT = Table({**CONTAINER.honoured, "source": "string"}, CONTAINER.harmless, CONTAINER.refused)
+
+CLAIM_TEMPLATE = _table(
+    {"object": "metadata spec"}, {_CLAIM_KEPT: "apiVersion kind", "Kubernetes writes it": "status"}
 )
+
 CLAIM_METADATA = Table(
-    {"name": "string"},
-    {**METADATA.harmless, "labels": _CLAIM_KEPT, "annotations": _CLAIM_KEPT},
+    {"name": "string"}, {**METADATA.harmless, "labels": _CLAIM_KEPT, "annotations": _CLAIM_KEPT}
 )
-CLAIM_SPEC = Table(
+
+CLAIM_SPEC = _table(
     {},
     {
-        "accessModes": _ONE_MACHINE,
-        "resources": _ANY_SIZE,
-        "storageClassName": _CLAIM_KEPT,
-        "volumeAttributesClassName": _CLAIM_KEPT,
+        _ONE_MACHINE: "accessModes",
+        _ANY_SIZE: "resources",
+        _CLAIM_KEPT: "storageClassName volumeAttributesClassName",
     },
     {
-        "dataSource": "claims that begin with a copy",
-        "dataSourceRef": "claims that begin with a copy",
-        "selector": "volumes chosen by their labels",
-        "volumeName": "volumes chosen by their name",
-        "volumeMode": "block devices",
+        "claims that begin with a copy": "dataSource dataSourceRef",
+        "volumes chosen by their labels": "selector",
+        "volumes chosen by their name": "volumeName",
+        "block devices": "volumeMode",
     },
 )
-CLAIM_GC = Table({"strategy": "string"})
 
-DAG = Table({"tasks": "list", "target": "string", "failFast": "boolean"})
+CLAIM_GC = _table({"string": "strategy"})
 
-_STEP_FIELDS = {
-    "name": "string",
-    "template": "string",
-    "arguments": "object",
-    "when": "string",
-    "withItems": "list",
-    "withParam": "string",
-    "withSequence": "object",
-    "continueOn": "object",
-}
-_STEP_REFUSED = {
-    "inline": "templates written inside a task",
-    "templateRef": "templates of other objects",
-    "hooks": "lifecycle hooks",
-    "onExit": "exit handlers",
-}
-STEP = Table(_STEP_FIELDS, refused=_STEP_REFUSED)
+DAG = _table({"list": "tasks", "string": "target", "boolean": "failFast"})
+
+STEP = _table(
+    {
+        "string": "name template when withParam",
+        "object": "arguments withSequence continueOn",
+        "list": "withItems",
+    },
+    {},
+    {
+        "templates written inside a task": "inline",
+        "templates of other objects": "templateRef",
+        "lifecycle hooks": "hooks",
+        "exit handlers": "onExit",
+    },
+)
+
 TASK = Table(
-    {**_STEP_FIELDS, "dependencies": "list of strings", "depends": "string"}, refused=_STEP_REFUSED
+    {**STEP.honoured, "dependencies": "list of strings", "depends": "string"}, refused=STEP.refused
 )
 
-SEQUENCE = Table(
+SEQUENCE = _table({"integer or text": "start end count", "string": "format"})
+
+CONTINUE_ON = _table({"boolean": "error failed"})
+
+RETRY_STRATEGY = _table(
+    {"integer or text": "limit", "string": "retryPolicy", "object": "backoff"},
+    {_ONE_MACHINE: "affinity"},
+    {"expressions": "expression"},
+)
+
+BACKOFF = _table({"string": "duration maxDuration cap", "integer or text": "factor"})
+
+PARAMETERS = _table({"list": "parameters"}, {}, {"artifacts": "artifacts"})
+
+OUTPUTS = _table(
+    {"list": "parameters"}, {"the engine writes it": "result exitCode"}, {"artifacts": "artifacts"}
+)
+
+PARAMETER = _table(
+    {"string": "name", "text": "value default description", "list": "enum"},
+    {},
     {
-        "start": "integer or text",
-        "end": "integer or text",
-        "count": "integer or text",
-        "format": "string",
-    }
-)
-CONTINUE_ON = Table({"error": "boolean", "failed": "boolean"})
-
-RETRY_STRATEGY = Table(
-    {"limit": "integer or text", "retryPolicy": "string", "backoff": "object"},
-    {"affinity": _ONE_MACHINE},
-    {"expression": "expressions"},
-)
-BACKOFF = Table(
-    {
-        "duration": "string",
-        "factor": "integer or text",
-        "maxDuration": "string",
-        "cap": "string",
-    }
-)
-
-PARAMETERS = Table({"parameters": "list"}, refused={"artifacts": "artifacts"})
-OUTPUTS = Table(
-    {"parameters": "list"},
-    {"result": "the engine writes it", "exitCode": "the engine writes it"},
-    {"artifacts": "artifacts"},
-)
-
-_PARAMETER_FIELDS = {
-    "name": "string",
-    "value": "text",
-    "default": "text",
-    "enum": "list",
-    "description": "text",
-}
-_NO_SOURCE = {
-    "valueFrom": "values from elsewhere than a file or a task's output",
-    "globalName": "outputs of the workflow that are no outputs",
-}
-PARAMETER = Table(_PARAMETER_FIELDS, refused=_NO_SOURCE)
-OUTPUT = Table(
-    {
-        "name": "string",
-        "valueFrom": "object",
-        "globalName": "string",
-        "description": "text",
-        "enum": "list",
-        "default": "text",
+        "values from elsewhere than a file or a task's output": "valueFrom",
+        "outputs of the workflow that are no outputs": "globalName",
     },
-    refused={"value": "outputs with a fixed value"},
 )
-VALUE_FROM = Table(
-    {"path": "string", "parameter": "string", "default": "text"},
-    refused={
-        "expression": "expressions",
-        "supplied": "values that a person supplies",
-        "configMapKeyRef": "values from ConfigMaps",
-        "jsonPath": "values from resources",
-        "jqFilter": "values from resources",
-        "event": "values from events",
+
+OUTPUT = _table(
+    {
+        "string": "name globalName",
+        "object": "valueFrom",
+        "text": "description default",
+        "list": "enum",
+    },
+    {},
+    {"outputs with a fixed value": "value"},
+)
+
+VALUE_FROM = _table(
+    {"string": "path parameter", "text": "default"},
+    {},
+    {
+        "expressions": "expression",
+        "values that a person supplies": "supplied",
+        "values from ConfigMaps": "configMapKeyRef",
+        "values from resources": "jsonPath jqFilter",
+        "values from events": "event",
     },
 )

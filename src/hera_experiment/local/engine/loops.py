@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.local.engine import gojson
+from hera_experiment.local.engine import go_text
 from hera_experiment.local.engine.substitution import ANY, Lookup, Unprintable, substitute
 from hera_experiment.local.engine.when import WhenError, should_execute
 
-_LOOPS = ("withItems", "withParam", "withSequence")
+LOOPS = ("withItems", "withParam", "withSequence")
+"""The fields that make a task one for each item."""
+
 _VERB = re.compile(r"%([-+ #0]*)(\d+)?([dxXob%])")
 
 
@@ -24,7 +26,7 @@ class LoopError(ValueError):
 
 def is_loop(task: Mapping[str, Any]) -> bool:
     """Tell whether the task is to be expanded."""
-    return any(task.get(key) for key in _LOOPS)
+    return any(task.get(key) for key in LOOPS)
 
 
 def expand(task: Mapping[str, Any], lookup: Lookup) -> list[dict[str, Any]]:
@@ -39,7 +41,7 @@ def expand(task: Mapping[str, Any], lookup: Lookup) -> list[dict[str, Any]]:
         if _runs(when):
             raise
         items = []
-    body = {key: value for key, value in task.items() if key not in _LOOPS}
+    body = {key: value for key, value in task.items() if key not in LOOPS}
     try:
         lenient = not should_execute(when)
     except WhenError:
@@ -57,12 +59,12 @@ def _runs(when: str) -> bool:
 def _items(task: Mapping[str, Any]) -> list[str]:
     """Return the items as JSON: what Argo makes of one depends on how it is spelt."""
     if task.get("withItems"):
-        return [gojson.dumps(item) for item in task["withItems"]]
+        return [go_text.dumps(item) for item in task["withItems"]]
     if task.get("withParam"):
         text = task["withParam"]
         try:
-            items = gojson.loads(text)
-        except gojson.JsonError as error:
+            items = go_text.loads(text)
+        except go_text.JsonError as error:
             raise _no_list(text, str(error)) from None
         if items is None:
             return []
@@ -70,8 +72,8 @@ def _items(task: Mapping[str, Any]) -> list[str]:
             kind = _go_kind(items)
             reason = f"json: cannot unmarshal {kind} into Go value of type []v1alpha1.Item"
             raise _no_list(text, reason)
-        return gojson.elements(gojson.compact(text))
-    return [gojson.dumps(value) for value in _sequence(task["withSequence"])]
+        return go_text.elements(go_text.compact(text))
+    return [go_text.dumps(value) for value in _sequence(task["withSequence"])]
 
 
 def _no_list(text: str, reason: str) -> LoopError:
@@ -157,23 +159,23 @@ def _expanded(
 
 
 def _members(item: str) -> dict[str, str]:
-    parts = gojson.elements(item)
+    parts = go_text.elements(item)
     pairs = zip(parts[::2], parts[1::2], strict=True)
-    return {gojson.loads(key): value for key, value in pairs}
+    return {go_text.loads(key): value for key, value in pairs}
 
 
 def _text(item: str) -> str:
     """Return what ``{{item}}`` stands for."""
     if item[0] == '"':
-        return str(gojson.loads(item))
+        return str(go_text.loads(item))
     if item[0] == "{":
         pairs = sorted(_members(item).items())
-        return f"{{{','.join(f'{gojson.dumps(key)}:{value}' for key, value in pairs)}}}"
+        return f"{{{','.join(f'{go_text.dumps(key)}:{value}' for key, value in pairs)}}}"
     return item
 
 
 def _shown(item: str) -> str:
-    return gojson.unescaped(item[1:-1] if item[0] == '"' else item)
+    return go_text.unescaped(item[1:-1] if item[0] == '"' else item)
 
 
 def _described(item: str) -> str:
@@ -182,5 +184,5 @@ def _described(item: str) -> str:
     if item == "null":
         return "[]"
     if item[0] == "[":
-        return f"[{' '.join(map(_shown, gojson.elements(item)))}]"
+        return f"[{' '.join(map(_shown, go_text.elements(item)))}]"
     return _shown(item)

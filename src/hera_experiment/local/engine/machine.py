@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from hera_experiment.argo.phases import RUNNING
-from hera_experiment.local.engine.gate import Gate
 from hera_experiment.local.engine.nodes import Node, Nodes
-from hera_experiment.local.engine.outputs import referenced_results
+from hera_experiment.local.engine.scope import referenced_results
 from hera_experiment.local.engine.variables import Globals
 
 Done = Callable[[Node, str], None]
@@ -22,8 +22,8 @@ STOP, TERMINATE = "Stop", "Terminate"
 FAIL_FAST = "template has failed or errored children and failFast enabled"
 
 
-def _nothing(_: Node) -> None:
-    pass
+def nothing(_: Node) -> None:
+    """Do nothing about a node."""
 
 
 class Boundary(Protocol):
@@ -45,6 +45,63 @@ class Boundary(Protocol):
         """Learn that a pod, DAG or Steps directly below has failed."""
 
 
+class Limiter:
+    """Holds calls back while ``parallelism`` or ``failFast`` forbid them.
+
+    ``limit`` is ``spec.parallelism``, None for no limit. Source: ``checkParallelism`` in
+    ``workflow/controller/operator.go`` of argoproj/argo-workflows.
+    """
+
+    def __init__(self, nodes: Nodes, limit: int | None) -> None:
+        self._nodes = nodes
+        self._limit = limit
+        # By the id of the boundary, empty for the workflow itself.
+        self._waiting: dict[str, tuple[Boundary | None, deque[Callable[[], None]]]] = {}
+
+    def admits(self, boundary: Boundary | None) -> bool:
+        """Tell whether one more call may begin below ``boundary``."""
+        return not self._full and (boundary is None or self._has_room(boundary))
+
+    def failing_fast(self, boundary: Boundary) -> bool:
+        """Tell whether ``boundary`` begins nothing more because a child failed."""
+        return bool(
+            boundary.template.get("failFast") and self._nodes.failed_children[boundary.node.id]
+        )
+
+    def wait(self, boundary: Boundary | None, resume: Callable[[], None]) -> None:
+        """Call ``resume`` as soon as there is room, in the order of the calls."""
+        key = boundary.node.id if boundary else ""
+        self._waiting.setdefault(key, (boundary, deque()))[1].append(resume)
+
+    def forget(self, boundary: Boundary) -> None:
+        """Drop what waits below ``boundary``: it has ended."""
+        self._waiting.pop(boundary.node.id, None)
+
+    def resume_waiting(self) -> bool:
+        """Resume all calls for which there is room now; tell whether there was any."""
+        resumed = False
+        for key in list(self._waiting):
+            if self._full:
+                break
+            boundary, queue = self._waiting.get(key, (None, deque()))
+            while queue and self.admits(boundary):
+                resumed = True
+                queue.popleft()()
+            if not queue:
+                self._waiting.pop(key, None)
+        return resumed
+
+    @property
+    def _full(self) -> bool:
+        return self._limit is not None and self._nodes.active_pods >= self._limit
+
+    def _has_room(self, boundary: Boundary) -> bool:
+        if self.failing_fast(boundary):
+            return False
+        limit = boundary.template.get("parallelism")
+        return not limit or self._nodes.active_children[boundary.node.id] < limit
+
+
 @dataclass(frozen=True)
 class Call:
     """One use of a template. ``task`` is the task's or step's name without its loop's suffix.
@@ -57,7 +114,7 @@ class Call:
     template: str
     arguments: Mapping[str, Any]
     done: Done
-    begun: Callable[[Node], None] = _nothing
+    begun: Callable[[Node], None] = nothing
     task: str = ""
     boundary: Boundary | None = None
     local: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +158,7 @@ class Machine:
     spec: Mapping[str, Any]
     nodes: Nodes
     variables: Globals
-    gate: Gate
+    limiter: Limiter
     now: Callable[[], datetime]
     later: Callable[[Callable[[], None]], None]
     at: Callable[[datetime, Callable[[], None]], None]
@@ -127,24 +184,27 @@ class Machine:
         for boundary in list(self.boundaries.values()):
             self.later(boundary.child_failed)
 
-    def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
-        """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
-        call = attempt.call
-        node = self.nodes.get(attempt.name) or self.nodes.create(
+    def make_node(self, attempt: Attempt, kind: str, phase: str) -> Node:
+        """Make the node of a template that is about to run."""
+        return self.nodes.create(
             attempt.name,
             kind,
-            RUNNING,
-            template=call.template,
-            boundary=call.boundary_id,
+            phase,
+            template=attempt.call.template,
+            boundary=attempt.call.boundary_id,
             flag=attempt.flag,
             inputs=attempt.inputs,
         )
+
+    def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
+        """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
+        node = self.nodes.get(attempt.name) or self.make_node(attempt, kind, RUNNING)
         self.boundaries[node.id] = boundary
         return node
 
     def forget(self, boundary: Boundary) -> None:
         """Drop what waits below ``boundary``: it has ended."""
-        self.gate.forget(boundary)
+        self.limiter.forget(boundary)
         self.boundaries.pop(boundary.node.id, None)
 
     def stopping(self, call: Call) -> str:

@@ -1,7 +1,7 @@
 """The nodes of one workflow: how they are made, linked, counted and written down.
 
 Source: ``initializeNode``, ``markNodePhase``, ``addChildNode`` and ``getOutboundNodes`` in
-``workflow/controller/operator.go`` of argoproj/argo-workflows.
+``workflow/controller/operator.go``, ``workflow/progress/updater.go`` of argoproj/argo-workflows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,24 @@ TASK_GROUP = "TaskGroup"
 RETRY = "Retry"
 SKIPPED_NODE = "Skipped"
 
+EXIT_SUFFIX = ".onExit"
+"""What the name of the exit handler's node adds to the workflow's."""
+
 HOST = "localhost"
 """``hostNodeName`` of every pod."""
 
 _COUNTED = (POD, STEPS, DAG)
 _ACTIVE = (PENDING, RUNNING)
 _SEPARATOR = re.compile(r"(\[\d+\])?\.")
+
+
+_PROGRESS_STEPS = 100
+"""A group that runs shows at most so many values: each is written with all its children's ids."""
+
+
+def runs_pod(template: Mapping[str, Any]) -> bool:
+    """Tell whether a template runs a pod."""
+    return "container" in template or "script" in template
 
 
 def timestamp(moment: datetime) -> str:
@@ -266,3 +278,43 @@ def _display_name(name: str, boundary: Node | None) -> str:
         return name
     short = name[len(boundary.name) :] if name.startswith(boundary.name) else name
     return _SEPARATOR.sub("", short, count=1) if _SEPARATOR.match(short) else short
+
+
+def update_groups(nodes: Nodes, *, all_nodes: bool) -> None:
+    """Set the progress of all nodes that are no pods, or of those that run and have gone on.
+
+    It is the sum of the pods below.
+    """
+    for node in nodes.by_id.values():
+        if node.type == POD or (node.fulfilled and not all_nodes):
+            continue
+        done, total = _sum_below(nodes, node)
+        progress = f"{done}/{total}"
+        if total and progress != node.progress and (all_nodes or _matters(node, done, total)):
+            node.progress = progress
+            nodes.touch(node)
+
+
+def _matters(node: Node, done: int, total: int) -> bool:
+    shown, _, of = node.progress.partition("/")
+    if not shown or (total - int(of)) * 10 >= total:
+        return True
+    return (done - int(shown)) * _PROGRESS_STEPS >= total
+
+
+def _sum_below(nodes: Nodes, node: Node) -> tuple[int, int]:
+    done = total = 0
+    seen = set(node.children)
+    stack = list(node.children)
+    while stack:
+        child = nodes.by_id.get(stack.pop())
+        if child is None:
+            continue
+        if child.type == POD:
+            number, of = child.progress.split("/")
+            done += int(number)
+            total += int(of)
+        fresh = [key for key in child.children if key not in seen]
+        seen.update(fresh)
+        stack.extend(fresh)
+    return done, total

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.local.engine.gojson import decimal
+from hera_experiment.local.engine.go_text import decimal
 from hera_experiment.local.errors import InvalidWorkflow
 
 _TEXTS = ("value", "default")

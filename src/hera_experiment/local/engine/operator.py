@@ -18,20 +18,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import ERROR, WORKFLOW_PHASES
-from hera_experiment.local.engine.claims import ClaimError, Folders, end_of_claims, make_claims
+from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.executor import Executor
-from hera_experiment.local.engine.gate import Gate
-from hera_experiment.local.engine.launcher import Launcher
-from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Machine
-from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp
+from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Limiter, Machine
+from hera_experiment.local.engine.nodes import (
+    EXIT_SUFFIX,
+    Node,
+    Nodes,
+    moment,
+    timestamp,
+    update_groups,
+)
+from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
-from hera_experiment.local.engine.progress import update_groups
 from hera_experiment.local.engine.substitution import substitute
-from hera_experiment.local.engine.variables import Globals
-from hera_experiment.local.engine.verdict import EXIT_SUFFIX, failures, verdict
+from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
-from hera_experiment.local.store import Run
+from hera_experiment.local.store import Objects, Run
 
 PROGRESS_SECONDS = 1.0
 """How often the progress of groups is summed up while the workflow runs."""
@@ -48,12 +52,12 @@ class Operator:
         run: Run,
         runtime: Runtime,
         pool: Pool,
-        claims: Folders,
+        objects: Objects,
         now: Callable[[], datetime],
         ended: Callable[[Operator], None],
     ) -> None:
         self.run = run
-        self._claims = claims
+        self._objects = objects
         self._now = now
         self._ended = ended
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -81,11 +85,11 @@ class Operator:
             spec=spec,
             nodes=self._nodes,
             variables=variables,
-            gate=Gate(self._nodes, spec.get("parallelism")),
+            limiter=Limiter(self._nodes, spec.get("parallelism")),
             now=now,
             later=self._later.append,
             at=self._at,
-            launch=self._launch,
+            launch=self._launcher.launch,
             export=self._export,
             deadline=started + timedelta(seconds=limit) if limit is not None else None,
             templates={template["name"]: template for template in manifest["spec"]["templates"]},
@@ -129,7 +133,7 @@ class Operator:
     def _begin(self) -> None:
         machine = self._machine
         try:
-            self._launcher.claims = make_claims(self.run, self._claims)
+            self._launcher.claims = make_claims(self.run, self._objects)
         except ClaimError as error:
             self._conclude(ERROR, str(error))
             return
@@ -170,7 +174,7 @@ class Operator:
         while True:
             while self._later:
                 self._later.popleft()()
-            if not self._machine.gate.pump() and not self._later:
+            if not self._machine.limiter.resume_waiting() and not self._later:
                 return
 
     def _flush(self) -> None:
@@ -189,9 +193,6 @@ class Operator:
 
     def _at(self, when: datetime, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
-
-    def _launch(self, attempt: Any, node: Node, captures: bool) -> None:
-        self._launcher.launch(attempt, node, captures)
 
     def _export(self, outputs: Mapping[str, Any] | None) -> None:
         """Make outputs with a ``globalName`` outputs of the workflow."""
@@ -231,7 +232,7 @@ class Operator:
         machine = self._machine
         handler = machine.spec.get("onExit")
         if not handler or machine.shutdown == TERMINATE:
-            self._conclude(*verdict(node, None, machine.shutdown))
+            self._conclude(*_verdict(node, None, machine.shutdown))
             return
         machine.variables.entry_ended(
             WORKFLOW_PHASES[node.phase],
@@ -256,7 +257,7 @@ class Operator:
             self._nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in exit template execution : {error}")
             return
-        self._conclude(*verdict(entry, node, self._machine.shutdown))
+        self._conclude(*_verdict(entry, node, self._machine.shutdown))
 
     def _conclude(self, phase: str, message: str) -> None:
         self._over = True
@@ -268,7 +269,7 @@ class Operator:
                 "conditions": conditions(completed=True),
             }
         )
-        self._status.update(end_of_claims(self.run, phase, self._claims))
+        self._status.update(end_of_claims(self.run, phase, self._objects))
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 
@@ -276,3 +277,13 @@ def conditions(*, completed: bool) -> list[dict[str, str]]:
     """Return ``status.conditions`` of a workflow that runs, or has ended."""
     running = {"type": "PodRunning", "status": "False"}
     return [running, {"type": "Completed", "status": "True" if completed else "False"}]
+
+
+def _verdict(entry: Node, handler: Node | None, shutdown: str) -> tuple[str, str]:
+    """Return phase and message of a workflow whose nodes of entry and of exit are fulfilled."""
+    phase = WORKFLOW_PHASES[entry.phase]
+    if phase == SUCCEEDED:
+        if handler is None or not handler.failed:
+            return SUCCEEDED, ""
+        return (FAILED if handler.phase == FAILED else ERROR), handler.message
+    return phase, f"Stopped with strategy '{shutdown}'" if shutdown else entry.message

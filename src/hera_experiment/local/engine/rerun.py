@@ -1,30 +1,33 @@
 """Decides which nodes of an ended workflow run again when it is retried.
 
-Source: ``FormulateRetryWorkflow`` in ``workflow/util/util.go`` of argoproj/argo-workflows.
+Source: ``FormulateRetryWorkflow`` and ``SelectorMatchesNode`` in ``workflow/util/util.go`` of
+argoproj/argo-workflows.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hera_experiment.argo.phases import ERROR, FAILED, FAILURES, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.node_selector import parse_selector
 from hera_experiment.local.engine.nodes import (
     DAG,
+    EXIT_SUFFIX,
     POD,
     RETRY,
     STEP_GROUP,
     STEPS,
     TASK_GROUP,
 )
-from hera_experiment.local.engine.verdict import EXIT_SUFFIX
 from hera_experiment.local.errors import InvalidWorkflow
-from hera_experiment.local.store.interrupted import MESSAGE as INTERRUPTED
+from hera_experiment.local.store.run import INTERRUPTED
 
 _GROUPS = (DAG, STEPS, STEP_GROUP, TASK_GROUP)
+_TERM = re.compile(r"([^=!]+)(!=|==|=)(.*)", re.DOTALL)
+_FIELDS = ("displayName", "templateName", "phase", "name", "id")
 Document = Mapping[str, Any]
 
 
@@ -213,3 +216,28 @@ def _begun(node: Document, now: str) -> Document:
     begun["phase"] = SKIPPED if node["phase"] == SKIPPED else RUNNING
     begun["startedAt"], begun["finishedAt"] = now, None
     return begun
+
+
+def parse_selector(text: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Return what tells whether a node matches; raises :class:`InvalidWorkflow`.
+
+    ``text`` is a ``nodeFieldSelector``: ``displayName=a,inputs.parameters.size.value!=3``.
+    """
+    terms = []
+    for part in re.split(r"(?<!\\),", text):
+        match = _TERM.fullmatch(part)
+        if not match:
+            raise InvalidWorkflow(
+                f"invalid selector: {text!r}; can't understand {part!r}: use FIELD=VALUE"
+            )
+        value = re.sub(r"\\(.)", r"\1", match[3])
+        terms.append((match[1].strip(), match[2] != "!=", value))
+
+    def matches(node: Mapping[str, Any]) -> bool:
+        values = {key: str(node.get(key, "")) for key in _FIELDS}
+        for parameter in (node.get("inputs") or {}).get("parameters") or ():
+            name = f"inputs.parameters.{parameter['name']}.value"
+            values[name] = str(parameter.get("value", ""))
+        return all((values.get(name, "") == value) == wanted for name, wanted, value in terms)
+
+    return matches

@@ -13,9 +13,9 @@ from typing import Any
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.arguments import substitute_all
-from hera_experiment.local.engine.durations import seconds
+from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.machine import Attempt, Machine
-from hera_experiment.local.engine.nodes import RETRY, Node, moment
+from hera_experiment.local.engine.nodes import RETRY, Node, moment, runs_pod
 from hera_experiment.local.engine.substitution import SubstitutionError
 
 _TRANSIENT = re.compile(r"(?i)i/o timeout|connection (reset|refused)|TLS handshake timeout|EOF$")
@@ -58,10 +58,10 @@ class Retry:
 
     def _try(self, deadline: datetime | None = None) -> None:
         machine, call = self._machine, self._attempt.call
-        if call.boundary is not None and machine.gate.failing_fast(call.boundary):
+        if call.boundary is not None and machine.limiter.failing_fast(call.boundary):
             return
-        if not machine.gate.admits(None):
-            machine.gate.wait(None, lambda: self._try(deadline))
+        if not machine.limiter.admits(None):
+            machine.limiter.wait(None, lambda: self._try(deadline))
             return
         attempts = self._attempts()
         running = attempts[-1] if attempts and not attempts[-1].fulfilled else None
@@ -70,21 +70,19 @@ class Retry:
         last = attempts[number - 1] if number else None
         local = {"retries": str(number), **_last_retry(last)}
         template = self._attempt.template
-        if "container" in template or "script" in template:
+        if runs_pod(template):
             local["pod.name"] = pod_name(machine.workflow, name, call.template)
         machine.nodes.connect(self.node, name)
         try:
             template = substitute_all(template, machine.variables, local)
         except SubstitutionError as error:
-            machine.nodes.mark(self.node, ERROR, str(error))
-            machine.finish(self.node, call, self._attempt.done, str(error))
+            self._fail(str(error))
             return
         machine.begin(Attempt(name, template, call, self._ended, self._flag, deadline))
 
     def _ended(self, node: Node, error: str) -> None:
         if error and self._policy not in _RETRIES_ERRORS:
-            self._machine.nodes.mark(self.node, ERROR, error)
-            self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+            self._fail(error)
             return
         self._decide()
 
@@ -102,8 +100,7 @@ class Retry:
             limit = _limit(self._strategy.get("limit"))
             wait, deadline = _waiting(backoff, len(attempts)) if backoff else (0.0, None)
         except ValueError as error:
-            self._machine.nodes.mark(self.node, ERROR, str(error))
-            self._machine.finish(self.node, self._attempt.call, self._attempt.done, str(error))
+            self._fail(str(error))
             return
         now = self._machine.now()
         until = moment(last.finished_at) + timedelta(seconds=wait)
@@ -148,6 +145,10 @@ class Retry:
         if last.phase == FAILED:
             return self._policy in ("Always", "OnFailure")
         return self._policy in ("Always", "OnError")
+
+    def _fail(self, error: str) -> None:
+        self._machine.nodes.mark(self.node, ERROR, error)
+        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
 
     def _end(self, phase: str, last: Node, message: str | None) -> None:
         self.node.outputs = last.outputs

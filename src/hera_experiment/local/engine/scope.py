@@ -1,19 +1,26 @@
-"""What ``{{tasks.NAME.…}}`` and ``{{steps.NAME.…}}`` stand for.
+"""What ``{{tasks.NAME.…}}`` and ``{{steps.NAME.…}}`` stand for, and the outputs made of them.
 
-Source: ``buildLocalScope``, ``processAggregateNodeOutputs`` and ``aggregatedJSONValueList`` in
-``workflow/controller/operator.go``, ``addSkippedNodeOutputsToScope`` in ``scope.go`` of
-argoproj/argo-workflows. Argo copies all values into one map for each task; here a value is looked
-up when it is wanted, so that a chain of N tasks costs N, not N².
+Source: ``buildLocalScope``, ``processAggregateNodeOutputs``, ``aggregatedJSONValueList`` and
+``getTemplateOutputsFromScope`` in ``workflow/controller/operator.go``, ``buildLocalScopeFromTask``
+in ``dag.go``, ``addSkippedNodeOutputsToScope`` in ``scope.go`` of argoproj/argo-workflows. Argo
+copies all values into one map for each task; here a value is looked up when it is wanted, so that a
+chain of N tasks costs N, not N².
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine import gojson
-from hera_experiment.local.engine.nodes import RETRY, Node
+from hera_experiment.local.engine import go_text
+from hera_experiment.local.engine.depends import ancestry
+from hera_experiment.local.engine.nodes import RETRY, TASK_GROUP, Node, Nodes
+from hera_experiment.local.engine.substitution import Lookup
+
+_RESULT = re.compile(r"\b(tasks|steps)\.([a-zA-Z0-9][-a-zA-Z0-9]*)\.outputs\.result")
 
 Values = Mapping[str, "str | None"]
 """The values of one task by what follows its name: ``id``, ``outputs.parameters.p``, …"""
@@ -53,10 +60,26 @@ def skipped_values(node: Node, template: Mapping[str, Any]) -> dict[str, str | N
     }
 
 
+def task_values(
+    node: Node,
+    by_id: Mapping[str, Node],
+    template: Mapping[str, Any],
+    items: Iterable[Node] | None = None,
+) -> Values:
+    """Return the values of a task that ended; ``items`` are the nodes of a loop.
+
+    Raises :class:`go_text.JsonError` when a result of the loop is no JSON, as Argo does.
+    """
+    own = node_values(node, by_id)
+    if items is not None:
+        own = {**aggregated_values(items), **own}
+    return {**own, **skipped_values(node, template)}
+
+
 def aggregated_values(children: Iterable[Node]) -> dict[str, str | None]:
     """Return the outputs of a loop as JSON lists, in the order of its items.
 
-    Raises :class:`gojson.JsonError` when a result is no JSON, as Argo does.
+    Raises :class:`go_text.JsonError` when a result is no JSON, as Argo does.
     """
     maps: list[dict[str, str]] = []
     lists: dict[str, list[str]] = {}
@@ -70,10 +93,10 @@ def aggregated_values(children: Iterable[Node]) -> dict[str, str | None]:
         if pairs:
             maps.append(pairs)
         if "result" in node.outputs:
-            results.append(gojson.compact(node.outputs["result"]))
+            results.append(go_text.compact(node.outputs["result"]))
     values: dict[str, str | None] = {
         "outputs.result": f"[{','.join(results)}]",
-        "outputs.parameters": gojson.dumps(maps, sort_keys=True),
+        "outputs.parameters": go_text.dumps(maps, sort_keys=True),
     }
     for name, found in lists.items():
         values[f"outputs.parameters.{name}"] = _joined(found)
@@ -84,10 +107,117 @@ def _joined(values: list[str]) -> str:
     parsed: list[Any] = []
     for value in values:
         try:
-            item = gojson.loads(value)
-        except gojson.JsonError:
-            return gojson.dumps(values)
+            item = go_text.loads(value)
+        except go_text.JsonError:
+            return go_text.dumps(values)
         if not isinstance(item, (list, dict)):
-            return gojson.dumps(values)
+            return go_text.dumps(values)
         parsed.append(item)
-    return gojson.dumps(parsed, sort_keys=True)
+    return go_text.dumps(parsed, sort_keys=True)
+
+
+class DagScope:
+    """Looks up ``tasks.NAME.…``; a task sees those it waits for, directly or not."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        parents: Mapping[str, tuple[str, ...]],
+        node: Callable[[str], Node | None],
+        templates: Mapping[str, Mapping[str, Any]],
+        captured: frozenset[str],
+    ) -> None:
+        self._nodes = nodes
+        self._parents = parents
+        self._node = node
+        self._templates = templates
+        self._captured = captured
+        self._values: dict[str, Values] = {}
+        self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
+
+    def problem(self, task: str) -> str:
+        """Return why a result of a loop before ``task`` is no JSON, or nothing.
+
+        Argo reads them all for whatever comes after the loop, whether it refers to them or not.
+        """
+        for name in self._captured:
+            node = self._node(name)
+            if node is not None and node.type == TASK_GROUP and self._comes_before(name, task):
+                try:
+                    self._of_node(name, node)
+                except go_text.JsonError as error:
+                    return str(error)
+        return ""
+
+    def seen_by(self, task: str, name: str, rest: str) -> str | None:
+        """Return a value of the task ``name`` for ``task``; raises KeyError."""
+        if not self._comes_before(name, task):
+            raise KeyError(name)
+        return self.value(name, rest)
+
+    def value(self, name: str, rest: str) -> str | None:
+        """Return a value for the outputs of the DAG itself, which sees all its tasks."""
+        node = self._node(name)
+        if node is None:
+            raise KeyError(name)
+        return self._of_node(name, node)[rest]
+
+    def _comes_before(self, name: str, task: str) -> bool:
+        if name in self._parents[task]:
+            return True
+        # Of one task at a time: those of all tasks of a long chain would be quadratic.
+        if self._ancestors[0] != task:
+            self._ancestors = (task, ancestry(task, self._parents))
+        return name in self._ancestors[1]
+
+    def _of_node(self, name: str, node: Node) -> Values:
+        values = self._values.get(name)
+        if values is None:
+            by_id = self._nodes.by_id
+            items = [by_id[key] for key in node.children] if node.type == TASK_GROUP else None
+            values = task_values(node, by_id, self._templates[name], items)
+            if node.fulfilled:
+                self._values[name] = values
+        return values
+
+
+class OutputError(ValueError):
+    """An output has no value."""
+
+
+def template_outputs(template: Mapping[str, Any], lookup: Lookup) -> dict[str, Any] | None:
+    """Return ``outputs`` of the node, None when the template declares none."""
+    declared = (template.get("outputs") or {}).get("parameters") or ()
+    if not declared:
+        return None
+    inputs = {
+        f"inputs.parameters.{parameter['name']}": parameter.get("value")
+        for parameter in (template.get("inputs") or {}).get("parameters") or ()
+    }
+    parameters = []
+    for parameter in declared:
+        source = parameter["valueFrom"]
+        name = source.get("parameter", "").removeprefix("{{").removesuffix("}}").strip()
+        try:
+            value = inputs[name] if name in inputs else lookup(name)
+        except KeyError:
+            if "default" not in source:
+                raise OutputError(f"Unable to resolve: {json.dumps(name)}") from None
+            value = None
+        if value is None:
+            value = source.get("default")
+        if value is None:
+            reference = source.get("parameter", "")
+            raise OutputError(
+                f"output parameter {json.dumps(parameter['name'])}: {json.dumps(reference)} is an "
+                "absent optional (skipped/omitted node output with no default)"
+            )
+        kept = {key: item for key, item in parameter.items() if key != "valueFrom"}
+        parameters.append({**kept, "value": value})
+    return {"parameters": parameters}
+
+
+def referenced_results(template: Mapping[str, Any], root: str) -> frozenset[str]:
+    """Return the tasks (``root`` is ``tasks`` or ``steps``) whose ``outputs.result`` is used."""
+    text = json.dumps(template)
+    return frozenset(match[2] for match in _RESULT.finditer(text) if match[1] == root)

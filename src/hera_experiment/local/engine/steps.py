@@ -10,33 +10,26 @@ from functools import partial
 from typing import Any
 
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.gojson import JsonError
-from hera_experiment.local.engine.loops import LoopError, expand, is_loop
-from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Call, CallError, Machine
+from hera_experiment.local.engine.composite import Composite, expanded, resolve
+from hera_experiment.local.engine.go_text import JsonError
+from hera_experiment.local.engine.loops import LoopError
+from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node
-from hera_experiment.local.engine.outputs import OutputError, template_outputs
-from hera_experiment.local.engine.references import resolve
-from hera_experiment.local.engine.scope import (
-    Values,
-    aggregated_values,
-    node_values,
-    skipped_values,
-)
+from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError
-from hera_experiment.local.engine.when import WhenError, should_execute
+from hera_experiment.local.engine.when import WhenError
 
 
-class Steps:
+class Steps(Composite):
     """A Steps template that runs."""
 
+    kind = STEPS
+    root = "steps"
+
     def __init__(self, machine: Machine, attempt: Attempt) -> None:
-        self._machine = machine
-        self._attempt = attempt
-        self._nodes = machine.nodes
-        self.template = attempt.template
+        super().__init__(machine, attempt)
         self._groups: list[list[dict[str, Any]]] = attempt.template["steps"]
-        call = attempt.call
-        self.results = machine.referenced_results(call.template, "steps")
+        self._known = self._lookup(lambda name, rest: self._values[name][rest])
         self._values: dict[str, Values] = {}
         self._group: Node | None = None
         self._index = -1
@@ -44,7 +37,6 @@ class Steps:
         # The children of the group that may fail, by node name; an error of the group itself.
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
-        self.node = machine.open_boundary(self, attempt, STEPS)
 
     def start(self) -> None:
         """Begin the first group."""
@@ -52,11 +44,11 @@ class Steps:
 
     def child_failed(self) -> None:
         """End at once, when the template asks for it, as soon as no child is active."""
-        if self.node.fulfilled or not self._machine.gate.failing_fast(self):
+        if self.node.fulfilled or not self._machine.limiter.failing_fast(self):
             return
         if self._nodes.active_children[self.node.id] == 0 and self._group is not None:
             self._nodes.mark(self._group, FAILED, FAIL_FAST)
-            self._end(FAILED, FAIL_FAST, outbound=False)
+            self._end(FAILED, FAIL_FAST)
 
     def _next_group(self) -> None:
         previous = self._group
@@ -95,79 +87,43 @@ class Steps:
         self, steps: list[dict[str, Any]]
     ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
         try:
-            resolved = [resolve(step, self._lookup) for step in steps]
+            resolved = [resolve(step, self._known) for step in steps]
         except (SubstitutionError, WhenError) as error:
             self._error = f"Failed to resolve references: {error}"
             return []
         pairs = []
         for step, ready in zip(steps, resolved, strict=True):
             try:
-                ones = expand(ready, self._lookup) if is_loop(step) else [ready]
+                ones = expanded(step, ready, self._known)
             except (SubstitutionError, LoopError) as error:
                 self._error = str(error)
                 return []
             if not ones:
-                self._skip(step["name"], step, SKIPPED, "Skipped, empty params")
+                name = self._node_name(step["name"])
+                self._skip_child(name, step["template"], SKIPPED, "Skipped, empty params")
             pairs.append((step, ones))
         return pairs
 
-    def _lookup(self, variable: str) -> str | None:
-        if not variable.startswith("steps."):
-            return self._machine.variables(variable)
-        name, _, rest = variable[len("steps.") :].partition(".")
-        return self._values[name][rest]
+    def _node_name(self, step: str) -> str:
+        assert self._group is not None
+        return f"{self._group.name}.{step}"
 
     def _run_one(self, step: Mapping[str, Any], one: Mapping[str, Any]) -> None:
         assert self._group is not None
-        machine, name = self._machine, f"{self._group.name}.{one['name']}"
-        done = partial(self._child_done, self._index)
+        name = self._node_name(one["name"])
         self._forgiving[name] = step.get("continueOn") or {}
-        if self._nodes.get(name) is None:
-            when = one.get("when", "")
-            try:
-                if not should_execute(when):
-                    node = self._skip(one["name"], one, SKIPPED, f"when '{when}' evaluated false")
-                    machine.later(lambda: done(node, ""))
-                    return
-            except WhenError as error:
-                node = self._skip(one["name"], one, ERROR, str(error))
-                self._error = str(error)
-                machine.later(lambda: done(node, ""))
-                return
-        call = Call(
-            name=name,
-            template=one["template"],
-            arguments=one.get("arguments") or {},
-            done=done,
-            begun=partial(self._begun, self._group),
-            task=step["name"],
-            boundary=self,
-            local={"steps.name": one["name"]},
-            depth=self._attempt.call.depth + 1,
-            on_exit=self._attempt.call.on_exit,
-        )
-        try:
-            machine.execute(call)
-        except CallError as error:
-            failed, message = error.node, error.message
-            machine.later(lambda: done(failed, message))
+        done = partial(self._child_done, self._index)
+        begun = partial(self._begun, self._group)
+        if problem := self._run_child(one, name, step["name"], done, begun):
+            self._error = problem
 
     def _begun(self, group: Node, node: Node) -> None:
         self._nodes.connect(group, node.name)
 
-    def _skip(self, name: str, step: Mapping[str, Any], phase: str, message: str) -> Node:
+    def _skip_child(self, name: str, template: str, phase: str, message: str) -> Node:
         assert self._group is not None
-        full = f"{self._group.name}.{name}"
-        self._nodes.connect(self._group, full)
-        return self._nodes.get(full) or self._nodes.create(
-            full,
-            SKIPPED_NODE,
-            phase,
-            template=step["template"],
-            boundary=self.node.id,
-            message=message,
-            flag={},
-        )
+        self._nodes.connect(self._group, name)
+        return super()._skip_child(name, template, phase, message)
 
     def _child_done(self, index: int, node: Node, error: str) -> None:
         if self.node.fulfilled or index != self._index:
@@ -178,7 +134,7 @@ class Steps:
 
     def _one_less(self) -> None:
         self._left -= 1
-        if self._machine.gate.failing_fast(self):
+        if self._machine.limiter.failing_fast(self):
             self.child_failed()
         elif self._left == 0:
             self._close_group()
@@ -206,49 +162,35 @@ class Steps:
         if group is None or self.node.fulfilled:
             return
         if group.failed:
-            self._end(FAILED, group.message)
+            self._end(FAILED, group.message, last=self._last_nodes())
             return
         try:
             for step in self._groups[self._index]:
                 self._values[step["name"]] = self._values_of(step, group)
         except JsonError as error:
-            self._end(ERROR, str(error), error=str(error))
+            self._end(ERROR, str(error), error=str(error), last=self._last_nodes())
             return
         self._next_group()
 
     def _values_of(self, step: Mapping[str, Any], group: Node) -> Values:
-        by_id = self._nodes.by_id
+        by_id, template = self._nodes.by_id, self._template_of(step)
         name = f"{group.name}.{step['name']}"
         node = self._nodes.get(name)
         if node is not None:
-            template = self._machine.templates[step["template"]]
-            return {**node_values(node, by_id), **skipped_values(node, template)}
+            return task_values(node, by_id, template)
         children = [
             by_id[key]
             for key in group.children
             if by_id[key].name.startswith(f"{name}(") and by_id[key].type != SKIPPED_NODE
         ]
-        own = node_values(group, by_id)
-        return {**aggregated_values(children), **own} if children else own
+        return task_values(group, by_id, template, children or None)
 
     def _succeed(self) -> None:
-        try:
-            outputs = template_outputs(self.template, self._lookup)
-        except OutputError as error:
-            self._end(ERROR, str(error), error=str(error))
+        if problem := self._set_outputs(self._known):
+            self._end(ERROR, problem, error=problem, last=self._last_nodes())
             return
-        if outputs:
-            self.node.outputs = outputs
-            self._machine.export(outputs)
-        self._end(SUCCEEDED)
+        self._machine.export(self.node.outputs)
+        self._end(SUCCEEDED, last=self._last_nodes())
 
-    def _end(
-        self, phase: str, message: str | None = None, error: str = "", outbound: bool = True
-    ) -> None:
-        if outbound and self._group is not None:
-            children = [self._nodes.by_id[key] for key in self._group.children]
-            leaves = [leaf for child in children for leaf in self._nodes.outbound(child)]
-            self.node.outbound = [leaf.id for leaf in leaves]
-        self._nodes.mark(self.node, phase, message)
-        self._machine.forget(self)
-        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+    def _last_nodes(self) -> list[Node] | None:
+        return [self._nodes.by_id[key] for key in self._group.children] if self._group else None

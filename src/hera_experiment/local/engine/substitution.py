@@ -2,17 +2,20 @@
 
 Source: ``util/template/*.go`` of argoproj/argo-workflows. There a whole object is replaced as
 JSON text; here each string of it is, so that an unclosed ``{{`` in one string (a template
-language in a script, say) cannot swallow the next.
+language in a script, say) cannot swallow the next. Of expressions, ``{{=…}}``, one parameter is
+interpreted, through a function or not: ``util/expr/env/env.go`` there, ``builtin/builtin.go`` of
+expr-lang/expr.
 """
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hera_experiment.argo.values import go_escape, unprintable
-from hera_experiment.local.engine import expressions
+from hera_experiment.local.engine import go_text
 
 Lookup = Callable[[str], "str | None"]
 """Returns the value of a variable; None for the output of a task that was skipped and declares no
@@ -93,6 +96,37 @@ def substitute(value: Any, lookup: Lookup, strict: tuple[str, ...] = ()) -> Any:
     return value
 
 
+def _to_base64(value: str) -> str:
+    return base64.b64encode(value.encode("utf-8", "replace")).decode()
+
+
+FUNCTIONS: Mapping[str, Callable[[str], str]] = {
+    "": str,
+    "toBase64": _to_base64,
+    "sprig.b64enc": _to_base64,
+    "toJson": go_text.dumps,
+    "sprig.toJson": go_text.dumps,
+}
+"""What each function makes of a string."""
+
+_EXPRESSION = re.compile(
+    r"\s*(?P<call>(?P<function>\w+(?:\.\w+)?)\s*\(\s*)?"
+    r"(?P<root>inputs|workflow)\.parameters"
+    r"(?:\.(?P<plain>[A-Za-z_]\w*)|\[\s*(?P<quote>['\"])(?P<quoted>[\w-]+)(?P=quote)\s*\])"
+    r"\s*(?(call)\)\s*)",
+    re.ASCII,
+)
+
+
+def parse_expression(expression: str) -> tuple[str, str] | None:
+    """Return the function and the variable of an expression, None when it is another kind."""
+    match = _EXPRESSION.fullmatch(expression)
+    if match is None or (match["function"] or "") not in FUNCTIONS:
+        return None
+    name = match["plain"] or match["quoted"]
+    return match["function"] or "", f"{match['root']}.parameters.{name}"
+
+
 def tags(value: Any) -> list[str]:
     """Return what stands between the braces, for all strings of ``value``."""
     if isinstance(value, str):
@@ -125,10 +159,10 @@ def _is_strict(name: str, strict: tuple[str, ...]) -> bool:
 
 def _evaluated(tag: str, lookup: Lookup, strict: tuple[str, ...]) -> str:
     # Expressions of other kinds were refused; what a value brings along stays as it is.
-    if parsed := expressions.parse(tag[1:]):
+    if parsed := parse_expression(tag[1:]):
         function, name = parsed
         try:
-            return expressions.FUNCTIONS[function](lookup(name) or "")
+            return FUNCTIONS[function](lookup(name) or "")
         except KeyError:
             if _is_strict(name, strict):
                 message = f"failed to evaluate expression: {name.split('.')[0]} is missing"

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hera_experiment.local.engine import fields
-from hera_experiment.local.engine.expressions import FUNCTIONS, parse
 from hera_experiment.local.engine.fields import Table
-from hera_experiment.local.engine.substitution import tags
+from hera_experiment.local.engine.substitution import FUNCTIONS, parse_expression, tags
 from hera_experiment.local.errors import InvalidWorkflow
 
 
@@ -138,7 +137,7 @@ def _objects(path: str, value: Any) -> list[Mapping[str, Any]]:
 
 def _expressions(path: str, value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        if any(tag[:1] == "=" and parse(tag[1:]) is None for tag in tags(value)):
+        if any(tag[:1] == "=" and parse_expression(tag[1:]) is None for tag in tags(value)):
             known = ", ".join(filter(None, FUNCTIONS))
             yield f"{path} (expressions {{{{=…}}}} other than one parameter, or one in {known})"
     elif isinstance(value, Mapping):

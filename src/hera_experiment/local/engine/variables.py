@@ -6,14 +6,15 @@ Source: ``setGlobalParameters`` in ``workflow/controller/operator.go`` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from hera_experiment.local.engine import gojson
+from hera_experiment.argo.names import pod_name
+from hera_experiment.local.engine import go_text
 from hera_experiment.local.engine.arguments import parameters_json
-from hera_experiment.local.engine.marks import WRITTEN_BY_ENGINE
-from hera_experiment.local.engine.nodes import moment
+from hera_experiment.local.engine.nodes import Node, moment
+from hera_experiment.local.engine.workflow_metadata import WRITTEN_BY_ENGINE
 
 _DATE_PARTS = "BbmAadHIMSYypZzL"
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -53,7 +54,7 @@ class Globals:
         for kind in ("labels", "annotations"):
             found = metadata.get(kind) or {}
             pairs = {key: found[key] for key in found if key not in WRITTEN_BY_ENGINE}
-            encoded = gojson.dumps(pairs, sort_keys=True) if pairs else "null"
+            encoded = go_text.dumps(pairs, sort_keys=True) if pairs else "null"
             self._values[f"workflow.{kind}"] = encoded
             self._values[f"workflow.{kind}.json"] = encoded
             for key, value in pairs.items():
@@ -90,3 +91,38 @@ def _date_part(part: str, created: datetime) -> str:
         "L": ".000",
     }
     return special[part] if part in special else created.strftime(f"%{part}")
+
+
+def failures(workflow: str, nodes: Iterable[Node]) -> str:
+    """Return what ``{{workflow.failures}}`` stands for: JSON as a quoted string of Go.
+
+    In the order in which the nodes were made; Argo's is random.
+    """
+    failed = [
+        {
+            "displayName": node.display_name,
+            "message": node.message,
+            "templateName": node.template,
+            "phase": node.phase,
+            "podName": pod_name(workflow, node.name, node.template),
+            "finishedAt": node.finished_at or None,
+        }
+        for node in nodes
+        if node.failed
+    ]
+    return _quoted(go_text.dumps(failed) if failed else "null")
+
+
+def _quoted(text: str) -> str:
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return (
+        f"\\x{code:02x}" if code == 0x7F else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )

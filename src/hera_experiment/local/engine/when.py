@@ -3,7 +3,7 @@
 A bare word is a string. Bits and ternaries of govaluate are refused by name.
 
 Source: ``shouldExecute`` in ``workflow/controller/steps.go`` of argoproj/argo-workflows;
-``stagePlanner.go`` and ``evaluationStage.go`` of Knetic/govaluate.
+``parsing.go``, ``stagePlanner.go`` and ``evaluationStage.go`` of Knetic/govaluate.
 """
 
 from __future__ import annotations
@@ -12,18 +12,132 @@ import math
 import operator as operator_module
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from hera_experiment.local.engine.when_tokens import (
-    ADDITIVE,
-    MULTIPLICATIVE,
-    Failed,
-    Invalid,
-    Token,
-    tokenize,
-)
+_COMPARATORS = ("==", "!=", ">=", "<=", "=~", "!~", ">", "<", "in")
+_SYMBOL = re.compile(r"[^\w\s()'\",\[\].]+")
+ADDITIVE = ("+", "-")
+MULTIPLICATIVE = ("*", "/", "%")
+_UNKNOWN_OPERATORS = frozenset("& | ^ << >> ~ ? : ??".split())
+
 
 _HINT = ' (hint: try wrapping the affected expression in quotes ("))'
+
+
+@dataclass(frozen=True)
+class _Token:
+    """One token; ``bare`` tells a word without quotes."""
+
+    kind: str  # value, comparator, logical, not, minus, or one of ( ) ,
+    value: Any
+    bare: bool = False
+
+
+class _Invalid(ValueError):
+    """The text is no expression."""
+
+
+class _Failed(ValueError):
+    """The expression has no value."""
+
+
+def _tokenize(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    position = 0
+    while position < len(text):
+        character = text[position]
+        if character.isspace():
+            position += 1
+        elif character.isdigit() or character == ".":
+            word = re.compile(r"[\d.]+").match(text, position)
+            assert word
+            tokens.append(_Token("value", _number(word[0])))
+            position = word.end()
+        elif character in "'\"":
+            value, position = _until(text, position + 1, "'\"", "Unclosed string literal")
+            tokens.append(_Token("value", value))
+        elif character == "[":
+            value, position = _until(text, position + 1, "]", "Unclosed parameter bracket")
+            tokens.append(_Token("value", value))
+        elif character in "(),":
+            tokens.append(_Token(character, character))
+            position += 1
+        elif character.isalpha():
+            position = _word(text, position, tokens)
+        else:
+            position = _symbol(text, position, tokens)
+    if sum(token.kind == "(" for token in tokens) != sum(token.kind == ")" for token in tokens):
+        raise _Invalid("Unbalanced parenthesis")
+    return tokens
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise _Invalid(f"Unable to parse numeric value '{text}' to float64\n") from None
+
+
+def _until(text: str, position: int, ends: str, unclosed: str) -> tuple[str, int]:
+    found: list[str] = []
+    while position < len(text):
+        character = text[position]
+        if character == "\\" and position + 1 < len(text):
+            position += 1
+            character = text[position]
+        elif character in ends:
+            return "".join(found), position + 1
+        found.append(character)
+        position += 1
+    raise _Invalid(unclosed)
+
+
+def _word(text: str, position: int, tokens: list[_Token]) -> int:
+    found: list[str] = []
+    while position < len(text):
+        character = text[position]
+        if character == "\\" and position + 1 < len(text):
+            position += 1
+            character = text[position]
+        elif not (character.isalnum() or character in "_."):
+            break
+        found.append(character)
+        position += 1
+    word = "".join(found)
+    if word in ("true", "false"):
+        tokens.append(_Token("value", word == "true"))
+    elif word in ("in", "IN"):
+        tokens.append(_Token("comparator", "in"))
+    elif "." in word[1:]:
+        if word.endswith("."):
+            raise _Invalid(f"Hanging accessor on token '{word}'")
+        for part in word.split(".")[1:]:
+            if part[:1].upper() != part[:1]:
+                raise _Invalid(f"Unable to access unexported field '{part}' in token '{word}'")
+        raise _Failed(f"No parameter '{word.split('.')[0]}' found.")
+    else:
+        tokens.append(_Token("value", word, bare=True))
+    return position
+
+
+def _symbol(text: str, position: int, tokens: list[_Token]) -> int:
+    match = _SYMBOL.match(text, position)
+    symbol = match[0] if match else text[position]
+    begins = not tokens or tokens[-1].kind not in ("value", ")")
+    if begins and symbol in ("!", "-"):
+        tokens.append(_Token("not" if symbol == "!" else "minus", symbol))
+    elif symbol in ("&&", "||"):
+        tokens.append(_Token("logical", symbol))
+    elif symbol in _COMPARATORS:
+        tokens.append(_Token("comparator", symbol))
+    elif symbol in (*ADDITIVE, *MULTIPLICATIVE, "**"):
+        tokens.append(_Token("modifier", symbol))
+    elif symbol in _UNKNOWN_OPERATORS:
+        raise _Failed(f"the local engine does not interpret the operator '{symbol}' yet")
+    else:
+        raise _Invalid(f"Invalid token: '{symbol}'")
+    return position + len(symbol)
 
 
 class WhenError(ValueError):
@@ -35,11 +149,11 @@ def should_execute(when: str) -> bool:
     if when == "":
         return True
     try:
-        result = _Parser(tokenize(when)).parse()
-    except Invalid as error:
+        result = _Parser(_tokenize(when)).parse()
+    except _Invalid as error:
         hint = _HINT if "Invalid token" in str(error) else ""
         raise WhenError(f"Invalid 'when' expression '{when}': {error}{hint}") from None
-    except Failed as error:
+    except _Failed as error:
         raise WhenError(f"Failed to evaluate 'when' expresion '{when}': {error}") from None
     if not isinstance(result, bool):
         raise WhenError(f"Expected boolean evaluation for '{when}'. Got {_shown(result)}")
@@ -49,25 +163,25 @@ def should_execute(when: str) -> bool:
 class _Parser:
     """Recursive descent: ``||`` binds least, then ``&&``, comparisons, ``+``, ``*``, ``**``."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
         self._next = 0
 
     def parse(self) -> Any:
         if not self._tokens:
-            raise Invalid("Unexpected end of expression")
+            raise _Invalid("Unexpected end of expression")
         value = self._or()
         if self._next < len(self._tokens):
             left, token = self._tokens[self._next - 1], self._tokens[self._next]
             if left.bare and token.kind == "(":
-                raise Invalid(f"Undefined function {left.value}")
-            raise Invalid(
+                raise _Invalid(f"Undefined function {left.value}")
+            raise _Invalid(
                 f"Cannot transition token types from {_kind(left)} [{_shown(left.value)}] "
                 f"to {_kind(token)} [{_shown(token.value)}]"
             )
         return value
 
-    def _take(self, kind: str, value: str = "") -> Token | None:
+    def _take(self, kind: str, value: str = "") -> _Token | None:
         if self._next < len(self._tokens):
             token = self._tokens[self._next]
             if token.kind == kind and (not value or token.value == value):
@@ -113,33 +227,33 @@ class _Parser:
 
     def _list(self) -> list[Any]:
         if not self._take("("):
-            raise Failed("Value after 'in' is no list")
+            raise _Failed("Value after 'in' is no list")
         values = [self._or()]
         while self._take(","):
             values.append(self._or())
         if not self._take(")"):
-            raise Invalid("Unbalanced parenthesis")
+            raise _Invalid("Unbalanced parenthesis")
         return values
 
     def _value(self) -> Any:
         if self._take("not"):
             value = self._value()
             if not isinstance(value, bool):
-                raise Failed(f"Value '{_shown(value)}' cannot be used with the prefix '!'")
+                raise _Failed(f"Value '{_shown(value)}' cannot be used with the prefix '!'")
             return not value
         if self._take("minus"):
             value = self._value()
             if not isinstance(value, float):
-                raise Failed(f"Value '{_shown(value)}' cannot be used with the prefix '-'")
+                raise _Failed(f"Value '{_shown(value)}' cannot be used with the prefix '-'")
             return -value
         if self._take("("):
             value = self._or()
             if not self._take(")"):
-                raise Invalid("Unbalanced parenthesis")
+                raise _Invalid("Unbalanced parenthesis")
             return value
         if token := self._take("value"):
             return token.value
-        raise Invalid("Unexpected end of expression")
+        raise _Invalid("Unexpected end of expression")
 
 
 def _calculate(operator: str, left: Any, right: Any) -> Any:
@@ -147,7 +261,7 @@ def _calculate(operator: str, left: Any, right: Any) -> Any:
         return f"{_shown(left)}{_shown(right)}"
     for value in (left, right):
         if not isinstance(value, float):
-            raise Failed(
+            raise _Failed(
                 f"Value '{_shown(value)}' cannot be used with the modifier '{operator}', "
                 "it is not a number"
             )
@@ -176,14 +290,14 @@ def _compare(operator: str, left: Any, right: Any) -> bool:
     if operator in ("=~", "!~"):
         if not isinstance(left, str) or not isinstance(right, str):
             bad = right if isinstance(left, str) else left
-            raise Failed(f"Value '{_shown(bad)}' cannot be used with the comparator '{operator}'")
+            raise _Failed(f"Value '{_shown(bad)}' cannot be used with the comparator '{operator}'")
         try:
             return (re.search(right, left) is not None) == (operator == "=~")
         except re.error as error:
-            raise Failed(f"Unable to compile regexp pattern '{right}': {error}") from None
+            raise _Failed(f"Unable to compile regexp pattern '{right}': {error}") from None
     if not (type(left) is type(right) and isinstance(left, (float, str))):
         bad = right if isinstance(left, float) else left
-        raise Failed(
+        raise _Failed(
             f"Value '{_shown(bad)}' cannot be used with the comparator '{operator}', "
             "it is not a number"
         )
@@ -195,14 +309,14 @@ def _compare(operator: str, left: Any, right: Any) -> bool:
 
 def _boolean(value: Any, operator: str) -> bool:
     if not isinstance(value, bool):
-        raise Failed(
+        raise _Failed(
             f"Value '{_shown(value)}' cannot be used with the logical operator '{operator}', "
             "it is not a bool"
         )
     return value
 
 
-def _kind(token: Token) -> str:
+def _kind(token: _Token) -> str:
     if token.kind == "value":
         names = {bool: "BOOLEAN", float: "NUMERIC", str: "VARIABLE" if token.bare else "STRING"}
         return names[type(token.value)]

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hera_experiment.images.engine import RUNNERS
+
+PROCESS = "process"
+RUNTIMES = (PROCESS, *RUNNERS)
+"""The names of the runtimes."""
+
+Announce = Callable[[str], None]
+"""Shows why a pod still waits; an empty text says that its process has started."""
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -55,7 +64,7 @@ class Runtime(Protocol):
         Each sentence names the template, the value and what to do instead.
         """
 
-    def run(self, pod: Pod, announce: Callable[[str], None]) -> PodResult:
+    def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end and say how it ended.
 
         ``announce(text)`` shows why a pod still waits ("installing the requirements of

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.container import Json, MainContainer, containers_of
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
-from hera_experiment.local.runtimes.literals import candidates, literal_inputs
-from hera_experiment.local.runtimes.objects import ClusterObjects
 from hera_experiment.local.runtimes.paths import PathRules
 from hera_experiment.local.runtimes.variables import variable_refusals
 from hera_experiment.local.runtimes.volumes import (
@@ -18,24 +20,25 @@ from hera_experiment.local.runtimes.volumes import (
     volume_kind,
     volume_refusals,
 )
+from hera_experiment.local.store import Objects
 
-_HONOURED = frozenset(
-    ["args", "command", "env", "envFrom", "image", "name", "source", "volumeMounts", "workingDir"]
-)
+_HONOURED = frozenset("args command env envFrom image name source volumeMounts workingDir".split())
 # Without a meaning on one machine with one user, or a hint that changes no result.
 _IGNORED = frozenset(
-    [
-        "imagePullPolicy",
-        "ports",
-        "resources",
-        "securityContext",
-        "terminationMessagePath",
-        "terminationMessagePolicy",
-    ]
+    (
+        "imagePullPolicy ports resources securityContext terminationMessagePath "
+        "terminationMessagePolicy"
+    ).split()
 )
 
+_TAG = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_MOST = 1000
+"""No more values than this are followed for one text."""
 
-def common_refusals(workflow: Json, objects: ClusterObjects) -> Iterator[str]:
+Values = Mapping[str, "set[str]"]
+
+
+def common_refusals(workflow: Json, objects: Objects) -> Iterator[str]:
     """Yield what no runtime on this machine can honour: missing objects, unknown settings."""
     spec = workflow.get("spec") or {}
     for template, container in containers_of(workflow):
@@ -54,43 +57,40 @@ def common_refusals(workflow: Json, objects: ClusterObjects) -> Iterator[str]:
 
 def process_refusals(
     workflow: Json,
-    objects: ClusterObjects,
     exists: Callable[[str], bool],
     view_of: Callable[[str], ImageView],
     rules_of: Callable[[Json, MainContainer, ImageView], PathRules],
-) -> list[str]:
-    """Return what a process cannot honour in ``workflow``, each sentence once.
+) -> Iterator[str]:
+    """Yield what a process, other than a container engine, cannot honour in ``workflow``.
 
     ``exists(image)`` tells whether an image can be run as a process at all, ``view_of(image)``
     what it brings, ``rules_of(template, container, view)`` which paths are covered.
     """
-    found = list(common_refusals(workflow, objects))
     inputs = literal_inputs(workflow)
     spec = workflow.get("spec") or {}
     for template, container in containers_of(workflow):
         name = str(template.get("name"))
         if nested := nested_in_claim(_mounts(container, declared_volumes(spec, template))):
-            found.append(f"template {name!r} {nested}")
+            yield f"template {name!r} {nested}"
         if "{{" in container.image:
             continue
         if not exists(container.image):
-            found.append(_foreign(name, container.image))
+            yield _foreign(name, container.image)
             continue
         try:
             view = view_of(container.image)
         except (UserError, OSError) as error:
-            found.append(f"template {name!r}: {error}")
+            yield f"template {name!r}: {error}"
             continue
         if view.refused:
-            found += [f"{text}: {ADVICE}" for text in view.refused]
+            yield from (f"{text}: {ADVICE}" for text in view.refused)
             continue
         rules = rules_of(template, container, view)
         words = container.argv(view.entrypoint, view.command, {})
         if not words:
-            found.append(f"template {name!r} has no command, and neither has its image")
+            yield f"template {name!r} has no command, and neither has its image"
         for argv in _argvs(words, inputs.get(name, {})):
-            found += [unmapped_sentence(name, path) for path in rules.unmapped(argv)]
-    return list(dict.fromkeys(found))
+            yield from (unmapped_sentence(name, path) for path in rules.unmapped(argv))
 
 
 def unmapped_sentence(template: str, path: str) -> str:
@@ -121,3 +121,98 @@ def _foreign(template: str, image: str) -> str:
         f"template {template!r} runs the image {image!r}, which is neither one of this"
         f" experiment's containers nor Python's own, and a process cannot be it: {ADVICE}"
     )
+
+
+def tags_closed_up(text: str) -> str:
+    """Return ``text`` with the blanks removed that ``{{ a }}`` may have inside."""
+    return _TAG.sub(lambda match: "{{" + match[1] + "}}", text)
+
+
+def candidates(text: str, known: Values) -> list[str]:
+    """Return what ``text`` may become; tags without a known value stay as they are."""
+    tags = dict.fromkeys(match[1] for match in _TAG.finditer(text) if match[1] in known)
+    text = tags_closed_up(text)
+    found = []
+    for values in itertools.islice(itertools.product(*(sorted(known[t]) for t in tags)), _MOST):
+        one = text
+        for tag, value in zip(tags, values, strict=True):
+            one = one.replace("{{" + tag + "}}", value)
+        found.append(one)
+    return found
+
+
+def literal_inputs(workflow: Json) -> dict[str, dict[str, set[str]]]:
+    """Return, by template, the known values of its tags ``inputs.parameters.<name>``.
+
+    Values that a task computes are not among them.
+    """
+    spec = workflow.get("spec") or {}
+    templates = {str(t.get("name")): t for t in spec.get("templates") or ()}
+    given = _values((spec.get("arguments") or {}).get("parameters"))
+    shared: dict[str, set[str]] = {f"workflow.parameters.{k}": {v} for k, v in given.items()}
+    known: dict[str, dict[str, set[str]]] = {name: {} for name in templates}
+    entrypoint = str(spec.get("entrypoint"))
+    seen: set[str] = set()
+    waiting: list[tuple[str, dict[str, set[str]]]] = [
+        (entrypoint, {name: {value} for name, value in given.items()})
+    ]
+    while waiting:
+        name, arguments = waiting.pop()
+        template = templates.get(name)
+        if template is None:
+            continue
+        inputs = (template.get("inputs") or {}).get("parameters") or ()
+        defaults = {n: {v} for n, v in _values(inputs).items()}
+        grown = False
+        for parameter in inputs:
+            key = str(parameter.get("name"))
+            values = arguments.get(key, defaults.get(key, set()))
+            have = known[name].setdefault(f"inputs.parameters.{key}", set())
+            if len(have) < _MOST and not values <= have:
+                have |= values
+                grown = True
+        # A template seen before with nothing new passes nothing new on.
+        if grown or name not in seen:
+            seen.add(name)
+            for task in _tasks(template):
+                scope = {**shared, **known[name], **_items(task)}
+                passed = _values((task.get("arguments") or {}).get("parameters"))
+                waiting.append(
+                    (
+                        str(task.get("template")),
+                        {key: set(candidates(value, scope)) for key, value in passed.items()},
+                    )
+                )
+    return {
+        name: {**shared, **{tag: values for tag, values in tags.items() if values}}
+        for name, tags in known.items()
+    }
+
+
+def _values(parameters: Any) -> dict[str, str]:
+    return {
+        str(p.get("name")): _text(p["value"])
+        for p in parameters or ()
+        if p.get("value") is not None
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _tasks(template: Json) -> Iterator[Json]:
+    yield from (template.get("dag") or {}).get("tasks") or ()
+    for group in template.get("steps") or ():
+        yield from group if isinstance(group, list) else group.get("steps") or ()
+
+
+def _items(task: Json) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for item in task.get("withItems") or ():
+        if isinstance(item, dict):
+            for key, value in item.items():
+                found.setdefault(f"item.{key}", set()).add(_text(value))
+        else:
+            found.setdefault("item", set()).add(_text(item))
+    return found

@@ -1,4 +1,7 @@
-"""The processes of one pod, each a group of its own, that another thread can end."""
+"""The processes of one pod, each a group of its own, that another thread can end.
+
+What a server that was killed left running is ended by the next one.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,18 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import FileIO
+from pathlib import Path
 
 _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
+
+_PROC = Path("/proc")
+_TASK_MARK = b"ARGO_NODE_ID="
+_ROUNDS = 5
+_PATIENCE_MS = 2000
 
 
 class Stopped(Exception):
@@ -152,3 +162,74 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def open_log(path: Path) -> FileIO:
+    """Open ``path`` for appending, unbuffered and for its owner alone; its folder is made."""
+    try:
+        return FileIO(path, "ab", opener=_private)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return FileIO(path, "ab", opener=_private)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
+def end_leftovers(scratch: Path) -> int:
+    """Kill what tasks run below ``scratch``, a folder of no living server; return how many.
+
+    A process is a task's when it has this user, a task's variables and its working folder or a
+    variable below ``scratch``, or when it is in the session of one that has: its number alone says
+    nothing, for numbers are used again. Without Linux's ``/proc`` none is found.
+    """
+    if not scratch.is_dir() or not hasattr(os, "pidfd_open") or not _PROC.is_dir():
+        return 0
+    ended = 0
+    # What is found may have started others meanwhile.
+    for _ in range(_ROUNDS):
+        with contextlib.ExitStack() as handles:
+            found = _tasks(os.fsencode(scratch.resolve()), handles)
+            for handle in found:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    ended += 1
+            for handle in found:
+                gone = select.poll()
+                gone.register(handle, select.POLLIN)
+                gone.poll(_PATIENCE_MS)
+        if not found:
+            break
+    return ended
+
+
+def _tasks(scratch: bytes, handles: contextlib.ExitStack) -> list[int]:
+    """Return a handle of each process of a task: it stays that one's, whatever its number is."""
+    seen: list[tuple[int, int]] = []
+    sessions = set()
+    for number in _numbers():
+        with contextlib.suppress(OSError):
+            handle = os.pidfd_open(number)
+            handles.callback(os.close, handle)
+            session = os.getsid(number)
+            if (_PROC / str(number)).stat().st_uid != os.getuid() or session == os.getsid(0):
+                continue
+            seen.append((handle, session))
+            if _is_task(number, scratch):
+                sessions.add(session)
+    return [handle for handle, session in seen if session in sessions]
+
+
+def _numbers() -> Iterator[int]:
+    with os.scandir(_PROC) as entries:
+        yield from (int(entry.name) for entry in entries if entry.name.isdigit())
+
+
+def _is_task(number: int, scratch: bytes) -> bool:
+    variables = (_PROC / str(number) / "environ").read_bytes().split(b"\0")
+    if not any(variable.startswith(_TASK_MARK) for variable in variables):
+        return False
+    below = scratch + b"/"
+    folder = os.readlink(os.fsencode(_PROC / str(number) / "cwd"))
+    return folder.startswith(below) or any(below in variable for variable in variables)

@@ -1,19 +1,133 @@
-"""What a runtime asks of Docker's or Podman's program."""
+"""Docker's and Podman's program: what it is asked, and the options a container is created with."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hera_experiment.images.engine import Completed, Runner
 from hera_experiment.local.runtimes.children import Children, Stopped
+from hera_experiment.local.runtimes.container import SCRIPT_PATH, MainContainer, expand
+from hera_experiment.local.runtimes.volumes import Mount
+
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([kKMGT]i?|m)?")
+_FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def user_options(engine: str, run: Runner, user: int, group: int, platform: str) -> list[str]:
+    """Return the options that make what a container writes to a claim belong to its user.
+
+    ``user`` and ``group`` are those of this process, ``platform`` is :data:`sys.platform`.
+    """
+    if platform == "darwin":
+        # The engine's virtual machine maps owners by itself.
+        return []
+    if user == 0 or _rootless(engine, run):
+        # Root inside is the user outside, whatever USER the image has.
+        return ["--user", "0:0"]
+    # Nobody inside has this number, and so no home folder either.
+    return ["--user", f"{user}:{group}", "--env", "HOME=/tmp"]
+
+
+def init_options(engine: str, environ: Mapping[str, str], platform: str) -> list[str]:
+    """Return the options for a small process 1 that hands signals on to the command.
+
+    Without one the kernel keeps SIGTERM from a command that does not handle it. Podman looks
+    for its own in one place and runs nothing when it is not there.
+    """
+    if engine == "docker" or platform == "darwin":
+        return ["--init"]
+    path = environ.get("PATH", "")
+    for folder in (*_INIT_FOLDERS, *path.split(":")):
+        for name in ("catatonit", "tini", "docker-init"):
+            if os.access(f"{folder}/{name}", os.X_OK):
+                return ["--init", "--init-path", f"{folder}/{name}"]
+    return []
+
+
+def _rootless(engine: str, run: Runner) -> bool:
+    if engine == "podman":
+        answer = run([engine, "info", "--format", "{{.Host.Security.Rootless}}"])
+        return "true" in answer.output.split()
+    return "rootless" in run([engine, "info", "--format", "{{json .SecurityOptions}}"]).output
+
+
+def mount_options(mounts: Sequence[Mount], script: Path | None) -> list[str]:
+    """Return the options that mount the volumes of a pod, and a script's source."""
+    options: list[str] = []
+    for mount in sorted(mounts, key=lambda each: len(each.path)):
+        if mount.memory:
+            size = f",size={size_in_bytes(mount.size)}" if mount.size else ""
+            options += ["--tmpfs", f"{mount.path}:rw,exec,mode=1777{size}"]
+        else:
+            options += ["--mount", _bind(mount.source, mount.path, mount.read_only)]
+    if script is not None:
+        options += ["--mount", _bind(script, SCRIPT_PATH, True)]
+    return options
+
+
+def _bind(source: Path, target: str, read_only: bool) -> str:
+    fields = ["type=bind", f"source={source}", f"target={target}"]
+    line = io.StringIO()
+    # Comma-separated with quotes where a path has a comma itself.
+    csv.writer(line, lineterminator="").writerow([*fields, "readonly"] if read_only else fields)
+    return line.getvalue()
+
+
+def size_in_bytes(quantity: str) -> int:
+    """Return the bytes of a Kubernetes quantity, ``64Mi``; raises ValueError for another text."""
+    match = _QUANTITY.fullmatch(quantity)
+    if match is None:
+        raise ValueError(f"{quantity!r} is no quantity of bytes")
+    unit = match[2] or ""
+    factor = _BINARY.get(unit) or _FACTORS.get(unit) or (0.001 if unit == "m" else 1)
+    return int(float(match[1]) * factor)
+
+
+def variable_options(
+    variables: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return the options that set ``variables`` and the environment to start the engine with.
+
+    Values travel in the environment of the engine's client, so that no secret is seen in the
+    list of processes; those that would change the client itself travel in the open.
+    """
+    options: list[str] = []
+    client = dict(environ)
+    for name, value in variables.items():
+        if name in environ or name.startswith(("DOCKER_", "CONTAINER", "XDG_")):
+            options += ["--env", f"{name}={value}"]
+        else:
+            options += ["--env", name]
+            client[name] = value
+    return options, client
+
+
+def command_options(
+    container: MainContainer, variables: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """Return the options before the image and the words after it that say what to run.
+
+    A command replaces the image's ENTRYPOINT, and with it its CMD; arguments alone replace CMD.
+    """
+    words = [expand(word, variables) for word in (*container.command, *container.args)]
+    if container.source is not None:
+        words.append(SCRIPT_PATH)
+    if container.command:
+        return ["--entrypoint", words[0]], words[1:]
+    return [], words
 
 
 class EngineClient:

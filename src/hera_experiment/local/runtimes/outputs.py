@@ -6,11 +6,12 @@ Source of the words: ``workflow/executor/executor.go``, ``cmd/argoexec/commands/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.volumes import Mount, mount_of
 
 RESULT_LIMIT = 256 * 1024
 NEVER_RAN = 64
@@ -56,15 +57,14 @@ def finished(
     exit_code: int,
     result: str | None,
     read: Callable[[str], bytes | None],
-    in_volume: Callable[[str], bool],
+    mounts: Sequence[Mount],
     message: str = "",
     reason: str = "Error",
 ) -> PodResult:
     """Return the result of a pod whose main container ended with ``exit_code``.
 
     ``read(path)`` returns the content of a file of the container, None when there is none;
-    ``in_volume(path)`` tells whether a volume is mounted there; ``message`` says more about a
-    failure, ``reason`` is Kubernetes' word for it.
+    ``message`` says more about a failure, ``reason`` is Kubernetes' word for it.
     """
     parameters: dict[str, str] = {}
     error = ""
@@ -74,7 +74,7 @@ def finished(
         if value is not None:
             parameters[name] = value[:-1] if value.endswith("\n") else value
         elif not error:
-            where = "/mainctrfs" if in_volume(path) else "/var/run/argo/outputs/parameters"
+            where = "/mainctrfs" if mount_of(path, mounts) else "/var/run/argo/outputs/parameters"
             error = (
                 f"wait: Error (exit code {NEVER_RAN}): open {where}{path}: "
                 "no such file or directory"

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
-from hera_experiment.local.runtimes.base import Runtime
-from hera_experiment.local.runtimes.leftovers import end_leftovers
-from hera_experiment.local.runtimes.objects import ClusterObjects
-from hera_experiment.local.runtimes.process import SCRATCH, ProcessRuntime
+from hera_experiment.local.runtimes.base import PROCESS, RUNTIMES, Runtime
+from hera_experiment.local.runtimes.children import end_leftovers
+from hera_experiment.local.runtimes.process_runtime import SCRATCH, ProcessRuntime
+from hera_experiment.local.store import Objects
 
 if TYPE_CHECKING:
     from hera_experiment.images.source import BuildSettings
-
-PROCESS = "process"
-NAMES = (PROCESS, *RUNNERS)
 
 
 class Runtimes:
@@ -48,7 +45,7 @@ class Runtimes:
         slug: str,
         containers: Path,
         state: Path,
-        objects: ClusterObjects,
+        objects: Objects,
         environ: Mapping[str, str],
         build: BuildSettings | None = None,
     ) -> None:
@@ -89,9 +86,9 @@ class Runtimes:
         if name in RUNNERS:
             # Imported late: most servers never run a container, and a client waits for their start.
             from hera_experiment.images.source import BuildSettings
-            from hera_experiment.local.runtimes.engine import EngineRuntime
+            from hera_experiment.local.runtimes.container_runtime import ContainerRuntime
 
-            return EngineRuntime(
+            return ContainerRuntime(
                 name,
                 slug=self._slug,
                 containers=self._containers,
@@ -103,5 +100,5 @@ class Runtimes:
         raise UserError(
             f"there is no runtime {name!r}",
             where="RUNTIME",
-            next_step=f"use one of {', '.join(NAMES)}",
+            next_step=f"use one of {', '.join(RUNTIMES)}",
         )

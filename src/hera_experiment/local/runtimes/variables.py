@@ -11,7 +11,7 @@ from typing import Any
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
 from hera_experiment.local.runtimes.container import Json, MainContainer, expand
-from hera_experiment.local.runtimes.objects import CONFIGMAPS, SECRETS, ClusterObjects
+from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
 
 _FIELDS = ("metadata.name", "metadata.namespace")
 _KINDS = {"configMap": CONFIGMAPS, "secret": SECRETS}
@@ -21,9 +21,7 @@ class MissingObject(Exception):
     """A ConfigMap, Secret or claim (or one key of it) that a container needs does not exist."""
 
 
-def container_environment(
-    container: MainContainer, pod: Pod, objects: ClusterObjects
-) -> dict[str, str]:
+def container_environment(container: MainContainer, pod: Pod, objects: Objects) -> dict[str, str]:
     """Return what ``envFrom`` and ``env`` of ``container`` say, in their order, then Argo's own.
 
     Raises
@@ -62,7 +60,7 @@ def script_source(container: MainContainer, pod: Pod) -> str:
     return expand(container.source or "", own)
 
 
-def _value_from(source: Json, pod: Pod, objects: ClusterObjects) -> str | None:
+def _value_from(source: Json, pod: Pod, objects: Objects) -> str | None:
     for kind, reference in _references(source, "KeyRef"):
         values = _object(objects, kind, reference)
         key = reference.get("key") or ""
@@ -82,7 +80,7 @@ def _references(source: Json, suffix: str) -> Iterator[tuple[str, dict[str, Any]
             yield kind, reference
 
 
-def _object(objects: ClusterObjects, kind: str, reference: Json) -> Mapping[str, bytes]:
+def _object(objects: Objects, kind: str, reference: Json) -> Mapping[str, bytes]:
     name = reference.get("name") or ""
     try:
         return objects.get(kind, name)
@@ -92,7 +90,7 @@ def _object(objects: ClusterObjects, kind: str, reference: Json) -> Mapping[str,
         raise MissingObject(no_object(kind, name)) from None
 
 
-def variable_refusals(container: MainContainer, objects: ClusterObjects) -> Iterator[str]:
+def variable_refusals(container: MainContainer, objects: Objects) -> Iterator[str]:
     """Yield what ``env`` and ``envFrom`` ask for that is missing or not honoured here."""
     for source in container.variable_sources:
         for kind, reference in _references(source, "Ref"):
@@ -115,7 +113,7 @@ def variable_refusals(container: MainContainer, objects: ClusterObjects) -> Iter
             )
 
 
-def _missing(objects: ClusterObjects, kind: str, reference: Json, key: str | None) -> Iterator[str]:
+def _missing(objects: Objects, kind: str, reference: Json, key: str | None) -> Iterator[str]:
     name = reference.get("name") or ""
     if reference.get("optional") or "{{" in name or "{{" in (key or ""):
         return

@@ -11,13 +11,14 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hera_experiment.local.runtimes.base import Announce
 from hera_experiment.local.runtimes.children import Children, Stopped
-from hera_experiment.local.runtimes.programs import system_path
-from hera_experiment.local.runtimes.steps import PipInstall
+from hera_experiment.local.runtimes.paths import system_path
+from hera_experiment.local.runtimes.run_instructions import PipInstall
 
 _COMPLETE = "complete"
 _LAST_LINES = 15
@@ -27,8 +28,6 @@ _FOR_PIP = re.compile(
     r"|XDG_(?:CONFIG|CACHE)_(?:HOME|DIRS)",
     re.IGNORECASE,
 )
-
-Announce = Callable[[str], None]
 
 
 class InstallationFailed(Exception):
@@ -60,7 +59,7 @@ class VirtualEnvironments:
         ------
         InstallationFailed
             When it cannot be made.
-        hera_utils.local.runtimes.children.Stopped
+        Stopped
             When the pod it is for is stopped meanwhile.
         """
         target = self._folder / self._name(installs)

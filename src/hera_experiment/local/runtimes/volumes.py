@@ -12,8 +12,8 @@ from typing import Any
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
 from hera_experiment.local.runtimes.container import Json, MainContainer
-from hera_experiment.local.runtimes.objects import CONFIGMAPS, SECRETS, ClusterObjects
 from hera_experiment.local.runtimes.variables import MissingObject, no_object
+from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
 
 CLAIM = "persistentVolumeClaim"
 EMPTY = "emptyDir"
@@ -46,7 +46,7 @@ def mount_path(mount: Json) -> str:
     return posixpath.normpath("/" + str(mount.get("mountPath") or "").lstrip("/"))
 
 
-def make_mounts(container: MainContainer, pod: Pod, objects: ClusterObjects) -> list[Mount]:
+def make_mounts(container: MainContainer, pod: Pod, objects: Objects) -> list[Mount]:
     """Make the volumes of ``pod`` below its folder and return the mounts of ``container``.
 
     Raises
@@ -81,6 +81,12 @@ def make_mounts(container: MainContainer, pod: Pod, objects: ClusterObjects) -> 
             )
         )
     return mounts
+
+
+def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
+    """Return the deepest mount that ``path`` lies in."""
+    around = [m for m in mounts if path == m.path or path.startswith(f"{m.path}/")]
+    return max(around, key=lambda mount: len(mount.path), default=None)
 
 
 def nested_in_claim(mounts: Sequence[tuple[str, str]]) -> str:
@@ -118,7 +124,7 @@ def volume_kind(volume: Json) -> str:
     return next((key for key in volume if key != "name"), EMPTY)
 
 
-def _make(kind: str, volume: Json, folder: Path, objects: ClusterObjects) -> Path:
+def _make(kind: str, volume: Json, folder: Path, objects: Objects) -> Path:
     specification = volume.get(kind) or {}
     if kind == CLAIM:
         claim = str(specification.get("claimName") or "")
@@ -140,7 +146,7 @@ def _object_of(kind: str, specification: Json) -> tuple[str, str]:
     return SECRETS, str(specification.get("secretName") or "")
 
 
-def _write_files(kind: str, specification: Json, folder: Path, objects: ClusterObjects) -> None:
+def _write_files(kind: str, specification: Json, folder: Path, objects: Objects) -> None:
     """Write a ConfigMap's or Secret's values as files, ``items`` telling key from path."""
     group, name = _object_of(kind, specification)
     optional = bool(specification.get("optional"))
@@ -180,7 +186,7 @@ def _below(folder: Path, path: str, make: bool) -> Path:
 
 
 def volume_refusals(
-    container: MainContainer, volumes: Sequence[Json], objects: ClusterObjects
+    container: MainContainer, volumes: Sequence[Json], objects: Objects
 ) -> Iterator[str]:
     """Yield what the mounts of ``container`` ask for that is missing or not honoured here."""
     declared = {str(volume.get("name")): volume for volume in volumes}
@@ -198,7 +204,7 @@ def volume_refusals(
         yield from _missing(kind, declared[name].get(kind) or {}, objects)
 
 
-def _missing(kind: str, specification: Json, objects: ClusterObjects) -> Iterator[str]:
+def _missing(kind: str, specification: Json, objects: Objects) -> Iterator[str]:
     try:
         if kind == CLAIM:
             name = str(specification.get("claimName") or "")

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
+import hmac
 import json
+import re
 import select
 import socket
 import sys
 import traceback
+from base64 import urlsafe_b64decode
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from hera_experiment.errors import UserError
-from hera_experiment.local.errors import ApiError, InvalidWorkflow
-from hera_experiment.local.server.messages import Answer, Request, Stream
+from hera_experiment.local.errors import ApiError, InvalidWorkflow, Unauthenticated
+from hera_experiment.local.runtimes.base import PROCESS, RUNTIMES
+from hera_experiment.local.server.messages import Answer, Claims, Request, Services, Stream
 from hera_experiment.local.server.routes import find
-from hera_experiment.local.server.token import authenticate
-
-if TYPE_CHECKING:
-    from hera_experiment.local.server.server import Server
 
 BODY_LIMIT = 8 << 20
 """Bytes of one request; a cluster refuses a workflow of more than 1.5 MiB."""
 
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?")
 _DISCARDED = 64 << 20
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -38,6 +41,16 @@ class Forbidden(ApiError):
     """The request names another host: a page of some web site may have sent it."""
 
     http, code = 403, 7
+
+
+class Owner(Protocol):
+    """What a handler needs of the server that it serves."""
+
+    secret: str
+    services: Services
+
+    def streaming(self) -> AbstractContextManager[None]:
+        """Count a stream while it lasts."""
 
 
 class RequestHandler(BaseHTTPRequestHandler):
@@ -55,7 +68,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         path = urlsplit(self.path)
         try:
             self._check_host()
-            claims = authenticate(self.headers.get("Authorization"), self._owner.secret)
+            claims = _authenticate(self.headers.get("Authorization"), self._owner.secret)
             body = self._body()
             handler, variables = find(self.command, path.path)
             query = parse_qs(path.query, keep_blank_values=True)
@@ -99,8 +112,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._send(int(code), _error(12 if int(code) == 501 else 3, message or "bad request"))
 
     @property
-    def _owner(self) -> Server:
-        return cast("Server", self.server)
+    def _owner(self) -> Owner:
+        return cast(Owner, self.server)
 
     def _check_host(self) -> None:
         host = self.headers.get("Host", "").strip().lower()
@@ -213,3 +226,33 @@ class RequestHandler(BaseHTTPRequestHandler):
 
 def _error(code: int, message: str) -> bytes:
     return json.dumps({"code": code, "message": message}).encode("ascii")
+
+
+def _authenticate(header: str | None, secret: str) -> Claims:
+    """Return the claims of an Authorization header; raises :class:`Unauthenticated`.
+
+    The token is ``SECRET`` or ``SECRET.CLAIMS``, the claims being URL-safe base64 of a JSON object
+    with the keys ``session`` (the label of what this client creates) and ``runtime``. They need no
+    signature: who knows the secret may do anything here.
+    """
+    scheme, _, token = (header or "").strip().partition(" ")
+    presented, _, claims = token.strip().partition(".")
+    # compare_digest takes the same time wherever the two differ.
+    matches = hmac.compare_digest(presented.encode(), secret.encode())
+    if scheme.lower() != "bearer" or not matches:
+        raise Unauthenticated("token not valid: this is not the bearer token of the local server")
+    return _claims(claims) if claims else Claims()
+
+
+def _claims(encoded: str) -> Claims:
+    try:
+        raw = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        value = json.loads(raw)
+        session, runtime = value.get("session") or "", value.get("runtime") or PROCESS
+    except (binascii.Error, ValueError, AttributeError):
+        raise Unauthenticated("token not valid: its claims cannot be read") from None
+    if not isinstance(session, str) or not _LABEL_VALUE.fullmatch(session):
+        raise Unauthenticated("token not valid: its session cannot be a label")
+    if runtime not in RUNTIMES:
+        raise Unauthenticated(f"token not valid: its runtime is none of {', '.join(RUNTIMES)}")
+    return Claims(session, runtime)

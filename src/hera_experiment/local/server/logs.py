@@ -13,10 +13,12 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from hera_experiment.argo.limits import POD_NAME_PREFIX
+from hera_experiment.argo.names import LABEL_COMPLETED
+from hera_experiment.argo.phases import FULFILLED, PENDING, RUNNING
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.server.log_lines import Line, LogFile
 from hera_experiment.local.server.messages import Request, Stream
-from hera_experiment.local.server.pods import pod_labels, pod_name
 from hera_experiment.local.server.selectors import label_selector
 from hera_experiment.local.server.watch import KEEP_ALIVE_SECONDS
 from hera_experiment.local.server.workflows import resolve
@@ -26,7 +28,7 @@ POLL_SECONDS = 0.1
 POLL_SECONDS_PER_POD = 1e-4
 """Looking at ten thousand nodes takes 10 ms, so it is done once a second."""
 
-_UNFINISHED = ("", "Pending", "Running")
+_LABEL_WORKFLOW = "workflows.argoproj.io/workflow"
 
 
 def workflow_logs(request: Request) -> Stream:
@@ -82,11 +84,11 @@ def _lines(
         reading = []
         for pod in pods:
             key = str(pod["id"])
-            if key in ended or pod.get("phase", "") in ("", "Pending"):
+            if key in ended or pod.get("phase", "") in ("", PENDING):
                 continue
-            final = last or pod.get("phase", "") not in _UNFINISHED
+            final = last or pod.get("phase") in FULFILLED
             if key not in logs:
-                name = pod_name(run.name, pod)
+                name = _pod_name(run.name, pod)
                 if not wanted(pod, name):
                     ended.add(key)
                     continue
@@ -117,7 +119,7 @@ def _wanted(request: Request, run: Run) -> Callable[[Mapping[str, Any], str], bo
     def wanted(pod: Mapping[str, Any], name: str) -> bool:
         if only and only not in (name, pod["id"]):
             return False
-        return not has_selector or accepts(pod_labels(run.manifest, pod))
+        return not has_selector or accepts(_pod_labels(run.manifest, pod))
 
     return wanted
 
@@ -140,3 +142,26 @@ def _start(pod: Mapping[str, Any]) -> str:
 def _stamp(time: float) -> str:
     moment = datetime.fromtimestamp(time, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _pod_name(workflow: str, node: Mapping[str, Any]) -> str:
+    """Return the name of a node's pod: the node's id ends with the hash of its name."""
+    if node.get("name") == workflow:
+        return workflow
+    template = node.get("templateName")
+    prefix = f"{workflow}-{template}" if template else workflow
+    return f"{prefix[:POD_NAME_PREFIX]}-{str(node['id']).rsplit('-', 1)[-1]}"
+
+
+def _pod_labels(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels that a node's pod would have."""
+    metadata, spec = workflow.get("metadata") or {}, workflow.get("spec") or {}
+    labels = {
+        _LABEL_WORKFLOW: str(metadata.get("name", "")),
+        LABEL_COMPLETED: "false" if node.get("phase") in (PENDING, RUNNING) else "true",
+    }
+    labels.update((spec.get("podMetadata") or {}).get("labels") or {})
+    for template in spec.get("templates") or []:
+        if template.get("name") == node.get("templateName"):
+            labels.update((template.get("metadata") or {}).get("labels") or {})
+    return labels

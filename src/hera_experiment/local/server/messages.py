@@ -8,46 +8,12 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any
 
+from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.runtimes.base import PROCESS
 from hera_experiment.local.store import Store
-
-
-class Engine(Protocol):
-    """What the server asks of the engine; each method answers with the workflow."""
-
-    def create(
-        self,
-        manifest: dict[str, Any],
-        *,
-        creator: str = "",
-        runtime: str = "process",
-        dry_run: bool = False,
-        keep_name: bool = True,
-    ) -> dict[str, Any]:
-        """Validate a workflow and start it; ``dry_run`` starts and keeps nothing."""
-
-    def lint(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Validate a workflow."""
-
-    def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
-        """End a workflow, its exit handler excepted."""
-
-    def terminate(self, namespace: str, name: str) -> dict[str, Any]:
-        """End a workflow."""
-
-    def retry(
-        self,
-        namespace: str,
-        name: str,
-        restart_successful: bool = False,
-        node_field_selector: str = "",
-    ) -> dict[str, Any]:
-        """Run the failed part of a workflow again."""
-
-    def delete(self, namespace: str, name: str) -> None:
-        """End a workflow and forget it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +21,7 @@ class Claims:
     """What a client's token says about it: who it is, and how its workflows run."""
 
     session: str = ""
-    runtime: str = "process"
+    runtime: str = PROCESS
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,47 @@
-"""Every path the server answers, in one table."""
+"""Every path the server answers, in one table, and what it says about itself."""
 
 from __future__ import annotations
 
+import platform
+from typing import Any
 from urllib.parse import unquote
 
 from hera_experiment.local.errors import NotFound, Unimplemented
 from hera_experiment.local.server import kubernetes_objects as objects
-from hera_experiment.local.server import logs, meta, watch, workflows
-from hera_experiment.local.server.messages import Handler
+from hera_experiment.local.server import logs, watch, workflows
+from hera_experiment.local.server.messages import Handler, Request
+
+SPEAKS = "v3.7.18"
+"""The release of Argo Workflows whose API and behaviour the local platform follows."""
+
+
+def version(request: Request) -> dict[str, Any]:
+    """Return the eight strings that Hera requires.
+
+    The version names the release whose API is spoken; ``+local`` is what semantic versioning has
+    for a build of another make, and nobody takes this server for Argo's own.
+    """
+    return {
+        "version": f"{SPEAKS}+local",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "gitCommit": "",
+        "gitTag": "",
+        "gitTreeState": "",
+        "goVersion": "",
+        "compiler": platform.python_implementation(),
+        "platform": f"{platform.system().lower()}/{platform.machine()}",
+    }
+
+
+def info(request: Request) -> dict[str, Any]:
+    """Return the settings of Argo's web pages, of which there are none."""
+    return {}
+
+
+def userinfo(request: Request) -> dict[str, Any]:
+    """Return who the token says its bearer is."""
+    return {"issuer": "hera_utils", "subject": request.claims.session or "local"}
+
 
 _ARGO = "/api/v1/workflows/{namespace}"
 _KUBERNETES = "/api/v1/namespaces/{namespace}"
@@ -26,9 +60,9 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_ARGO}/{{name}}/{{pod}}/log", logs.workflow_logs),
     ("GET", "/api/v1/workflow-events", watch.watch),
     ("GET", "/api/v1/workflow-events/{namespace}", watch.watch),
-    ("GET", "/api/v1/version", meta.version),
-    ("GET", "/api/v1/info", meta.info),
-    ("GET", "/api/v1/userinfo", meta.userinfo),
+    ("GET", "/api/v1/version", version),
+    ("GET", "/api/v1/info", info),
+    ("GET", "/api/v1/userinfo", userinfo),
     ("GET", _KUBERNETES, objects.get_namespace),
     ("GET", f"{_KUBERNETES}/{{kind}}", objects.list_objects),
     ("POST", f"{_KUBERNETES}/{{kind}}", objects.create_object),

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from typing import Any
 
+from hera_experiment.local.engine import Engine
 from hera_experiment.local.server.handler import RequestHandler
-from hera_experiment.local.server.messages import Engine, Services
+from hera_experiment.local.server.messages import Services
 from hera_experiment.local.store import Store
 from hera_experiment.local.store.log_times import SAMPLING_SECONDS, LogSampler
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from hera_experiment.local.errors import NotFound
-from hera_experiment.local.server.fields import Fields
 from hera_experiment.local.server.messages import Request, Stream
-from hera_experiment.local.server.selectors import FieldSelector, label_selector
+from hera_experiment.local.server.selectors import Fields, FieldSelector, label_selector
 from hera_experiment.local.server.workflows import document, resolve
 from hera_experiment.local.store import Run
 

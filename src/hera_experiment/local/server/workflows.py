@@ -13,9 +13,8 @@ from hera_experiment.local.errors import (
     NotFound,
     Unimplemented,
 )
-from hera_experiment.local.server.fields import Fields
 from hera_experiment.local.server.messages import Request, parse_time
-from hera_experiment.local.server.selectors import FieldSelector, label_selector
+from hera_experiment.local.server.selectors import Fields, FieldSelector, label_selector
 from hera_experiment.local.store import Run
 from hera_experiment.local.store.objects import check_name
 

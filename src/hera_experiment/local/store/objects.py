@@ -7,6 +7,7 @@ namespace.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from hera_experiment.local.errors import InvalidWorkflow, NotFound
-from hera_experiment.local.store.files import private_folder, write_private
 
 CLAIMS = "persistentvolumeclaims"
 CONFIGMAPS = "configmaps"
@@ -49,15 +49,11 @@ class Objects:
 
     def get(self, kind: str, name: str) -> dict[str, bytes]:
         """Return the values by key (none for a claim); raises :class:`NotFound`."""
-        folder = self._existing(kind, name)
+        folder = self.path(kind, name)
         if kind == CLAIMS:
             return {}
         files = (p for p in sorted(folder.iterdir()) if p.is_file() and _is_key(p.name))
         return {path.name: path.read_bytes() for path in files}
-
-    def text(self, kind: str, name: str) -> dict[str, str]:
-        """Return the values by key as text; bytes that are not UTF-8 are replaced."""
-        return {key: v.decode("utf-8", "replace") for key, v in self.get(kind, name).items()}
 
     def put(self, kind: str, name: str, values: Mapping[str, bytes] | None = None) -> Path:
         """Create the object, or give it exactly these values, and return its folder."""
@@ -85,15 +81,12 @@ class Objects:
             # Renamed first: no name that a claim can have, so half of one is never seen.
             shutil.rmtree(folder.rename(folder.with_name(f"..{name[:200]}")), ignore_errors=True)
 
-    def path(self, kind: str, name: str) -> Path:
-        """Return the folder of an object; raises :class:`NotFound`."""
-        return self._existing(kind, name)
-
     def claim_path(self, name: str) -> Path:
         """Return the folder that is the volume of this claim; raises :class:`NotFound`."""
-        return self._existing(CLAIMS, name)
+        return self.path(CLAIMS, name)
 
-    def _existing(self, kind: str, name: str) -> Path:
+    def path(self, kind: str, name: str) -> Path:
+        """Return the folder of an object; raises :class:`NotFound`."""
         folder = self._folder(kind, name)
         if not folder.is_dir():
             raise NotFound(f'{kind} "{name}" not found')
@@ -115,3 +108,21 @@ def check_name(name: str) -> None:
 
 def _is_key(key: str) -> bool:
     return bool(_KEY.fullmatch(key)) and len(key) <= 253 and not key.startswith("..") and key != "."
+
+
+def private_folder(path: Path) -> Path:
+    """Make ``path`` and what is missing above it, each with mode 700, and return it."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write ``path`` with mode 600, whole or not at all."""
+    # A leading '..' is no valid key, so the temporary name collides with none.
+    temporary = path.with_name(f"..{path.name[:200]}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    temporary.replace(path)

@@ -7,19 +7,26 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
+from hera_experiment.argo.phases import FULFILLED
 from hera_experiment.local.errors import NotFound
 from hera_experiment.local.store.body import Body, encode, encode_nodes
-from hera_experiment.local.store.interrupted import closing_patch
 from hera_experiment.local.store.journal import Journal
 
 TIMES_SUFFIX = ".times"
 """What takes the place of ``.log`` in the name of the file that says how old a log's lines are."""
 
 _NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
+
+
+INTERRUPTED = "the local server stopped while this workflow ran; retry it"
+
+_CLOSING = {"PodRunning": "False", "Completed": "True"}
 
 
 class Publisher(Protocol):
@@ -267,7 +274,7 @@ class Run:
         return body
 
     def _close_interrupted(self, body: Body) -> None:
-        status, nodes, labels = closing_patch(body.status, body.nodes, self._journal.modified())
+        status, nodes, labels = _closing_patch(body.status, body.nodes, self._journal.modified())
         encoded = encode_nodes(nodes)
         body.set_nodes(nodes, encoded)
         body.merge_status(status)
@@ -275,3 +282,29 @@ class Run:
         line = [f'"status":{encode(status)}', f'"labels":{encode(labels)}']
         line.append(f'"nodes":{{{",".join(encoded.values())}}}')
         self._commit(body, line, finished=True, milestone=True)
+
+
+def _closing_patch(
+    status: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]], last_seen: float
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, str]]:
+    """Return patches of status, nodes and labels that end a workflow whose server died, in Error.
+
+    ``last_seen`` (seconds since the epoch) is when its journal last grew: the end that can be
+    known, rather than the moment at which somebody looks.
+    """
+    end = datetime.fromtimestamp(last_seen, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    closed = {
+        key: {**node, "phase": "Error", "message": INTERRUPTED, "finishedAt": end}
+        for key, node in nodes.items()
+        if node.get("phase") not in FULFILLED
+    }
+    conditions = [c for c in status.get("conditions") or [] if c.get("type") not in _CLOSING]
+    conditions += [{"type": kind, "status": value} for kind, value in _CLOSING.items()]
+    patch = {
+        "phase": "Error",
+        "message": INTERRUPTED,
+        "startedAt": status.get("startedAt") or end,
+        "finishedAt": end,
+        "conditions": conditions,
+    }
+    return patch, closed, {LABEL_COMPLETED: "true", LABEL_PHASE: "Error"}

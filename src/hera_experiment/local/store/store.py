@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.errors import AlreadyExists, NotFound
-from hera_experiment.local.store.files import private_folder
-from hera_experiment.local.store.objects import Objects, check_name
+from hera_experiment.local.store.objects import Objects, check_name, private_folder
 from hera_experiment.local.store.run import Run
 
 KEPT_IN_MEMORY = 16

@@ -17,12 +17,14 @@ from hera_experiment.local.engine.depends import (
     mentioned,
     parse,
 )
+from hera_experiment.local.engine.loops import is_loop
 from hera_experiment.local.engine.substitution import tags
-from hera_experiment.local.engine.validation.names import check_arguments, check_field_names
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
     add_items,
     add_outputs,
+    check_arguments,
+    check_field_names,
     check_variables,
 )
 from hera_experiment.local.errors import InvalidWorkflow
@@ -132,7 +134,7 @@ def _check_style(name: str, task: Task, uses_depends: bool) -> None:
 def _check_items(name: str, depends: Depends, tasks: Mapping[str, Task]) -> None:
     for dependency in depends.of_items:
         task = tasks[dependency]
-        if not any(task.get(key) for key in ("withItems", "withParam", "withSequence")):
+        if not is_loop(task):
             raise InvalidWorkflow(
                 f"templates.{name}.tasks.{dependency} dependency '{dependency}' uses an items-based"
                 " condition such as .AnySucceeded or .AllFailed but does not contain any items"

@@ -1,18 +1,32 @@
-"""Which variables a template may use, and whether it uses others.
+"""Variables, names and values: known, well formed, unique, given.
 
-Source: ``resolveAllVariables``, ``addOutputsToScope`` and ``addItemsToScope`` in
-``workflow/validate/validate.go`` of argoproj/argo-workflows.
+Source: ``resolveAllVariables``, ``addOutputsToScope``, ``addItemsToScope``,
+``validateWorkflowFieldNames`` and ``validateArguments`` in ``workflow/validate/validate.go`` of
+argoproj/argo-workflows, whose words the messages are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hera_experiment.argo.limits import FIELD_NAME as FIELD_NAME_LENGTH
+from hera_experiment.argo.names import FIELD_NAME, PARAMETER_NAME
+from hera_experiment.local.engine.loops import LOOPS
+from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.substitution import tags
 from hera_experiment.local.errors import InvalidWorkflow
 
 Scope = set[str]
+
+_FIELD_NAME_RULE = (
+    "name must consist of alpha-numeric characters or '-', and must start with an alpha-numeric "
+    "character (e.g. My-name1-2, 123-NAME)"
+)
+_PARAMETER_NAME_RULE = (
+    "Parameter/Artifact name must consist of alpha-numeric characters, '_' or '-' "
+    "e.g. my_param_1, MY-PARAM-1"
+)
 
 _ROOTS = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
 _KNOWN_LATER = (
@@ -52,7 +66,7 @@ def input_scope(template: Mapping[str, Any]) -> Scope:
     scope = {f"inputs.parameters.{parameter['name']}" for parameter in parameters}
     if parameters:
         scope.add("inputs.parameters")
-    if is_leaf(template):
+    if runs_pod(template):
         scope.add("pod.name")
     if "retryStrategy" in template:
         scope.update(_RETRY)
@@ -70,7 +84,7 @@ def add_outputs(
 ) -> None:
     """Add what a task (``prefix`` is ``tasks.NAME``) leaves behind."""
     scope |= {f"{prefix}.{key}" for key in ("id", "startedAt", "finishedAt", "hostNodeName")}
-    if is_leaf(template):
+    if runs_pod(template):
         scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
     for parameter in (template.get("outputs") or {}).get("parameters") or ():
         scope.add(f"{prefix}.outputs.parameters.{parameter['name']}")
@@ -90,7 +104,7 @@ def add_outputs(
 
 def add_items(scope: Scope, task: Mapping[str, Any]) -> str:
     """Add the variables of a loop; return what is wrong with the loop, or nothing."""
-    given = [key for key in ("withItems", "withParam", "withSequence") if task.get(key)]
+    given = [key for key in LOOPS if task.get(key)]
     if len(given) > 1:
         return "only one of withItems, withParam, withSequence can be specified"
     if task.get("withItems"):
@@ -125,6 +139,56 @@ def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
             raise InvalidWorkflow(f"{prefix} failed to resolve {{{{{tag}}}}}")
 
 
-def is_leaf(template: Mapping[str, Any]) -> bool:
-    """Tell whether a template runs a pod."""
-    return "container" in template or "script" in template
+def check_field_names(prefix: str, items: Iterable[Mapping[str, Any]]) -> None:
+    """Check the names of templates or tasks."""
+    _check(prefix, items, field_name_problem)
+
+
+def check_parameter_names(prefix: str, items: Iterable[Mapping[str, Any]]) -> None:
+    """Check the names of parameters."""
+    _check(prefix, items, parameter_name_problem)
+
+
+def field_name_problem(name: str) -> str:
+    """Return what is wrong with the name of a template, a step or a task, or nothing."""
+    problems = []
+    if len(name) > FIELD_NAME_LENGTH:
+        problems.append(f"must be no more than {FIELD_NAME_LENGTH} characters")
+    if not FIELD_NAME.fullmatch(name):
+        problems.append(_FIELD_NAME_RULE)
+    return ";".join(problems)
+
+
+def parameter_name_problem(name: str) -> str:
+    """Return what is wrong with the name of a parameter, or nothing."""
+    return "" if PARAMETER_NAME.fullmatch(name) else _PARAMETER_NAME_RULE
+
+
+def check_arguments(prefix: str, arguments: Mapping[str, Any], *, values: bool = True) -> None:
+    """Check that arguments have good names, a value each if ``values``, and one of their enum."""
+    parameters = arguments.get("parameters") or ()
+    check_parameter_names(f"{prefix}parameters", parameters)
+    for parameter in parameters:
+        where = f"{prefix}{parameter['name']}"
+        if "value" not in parameter and values:
+            raise InvalidWorkflow(f"{where}.value or {where}.valueFrom is required")
+        if "enum" not in parameter:
+            continue
+        if "value" not in parameter:
+            return
+        if parameter["value"] not in parameter["enum"]:
+            raise InvalidWorkflow(f"{where}.value should be present in {where}.enum list")
+
+
+def _check(prefix: str, items: Iterable[Mapping[str, Any]], problem_of: Any) -> None:
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        name = item.get("name", "")
+        if not name:
+            raise InvalidWorkflow(f"{prefix}[{index}].name is required")
+        problem = problem_of(name)
+        if problem:
+            raise InvalidWorkflow(f"{prefix}[{index}].name: '{name}' is invalid: {problem}")
+        if name in seen:
+            raise InvalidWorkflow(f"{prefix}[{index}].name '{name}' is not unique")
+        seen.add(name)

@@ -1,22 +1,45 @@
-"""The rules of a whole workflow.
+"""The rules of a workflow and of its templates.
 
-Source: ``ValidateWorkflow`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows. Argo
-follows the calls from the entry template on, then looks at the templates that nobody calls; so do
-these functions, because an output with a ``globalName`` is known to what comes later.
+Source: ``ValidateWorkflow``, ``validateTemplate``, ``validateLeaf``, ``validateSteps`` and
+``validateOutputs`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows. Argo follows
+the calls from the entry template on, then looks at the templates that nobody calls; so do these
+functions, because an output with a ``globalName`` is known to what comes later.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from hera_experiment.argo.limits import WORKFLOW_NAME
-from hera_experiment.local.engine.validation.names import check_arguments, check_field_names
-from hera_experiment.local.engine.validation.scopes import Scope, global_scope
-from hera_experiment.local.engine.validation.templates import check_form, check_supplied, check_use
+from hera_experiment.local.engine.go_text import seconds
+from hera_experiment.local.engine.nodes import runs_pod
+from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
+from hera_experiment.local.engine.validation.scopes import (
+    Scope,
+    add_items,
+    add_outputs,
+    check_arguments,
+    check_field_names,
+    check_parameter_names,
+    check_variables,
+    field_name_problem,
+    global_scope,
+    input_scope,
+    parameter_name_problem,
+)
 from hera_experiment.local.errors import InvalidWorkflow
 
 Template = Mapping[str, Any]
+
+_TYPES = ("container", "script", "dag", "steps")
+_POLICIES = ("Always", "OnError", "OnFailure", "OnTransientError", "")
+_CHOICE = (
+    "choose one of: container, containerSet, steps, script, resource, dag, suspend, template, "
+    "template ref"
+)
+_VARIABLE = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 
 def validate(manifest: Mapping[str, Any], *, lint: bool = False) -> None:
@@ -44,15 +67,15 @@ def validate(manifest: Mapping[str, Any], *, lint: bool = False) -> None:
         raise InvalidWorkflow(f"template name '{entrypoint}' undefined")
     global_names = global_scope(manifest)
     walk = _Walk(by_name, global_names)
-    check_form(by_name[entrypoint], by_name)
-    check_supplied("", by_name[entrypoint], arguments)
+    _check_form(by_name[entrypoint], by_name)
+    _check_supplied("", by_name[entrypoint], arguments)
     walk.visit(by_name[entrypoint], "")
     if handler := spec.get("onExit"):
         if handler not in by_name:
             raise InvalidWorkflow(f"template name '{handler}' undefined")
         global_names.add("workflow.failures")
-        check_form(by_name[handler], by_name)
-        check_supplied("", by_name[handler], arguments)
+        _check_form(by_name[handler], by_name)
+        _check_supplied("", by_name[handler], arguments)
         walk.visit(by_name[handler], "")
     for template in templates:
         walk.visit(template, f"templates.{template['name']} ")
@@ -83,16 +106,16 @@ class _Walk:
 
     def _form(self, where: str, template: Template) -> None:
         try:
-            check_form(template, self._templates)
+            _check_form(template, self._templates)
         except InvalidWorkflow as error:
             raise InvalidWorkflow(f"{where}{error.message}") from None
 
     def _check(self, where: str, template: Template) -> None:
         try:
-            check_use(template, self._templates, self._global_names)
+            _check_use(template, self._templates, self._global_names)
             for path, call in _calls(template):
                 callee = self._templates[call["template"]]
-                check_supplied(f"{path} ", callee, call.get("arguments") or {})
+                _check_supplied(f"{path} ", callee, call.get("arguments") or {})
         except InvalidWorkflow as error:
             raise InvalidWorkflow(f"{where}{error.message}") from None
 
@@ -108,3 +131,166 @@ def _calls(template: Template) -> list[tuple[str, Mapping[str, Any]]]:
         for index, group in enumerate(template.get("steps") or ())
         for step in group
     ]
+
+
+def _check_form(template: Template, templates: Mapping[str, Template]) -> None:
+    """Check what can be told without knowing where the template is used."""
+    where = f"templates.{template['name']}"
+    _check_retry(template)
+    types = sum(key in template for key in _TYPES)
+    if types != 1:
+        raise InvalidWorkflow(
+            f"{where} multiple template types specified. {_CHOICE}"
+            if types
+            else f"template '{template['name']}' type is unknown"
+        )
+    parameters = (template.get("inputs") or {}).get("parameters") or ()
+    check_parameter_names(f"{where}.inputs.parameters", parameters)
+    if "timeout" in template and not runs_pod(template):
+        kind = "DAG" if "dag" in template else "Steps"
+        raise InvalidWorkflow(f"{kind} template doesn't support timeout field.")
+    if "dag" in template:
+        check_order(template["name"], template["dag"])
+    for path, call in _calls(template):
+        if (callee := call.get("template", "")) not in templates:
+            raise InvalidWorkflow(f"{path} template name '{callee}' undefined")
+    if runs_pod(template):
+        _check_leaf(where, template)
+    elif "activeDeadlineSeconds" in template:
+        raise InvalidWorkflow(f"{where}.activeDeadlineSeconds is only valid for leaf templates")
+
+
+def _check_use(
+    template: Template,
+    templates: Mapping[str, Template],
+    global_names: Scope,
+) -> None:
+    """Check the template's variables; ``global_names`` grows by the outputs it makes global."""
+    name = template["name"]
+    scope = input_scope(template)
+    if runs_pod(template):
+        prefix = f"templates.{name}:"
+        check_variables(prefix, template, scope, global_names)
+    elif "dag" in template:
+        depends = check_depends(name, template["dag"])
+        check_tasks(name, template["dag"], depends, templates, scope, global_names)
+    else:
+        _check_steps(name, template["steps"], templates, scope, global_names)
+    _check_outputs(template, scope, global_names)
+
+
+def _check_supplied(where: str, template: Template, arguments: Mapping[str, Any]) -> None:
+    """Check that a call gives every input that has neither a value nor a default."""
+    given = {p["name"] for p in arguments.get("parameters") or ()}
+    for parameter in (template.get("inputs") or {}).get("parameters") or ():
+        if (
+            "value" not in parameter
+            and "default" not in parameter
+            and parameter["name"] not in given
+        ):
+            raise InvalidWorkflow(
+                f"{where}templates.{template['name']} inputs.parameters.{parameter['name']} was "
+                "not supplied"
+            )
+
+
+def _check_retry(owner: Mapping[str, Any]) -> None:
+    strategy = owner.get("retryStrategy") or {}
+    policy = strategy.get("retryPolicy", "")
+    if policy not in _POLICIES:
+        raise InvalidWorkflow(f"{policy} is not a valid RetryPolicy")
+
+
+def _check_leaf(where: str, template: Template) -> None:
+    key = "container" if "container" in template else "script"
+    container = template[key]
+    if not container.get("image"):
+        raise InvalidWorkflow(f"{where}.{key}.image may not be empty")
+    if "parallelism" in template:
+        raise InvalidWorkflow(f"{where}.parallelism is only valid for steps and dag templates")
+    mounted: dict[str, str] = {}
+    for index, mount in enumerate(container.get("volumeMounts") or ()):
+        path = mount.get("mountPath", "")
+        if path in mounted:
+            raise InvalidWorkflow(
+                f"{where}.{key}.volumeMounts[{index}].mountPath '{path}' already mounted in "
+                f"{mounted[path]}"
+            )
+        mounted[path] = f"{key}.volumeMounts.{mount.get('name', '')}"
+    _check_times(where, template)
+
+
+def _check_times(where: str, template: Template) -> None:
+    deadline = str(template.get("activeDeadlineSeconds", 0))
+    if not _VARIABLE.fullmatch(deadline) and not re.fullmatch(r"\d+", deadline, re.ASCII):
+        raise InvalidWorkflow(
+            f"{where}.activeDeadlineSeconds must be a positive integer > 0 or an argo variable"
+        )
+    timeout = template.get("timeout", "")
+    if re.fullmatch(r"[+-]?\d+", timeout, re.ASCII):
+        raise InvalidWorkflow(f"{template['name']} has invalid duration format in timeout.")
+    if timeout and not _VARIABLE.search(timeout):
+        try:
+            seconds(timeout)
+        except ValueError as error:
+            raise InvalidWorkflow(f"{where}.timeout: {error}") from None
+
+
+def _check_steps(
+    name: str,
+    groups: list[list[Mapping[str, Any]]],
+    templates: Mapping[str, Template],
+    scope: Scope,
+    global_names: Scope,
+) -> None:
+    seen: set[str] = set()
+    for index, group in enumerate(groups):
+        for step in group:
+            where = f"templates.{name}.steps[{index}]"
+            step_name = step.get("name", "")
+            if not step_name:
+                raise InvalidWorkflow(f"{where}.name is required")
+            if step_name in seen:
+                raise InvalidWorkflow(f"{where}.name '{step_name}' is not unique")
+            if problem := field_name_problem(step_name):
+                raise InvalidWorkflow(f"{where}.name '{step_name}' is invalid: {problem}")
+            seen.add(step_name)
+            scope.add(f"steps.{step_name}.status")
+            if problem := add_items(scope, step):
+                raise InvalidWorkflow(f"{where}.{step_name} {problem}")
+            check_arguments(f"{where}.{step_name}.arguments.", step.get("arguments") or {})
+            check_variables(f"templates.{name}.steps", step, scope, global_names)
+            template = templates[step["template"]]
+            aggregated = bool(step.get("withItems") or step.get("withParam"))
+            prefix = f"steps.{step_name}"
+            add_outputs(scope, global_names, template, prefix, aggregated=aggregated)
+
+
+def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> None:
+    where = f"templates.{template['name']}.outputs"
+    outputs = template.get("outputs") or {}
+    parameters = outputs.get("parameters") or ()
+    check_parameter_names(f"{where}.parameters ", parameters)
+    check_variables(where, outputs, scope, global_names)
+    for parameter in parameters:
+        prefix = f"{where}.parameters.{parameter['name']}"
+        source = parameter.get("valueFrom")
+        if source is None:
+            raise InvalidWorkflow(f"{prefix} does not have valueFrom or value specified")
+        given = [key for key in ("path", "parameter") if source.get(key)]
+        kinds = "path, jqFilter, jsonPath, parameter, raw"
+        if not given:
+            raise InvalidWorkflow(f"valueFrom type unspecified. choose one of: {kinds}, expression")
+        if len(given) > 1:
+            raise InvalidWorkflow(f"multiple valueFrom types specified. choose one of: {kinds}")
+        if runs_pod(template) and given != ["path"]:
+            kind = "Container" if "container" in template else "Script"
+            raise InvalidWorkflow(f"{prefix}.path must be specified for {kind} templates")
+        if not runs_pod(template) and given != ["parameter"]:
+            kind = "DAG" if "dag" in template else "Steps"
+            raise InvalidWorkflow(
+                f"{prefix}.parameter or expression must be specified for {kind} templates"
+            )
+        name = parameter.get("globalName", "")
+        if name and "{{" not in name and (problem := parameter_name_problem(name)):
+            raise InvalidWorkflow(f"{prefix}.globalName: {problem}")

@@ -1,4 +1,4 @@
-"""JSON as Go writes it: the text that Argo puts into parameters and into names of nodes."""
+"""JSON, numbers and durations as Go spells them: what Argo puts into parameters and names."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ _STRING_OR_SPACE = re.compile(rf"({_STRING})|[ \t\r\n]+")
 _TOKEN = re.compile(rf'{_STRING}|[\[\]{{}},:]|[^\[\]{{}},:"]+')
 
 
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_WHOLE = re.compile(rf"[+-]?(?:{_PART.pattern})+")
+
+
 class JsonError(ValueError):
-    """A text is no JSON; the message is the one of Go's ``encoding/json``."""
+    """A text is no JSON; the message is mostly the one of Go's ``encoding/json``."""
 
 
 def loads(text: str) -> Any:
@@ -155,14 +160,7 @@ def _message(text: str, error: json.JSONDecodeError) -> str:
             if literal[0] == character:
                 return _in_literal(rest, literal)
         return _beginning(character)
-    if error.msg.startswith("Expecting property name"):
-        return f"invalid character {_quoted(character)} looking for beginning of object key string"
-    if error.msg.startswith("Expecting ':'"):
-        return f"invalid character {_quoted(character)} after object key"
-    if error.msg.startswith("Expecting ','"):
-        where = "array element" if "[" in text[: error.pos] else "object key:value pair"
-        return f"invalid character {_quoted(character)} after {where}"
-    return f"invalid character {_quoted(character)} in string literal"
+    return f"invalid character {_quoted(character)}"
 
 
 def _in_literal(rest: str, literal: str) -> str:
@@ -173,3 +171,15 @@ def _in_literal(rest: str, literal: str) -> str:
             character = _quoted(rest[index])
             return f"invalid character {character} in literal {literal} (expecting '{expected}')"
     return _beginning(rest[0])
+
+
+def seconds(text: str) -> float:
+    """Return ``1m30s``, ``500ms`` or (seconds) ``90`` in seconds; raises ValueError."""
+    if re.fullmatch(r"[+-]?\d+", text):
+        return float(text)
+    if text == "0":
+        return 0.0
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f'unable to parse {text} as a duration: time: invalid duration "{text}"')
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return -total if text.startswith("-") else total

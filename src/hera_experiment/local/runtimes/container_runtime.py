@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hera_experiment.argo.images import container_of
 from hera_experiment.errors import UserError
@@ -19,27 +16,25 @@ from hera_experiment.images.builder import Builder
 from hera_experiment.images.context import DOCKERFILE
 from hera_experiment.images.engine import RUNNERS, Runner, find_engine, runner
 from hera_experiment.images.source import BuildSettings
-from hera_experiment.local.runtimes.base import Pod, PodResult
-from hera_experiment.local.runtimes.checks import common_refusals
-from hera_experiment.local.runtimes.children import Children, Stopped
-from hera_experiment.local.runtimes.container import MainContainer, containers_of, main_container
-from hera_experiment.local.runtimes.engine_client import EngineClient
-from hera_experiment.local.runtimes.engine_options import (
+from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
+from hera_experiment.local.runtimes.children import Children, open_log
+from hera_experiment.local.runtimes.container import Json, MainContainer, containers_of
+from hera_experiment.local.runtimes.engine_client import (
+    EngineClient,
     command_options,
     init_options,
     mount_options,
     user_options,
     variable_options,
 )
-from hera_experiment.local.runtimes.logs import open_log
-from hera_experiment.local.runtimes.objects import ClusterObjects
 from hera_experiment.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
 from hera_experiment.local.runtimes.variables import (
-    MissingObject,
     container_environment,
     script_source,
 )
-from hera_experiment.local.runtimes.volumes import Mount, make_mounts
+from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_of
+from hera_experiment.local.store import Objects
 
 _LABEL = "hera-experiment"
 _NO_WORKDIR = "does not exist on container"
@@ -48,8 +43,6 @@ _NOT_FOUND = re.compile(
     r" file or directory|permission denied)"
 )
 _INIT_FAILED = re.compile(r"(?:tini|catatonit)[^\n]*exec[^\n]*", re.IGNORECASE)
-
-Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class _Ending:
     reason: str = "Error"
 
 
-class EngineRuntime:
+class ContainerRuntime(BaseRuntime):
     """Runs each pod as a container of ``engine``, ``docker`` or ``podman``.
 
     Images of the experiment are built first, others are pulled. What is written to a claim
@@ -70,6 +63,10 @@ class EngineRuntime:
     Raises :class:`UserError` when the engine is not there.
     """
 
+    what = "a container engine"
+    prepared = "the container"
+    failures = (*BaseRuntime.failures, ValueError)
+
     def __init__(
         self,
         engine: str,
@@ -77,15 +74,15 @@ class EngineRuntime:
         slug: str,
         containers: Path,
         state: Path,
-        objects: ClusterObjects,
+        objects: Objects,
         environ: Mapping[str, str],
         settings: BuildSettings,
     ) -> None:
+        super().__init__(objects)
         run = runner(environ)
         self._engine = find_engine(engine, environ, run, among=RUNNERS)
         self._slug = slug
         self._containers = containers
-        self._objects = objects
         self._client = EngineClient(self._engine, environ)
         self._label = f"{_LABEL}.state={state}"
         # Nodes of two experiments may have one name; their containers may not.
@@ -95,62 +92,25 @@ class EngineRuntime:
         )
         self._user = user_options(self._engine, run, os.getuid(), os.getgid(), sys.platform)
         self._init = init_options(self._engine, environ, sys.platform)
-        self._lock = threading.Lock()
-        self._pods: dict[str, Children] = {}
         self._images: dict[tuple[str, str, str], str] = {}
         # Containers of a server that was killed: one server at a time has this folder.
         if leftovers := self._client.labelled(self._label):
             self._client.remove(*leftovers)
 
-    def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
-        """Name what an engine cannot honour in ``workflow``; see :class:`Runtime`.
-
-        The workflow's images are looked at anew: call it before a retry as well.
-        """
-        metadata = workflow.get("metadata") or {}
-        mine = (str(metadata.get("namespace")), str(metadata.get("name")))
+    def _forget(self, namespace: str, workflow: str) -> None:
         with self._lock:
-            for key in [key for key in self._images if key[:2] == mine]:
+            for key in [key for key in self._images if key[:2] == (namespace, workflow)]:
                 del self._images[key]
-        found = list(common_refusals(workflow, self._objects))
+
+    def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
         for template, container in containers_of(workflow):
-            name = container_of(container.image, self._slug)
-            if name is None or "{{" in container.image:
+            built = container_of(container.image, self._slug)
+            if built is None or "{{" in container.image:
                 continue
             try:
-                self._builder.source(name)
+                self._builder.source(built)
             except (UserError, OSError) as error:
-                found.append(f"template {template.get('name')!r}: {error}")
-        return list(dict.fromkeys(found))
-
-    def run(self, pod: Pod, announce: Announce) -> PodResult:
-        """Run ``pod`` to its end; see :class:`Runtime`."""
-        container = main_container(pod.template)
-        if container is None:
-            return not_started("a container engine runs container and script templates only")
-        children = Children()
-        with self._lock:
-            self._pods[pod.node_id] = children
-        try:
-            return self._run(pod, container, children, announce)
-        except Stopped:
-            return not_started("stopped before its process started")
-        except (MissingObject, UserError, ValueError) as error:
-            return not_started(str(error))
-        except OSError as error:
-            return not_started(f"cannot prepare the container: {error}")
-        finally:
-            with self._lock:
-                self._pods.pop(pod.node_id, None)
-            shutil.rmtree(pod.folder, ignore_errors=True)
-
-    def stop(self, node_id: str, grace_seconds: float) -> None:
-        """End a pod's container; see :class:`Runtime`."""
-        with self._lock:
-            children = self._pods.get(node_id)
-        if children is not None:
-            # The engine's client hands the signal on; once it is gone the container is removed.
-            children.stop(grace_seconds)
+                yield f"template {template.get('name')!r}: {error}"
 
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
@@ -200,13 +160,10 @@ class EngineRuntime:
                 return not_started(ending.message)
 
             def read(path: str) -> bytes | None:
-                mount = _mount_of(path, mounts)
+                mount = mount_of(path, mounts)
                 if mount is None or mount.memory:
                     return self._client.read(name, path)
                 return read_file(mount.source / path[len(mount.path) :].lstrip("/"))
-
-            def in_volume(path: str) -> bool:
-                return _mount_of(path, mounts) is not None
 
             result = None if tail is None else tail.text()
             return finished(
@@ -214,7 +171,7 @@ class EngineRuntime:
                 ending.exit_code,
                 result,
                 read,
-                in_volume,
+                mounts,
                 ending.message,
                 ending.reason,
             )
@@ -277,9 +234,3 @@ def _text_from(log: Path, begin: int) -> str:
     with log.open("rb") as file:
         file.seek(begin)
         return file.read().decode("utf-8", "replace")
-
-
-def _mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
-    """Return the deepest mount that ``path`` lies in."""
-    around = [m for m in mounts if path == m.path or path.startswith(f"{m.path}/")]
-    return max(around, key=lambda mount: len(mount.path), default=None)

@@ -14,32 +14,10 @@ from hera_experiment.images.recipe import RunStep
 from hera_experiment.local.runtimes.tree import Tree
 
 _HARMLESS = frozenset(
-    [
-        "addgroup",
-        "adduser",
-        "chgrp",
-        "chmod",
-        "chown",
-        "echo",
-        "false",
-        "getent",
-        "groupadd",
-        "id",
-        "ls",
-        "printf",
-        "pwd",
-        "rm",
-        "rmdir",
-        "set",
-        "test",
-        "true",
-        "umask",
-        "useradd",
-        "usermod",
-        "whoami",
-        "[",
-        ":",
-    ]
+    (
+        "addgroup adduser chgrp chmod chown echo false getent groupadd id ls printf pwd rm rmdir "
+        "set test true umask useradd usermod whoami [ :"
+    ).split()
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PIP = re.compile(r"pip[\d.]*")
@@ -49,50 +27,21 @@ _ADDS_EXECUTE = re.compile(r"[ugoa]*\+[rw]*x[rw]*|0?[1357][0-7][0-7]")
 _REQUIREMENTS = ("-r", "--requirement", "-c", "--constraint")
 # Options about the image's own Python or about noise, without meaning in a virtual environment.
 _DROPPED = frozenset(
-    [
-        "--no-cache-dir",
-        "--user",
-        "--break-system-packages",
-        "--system",
-        "-q",
-        "--quiet",
-        "--no-input",
-        "--no-cache",
-        "--disable-pip-version-check",
-        "--no-warn-script-location",
-    ]
+    (
+        "--no-cache-dir --user --break-system-packages --system -q --quiet --no-input --no-cache "
+        "--disable-pip-version-check --no-warn-script-location"
+    ).split()
 )
 _INSTALLERS = frozenset(("pip", "setuptools", "wheel", "uv"))
 _WITH_VALUE = frozenset(
-    [
-        "-i",
-        "--index-url",
-        "--extra-index-url",
-        "-f",
-        "--find-links",
-        "--trusted-host",
-        "--platform",
-        "--python-version",
-        "--progress-bar",
-        "--root-user-action",
-        "--timeout",
-        "--retries",
-        "--cert",
-        "--no-binary",
-        "--only-binary",
-        "--target",
-        "-t",
-        "--prefix",
-        "--root",
-        "--src",
-        "--global-option",
-        "--config-settings",
-        "-C",
-    ]
+    (
+        "-i --index-url --extra-index-url -f --find-links --trusted-host --platform "
+        "--python-version --progress-bar --root-user-action --timeout --retries --cert "
+        "--no-binary --only-binary --target -t --prefix --root --src --global-option "
+        "--config-settings -C"
+    ).split()
 )
-_ELSEWHERE = frozenset(
-    ["--target", "-t", "--prefix", "--root", "-e", "--editable", "--python", "--src"]
-)
+_ELSEWHERE = frozenset("--target -t --prefix --root -e --editable --python --src".split())
 
 
 @dataclass(frozen=True)

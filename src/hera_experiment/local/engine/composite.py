@@ -1,0 +1,192 @@
+"""What a DAG and Steps have in common: a boundary, the children that run in it, and its end.
+
+Source: ``dag.go``, ``steps.go`` and ``operator.go`` in ``workflow/controller`` of
+argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from hera_experiment.argo.phases import ERROR, SKIPPED
+from hera_experiment.local.engine.arguments import ABSENT
+from hera_experiment.local.engine.go_text import JsonError
+from hera_experiment.local.engine.loops import expand, is_loop
+from hera_experiment.local.engine.machine import Attempt, Call, CallError, Done, Machine, nothing
+from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
+from hera_experiment.local.engine.scope import OutputError, template_outputs
+from hera_experiment.local.engine.substitution import OUTPUTS, Lookup, replace, substitute
+from hera_experiment.local.engine.when import WhenError, should_execute
+
+_PURE = re.compile(r"\{\{([^{}]*)\}\}")
+
+
+class Composite:
+    """A template that runs others; a subclass says which of them, when, and what follows.
+
+    ``kind`` is the type of its node, ``root`` the word before its children's names in variables.
+    """
+
+    kind: ClassVar[str]
+    root: ClassVar[str]
+
+    def __init__(self, machine: Machine, attempt: Attempt) -> None:
+        self._machine = machine
+        self._attempt = attempt
+        self._nodes = machine.nodes
+        self.template = attempt.template
+        self.results = machine.referenced_results(attempt.call.template, self.root)
+        self.node = machine.open_boundary(self, attempt, self.kind)
+
+    def child_failed(self) -> None:
+        """Learn that a pod, DAG or Steps directly below has failed."""
+        raise NotImplementedError
+
+    def _lookup(self, value: Callable[[str, str], str | None]) -> Lookup:
+        """Return what looks variables up; ``value`` has a child's, by its name and the rest."""
+        prefix, others = f"{self.root}.", self._machine.variables
+
+        def lookup(variable: str) -> str | None:
+            if not variable.startswith(prefix):
+                return others(variable)
+            name, _, rest = variable[len(prefix) :].partition(".")
+            return value(name, rest)
+
+        return lookup
+
+    def _template_of(self, child: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._machine.templates[child["template"]]
+
+    def _run_child(
+        self,
+        child: Mapping[str, Any],
+        name: str,
+        task: str,
+        done: Done,
+        begun: Callable[[Node], None] = nothing,
+    ) -> str:
+        """Run a resolved task or step under a node of this ``name``, unless its ``when`` forbids.
+
+        ``task`` is what it was called before its loop was expanded. Returns why its ``when`` has
+        no value, mostly nothing: ``done`` hears of every other end.
+        """
+        machine = self._machine
+        if self._nodes.get(name) is None:
+            when = child.get("when", "")
+            phase, why = "", ""
+            try:
+                if not should_execute(when):
+                    phase, why = SKIPPED, f"when '{when}' evaluated false"
+            except WhenError as error:
+                phase, why = ERROR, str(error)
+            if phase:
+                node = self._skip_child(name, child["template"], phase, why)
+                machine.later(lambda: done(node, ""))
+                return why if phase == ERROR else ""
+        call = Call(
+            name=name,
+            template=child["template"],
+            arguments=child.get("arguments") or {},
+            done=done,
+            begun=begun,
+            task=task,
+            boundary=self,
+            local={f"{self.root}.name": child["name"]},
+            depth=self._attempt.call.depth + 1,
+            on_exit=self._attempt.call.on_exit,
+        )
+        try:
+            machine.execute(call)
+        except CallError as error:
+            failed, message = error.node, error.message
+            machine.later(lambda: done(failed, message))
+        return ""
+
+    def _skip_child(self, name: str, template: str, phase: str, message: str) -> Node:
+        """Return the node of a child that does not run, made unless a retry kept it."""
+        return self._nodes.get(name) or self._nodes.create(
+            name,
+            SKIPPED_NODE,
+            phase,
+            template=template,
+            boundary=self.node.id,
+            message=message,
+            flag={},
+        )
+
+    def _set_outputs(self, lookup: Lookup) -> str:
+        """Give the node what the template declares; return why that fails, mostly nothing."""
+        try:
+            self.node.outputs = template_outputs(self.template, lookup) or self.node.outputs
+        except (OutputError, JsonError) as error:
+            return str(error)
+        return ""
+
+    def _end(
+        self,
+        phase: str,
+        message: str | None = None,
+        *,
+        error: str = "",
+        last: Iterable[Node] | None = None,
+    ) -> None:
+        """End in ``phase``; what follows is connected to what the nodes ``last`` lead to."""
+        if last is not None:
+            leaves = [leaf for node in last for leaf in self._nodes.outbound(node)]
+            self.node.outbound = [leaf.id for leaf in leaves]
+        self._nodes.mark(self.node, phase, message)
+        self._machine.forget(self)
+        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+
+
+def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
+    """Return ``task`` with its variables replaced; one that will not run keeps all but ``when``.
+
+    Raises :class:`~.substitution.SubstitutionError` and :class:`~.when.WhenError`.
+    """
+    if task.get("when"):
+        when = replace(task["when"], lookup, OUTPUTS)
+        try:
+            runs = should_execute(when)
+        except WhenError:
+            # It may wait for {{item}}, which is known only once the loop is expanded.
+            if not is_loop(task):
+                raise
+            runs = True
+        if not runs:
+            return {**task, "when": when}
+    marked = _mark_absent(task, lookup)
+    resolved: dict[str, Any] = substitute(marked, lookup, OUTPUTS)
+    return resolved
+
+
+def expanded(
+    task: Mapping[str, Any], resolved: dict[str, Any], lookup: Lookup
+) -> list[dict[str, Any]]:
+    """Return what ``task`` becomes: one child, or one for each item of its loop.
+
+    Raises :class:`~.loops.LoopError` and :class:`~.substitution.SubstitutionError`.
+    """
+    # Asked of the task as it was written: a list that turns out empty is a loop as well.
+    return expand(resolved, lookup) if is_loop(task) else [resolved]
+
+
+def _mark_absent(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
+    arguments = task.get("arguments") or {}
+    parameters = [_marked(p, lookup) for p in arguments.get("parameters") or ()]
+    if not parameters:
+        return dict(task)
+    return {**task, "arguments": {**arguments, "parameters": parameters}}
+
+
+def _marked(parameter: Mapping[str, Any], lookup: Lookup) -> Mapping[str, Any]:
+    match = _PURE.fullmatch(str(parameter.get("value", "")))
+    if match:
+        try:
+            if lookup(match[1].strip()) is None:
+                return {**parameter, "value": ABSENT}
+        except KeyError:
+            pass
+    return parameter

@@ -1,0 +1,288 @@
+"""Runs containers as plain processes: the default, which needs no container engine."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
+from hera_experiment.local.runtimes.checks import process_refusals, unmapped_sentence
+from hera_experiment.local.runtimes.children import Children, open_log
+from hera_experiment.local.runtimes.container import (
+    SCRIPT_PATH,
+    Json,
+    MainContainer,
+)
+from hera_experiment.local.runtimes.image_view import ImageView, Views
+from hera_experiment.local.runtimes.outputs import (
+    NEVER_RAN,
+    Tail,
+    finished,
+    not_started,
+    output_paths,
+    read_file,
+)
+from hera_experiment.local.runtimes.paths import (
+    HOME,
+    SYSTEM_FOLDERS,
+    TEMPORARY,
+    NotExecutable,
+    PathRules,
+    Programs,
+    image_path,
+    rewrite_source,
+)
+from hera_experiment.local.runtimes.scratch import Scratch, shown_as_inside
+from hera_experiment.local.runtimes.tree import Layout, above
+from hera_experiment.local.runtimes.variables import (
+    container_environment,
+    script_source,
+)
+from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
+from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
+from hera_experiment.local.store import Objects
+
+# macOS knows no C.UTF-8.
+_LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+
+SCRATCH = "scratch"
+"""Where the folders of tasks lie, below the state; it goes with the server, unless it is killed."""
+
+# Folders of the system itself: what lies in one of them covers itself alone.
+_SYSTEM = ("/", "/etc", "/usr", "/var", "/dev", *SYSTEM_FOLDERS)
+
+STAGED_SCRIPT = "/.script"
+"""Where a script's source lies below the root: right there, since each folder costs its time."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How the pods of one template are laid out; equal keys are equal plans."""
+
+    key: tuple[object, ...]
+    view: ImageView
+    rules: PathRules
+    layout: Layout
+    workdir: str
+    home: str
+
+
+class ProcessRuntime(BaseRuntime):
+    """Runs each pod as a process in a scratch folder, with a virtual environment.
+
+    ``containers`` is the experiment's folder of build contexts, ``state`` where environments and
+    copies of contexts are kept, ``environ`` the user's environment, of which pip alone sees a
+    part.
+    """
+
+    what = "a process"
+    prepared = "the task's folder"
+    failures = (*BaseRuntime.failures, InstallationFailed)
+
+    def __init__(
+        self,
+        *,
+        slug: str,
+        containers: Path,
+        state: Path,
+        objects: Objects,
+        environ: Mapping[str, str],
+    ) -> None:
+        super().__init__(objects)
+        self._views = Views(slug, containers, state / "contexts")
+        self._environments = VirtualEnvironments(state / "venvs", environ)
+        self._scratch = Scratch(state / SCRATCH)
+        self._plans: dict[tuple[object, ...], _Plan] = {}
+        self._programs: dict[Path, Programs] = {}
+
+    def _forget(self, namespace: str, workflow: str) -> None:
+        self._views.forget(namespace, workflow)
+
+    def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
+        return process_refusals(
+            workflow,
+            self._views.exists,
+            lambda image: self._views.of(namespace, name, image),
+            path_rules,
+        )
+
+    def _run(
+        self, pod: Pod, container: MainContainer, children: Children, announce: Announce
+    ) -> PodResult:
+        plan = self._plan(pod, container)
+        view = plan.view
+        if view.refused:
+            return not_started(view.refused[0])
+        variables = container_environment(container, pod, self._objects)
+        argv = container.argv(view.entrypoint, view.command, variables)
+        if not argv:
+            return not_started("neither the template nor its image has a command")
+        if lost := plan.rules.unmapped(argv):
+            return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
+        folder = self._environments.provide(view.installs, view.label, children, announce)
+        programs = self._programs.setdefault(folder, Programs(folder))
+
+        mounts = make_mounts(container, pod, self._objects)
+        if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
+            return not_started(nested)
+        root = self._scratch.take(plan.key, plan.layout, mounts, plan.workdir)
+        try:
+
+            def rewrite(text: str, root: str = root.path) -> str:
+                return programs.rewrite(plan.rules.rewrite(text, root))
+
+            words = list(map(rewrite, argv))
+            if container.source is not None:
+                source = rewrite_source(script_source(container, pod), rewrite)
+                root.write_program(STAGED_SCRIPT, source)
+            process = _Process(
+                words=words,
+                written=argv[0],
+                folder=root.path + plan.workdir,
+                environment=_environment(pod, plan, variables, root.path, programs),
+            )
+            tail = Tail() if pod.capture_result else None
+            status, message = _execute(process, programs, children, pod.log, tail, announce)
+            return _result(pod, plan, status, message, tail, mounts, root.path)
+        finally:
+            self._scratch.give_back(plan.key, mounts, root)
+
+    def _plan(self, pod: Pod, container: MainContainer) -> _Plan:
+        view = self._views.of(pod.namespace, pod.workflow_name, container.image)
+        key = _plan_key(pod.template, container, view)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _make_plan(key, pod.template, container, view)
+        return plan
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A command ready to run; ``written`` is its program as the container has it."""
+
+    words: list[str]
+    written: str
+    folder: str
+    environment: Mapping[str, str]
+
+
+def _execute(
+    process: _Process,
+    programs: Programs,
+    children: Children,
+    log_path: Path,
+    tail: Tail | None,
+    announce: Announce,
+) -> tuple[int, str]:
+    """Run ``process`` and return its exit status with what went wrong before it began."""
+    with open_log(log_path) as log:
+        try:
+            program = programs.executable(
+                process.words[0], process.written, process.environment["PATH"], process.folder
+            )
+            status = children.run(
+                [program, *process.words[1:]],
+                environment=process.environment,
+                folder=process.folder,
+                log=log.fileno(),
+                tee=tail.write if tail else None,
+                started=lambda: announce(""),
+            )
+            return status, ""
+        except NotExecutable as error:
+            message = f"failed to find name in PATH: {error}"
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            message = f"failed to start command: fork/exec {process.written}: {reason}"
+        log.write(f"Error: {message}\n".encode())
+        return NEVER_RAN, message
+
+
+def _environment(
+    pod: Pod, plan: _Plan, variables: Mapping[str, str], root: str, programs: Programs
+) -> dict[str, str]:
+    environment = {
+        "LANG": _LANG,
+        "HOME": plan.home,
+        "TMPDIR": TEMPORARY,
+        "HOSTNAME": pod.name,
+        **plan.view.environment,
+        **variables,
+    }
+    own = environment.pop("PATH", "")
+    rewrite = plan.rules.rewrite
+    environment = {name: rewrite(value, root) for name, value in environment.items()}
+    folders = image_path(own, plan.rules, root) if own else []
+    environment["PATH"] = ":".join([*folders, programs.path])
+    return environment
+
+
+def _result(
+    pod: Pod,
+    plan: _Plan,
+    status: int,
+    message: str,
+    tail: Tail | None,
+    mounts: Sequence[Mount],
+    root: str,
+) -> PodResult:
+    elsewhere = {root + STAGED_SCRIPT: SCRIPT_PATH}
+    elsewhere.update((str(mount.source), mount.path) for mount in mounts)
+    roots = list(dict.fromkeys((root, os.path.realpath(root))))
+
+    def inside(text: str) -> str:
+        return shown_as_inside(text, roots, elsewhere)
+
+    def read(path: str) -> bytes | None:
+        data = read_file(Path(root + path)) if plan.rules.covers(path) else None
+        return None if data is None else inside(data.decode("utf-8", "replace")).encode()
+
+    result = None if tail is None else inside(tail.text())
+    return finished(pod.template, status, result, read, mounts, message)
+
+
+def path_rules(template: Json, container: MainContainer, view: ImageView) -> PathRules:
+    """Return which absolute paths a pod of ``template`` can use."""
+    covered = list(view.prefixes)
+    for mount in container.mounts:
+        path = mount_path(mount)
+        # The folders above a mount are made with it.
+        covered += [path, *(folder for folder in above(path) if folder not in _SYSTEM)]
+    if container.working_dir:
+        covered.append(_workdir(container, view))
+    for _, path, _ in output_paths(template):
+        folder = posixpath.dirname(posixpath.normpath(path))
+        covered.append(path if folder in _SYSTEM else folder)
+    moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
+    return PathRules((path for path in covered if "{{" not in path), moved)
+
+
+def _make_plan(
+    key: tuple[object, ...], template: Json, container: MainContainer, view: ImageView
+) -> _Plan:
+    """Return how pods of ``template`` are run; ``container`` is its main one."""
+    home = view.environment.get("HOME", HOME)
+    folders = [HOME, TEMPORARY, *view.folders]
+    layout = view.tree.layout(folders, (mount_path(mount) for mount in container.mounts))
+    rules = path_rules(template, container, view)
+    return _Plan(key, view, rules, layout, _workdir(container, view), home)
+
+
+def _plan_key(template: Json, container: MainContainer, view: ImageView) -> tuple[object, ...]:
+    """Return what :func:`make_plan` depends on, to look one up."""
+    return (
+        id(view),
+        container.working_dir,
+        container.source is None,
+        tuple(mount.get("mountPath") for mount in container.mounts),
+        tuple(path for _, path, _ in output_paths(template)),
+    )
+
+
+def _workdir(container: MainContainer, view: ImageView) -> str:
+    return posixpath.normpath(posixpath.join("/", container.working_dir or view.workdir))
