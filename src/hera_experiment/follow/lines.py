@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, TextIO
+
+from hera_experiment.signals import discard_output
 
 
 class Line(NamedTuple):
@@ -36,9 +37,7 @@ class PlainOutput:
             self._stream.write("".join(f"{line.text}\n" for line in lines))
             self._stream.flush()
         except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            discard_output(self._stream.fileno())
 
 
 STYLES = {

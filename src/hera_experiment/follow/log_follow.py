@@ -14,6 +14,7 @@ from hera_experiment.follow.tasks import is_finished
 from hera_experiment.follow.watch import Follower, Seen
 from hera_experiment.platform.argo_logs import LogEntry
 from hera_experiment.runs.find import Run
+from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
@@ -95,17 +96,16 @@ def _watch(
 def _stream(
     run: Run, reader: LogReader, inbox: _Inbox, done: threading.Event, patience: float
 ) -> None:
-    pause = _FIRST_PAUSE
+    backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, done.wait)
     while not done.is_set():
         reading = Reading()
         try:
             for entry in reader.stream(follow=True):
                 inbox.put((entry, reading))
-                pause = _FIRST_PAUSE
+                backoff.reset()
                 if done.is_set():
                     return
         except (OSError, UserError):
             # Whether the server has gone for good is for the other thread to say.
             pass
-        done.wait(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        backoff.pause()

@@ -23,7 +23,6 @@ from hera_experiment.follow.script import (
     Lost,
     Noted,
     Signalled,
-    leave_terminal,
     signals_into,
 )
 from hera_experiment.follow.summary import shown
@@ -31,6 +30,7 @@ from hera_experiment.follow.task_log import TaskLogs
 from hera_experiment.follow.tasks import Task, Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.follow.watch import Follower, Seen
 from hera_experiment.runs.find import Run
+from hera_experiment.signals import discard_output
 
 PATIENCE = 600.0
 """Seconds for which a server that has stopped answering is asked again."""
@@ -162,7 +162,7 @@ class _Followed:
                 self._progress.note(Line(text, "yellow"))
             case Signalled(number):
                 if number == SIGHUP:
-                    leave_terminal()
+                    discard_output(1, 2)
                 self.signal = number
             case Lost(error):
                 raise error

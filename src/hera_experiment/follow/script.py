@@ -155,11 +155,3 @@ def signals_into(inbox: Inbox) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def leave_terminal() -> None:
-    """Let further output go nowhere: the terminal has hung up, and writing to it would fail."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)

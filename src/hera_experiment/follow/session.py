@@ -19,11 +19,11 @@ from hera_experiment.follow.script import (
     ScriptProcess,
     ScriptWrote,
     Signalled,
-    leave_terminal,
 )
 from hera_experiment.follow.source import WorkflowClient
 from hera_experiment.follow.tasks import Workflow, is_finished, name_of, phase_of
 from hera_experiment.follow.watch import Seen
+from hera_experiment.signals import discard_output
 
 _GRACE = 3.0
 """Seconds that an interrupted script has before it is ended by force."""
@@ -144,7 +144,7 @@ class Session:
 
     def _interrupt(self, number: int) -> None:
         if number == SIGHUP:
-            leave_terminal()
+            discard_output(1, 2)
         if self._signal is not None:
             # The script first: a workflow that it creates in its last moment must be ended too.
             self._hurry = True

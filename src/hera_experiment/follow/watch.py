@@ -11,6 +11,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.follow.source import WorkflowSource
 from hera_experiment.follow.tasks import is_finished, name_of
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
+from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -73,7 +74,7 @@ class Follower:
         UserError
             When the server refuses, or does not answer for ``patience`` seconds.
         """
-        pause = _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
         first = True
         while True:
             try:
@@ -87,13 +88,13 @@ class Follower:
                     self._namespace, labels=self._labels, fields=fields
                 ):
                     self._hear()
-                    first, pause = False, _FIRST_PAUSE
+                    first = False
+                    backoff.reset()
                     yield self._noted(workflow, deleted=kind == "DELETED")
             except (OSError, UserError) as error:
                 self._bear(error)
             first = False
-            self._pause(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            backoff.pause()
 
     def until_finished(self) -> Iterator[dict[str, Any]]:
         """Yield each state of the one workflow ``name`` until it has ended.

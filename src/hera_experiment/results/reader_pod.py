@@ -15,8 +15,8 @@ from hera_experiment.results.channel import Broken, PodShell, ScriptFailed
 from hera_experiment.results.claims import Claim
 from hera_experiment.results.listing import PROGRAMS
 from hera_experiment.results.reader_manifest import CONTAINER, READER_LABEL, Likeness, pod_manifest
-from hera_experiment.results.signals import ended_in_order, undisturbed
 from hera_experiment.results.starting import NotWithThisImage, started
+from hera_experiment.signals import ended_in_order, undisturbed
 
 if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess

@@ -23,7 +23,7 @@ from hera_experiment.results.channel import Broken
 from hera_experiment.results.listing import Entry
 from hera_experiment.results.reader_manifest import MOUNT, READER_LABEL, Likeness
 from hera_experiment.results.reader_workflow_manifest import ARTIFACT, LIST, PACK, workflow_manifest
-from hera_experiment.results.signals import ended_in_order, undisturbed
+from hera_experiment.signals import ended_in_order, undisturbed
 
 _FORBIDDEN = 403
 _PAUSE = 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
 from hera_experiment.runs.arguments import add_run_arguments
+from hera_experiment.signals import discard_output
 from hera_experiment.verbs._switch import add_switch, is_on
 
 if TYPE_CHECKING:
@@ -79,6 +79,4 @@ def _say(line: str) -> None:
         tell(line)
     except OSError:
         # The terminal has hung up: what is under way is still to be ended in order.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stderr.fileno())
-        os.close(nowhere)
+        discard_output(sys.stderr.fileno())

@@ -9,8 +9,8 @@ from hera_experiment.errors import UserError
 from hera_experiment.results.advice import repository, rights
 from hera_experiment.results.reader_manifest import READER_LABEL, likenesses, pod_manifest
 from hera_experiment.results.reader_workflow_manifest import LIST, workflow_manifest
-from hera_experiment.results.signals import ended_in_order, undisturbed
 from hera_experiment.results.workflows import claims_of, last_node
+from hera_experiment.signals import ended_in_order, undisturbed
 
 WORKFLOW: dict[str, Any] = {
     "metadata": {"name": "run-abcde"},
