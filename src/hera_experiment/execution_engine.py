@@ -13,13 +13,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
 
+from hera_experiment.argo.tasks import Workflow
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.follow.conclusion import Conclusion
 from hera_experiment.follow.display import Display
 from hera_experiment.follow.script import Inbox, Lost, ScriptProcess, signals_into
 from hera_experiment.follow.session import Platform, Session
-from hera_experiment.follow.tasks import Workflow
 from hera_experiment.follow.watch import Follower
 
 INTERPRETER = (sys.executable, "-m", "hera_experiment.environment.interpreter")
@@ -101,7 +101,7 @@ class ExecutionEngine:
         runs = experiment.state / "runs"
         conclude = Conclusion(
             self._display.output,
-            claim_folder=lambda claim: experiment.state / "claims" / claim,
+            claims=experiment.state / "claims",
             log_file=lambda workflow, node: runs / workflow / "logs" / f"{node}.log",
             results=experiment.results,
             start=Path.cwd(),

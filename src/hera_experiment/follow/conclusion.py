@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hera_experiment.argo.tasks import Task, Workflow, name_of, utc_now
 from hera_experiment.follow.ending import ending
 from hera_experiment.follow.lines import Line, Output
 from hera_experiment.follow.source import WorkflowSource
 from hera_experiment.follow.summary import shown, where_results_are
 from hera_experiment.follow.task_log import TaskLogs
-from hera_experiment.follow.tasks import Task, Workflow, name_of, utc_now
-from hera_experiment.results.local import copy_results
+from hera_experiment.results.folder_transport import FolderTransport
 
 
 @dataclass(frozen=True)
 class Conclusion:
     """Shows each workflow of a run on the laptop when it is over, and fetches its results.
 
-    ``claim_folder`` and ``log_file`` tell where a claim and the log of a pod (by workflow and
-    node) lie; ``results`` is the folder that receives one folder per workflow; ``width`` the
+    ``claims`` is the folder of the claims; ``log_file`` tells where the log of a pod (by workflow
+    and node) lies; ``results`` is the folder that receives one folder per workflow; ``width`` the
     columns of the table; paths are shown as from ``start``.
     """
 
     output: Output
-    claim_folder: Callable[[str], Path]
+    claims: Path
     log_file: Callable[[str, str], Path]
     results: Path
     start: Path
@@ -45,5 +45,5 @@ class Conclusion:
             return shown(self.log_file(name, str((task.pod or task.node)["id"])), self.start)
 
         lines = ending(workflow, logs, self.now(), self.width, whole_log)
-        results = copy_results(workflow, self.claim_folder, self.results / name)
+        results = FolderTransport(workflow, self.claims).download(self.results / name)
         return lines + where_results_are(results, self.start)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from hera_experiment.argo.phases import FAILURES
+from hera_experiment.argo.tasks import Task, Workflow, phase_of
 from hera_experiment.follow.failure import report
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.summary import table, verdict
 from hera_experiment.follow.task_log import TaskLogs
-from hera_experiment.follow.tasks import Task, Workflow, phase_of
 
 
 def ending(

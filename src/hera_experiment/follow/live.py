@@ -11,10 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED
-from hera_experiment.follow.lines import Line, shortened
-from hera_experiment.follow.pending import NO_REASONS, Reasons
-from hera_experiment.follow.rows import cut, tree_lines
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Workflow,
     duration,
     elapsed,
@@ -23,6 +20,9 @@ from hera_experiment.follow.tasks import (
     phase_of,
     utc_now,
 )
+from hera_experiment.follow.lines import Line, shortened
+from hera_experiment.follow.pending import NO_REASONS, Reasons
+from hera_experiment.follow.rows import cut, tree_lines
 from hera_experiment.follow.tree import Branch, tree_of
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from hera_experiment.argo.tasks import is_finished
 from hera_experiment.errors import UserError
 from hera_experiment.follow.log_pods import Reading, TaskLine
 from hera_experiment.follow.log_reader import LogReader
-from hera_experiment.follow.tasks import is_finished
 from hera_experiment.follow.watch import Follower, Seen
 from hera_experiment.platform.argo_logs import LogEntry
 from hera_experiment.runs.find import Run

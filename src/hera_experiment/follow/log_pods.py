@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hera_experiment.argo.phases import PENDING
+from hera_experiment.argo.tasks import Node
 from hera_experiment.follow.log_position import Fresh, Position
-from hera_experiment.follow.tasks import Node
 from hera_experiment.platform.argo_logs import Executor
 
 

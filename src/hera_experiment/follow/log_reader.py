@@ -8,12 +8,7 @@ from itertools import islice
 from time import sleep
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING
-from hera_experiment.errors import UserError
-from hera_experiment.follow.log_pods import Pod, Reading, TaskLine, is_of
-from hera_experiment.follow.log_position import ByCount, ByTime
-from hera_experiment.follow.pending import facts_of
-from hera_experiment.follow.task_log import Origin, is_archived
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Workflow,
     name_of,
     nodes_of,
@@ -22,6 +17,11 @@ from hera_experiment.follow.tasks import (
     task_of,
     utc_now,
 )
+from hera_experiment.errors import UserError
+from hera_experiment.follow.log_pods import Pod, Reading, TaskLine, is_of
+from hera_experiment.follow.log_position import ByCount, ByTime
+from hera_experiment.follow.pending import facts_of
+from hera_experiment.follow.task_log import Origin, is_archived
 from hera_experiment.platform.argo_logs import (
     LogEntry,
     archived_log,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.argo.tasks import Task, Workflow, duration, elapsed
 from hera_experiment.follow.lines import STYLES, Line, shortened
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
 from hera_experiment.follow.reasons import Reason
-from hera_experiment.follow.tasks import Task, Workflow, duration, elapsed
 from hera_experiment.follow.tree import Branch, tree_of
 
 SYMBOLS = {

@@ -11,6 +11,7 @@ from signal import SIGHUP
 from time import monotonic
 
 from hera_experiment.argo.phases import SUCCEEDED
+from hera_experiment.argo.tasks import Task, Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.errors import UserError
 from hera_experiment.follow.display import Display
 from hera_experiment.follow.ending import ending
@@ -27,7 +28,6 @@ from hera_experiment.follow.script import (
 )
 from hera_experiment.follow.summary import shown
 from hera_experiment.follow.task_log import TaskLogs
-from hera_experiment.follow.tasks import Task, Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.follow.watch import Follower, Seen
 from hera_experiment.runs.find import Run
 from hera_experiment.signals import discard_output

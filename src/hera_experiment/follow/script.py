@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
 
+from hera_experiment.argo.tasks import Workflow
 from hera_experiment.errors import UserError
 from hera_experiment.follow.pending import Reasons
-from hera_experiment.follow.tasks import Workflow
 from hera_experiment.follow.watch import Seen
 
 

@@ -8,6 +8,7 @@ from queue import Empty
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any, Protocol
 
+from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.progress import Progress
@@ -21,7 +22,6 @@ from hera_experiment.follow.script import (
     Signalled,
 )
 from hera_experiment.follow.source import WorkflowClient
-from hera_experiment.follow.tasks import Workflow, is_finished, name_of, phase_of
 from hera_experiment.follow.watch import Seen
 from hera_experiment.signals import discard_output
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hera_experiment.argo.phases import FAILURES
-from hera_experiment.follow.lines import STYLES, Line, shortened
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Task,
     Workflow,
     duration,
@@ -20,6 +19,7 @@ from hera_experiment.follow.tasks import (
     phase_of,
     tasks_of,
 )
+from hera_experiment.follow.lines import STYLES, Line, shortened
 from hera_experiment.results.outcome import Results
 
 MOST_ROWS = 40

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
+from hera_experiment.argo.tasks import is_finished, name_of
 from hera_experiment.errors import UserError
 from hera_experiment.follow.source import WorkflowSource
-from hera_experiment.follow.tasks import is_finished, name_of
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.waiting import Backoff
 
