@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from cutting_proxy import CuttingProxy
-from local_serve import clean_environment, serving, until
+from local_serve import clean_environment, serving
+from polling import until
 
 from hera_experiment.follow.log_follow import follow_logs
 from hera_experiment.follow.log_reader import LogReader
