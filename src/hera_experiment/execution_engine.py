@@ -16,10 +16,11 @@ from time import monotonic
 from hera_experiment.argo.tasks import Workflow
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
-from hera_experiment.follow.conclusion import Conclusion
 from hera_experiment.follow.display import Display
-from hera_experiment.follow.script import Inbox, Lost, ScriptProcess, signals_into
+from hera_experiment.follow.events import FollowFailed, Inbox, signals_into
+from hera_experiment.follow.script import ScriptProcess
 from hera_experiment.follow.session import Platform, Session
+from hera_experiment.follow.summary import Conclusion
 from hera_experiment.follow.watch import Follower
 
 INTERPRETER = (sys.executable, "-m", "hera_experiment.environment.interpreter")
@@ -91,10 +92,10 @@ class ExecutionEngine:
             follower = Follower(
                 self._platform.client(), "", labels=self._platform.labels, patience=_SILENCE
             )
-            for seen in follower.states():
-                inbox.put(seen)
+            for event in follower.events():
+                inbox.put(event)
         except UserError as error:
-            inbox.put(Lost(error))
+            inbox.put(FollowFailed(error))
 
     def _conclude(self, workflows: Sequence[Workflow]) -> None:
         experiment = self.context.experiment

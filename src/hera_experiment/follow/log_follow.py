@@ -9,9 +9,9 @@ from time import monotonic
 
 from hera_experiment.argo.tasks import is_finished
 from hera_experiment.errors import UserError
-from hera_experiment.follow.log_pods import Reading, TaskLine
+from hera_experiment.follow.log_position import Reading, TaskLine
 from hera_experiment.follow.log_reader import LogReader
-from hera_experiment.follow.watch import Follower, Seen
+from hera_experiment.follow.watch import Follower, WorkflowEvent
 from hera_experiment.platform.argo_logs import LogEntry
 from hera_experiment.runs.find import Run
 from hera_experiment.waiting import Backoff
@@ -22,7 +22,7 @@ _LONGEST_PAUSE = 5.0
 _LINGERS = 3.0
 """Seconds that the last lines of a pod that is gone may take to come through Argo's server."""
 
-_Inbox = SimpleQueue[Seen | UserError | tuple[LogEntry, Reading] | None]
+_Inbox = SimpleQueue[WorkflowEvent | UserError | tuple[LogEntry, Reading] | None]
 
 
 def follow_logs(
@@ -49,17 +49,15 @@ def follow_logs(
         end = float("inf")
         while not finished and clock() < end:
             try:
-                happening = inbox.get(
-                    timeout=None if end == float("inf") else max(0, end - clock())
-                )
+                event = inbox.get(timeout=None if end == float("inf") else max(0, end - clock()))
             except Empty:
                 break
-            match happening:
+            match event:
                 case UserError():
-                    raise happening
-                case Seen(_, True):
+                    raise event
+                case WorkflowEvent(_, True):
                     return
-                case Seen(workflow, False):
+                case WorkflowEvent(workflow, False):
                     reader.update(workflow)
                     over = is_finished(workflow)
                     yield from reader.rest()
@@ -85,9 +83,9 @@ def _watch(
 ) -> None:
     try:
         follower = Follower(run.server.client, run.namespace, name=run.name, patience=patience)
-        for seen in follower.states():
-            inbox.put(seen)
-            if done.is_set() or seen.deleted or is_finished(seen.workflow):
+        for event in follower.until_finished():
+            inbox.put(event)
+            if done.is_set():
                 return
     except UserError as error:
         inbox.put(error)

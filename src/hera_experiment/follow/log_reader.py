@@ -18,8 +18,7 @@ from hera_experiment.argo.tasks import (
     utc_now,
 )
 from hera_experiment.errors import UserError
-from hera_experiment.follow.log_pods import Pod, Reading, TaskLine, is_of
-from hera_experiment.follow.log_position import ByCount, ByTime
+from hera_experiment.follow.log_position import ByCount, ByTime, Pod, Reading, TaskLine, is_of
 from hera_experiment.follow.pending import facts_of
 from hera_experiment.follow.task_log import Origin, is_archived
 from hera_experiment.platform.argo_logs import (

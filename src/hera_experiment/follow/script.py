@@ -1,74 +1,16 @@
-"""The process of a script, its output, and the signals meant for the run as a whole.
-
-Everything that happens arrives in one queue, so that one thread decides and one thread writes.
-"""
+"""The process of a script, and its output."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from queue import SimpleQueue
-from types import FrameType
+from collections.abc import Mapping, Sequence
 
-from hera_experiment.argo.tasks import Workflow
-from hera_experiment.errors import UserError
-from hera_experiment.follow.pending import Reasons
-from hera_experiment.follow.watch import Seen
-
-
-@dataclass(frozen=True)
-class ScriptWrote:
-    """The script printed ``data``."""
-
-    data: bytes
-
-
-@dataclass(frozen=True)
-class ScriptEnded:
-    """The script is over; ``status`` as a shell sees it, 128 + n when signal n ended it."""
-
-    status: int
-
-
-@dataclass(frozen=True)
-class Signalled:
-    """Signal ``number`` was sent to this process."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Following ended with ``error``: nothing more will be heard of the workflows."""
-
-    error: UserError
-
-
-@dataclass(frozen=True)
-class Noted:
-    """Something that a person should know, or (when empty) that it has passed."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Why tasks of ``workflow`` do not start, as far as it could be found out."""
-
-    workflow: Workflow
-    reasons: Reasons
-
-
-Happening = Seen | ScriptWrote | ScriptEnded | Signalled | Lost | Noted | Explained
-Inbox = SimpleQueue[Happening]
+from hera_experiment.follow.events import Inbox, ScriptEnded, ScriptWrote
 
 
 class ScriptProcess:
@@ -132,26 +74,3 @@ def _copy_size(source: int, target: int) -> None:
     blank = struct.pack("HHHH", 0, 0, 0, 0)
     size = fcntl.ioctl(source, termios.TIOCGWINSZ, blank)
     fcntl.ioctl(target, termios.TIOCSWINSZ, size)
-
-
-@contextmanager
-def signals_into(inbox: Inbox) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into happenings for as long as the block runs.
-
-    A signal that this process was started to ignore (``nohup``) stays ignored. Only for the main
-    thread.
-    """
-
-    def note(number: int, frame: FrameType | None) -> None:
-        # SimpleQueue.put may interrupt itself, which other queues may not.
-        inbox.put(Signalled(number))
-
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            previous[number] = signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -10,7 +10,7 @@ from functools import partial
 
 from hera_experiment.argo.tasks import Node, Task, Workflow, name_of
 from hera_experiment.follow.pending import NoFacts, PodFacts, facts_of
-from hera_experiment.follow.source import WorkflowSource
+from hera_experiment.follow.watch import WorkflowSource
 from hera_experiment.platform.argo_logs import ARCHIVED_LOG, Executor, archived_log
 from hera_experiment.runs.server import Server
 

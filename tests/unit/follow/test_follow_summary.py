@@ -5,8 +5,13 @@ from pathlib import Path
 
 from follow_workflows import NOW, Collected, node, workflow
 
-from hera_experiment.follow.conclusion import Conclusion
-from hera_experiment.follow.summary import MOST_ROWS, table, verdict, where_results_are
+from hera_experiment.follow.summary import (
+    MOST_ROWS,
+    Conclusion,
+    table,
+    verdict,
+    where_results_are,
+)
 from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.workflows import claims_of
