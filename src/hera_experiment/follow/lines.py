@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
 from hera_experiment.signals import discard_output
@@ -59,6 +60,14 @@ def shortened(text: str, width: int) -> str:
         return text
     head = (width - 1) // 2
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def shown(path: Path, start: Path) -> str:
+    """Return ``path`` as a person at ``start`` would type it."""
+    try:
+        return str(path.relative_to(start))
+    except ValueError:
+        return str(path)
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")

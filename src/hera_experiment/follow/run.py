@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from queue import SimpleQueue
 from signal import SIGHUP
 from time import monotonic
 
 from hera_experiment.argo.phases import SUCCEEDED
-from hera_experiment.argo.tasks import Task, Workflow, is_finished, name_of, phase_of, utc_now
+from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.errors import UserError
 from hera_experiment.follow.display import Display
 from hera_experiment.follow.events import (
@@ -26,8 +25,8 @@ from hera_experiment.follow.events import (
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
 from hera_experiment.follow.progress import Progress
-from hera_experiment.follow.summary import ending, shown
-from hera_experiment.follow.task_log import TaskLogs
+from hera_experiment.follow.summary import ending
+from hera_experiment.follow.task_log import TaskLogs, whole_log
 from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of
 from hera_experiment.runs.find import Run
 from hera_experiment.signals import discard_output
@@ -81,14 +80,6 @@ def _end(run: Run, workflow: Workflow, display: Display, now: datetime) -> list[
     return ending(
         workflow, TaskLogs.of(run.server), now, display.width, lambda task: whole_log(run, task)
     )
-
-
-def whole_log(run: Run, task: Task) -> str:
-    """Return where the whole log of ``task`` lies, or what to type to see it."""
-    if run.server.is_local and task.pod is not None:
-        folder = run.server.context.experiment.state / "runs" / run.name / "logs"
-        return shown(folder / f"{task.pod['id']}.log", Path.cwd())
-    return f"make logs RUN={run.name} TASK='{task.name}'"
 
 
 def _left(followed: _Followed) -> list[Line]:

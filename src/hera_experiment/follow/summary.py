@@ -22,7 +22,7 @@ from hera_experiment.argo.tasks import (
     utc_now,
 )
 from hera_experiment.follow.failure import report
-from hera_experiment.follow.lines import STYLES, Line, Output, shortened
+from hera_experiment.follow.lines import STYLES, Line, Output, shortened, shown
 from hera_experiment.follow.task_log import TaskLogs
 from hera_experiment.follow.watch import WorkflowSource
 from hera_experiment.results.folder_transport import FolderTransport
@@ -133,14 +133,6 @@ def where_results_are(results: Results, start: Path) -> list[Line]:
         lines.extend(Line(f"chart:   {shown(path, start)}") for path in pictures)
     lines.extend(Line(sentence, "yellow") for sentence in results.remarks)
     return lines
-
-
-def shown(path: Path, start: Path) -> str:
-    """Return ``path`` as a person at ``start`` would type it."""
-    try:
-        return str(path.relative_to(start))
-    except ValueError:
-        return str(path)
 
 
 def ending(
