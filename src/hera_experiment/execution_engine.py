@@ -12,14 +12,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
 
+from hera_experiment.argo.tasks import Workflow
 from hera_experiment.context.context import Context
 from hera_experiment.environment.script_process import INTERPRETER, ScriptProcess, WaitingScript
 from hera_experiment.errors import UserError
-from hera_experiment.follow.conclusion import Conclusion
 from hera_experiment.follow.display import Display
-from hera_experiment.follow.script import Inbox, Lost, signals_into
+from hera_experiment.follow.events import FollowFailed, Inbox, signals_into
 from hera_experiment.follow.session import Platform, Session
-from hera_experiment.follow.tasks import Workflow
+from hera_experiment.follow.summary import Conclusion
 from hera_experiment.follow.watch import Follower
 
 _SILENCE = 20.0
@@ -94,17 +94,17 @@ class ExecutionEngine:
             follower = Follower(
                 self._platform.client(), "", labels=self._platform.labels, patience=_SILENCE
             )
-            for seen in follower.states():
-                inbox.put(seen)
+            for event in follower.events():
+                inbox.put(event)
         except UserError as error:
-            inbox.put(Lost(error))
+            inbox.put(FollowFailed(error))
 
     def _conclude(self, workflows: Sequence[Workflow]) -> None:
         experiment = self.context.experiment
         runs = experiment.state / "runs"
         conclude = Conclusion(
             self._display.output,
-            claim_folder=lambda claim: experiment.state / "claims" / claim,
+            claims=experiment.state / "claims",
             log_file=lambda workflow, node: runs / workflow / "logs" / f"{node}.log",
             results=experiment.results,
             start=Path.cwd(),

@@ -13,12 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from polling import until
 
 BOOTSTRAP = Path(__file__).resolve().parents[2].joinpath(
     "{{cookiecutter.project_slug}}", "hera_utils", "bootstrap.py"
@@ -173,9 +173,7 @@ def test_an_interruption_leaves_nothing_that_is_taken_for_whole(
         start_new_session=True,
     )
     # As the terminal does: to all processes of the group, in the middle of the making.
-    deadline = time.monotonic() + 60
-    while not (folder / ".venv" / "bin").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until((folder / ".venv" / "bin").exists, every=0.01)
     os.killpg(process.pid, number)
     _, error = process.communicate(timeout=60)
     assert "Traceback (most recent call last)" not in error

@@ -4,11 +4,12 @@ import json
 import socket
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+from polling import until
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,23 @@ class Front:
 
 def wait_for_argo(port: int, seconds: float = 30) -> None:
     """Wait for what is behind the port: it listens before each part of it can answer."""
-    end = time.monotonic() + seconds
     url = f"https://127.0.0.1:{port}/api/v1/workflows/default"
     context = ssl._create_unverified_context()
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )
-    while True:
+    answer = 0
+
+    def answers() -> bool:
+        nonlocal answer
         try:
             opener.open(url, timeout=5).close()
         except urllib.error.HTTPError as error:
-            if error.code == 401:  # it wants a token: it is there
-                return
-            assert time.monotonic() < end, f"argo-server answers {error.code}"
-            time.sleep(0.1)
-        else:
-            return
+            answer = error.code
+            return answer == 401  # it wants a token: it is there
+        return True
+
+    until(answers, seconds, 0.1, seen=lambda: f"argo-server answers {answer}")
 
 
 def make_certificates(folder: Path) -> Path:
@@ -86,15 +88,14 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while True:
+    def listens() -> bool:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            assert time.monotonic() < end, f"nothing listens on port {port}"
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    until(listens, seconds, seen=lambda: f"nothing listens on port {port}")
 
 
 _RELAY = """

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from polling import until
 from real_cluster import RealCluster, absent
 
 
@@ -51,11 +50,3 @@ class Daemon:
 
     def _is_zombie(self) -> bool:
         return Path(f"/proc/{self.pid}/cmdline").read_bytes() == b""
-
-
-def until(true: Callable[[], bool], limit: float = 60.0) -> None:
-    """Wait until ``true()``; fail after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.1)

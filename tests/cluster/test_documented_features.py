@@ -8,12 +8,12 @@ import secrets
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from polling import until
 from real_cluster import Project, RealCluster
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -86,14 +86,15 @@ def experiment(
 
 
 def ended(cluster: RealCluster, namespace: str, name: str) -> dict[str, Any]:
-    end = time.monotonic() + SECONDS
-    while True:
+    workflow: dict[str, Any] = {}
+
+    def has_ended() -> bool:
         got = cluster.kubectl("get", "-n", namespace, "workflow", name, "-o", "json")
-        workflow: dict[str, Any] = json.loads(got)
-        if (workflow.get("status") or {}).get("finishedAt"):
-            return workflow
-        assert time.monotonic() < end, workflow.get("status")
-        time.sleep(1)
+        workflow.update(json.loads(got))
+        return bool((workflow.get("status") or {}).get("finishedAt"))
+
+    until(has_ended, SECONDS, 1, seen=lambda: workflow.get("status"))
+    return workflow
 
 
 def test_every_example_runs_on_the_cluster(

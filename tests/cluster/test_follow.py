@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import yaml
 from cutting_proxy import CuttingProxy
+from polling import until
 from real_cluster import Done, Project, RealCluster
 
 from hera_experiment.follow.log_follow import follow_logs
@@ -117,11 +117,7 @@ class Bench:
         return dict(json.loads(text).get("status") or {})
 
     def until(self, condition: Callable[[], Any], patience: float = 180) -> Any:
-        end = time.monotonic() + patience
-        while not (value := condition()):
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(1.0)
-        return value
+        return until(condition, patience, 1.0)
 
     def until_ended(self, name: str) -> None:
         self.until(lambda: self.status(name).get("finishedAt"))

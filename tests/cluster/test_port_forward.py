@@ -16,6 +16,7 @@ from queue import Empty, Queue
 
 import pytest
 from argo_front import free_port, relay_pod
+from polling import until
 from real_cluster import Done, Project, RealCluster
 
 
@@ -168,11 +169,12 @@ def persistently(ask: Callable[[], str]) -> str:
 
 def wait_until_dead(process: int) -> None:
     """Wait for the kernel to end a killed process: until then it may accept a connection."""
-    end = time.monotonic() + 10
     state = Path(f"/proc/{process}/stat")
-    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(
+        lambda: not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z",
+        10,
+        0.01,
+    )
 
 
 def test_a_killed_kubectl_is_replaced_and_none_is_left_behind(

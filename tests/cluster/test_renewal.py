@@ -96,7 +96,7 @@ def test_a_token_is_renewed_during_a_long_watch(
         return used[-1]
 
     client = ArgoClient(f"http://{wire.address}/", Session(authorization), "the test")
-    states = Follower(client, namespace, name="long", patience=30).states()
+    states = Follower(client, namespace, name="long", patience=30).events()
 
     def seen(mark: str) -> None:
         """Change the workflow, and read on until that is seen."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from polling import until
 from real_cluster import Done, Project, RealCluster
 
 from hera_experiment.record.records import Records
@@ -114,20 +115,13 @@ class Place:
                 "--timeout=90s",
             )
         else:
-            wait_until(lambda: (folder / "a.txt").exists())
+            until(lambda: (folder / "a.txt").exists())
         folder.chmod(0o777)
         return folder
 
     def readers(self) -> list[str]:
         found = self.kubectl("get", "pods,workflows", "-l", READER, "-o", "name")
         return found.split()
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it has not happened"
-        time.sleep(0.1)
 
 
 def make_claim(
@@ -211,7 +205,7 @@ def test_what_is_new_comes_home(
     (folder / "a.txt").write_text("2\n")
     assert "1 file of 3 to fetch" in results("plain").err
     assert_home(project, "plain", folder)
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_a_big_file_passes_through_little_memory(
@@ -263,7 +257,7 @@ def halfway(
             stderr=subprocess.PIPE,
         )
         parts = project.folder / "results" / ".parts" / name
-        wait_until(
+        until(
             lambda: (
                 any(each.stat().st_size > 20 << 20 for each in parts.glob("*"))
                 or process.poll() is not None
@@ -284,7 +278,7 @@ def test_a_signal_removes_the_pod_and_the_next_goes_on(
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 128 + number, errors
     assert "Traceback" not in errors
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
     (part,) = (project.folder / "results" / ".parts" / name).iterdir()
     assert part.stat().st_size > 20 << 20
     before = part.stat().st_ino
@@ -307,7 +301,7 @@ def test_the_next_removes_what_a_killed_client_left(
     assert pod["spec"]["containers"][0]["volumeMounts"][0]["readOnly"] is True
     results("killed")
     assert_home(project, "killed", folder)
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_it_goes_on_when_its_pod_is_deleted(place: Place, project: Project, halfway: Any) -> None:
@@ -318,7 +312,7 @@ def test_it_goes_on_when_its_pod_is_deleted(place: Place, project: Project, half
     assert process.returncode == 0, errors
     assert "another one goes on" in errors
     assert_home(project, "evicted", folder)
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_only_one_at_a_time(place: Place, halfway: Any, results: Any) -> None:
@@ -337,7 +331,7 @@ def test_a_running_workflow_gives_what_is_there(
 ) -> None:
     # It grows by a line all the while, and is read as far as it was.
     place.run("going", "while true; do date >>log; sleep 0.02; done", wait=False)
-    wait_until(lambda: (place.volume / "going" / "log").exists())
+    until(lambda: (place.volume / "going" / "log").exists())
     done = results("going")
     assert "going has not ended: this is what is there now" in done.out
     log = (project.folder / "results" / "going" / "log").read_bytes()
@@ -366,7 +360,7 @@ def test_an_image_that_cannot_read_is_said(place: Place, results: Any) -> None:
     assert "no pod can read the claim 'results'" in done.err and "READER_IMAGE=IMAGE" in done.err
     done = results("images", "--reader-image=127.0.0.1:5000/there-is-none:1", status=1)
     assert "the image '127.0.0.1:5000/there-is-none:1' does not start" in done.err
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_a_strict_namespace_takes_the_pod(
@@ -424,7 +418,7 @@ def test_without_a_kubeconfig_a_workflow_brings_them(
     assert_home(project, "nebari", folder)
     listed = project.run("hera_utils", "status", **{**without_kubeconfig})
     assert "nebari" in listed.out and "reader" not in listed.out
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_a_signal_removes_the_reader_workflow(
@@ -437,10 +431,10 @@ def test_a_signal_removes_the_reader_workflow(
     command = project.command("hera_utils", "results", "--run=stopped")
     environ = {**project.environ, **without_kubeconfig}
     process = subprocess.Popen(command, cwd=project.folder, env=environ)
-    wait_until(lambda: any("workflow" in each for each in place.readers()))
+    until(lambda: any("workflow" in each for each in place.readers()))
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_what_the_administrator_is_asked_for_is_what_it_takes(
@@ -477,7 +471,7 @@ def test_what_the_administrator_is_asked_for_is_what_it_takes(
     cluster.apply(asked[1])
     results("forbidden", KUBECONFIG=str(path))
     assert_home(project, "forbidden", folder)
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_a_run_without_results_says_so(place: Place, results: Any) -> None:
@@ -537,7 +531,7 @@ def test_data_is_taken_to_the_claim_when_it_changed(
     (data / "deep" / "new\nline ü").write_text("2")
     assert "1 file of data/ to copy" in upload().out
     assert (there / "deep" / "new\nline ü").read_text() == "2"
-    wait_until(lambda: place.readers() == [])
+    until(lambda: place.readers() == [])
 
 
 def test_without_a_kubeconfig_only_unchanged_data_will_do(

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from processes import Daemon, until
+from polling import until
+from processes import Daemon
 from real_cluster import Project, RealCluster
 
 pytestmark = pytest.mark.disruptive

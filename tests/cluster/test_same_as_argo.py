@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from comparison import differences
+from polling import until
 
 from hera_experiment.local.engine import Engine
 from hera_experiment.local.errors import ApiError
@@ -81,10 +82,14 @@ class Argo:
         assert status == 200, answer
 
     def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:
-        end = time.monotonic() + SECONDS
-        while not ready(workflow := self.get(name)):
-            assert time.monotonic() < end, workflow["status"]
-            time.sleep(1)
+        workflow: Json = {}
+
+        def is_ready() -> bool:
+            nonlocal workflow
+            workflow = self.get(name)
+            return ready(workflow)
+
+        until(is_ready, SECONDS, 1, seen=lambda: workflow["status"])
         return workflow
 
 

@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,12 +71,3 @@ def serving(folder: Path, *options: str) -> Iterator[dict[str, str]]:
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
-
-
-def until(condition, seconds: float = 20.0):
-    """Wait for something true and return it."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return value

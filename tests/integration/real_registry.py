@@ -8,13 +8,13 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 import requests
+from polling import until
 
 USER, PASSWORD = "me", "s3cret"
 # What htpasswd -nbB me s3cret prints.
@@ -52,14 +52,14 @@ class RealRegistry:
             self._process = subprocess.Popen(
                 [program, "serve", str(folder / "settings.yml")], stdout=log, stderr=log
             )
-        end = time.monotonic() + 10
-        while True:
-            try:
-                requests.get(f"http://{self.host}/v2/", timeout=1)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < end, self._log.read_text()
-                time.sleep(0.05)
+        until(self._answers, 10, seen=self._log.read_text)
+
+    def _answers(self) -> bool:
+        try:
+            requests.get(f"http://{self.host}/v2/", timeout=1)
+        except requests.ConnectionError:
+            return False
+        return True
 
     def requests(self) -> list[tuple[str, str]]:
         """Return method and path of all requests so far."""

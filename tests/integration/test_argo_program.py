@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from local_serve import clean_environment, serving, until
+from local_serve import clean_environment, serving
+from polling import until
 
 CLUSTER_ENV = "/var/tmp/hera-experiment-cluster/env"
 

@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from polling import until
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "runtimes"))
 
@@ -252,10 +252,7 @@ def test_stop(laptop: Laptop, code: str, grace: float, exit_code: int):
         target=lambda: results.append(laptop.runtime.run(pod, lambda _: None))
     )
     thread.start()
-    deadline = time.monotonic() + 30
-    while not (pod.log.exists() and "ready" in pod.log.read_text()):
-        assert time.monotonic() < deadline, "the container did not start"
-        time.sleep(0.05)
+    until(lambda: pod.log.exists() and "ready" in pod.log.read_text(), 30)
     laptop.runtime.stop(pod.node_id, grace)
     thread.join(30)
     assert results[0].exit_code == exit_code

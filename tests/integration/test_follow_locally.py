@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from cutting_proxy import CuttingProxy
-from local_serve import clean_environment, serving, until
+from local_serve import clean_environment, serving
+from polling import until
 
 from hera_experiment.follow.log_follow import follow_logs
 from hera_experiment.follow.log_reader import LogReader
@@ -322,7 +323,7 @@ def test_connections_that_break_lose_no_line_and_no_end(
         # The document itself is more than the proxy lets through at times: it comes in the end.
         last = list(Follower(server.client, "local", name=name).until_finished())[-1]
         proxy.close()
-    assert last["status"]["phase"] == "Succeeded"
+    assert last.workflow["status"]["phase"] == "Succeeded"
     assert proxy.cuts > 3
     by_task: dict[str, list[str]] = {}
     for task, text in lines:

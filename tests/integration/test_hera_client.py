@@ -16,7 +16,8 @@ from hera.workflows.models import (
     WorkflowStopRequest,
     WorkflowTerminateRequest,
 )
-from local_serve import serving, until
+from local_serve import serving
+from polling import until
 
 IMAGE = "python:3.13-slim"
 

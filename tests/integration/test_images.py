@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from polling import until
 from real_registry import PASSWORD, USER, Engine, RealRegistry, real_engine
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
@@ -438,10 +439,7 @@ def test_an_interrupted_push_records_nothing(
     process = project.start("push", "--container=one")
     assert process.stdout
     assert "pushing" in process.stdout.readline()
-    end = time.monotonic() + 20
-    while not any(method == "POST" for method, _ in registry.requests()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: any(method == "POST" for method, _ in registry.requests()), 20, 0.02)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in said, said

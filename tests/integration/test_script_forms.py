@@ -7,11 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from polling import until
 
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform.argo_client import ArgoClient
@@ -158,11 +158,8 @@ def test_a_form_runs_by_itself_with_the_platform_named(project, python):
         (workflow,) = client.list_workflows("local")
         name = workflow["metadata"]["name"]
         assert name.startswith("do-some-stuff-")
-        deadline = time.monotonic() + 300
-        while "finishedAt" not in workflow["status"] or not workflow["status"]["finishedAt"]:
-            assert time.monotonic() < deadline, workflow["status"]
-            time.sleep(0.2)
-            workflow = client.get_workflow("local", name)
+        until(lambda: client.get_workflow("local", name)["status"].get("finishedAt"), 300, 0.2)
+        workflow = client.get_workflow("local", name)
         assert workflow["status"]["phase"] == "Succeeded", workflow["status"]
         client.close()
     check(project)

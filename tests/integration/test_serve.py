@@ -10,7 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start, until
+from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start
+from polling import until
 
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform import local_server

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hera_experiment.argo.phases import FAILURES
+from hera_experiment.argo.tasks import Task, Workflow, duration, tasks_of
 from hera_experiment.errors import UserError
-from hera_experiment.follow.lines import STYLES, Line
+from hera_experiment.follow.lines import STYLES, Line, as_seen
 from hera_experiment.follow.reasons import reason_of
 from hera_experiment.follow.task_log import Origin, TaskLogs
-from hera_experiment.follow.tasks import Task, Workflow, duration, tasks_of
-from hera_experiment.follow.text import as_seen
 
 LAST_LINES = 20
 """How many lines of a failed task's output are shown, but for a longer stack trace."""

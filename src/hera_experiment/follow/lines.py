@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
+
+from hera_experiment.signals import discard_output
 
 
 class Line(NamedTuple):
@@ -36,9 +39,7 @@ class PlainOutput:
             self._stream.write("".join(f"{line.text}\n" for line in lines))
             self._stream.flush()
         except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            discard_output(self._stream.fileno())
 
 
 STYLES = {
@@ -59,3 +60,32 @@ def shortened(text: str, width: int) -> str:
         return text
     head = (width - 1) // 2
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def shown(path: Path, start: Path) -> str:
+    """Return ``path`` as a person at ``start`` would type it."""
+    try:
+        return str(path.relative_to(start))
+    except ValueError:
+        return str(path)
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_]|.|$)")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+def as_seen(line: str, *, colours: bool = True) -> str:
+    """Return ``line`` as it looks in the end on a terminal.
+
+    Of what a progress bar writes over with carriage returns the last state is left. Colours stay
+    if so wished; whatever else would move the cursor, clear the screen or ring goes.
+    """
+    if "\r" in line:
+        line = next((part for part in reversed(line.split("\r")) if part), "")
+    if line.isprintable():
+        return line
+    kept = _ESCAPES.sub(lambda found: found[0] if _COLOURS.fullmatch(found[0]) else "", line)
+    if not colours:
+        kept = _COLOURS.sub("", kept)
+    return _CONTROLS.sub("", kept)

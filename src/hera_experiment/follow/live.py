@@ -10,19 +10,15 @@ from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from hera_experiment.argo.phases import FAILURES, FULFILLED
-from hera_experiment.follow.lines import Line, shortened
-from hera_experiment.follow.pending import NO_REASONS, Reasons
-from hera_experiment.follow.rows import cut, tree_lines
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Workflow,
-    duration,
-    elapsed,
     is_finished,
     name_of,
-    phase_of,
     utc_now,
 )
+from hera_experiment.follow.lines import Line
+from hera_experiment.follow.pending import NO_REASONS, Reasons
+from hera_experiment.follow.rows import region
 from hera_experiment.follow.tree import Branch, tree_of
 
 if TYPE_CHECKING:
@@ -32,45 +28,6 @@ if TYPE_CHECKING:
 
 _REFRESHES_PER_SECOND = 4
 _SHARE = 10
-_BAR = 24
-_LEAST_MESSAGE = 12
-_BESIDE_THE_BAR = 40
-
-
-def region(
-    workflow: Workflow,
-    now: datetime,
-    width: int,
-    rows: int,
-    reasons: Reasons = NO_REASONS,
-    branches: Sequence[Branch] | None = None,
-) -> list[Line]:
-    """Return at most ``rows`` lines (at least 3) of ``width`` columns about ``workflow``.
-
-    The head with the progress comes first, then the tree of its tasks, folded as far as it must
-    be; ``branches`` is that tree where it is known already.
-    """
-    found = tree_of(workflow) if branches is None else branches
-    tree = tree_lines(workflow, now, width, max(2, rows - 1), reasons, found)
-    return [head(workflow, found, now, width), *tree]
-
-
-def head(workflow: Workflow, branches: Sequence[Branch], now: datetime, width: int) -> Line:
-    """Return the line about ``workflow`` as a whole: its phase, a bar, tasks done, how long."""
-    tasks = [task for branch in branches for task in branch.tasks()]
-    done = sum(task.phase in FULFILLED for task in tasks)
-    status = workflow.get("status") or {}
-    ran = duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now))
-    bar = min(_BAR, max(0, width - _BESIDE_THE_BAR))
-    filled = bar * done // len(tasks) if tasks else 0
-    phase = phase_of(workflow)
-    tail = f"  {phase}  {'━' * filled}{'╌' * (bar - filled)}  {done}/{len(tasks)}  {ran}"
-    message = str(status.get("message") or "")
-    room = width - len(tail) - len(name_of(workflow))
-    if message and phase not in FAILURES and room > _LEAST_MESSAGE:
-        tail += f"  {cut(message, room - 2)}"
-    name = shortened(name_of(workflow), max(8, width - len(tail)))
-    return Line(cut(name + tail, width), "bold")
 
 
 @dataclass(frozen=True)

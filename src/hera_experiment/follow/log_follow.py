@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from hera_experiment.argo.tasks import is_finished
 from hera_experiment.errors import UserError
-from hera_experiment.follow.log_pods import Reading, TaskLine
+from hera_experiment.follow.log_position import Reading, TaskLine
 from hera_experiment.follow.log_reader import LogReader
-from hera_experiment.follow.tasks import is_finished
-from hera_experiment.follow.watch import Follower, Seen
+from hera_experiment.follow.watch import Follower, WorkflowEvent
 from hera_experiment.platform.argo_logs import LogEntry
 from hera_experiment.runs.find import Run
+from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
@@ -21,7 +22,7 @@ _LONGEST_PAUSE = 5.0
 _LINGERS = 3.0
 """Seconds that the last lines of a pod that is gone may take to come through Argo's server."""
 
-_Inbox = SimpleQueue[Seen | UserError | tuple[LogEntry, Reading] | None]
+_Inbox = SimpleQueue[WorkflowEvent | UserError | tuple[LogEntry, Reading] | None]
 
 
 def follow_logs(
@@ -48,17 +49,15 @@ def follow_logs(
         end = float("inf")
         while not finished and clock() < end:
             try:
-                happening = inbox.get(
-                    timeout=None if end == float("inf") else max(0, end - clock())
-                )
+                event = inbox.get(timeout=None if end == float("inf") else max(0, end - clock()))
             except Empty:
                 break
-            match happening:
+            match event:
                 case UserError():
-                    raise happening
-                case Seen(_, True):
+                    raise event
+                case WorkflowEvent(_, True):
                     return
-                case Seen(workflow, False):
+                case WorkflowEvent(workflow, False):
                     reader.update(workflow)
                     over = is_finished(workflow)
                     yield from reader.rest()
@@ -84,9 +83,9 @@ def _watch(
 ) -> None:
     try:
         follower = Follower(run.server.client, run.namespace, name=run.name, patience=patience)
-        for seen in follower.states():
-            inbox.put(seen)
-            if done.is_set() or seen.deleted or is_finished(seen.workflow):
+        for event in follower.until_finished():
+            inbox.put(event)
+            if done.is_set():
                 return
     except UserError as error:
         inbox.put(error)
@@ -95,17 +94,16 @@ def _watch(
 def _stream(
     run: Run, reader: LogReader, inbox: _Inbox, done: threading.Event, patience: float
 ) -> None:
-    pause = _FIRST_PAUSE
+    backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, done.wait)
     while not done.is_set():
         reading = Reading()
         try:
             for entry in reader.stream(follow=True):
                 inbox.put((entry, reading))
-                pause = _FIRST_PAUSE
+                backoff.reset()
                 if done.is_set():
                     return
         except (OSError, UserError):
             # Whether the server has gone for good is for the other thread to say.
             pass
-        done.wait(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        backoff.pause()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from hera_experiment.follow.lines import shortened
-from hera_experiment.follow.log_pods import TaskLine
-from hera_experiment.follow.text import as_seen
+from hera_experiment.follow.lines import as_seen, shortened
+from hera_experiment.follow.log_position import TaskLine
 
 _WIDEST = 40
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)

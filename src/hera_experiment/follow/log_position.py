@@ -1,4 +1,4 @@
-"""How far a log has been read, so that reading it again repeats no line and loses none.
+"""How far the logs of pods have been read: reading one again repeats no line and loses none.
 
 A cluster gives each line the time at which it was written, for ever, and can leave out what is
 older than a given second: so the lines of the last two seconds are remembered. The laptop's times
@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from hera_experiment.argo.phases import PENDING
+from hera_experiment.argo.tasks import Node
+from hera_experiment.platform.argo_logs import Executor
 
 Fresh = Callable[[str, str], bool]
 """Tells, for each line (stamp and text) of one reading in turn, whether it is new."""
@@ -99,3 +104,40 @@ class ByCount:
 def _second_before(second: str) -> str:
     moment = datetime.fromisoformat(f"{second}+00:00") - timedelta(seconds=1)
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class TaskLine(NamedTuple):
+    """One line of a task's log."""
+
+    task: str
+    text: str
+
+
+@dataclass
+class Pod:
+    """A pod of the run: the ``task`` it belongs to, and how far its log has been read."""
+
+    name: str
+    task: str
+    node: Node
+    position: Position
+    closed: bool = False
+    """Whether all of its log has been read."""
+    executor: Executor = field(default_factory=Executor)
+
+    @property
+    def phase(self) -> str:
+        """Argo's phase of its node."""
+        return str(self.node.get("phase") or PENDING)
+
+
+@dataclass
+class Reading:
+    """One stream of lines, of one pod or of many, from wherever it began."""
+
+    fresh: dict[str, Fresh] = field(default_factory=dict)
+
+
+def is_of(task: str, name: str) -> bool:
+    """Tell whether ``task`` is the one called ``name``, or one of its loop, attempts or tasks."""
+    return task == name or task.startswith((f"{name}(", f"{name}."))

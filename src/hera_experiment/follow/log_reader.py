@@ -8,12 +8,7 @@ from itertools import islice
 from time import sleep
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING
-from hera_experiment.errors import UserError
-from hera_experiment.follow.log_pods import Pod, Reading, TaskLine, is_of
-from hera_experiment.follow.log_position import ByCount, ByTime
-from hera_experiment.follow.pending import facts_of
-from hera_experiment.follow.task_log import Origin, is_archived
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Workflow,
     name_of,
     nodes_of,
@@ -22,6 +17,10 @@ from hera_experiment.follow.tasks import (
     task_of,
     utc_now,
 )
+from hera_experiment.errors import UserError
+from hera_experiment.follow.log_position import ByCount, ByTime, Pod, Reading, TaskLine, is_of
+from hera_experiment.follow.pending import facts_of
+from hera_experiment.follow.task_log import Origin, is_archived
 from hera_experiment.platform.argo_logs import (
     LogEntry,
     archived_log,
@@ -29,6 +28,7 @@ from hera_experiment.platform.argo_logs import (
     log_entries,
 )
 from hera_experiment.runs.find import Run
+from hera_experiment.waiting import Backoff
 
 _ONE_BY_ONE = 16
 """With more pods than this to read, one request for all of them is cheaper."""
@@ -160,7 +160,7 @@ class LogReader:
                 yield from self._read(pod.name, [pod])
 
     def _read(self, name: str, pods: Iterable[Pod]) -> Iterator[TaskLine]:
-        waited, pause = 0.0, _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
         while True:
             there: set[str] = set()
             reading = Reading()
@@ -169,14 +169,13 @@ class LogReader:
                     there.add(entry.pod)
                     line = self.accept(entry, reading)
                     if line is not None:
-                        waited, pause = 0.0, _FIRST_PAUSE
+                        backoff.reset()
                         yield line
                 break
             except OSError as error:
-                if waited >= _PATIENCE:
+                if backoff.waited >= _PATIENCE:
                     raise UserError(f"the logs cannot be read to their end: {error}") from None
-                self._pause(pause)
-                waited, pause = waited + pause, min(2 * pause, _LONGEST_PAUSE)
+                backoff.pause()
         for pod in pods:
             # Of a pod that is there, the last lines come again: one that has none may be gone, and
             # what it wrote on its way.

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from hera_experiment.argo.phases import PENDING
+from hera_experiment.argo.tasks import Node, Workflow, name_of, nodes_of, pod_name_of
 from hera_experiment.errors import UserError
 from hera_experiment.follow.reasons import (
     ON_ITS_WAY,
@@ -17,7 +18,6 @@ from hera_experiment.follow.reasons import (
     texts_of_pod,
     with_claims,
 )
-from hera_experiment.follow.tasks import Node, Workflow, name_of, nodes_of, pod_name_of
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.argo_logs import events_now

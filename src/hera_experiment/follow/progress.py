@@ -11,10 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hera_experiment.argo.phases import FULFILLED
-from hera_experiment.follow.lines import STYLES, Line, Output
-from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
-from hera_experiment.follow.reasons import Reason
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Task,
     Workflow,
     attempts_of,
@@ -25,6 +22,9 @@ from hera_experiment.follow.tasks import (
     task_of,
     utc_now,
 )
+from hera_experiment.follow.lines import STYLES, Line, Output
+from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
+from hera_experiment.follow.reasons import Reason
 
 
 class Progress(Protocol):

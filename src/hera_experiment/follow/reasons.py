@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from hera_experiment.follow.tasks import Workflow
+from hera_experiment.argo.tasks import Workflow
 
 
 class Reason(NamedTuple):

@@ -1,4 +1,4 @@
-"""The tree of a workflow's tasks as lines, folded until it fits."""
+"""A workflow as lines: its head with the progress, and the tree of its tasks, folded to fit."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.argo.tasks import (
+    Task,
+    Workflow,
+    duration,
+    elapsed,
+    name_of,
+    phase_of,
+)
 from hera_experiment.follow.lines import STYLES, Line, shortened
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
 from hera_experiment.follow.reasons import Reason
-from hera_experiment.follow.tasks import Task, Workflow, duration, elapsed
 from hera_experiment.follow.tree import Branch, tree_of
 
 SYMBOLS = {
@@ -24,6 +31,10 @@ SYMBOLS = {
     "Omitted": "○",
 }
 """One sign for each of Argo's phases, as its own program draws them."""
+
+_BAR = 24
+_LEAST_MESSAGE = 12
+_BESIDE_THE_BAR = 40
 
 UNLIMITED = 1_000_000
 """Rows enough for any tree: only large fan-outs are folded."""
@@ -77,6 +88,42 @@ def tree_lines(
     by_weight = sorted(range(len(drawn)), key=lambda index: (_WEIGHT[drawn[index].style], index))
     kept = sorted(by_weight[: max(0, rows - 1)])
     return [*(drawn[index] for index in kept), Line(f"  … {hidden} more lines", "dim")][:rows]
+
+
+def region(
+    workflow: Workflow,
+    now: datetime,
+    width: int,
+    rows: int,
+    reasons: Reasons = NO_REASONS,
+    branches: Sequence[Branch] | None = None,
+) -> list[Line]:
+    """Return at most ``rows`` lines (at least 3) of ``width`` columns about ``workflow``.
+
+    The head with the progress comes first, then the tree of its tasks, folded as far as it must
+    be; ``branches`` is that tree where it is known already.
+    """
+    found = tree_of(workflow) if branches is None else branches
+    tree = tree_lines(workflow, now, width, max(2, rows - 1), reasons, found)
+    return [head(workflow, found, now, width), *tree]
+
+
+def head(workflow: Workflow, branches: Sequence[Branch], now: datetime, width: int) -> Line:
+    """Return the line about ``workflow`` as a whole: its phase, a bar, tasks done, how long."""
+    tasks = [task for branch in branches for task in branch.tasks()]
+    done = sum(task.phase in FULFILLED for task in tasks)
+    status = workflow.get("status") or {}
+    ran = duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now))
+    bar = min(_BAR, max(0, width - _BESIDE_THE_BAR))
+    filled = bar * done // len(tasks) if tasks else 0
+    phase = phase_of(workflow)
+    tail = f"  {phase}  {'━' * filled}{'╌' * (bar - filled)}  {done}/{len(tasks)}  {ran}"
+    message = str(status.get("message") or "")
+    room = width - len(tail) - len(name_of(workflow))
+    if message and phase not in FAILURES and room > _LEAST_MESSAGE:
+        tail += f"  {cut(message, room - 2)}"
+    name = shortened(name_of(workflow), max(8, width - len(tail)))
+    return Line(cut(name + tail, width), "bold")
 
 
 _WEIGHT = Counter({STYLES["Failed"]: -3, STYLES["Pending"]: -2, STYLES["Running"]: -1})

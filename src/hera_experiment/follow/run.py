@@ -5,40 +5,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from signal import SIGHUP
 from time import monotonic
 
 from hera_experiment.argo.phases import SUCCEEDED
+from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.errors import UserError
 from hera_experiment.follow.display import Display
-from hera_experiment.follow.ending import ending
+from hera_experiment.follow.events import (
+    FollowFailed,
+    Inbox,
+    Notice,
+    ReasonsFound,
+    SignalReceived,
+    next_events,
+    signals_into,
+)
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
 from hera_experiment.follow.progress import Progress
-from hera_experiment.follow.script import (
-    Explained,
-    Inbox,
-    Lost,
-    Noted,
-    Signalled,
-    leave_terminal,
-    signals_into,
-)
-from hera_experiment.follow.summary import shown
-from hera_experiment.follow.task_log import TaskLogs
-from hera_experiment.follow.tasks import Task, Workflow, is_finished, name_of, phase_of, utc_now
-from hera_experiment.follow.watch import Follower, Seen
+from hera_experiment.follow.summary import ending
+from hera_experiment.follow.task_log import TaskLogs, whole_log
+from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of
 from hera_experiment.runs.find import Run
+from hera_experiment.signals import discard_output
 
 PATIENCE = 600.0
 """Seconds for which a server that has stopped answering is asked again."""
 
 _FIRST_LOOK = 3.0
 _NEXT_LOOK = 5.0
-
-Key = tuple[str, str]
 
 
 def follow(
@@ -85,14 +82,6 @@ def _end(run: Run, workflow: Workflow, display: Display, now: datetime) -> list[
     )
 
 
-def whole_log(run: Run, task: Task) -> str:
-    """Return where the whole log of ``task`` lies, or what to type to see it."""
-    if run.server.is_local and task.pod is not None:
-        folder = run.server.context.experiment.state / "runs" / run.name / "logs"
-        return shown(folder / f"{task.pod['id']}.log", Path.cwd())
-    return f"make logs RUN={run.name} TASK='{task.name}'"
-
-
 def _left(followed: _Followed) -> list[Line]:
     going = [each for each in followed.workflows.values() if not is_finished(each)]
     return [
@@ -109,7 +98,7 @@ class _Followed:
     """The runs that are followed, from their first state to the last."""
 
     def __init__(self, runs: Sequence[Run], progress: Progress, clock: Callable[[], float]) -> None:
-        self.runs = {_key(run.workflow): run for run in runs}
+        self.runs = {key_of(run.workflow): run for run in runs}
         self.workflows: dict[Key, Workflow] = {}
         self.deleted: list[str] = []
         self.signal: int | None = None
@@ -127,16 +116,8 @@ class _Followed:
                 self._start(self._watch, run, inbox, patience)
                 self._start(self._explain, key, inbox)
         while self.signal is None and not all(map(is_finished, self.workflows.values())):
-            happenings = [inbox.get()]
-            try:
-                while True:
-                    happenings.append(inbox.get_nowait())
-            except Empty:
-                pass
-            last = {_key(each.workflow): each for each in happenings if isinstance(each, Seen)}
-            for each in happenings:
-                if not isinstance(each, Seen) or last[_key(each.workflow)] is each:
-                    self._take_in(each)
+            for event in next_events(inbox):
+                self._take_in(event)
 
     def close(self) -> None:
         """Take the display away, and let the threads end."""
@@ -146,31 +127,31 @@ class _Followed:
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         threading.Thread(target=target, args=arguments, daemon=True).start()
 
-    def _take_in(self, happening: object) -> None:
-        match happening:
-            case Seen(workflow, True):
-                if self.workflows.pop(_key(workflow), None) is not None:
+    def _take_in(self, event: object) -> None:
+        match event:
+            case WorkflowEvent(workflow, True):
+                if self.workflows.pop(key_of(workflow), None) is not None:
                     self.deleted.append(name_of(workflow))
-            case Seen(workflow, False):
+            case WorkflowEvent(workflow, False):
                 self._see(workflow)
-            case Explained(workflow, reasons):
-                key = _key(workflow)
+            case ReasonsFound(workflow, reasons):
+                key = key_of(workflow)
                 self._reasons[key] = reasons
                 if key in self.workflows:
                     self._progress.update(self.workflows[key], reasons)
-            case Noted(text):
+            case Notice(text):
                 self._progress.note(Line(text, "yellow"))
-            case Signalled(number):
+            case SignalReceived(number):
                 if number == SIGHUP:
-                    leave_terminal()
+                    discard_output(1, 2)
                 self.signal = number
-            case Lost(error):
+            case FollowFailed(error):
                 raise error
 
     def _see(self, workflow: Workflow) -> None:
-        key = _key(workflow)
+        key = key_of(workflow)
         known = self.workflows.get(key)
-        if known is not None and _version(workflow) < _version(known):
+        if known is not None and is_older(workflow, known):
             return
         self.workflows[key] = workflow
         # Of a run that had ended before, the end alone is told.
@@ -180,7 +161,7 @@ class _Followed:
     def _watch(self, run: Run, inbox: Inbox, patience: float) -> None:
         def dropped(why: str) -> None:
             text = f"the connection is lost, trying again: {why}" if why else "connected again"
-            inbox.put(Noted(text))
+            inbox.put(Notice(text))
 
         follower = Follower(
             run.server.client,
@@ -191,20 +172,18 @@ class _Followed:
             clock=self._clock,
         )
         try:
-            for seen in follower.states():
+            for event in follower.until_finished():
                 if self._closing.is_set():
                     return
-                inbox.put(seen)
-                if seen.deleted or is_finished(seen.workflow):
-                    return
+                inbox.put(event)
         except UserError as error:
-            inbox.put(Lost(error))
+            inbox.put(FollowFailed(error))
 
     def _explain(self, key: Key, inbox: Inbox) -> None:
         """Find out why pods do not start, as soon as they have not for a few seconds."""
         explainer = Explainer(facts_of(self.runs[key].server))
         waits: dict[str, float] = {}
-        told: Reasons = NO_REASONS
+        sent: Reasons = NO_REASONS
         while not self._closing.wait(1.0):
             workflow = self.workflows.get(key)
             if workflow is None or is_finished(workflow):
@@ -216,18 +195,8 @@ class _Followed:
                 reasons: Reasons = NO_REASONS
             else:
                 reasons = explainer.reasons(workflow)
-            if reasons != told:
-                told = reasons
-                inbox.put(Explained(dict(workflow), reasons))
+            if reasons != sent:
+                sent = reasons
+                inbox.put(ReasonsFound(dict(workflow), reasons))
             if reasons and self._closing.wait(_NEXT_LOOK):
                 return
-
-
-def _key(workflow: Workflow) -> Key:
-    metadata = workflow["metadata"]
-    return str(metadata.get("namespace", "")), str(metadata["name"])
-
-
-def _version(workflow: Workflow) -> int:
-    version = str(workflow["metadata"].get("resourceVersion") or "0")
-    return int(version) if version.isdigit() else 0

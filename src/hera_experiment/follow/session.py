@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
-from queue import Empty
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any, Protocol
 
+from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of
 from hera_experiment.environment.script_process import ScriptEnded, ScriptProcess, ScriptWrote
 from hera_experiment.errors import UserError, tell
+from hera_experiment.follow.events import (
+    Event,
+    FollowFailed,
+    Inbox,
+    SignalReceived,
+    next_events,
+)
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.progress import Progress
-from hera_experiment.follow.script import (
-    Happening,
-    Inbox,
-    Lost,
-    Signalled,
-    leave_terminal,
-)
-from hera_experiment.follow.source import WorkflowClient
-from hera_experiment.follow.tasks import Workflow, is_finished, name_of, phase_of
-from hera_experiment.follow.watch import Seen
+from hera_experiment.follow.watch import Key, WorkflowClient, WorkflowEvent, is_older, key_of
+from hera_experiment.signals import discard_output
 
 _GRACE = 3.0
 """Seconds that an interrupted script has before it is ended by force."""
 
 _ENDING = 60.0
 """Seconds that terminated workflows have to end before the engine leaves them to the server."""
-
-Key = tuple[str, str]
 
 
 class Platform(Protocol):
@@ -47,7 +45,7 @@ class Platform(Protocol):
 
 
 class Session:
-    """The script and its workflows, from the first happening to the last."""
+    """The script and its workflows, from the first event to the last."""
 
     def __init__(
         self,
@@ -63,7 +61,7 @@ class Session:
         self._clock = clock
         self._script_status: int | None = None
         self._signal: int | None = None
-        self._patience = float("inf")
+        self._patience = inf
         self._terminated: set[Key] = set()
         self._in_line = False
         self._hurry = False
@@ -72,8 +70,9 @@ class Session:
     def go_on(self, inbox: Inbox) -> None:
         """Take in what happens until the script and all its workflows are over."""
         while not self._is_over():
-            for happening in self._next(inbox):
-                self._take_in(happening)
+            waiting = self._patience - self._clock()
+            for event in next_events(inbox, None if waiting == inf else max(0, waiting)):
+                self._take_in(event)
             if self._clock() > self._patience:
                 self._lose_patience()
 
@@ -82,25 +81,9 @@ class Session:
             return True
         return self._script_status is not None and all(map(is_finished, self.workflows.values()))
 
-    def _next(self, inbox: Inbox) -> list[Happening]:
-        """Wait for something to happen; of several states of a workflow give the last alone."""
-        waiting = self._patience - self._clock()
-        try:
-            happenings = [inbox.get(timeout=None if waiting == float("inf") else max(0, waiting))]
-        except Empty:
-            return []
-        while not inbox.empty():
-            happenings.append(inbox.get())
-        last = {_key(each.workflow): each for each in happenings if isinstance(each, Seen)}
-        return [
-            each
-            for each in happenings
-            if not isinstance(each, Seen) or last[_key(each.workflow)] is each
-        ]
-
-    def _take_in(self, happening: Happening) -> None:
-        match happening:
-            case Seen(workflow, deleted):
+    def _take_in(self, event: Event) -> None:
+        match event:
+            case WorkflowEvent(workflow, deleted):
                 self._see(workflow, deleted)
             case ScriptWrote(data):
                 self._progress.script_wrote(data)
@@ -115,9 +98,9 @@ class Session:
                 if self._signal is not None:
                     self._patience = self._clock() + _ENDING
                 self._left = self._hurry
-            case Signalled(number):
+            case SignalReceived(number):
                 self._interrupt(number)
-            case Lost(error):
+            case FollowFailed(error):
                 raise error
 
     def _list(self) -> list[dict[str, Any]]:
@@ -127,13 +110,13 @@ class Session:
             raise UserError(f"the Argo server does not answer: {error}") from None
 
     def _see(self, workflow: Workflow, deleted: bool) -> None:
-        key = _key(workflow)
+        key = key_of(workflow)
         if deleted:
             self.workflows.pop(key, None)
             self._progress.note(Line(f"workflow {name_of(workflow)} was deleted", "yellow"))
             return
         known = self.workflows.get(key)
-        if known is not None and _version(workflow) < _version(known):
+        if known is not None and is_older(workflow, known):
             return
         self.workflows[key] = workflow
         self._progress.update(workflow)
@@ -142,7 +125,7 @@ class Session:
 
     def _interrupt(self, number: int) -> None:
         if number == SIGHUP:
-            leave_terminal()
+            discard_output(1, 2)
         if self._signal is not None:
             # The script first: a workflow that it creates in its last moment must be ended too.
             self._hurry = True
@@ -172,7 +155,7 @@ class Session:
             self._progress.note(Line(f"workflow {key[1]}: {error}", "yellow"))
 
     def _lose_patience(self) -> None:
-        self._patience = float("inf")
+        self._patience = inf
         if self._script_status is None:
             self._process.kill()
         else:
@@ -193,12 +176,3 @@ class Session:
             tell(f"{script.name} created no workflow")
         succeeded = all(phase_of(each) == "Succeeded" for each in self.workflows.values())
         return 0 if succeeded else 1
-
-
-def _key(workflow: Workflow) -> Key:
-    metadata = workflow["metadata"]
-    return str(metadata.get("namespace", "")), str(metadata["name"])
-
-
-def _version(workflow: Workflow) -> int:
-    return int(workflow["metadata"].get("resourceVersion") or 0)

@@ -7,15 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.phases import FAILURES
-from hera_experiment.follow.failure import report
-from hera_experiment.follow.lines import STYLES, Line
-from hera_experiment.follow.live import head
-from hera_experiment.follow.pending import Explainer, Reasons, facts_of
-from hera_experiment.follow.rows import tree_lines
-from hera_experiment.follow.run import whole_log
-from hera_experiment.follow.summary import verdict
-from hera_experiment.follow.task_log import TaskLogs
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Task,
     Workflow,
     duration,
@@ -25,6 +17,12 @@ from hera_experiment.follow.tasks import (
     phase_of,
     tasks_of,
 )
+from hera_experiment.follow.failure import report
+from hera_experiment.follow.lines import STYLES, Line
+from hera_experiment.follow.pending import Explainer, Reasons, facts_of
+from hera_experiment.follow.rows import head, tree_lines
+from hera_experiment.follow.summary import verdict
+from hera_experiment.follow.task_log import TaskLogs, whole_log
 from hera_experiment.follow.tree import tree_of
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.listing import GONE, REFUSED, UNKNOWN, UNSURE, Listed

@@ -1,17 +1,17 @@
-"""What a person sees at the end: the table of tasks, the verdict, and where the results are."""
+"""What a person sees at the end: the table of tasks, why it failed, the verdict, the results."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from hera_experiment.argo.phases import FAILURES
-from hera_experiment.follow.lines import STYLES, Line, shortened
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Task,
     Workflow,
     duration,
@@ -19,7 +19,13 @@ from hera_experiment.follow.tasks import (
     name_of,
     phase_of,
     tasks_of,
+    utc_now,
 )
+from hera_experiment.follow.failure import report
+from hera_experiment.follow.lines import STYLES, Line, Output, shortened, shown
+from hera_experiment.follow.task_log import TaskLogs
+from hera_experiment.follow.watch import WorkflowSource
+from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
 
 MOST_ROWS = 40
@@ -129,9 +135,48 @@ def where_results_are(results: Results, start: Path) -> list[Line]:
     return lines
 
 
-def shown(path: Path, start: Path) -> str:
-    """Return ``path`` as a person at ``start`` would type it."""
-    try:
-        return str(path.relative_to(start))
-    except ValueError:
-        return str(path)
+def ending(
+    workflow: Workflow,
+    logs: TaskLogs,
+    now: datetime,
+    width: int,
+    whole_log: Callable[[Task], str] | None = None,
+) -> list[Line]:
+    """Return the table of tasks, the explanation of each failure, and last the verdict."""
+    lines = table(workflow, now, width)
+    if phase_of(workflow) in FAILURES:
+        lines += report(workflow, logs, now, whole_log)
+    return [*lines, Line(""), verdict(workflow, now)]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """Shows each workflow of a run on the laptop when it is over, and fetches its results.
+
+    ``claims`` is the folder of the claims; ``log_file`` tells where the log of a pod (by workflow
+    and node) lies; ``results`` is the folder that receives one folder per workflow; ``width`` the
+    columns of the table; paths are shown as from ``start``.
+    """
+
+    output: Output
+    claims: Path
+    log_file: Callable[[str, str], Path]
+    results: Path
+    start: Path
+    width: int
+    now: Callable[[], datetime] = utc_now
+
+    def __call__(self, workflows: Sequence[Workflow], source: WorkflowSource) -> None:
+        """Show ``workflows``; ``source`` is asked for the logs of tasks that failed."""
+        for workflow in workflows:
+            self.output.write([Line(""), *self._about(workflow, TaskLogs(source))])
+
+    def _about(self, workflow: Workflow, logs: TaskLogs) -> list[Line]:
+        name = name_of(workflow)
+
+        def whole_log(task: Task) -> str:
+            return shown(self.log_file(name, str((task.pod or task.node)["id"])), self.start)
+
+        lines = ending(workflow, logs, self.now(), self.width, whole_log)
+        results = FolderTransport(workflow, self.claims).download(self.results / name)
+        return lines + where_results_are(results, self.start)

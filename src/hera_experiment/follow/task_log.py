@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from pathlib import Path
 
+from hera_experiment.argo.tasks import Node, Task, Workflow, name_of
+from hera_experiment.follow.lines import shown
 from hera_experiment.follow.pending import NoFacts, PodFacts, facts_of
-from hera_experiment.follow.source import WorkflowSource
-from hera_experiment.follow.tasks import Node, Task, Workflow, name_of
+from hera_experiment.follow.watch import WorkflowSource
 from hera_experiment.platform.argo_logs import ARCHIVED_LOG, Executor, archived_log
+from hera_experiment.runs.find import Run
 from hera_experiment.runs.server import Server
 
 Archive = Callable[[str, str, str], Iterator[str]]
@@ -79,3 +82,11 @@ def is_archived(node: Node) -> bool:
     """Tell whether the log of a pod was archived."""
     artifacts = (node.get("outputs") or {}).get("artifacts") or ()
     return any(artifact.get("name") == ARCHIVED_LOG for artifact in artifacts)
+
+
+def whole_log(run: Run, task: Task) -> str:
+    """Return where the whole log of ``task`` lies, or what to type to see it."""
+    if run.server.is_local and task.pod is not None:
+        folder = run.server.context.experiment.state / "runs" / run.name / "logs"
+        return shown(folder / f"{task.pod['id']}.log", Path.cwd())
+    return f"make logs RUN={run.name} TASK='{task.name}'"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hera_experiment.argo.phases import FAILURES, PENDING, RUNNING, SUCCEEDED
-from hera_experiment.follow.tasks import (
+from hera_experiment.argo.tasks import (
     Node,
     Task,
     Workflow,

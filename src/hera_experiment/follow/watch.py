@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Protocol
 
+from hera_experiment.argo.tasks import Workflow, is_finished, name_of
 from hera_experiment.errors import UserError
-from hera_experiment.follow.source import WorkflowSource
-from hera_experiment.follow.tasks import is_finished, name_of
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
+from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -23,12 +23,67 @@ _PATIENCE_WITH_REFUSALS = 20.0
 connection to Kubernetes is down."""
 
 
+Key = tuple[str, str]
+"""Namespace and name of a workflow."""
+
+
+class WorkflowSource(Protocol):
+    """The read-only part of ``platform.argo_client.ArgoClient`` that following uses.
+
+    All raise ``OSError`` when the connection cannot be made or drops, and
+    :class:`~hera_experiment.errors.UserError` when the server refuses.
+    """
+
+    def get_workflow(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return one workflow; raises ``ArgoRefusal`` with status 404 for none."""
+
+    def list_workflows(self, namespace: str, *, labels: str = "") -> list[dict[str, Any]]:
+        """Return the workflows with these labels, of all namespaces when it is empty."""
+
+    def watch_workflows(
+        self, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield ``("ADDED" | "MODIFIED" | "DELETED", workflow)``, those that exist first."""
+
+    def workflow_logs(
+        self, namespace: str, name: str, *, pod: str, tail_lines: int | None = None
+    ) -> Iterator[str]:
+        """Yield the lines of the main container of one pod."""
+
+
+class WorkflowClient(WorkflowSource, Protocol):
+    """What following and interrupting a session asks of it."""
+
+    def terminate_workflow(self, namespace: str, name: str) -> Any:
+        """End a workflow at once, exit handlers apart."""
+
+
 @dataclass(frozen=True)
-class Seen:
+class WorkflowEvent:
     """One state of one workflow; ``deleted`` when it exists no longer."""
 
     workflow: dict[str, Any]
     deleted: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing follows."""
+        return self.deleted or is_finished(self.workflow)
+
+
+def key_of(workflow: Workflow) -> Key:
+    """Return what tells ``workflow`` from all others."""
+    return str(workflow["metadata"].get("namespace", "")), name_of(workflow)
+
+
+def is_older(workflow: Workflow, other: Workflow) -> bool:
+    """Tell whether ``workflow`` is an earlier state than ``other``."""
+    return _version(workflow) < _version(other)
+
+
+def _version(workflow: Workflow) -> int:
+    version = str(workflow["metadata"].get("resourceVersion") or "0")
+    return int(version) if version.isdigit() else 0
 
 
 class Follower:
@@ -61,11 +116,11 @@ class Follower:
         self._dropped = dropped
         self._pause = pause
         self._clock = clock
-        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._known: dict[Key, dict[str, Any]] = {}
         self._fails_since: float | None = None
         self._said = False
 
-    def states(self) -> Iterator[Seen]:
+    def events(self) -> Iterator[WorkflowEvent]:
         """Yield states without end; the caller stops when it has seen enough.
 
         Raises
@@ -73,41 +128,39 @@ class Follower:
         UserError
             When the server refuses, or does not answer for ``patience`` seconds.
         """
-        pause = _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
         first = True
         while True:
             try:
                 if not first:
-                    for seen in self._missed():
+                    for event in self._missed():
                         self._hear()
-                        yield seen
+                        yield event
                     self._hear()
                 fields = f"metadata.name={self._name}" if self._name else ""
                 for kind, workflow in self._source.watch_workflows(
                     self._namespace, labels=self._labels, fields=fields
                 ):
                     self._hear()
-                    first, pause = False, _FIRST_PAUSE
+                    first = False
+                    backoff.reset()
                     yield self._noted(workflow, deleted=kind == "DELETED")
             except (OSError, UserError) as error:
                 self._bear(error)
             first = False
-            self._pause(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            backoff.pause()
 
-    def until_finished(self) -> Iterator[dict[str, Any]]:
-        """Yield each state of the one workflow ``name`` until it has ended.
+    def until_finished(self) -> Iterator[WorkflowEvent]:
+        """Yield each state of the one workflow ``name`` until it has ended or is deleted.
 
         Raises
         ------
         UserError
-            As :meth:`states`, and when the workflow is deleted meanwhile.
+            As :meth:`events`.
         """
-        for seen in self.states():
-            if seen.deleted:
-                raise UserError(f"workflow '{self._name}' was deleted while it was followed")
-            yield seen.workflow
-            if is_finished(seen.workflow):
+        for event in self.events():
+            yield event
+            if event.is_last:
                 return
 
     def _hear(self) -> None:
@@ -142,26 +195,23 @@ class Follower:
             return min(self._patience, _PATIENCE_WITH_REFUSALS)
         return 0.0
 
-    def _noted(self, workflow: dict[str, Any], deleted: bool) -> Seen:
-        key = (workflow["metadata"].get("namespace", ""), name_of(workflow))
+    def _noted(self, workflow: dict[str, Any], deleted: bool) -> WorkflowEvent:
+        key = key_of(workflow)
         if deleted:
             self._known.pop(key, None)
         else:
             # Only its identity is kept: a state of 10 000 nodes is megabytes.
             self._known[key] = {"metadata": workflow["metadata"]}
-        return Seen(workflow, deleted)
+        return WorkflowEvent(workflow, deleted)
 
-    def _missed(self) -> Iterator[Seen]:
-        there = {
-            (workflow["metadata"].get("namespace", ""), name_of(workflow)): workflow
-            for workflow in self._there()
-        }
+    def _missed(self) -> Iterator[WorkflowEvent]:
+        there = {key_of(workflow): workflow for workflow in self._there()}
         if self._name and not self._known and not there:
             # It went before the first look.
             gone = {"metadata": {"namespace": self._namespace, "name": self._name}}
-            yield Seen(gone, deleted=True)
+            yield WorkflowEvent(gone, deleted=True)
         for key in [key for key in self._known if key not in there]:
-            yield Seen(self._known.pop(key), deleted=True)
+            yield WorkflowEvent(self._known.pop(key), deleted=True)
         for workflow in there.values():
             yield self._noted(workflow, deleted=False)
 

@@ -184,15 +184,16 @@ def acquire(
     try:
         deadline = time.monotonic() + patience
         state_folder.lock_until(users, state_folder.SHARED, deadline, state)
-        while True:
+
+        def lease() -> Lease | None:
             with state_folder.held(state / "start.lock", deadline):
                 bound = _bind(state, port=0)
                 if bound is not None:
                     return Lease(*_spawn(bound, command, experiment.folder, environ, users))
                 server = _read(state)
-            if server is not None:
-                return Lease(server, users)
-            state_folder.pause(deadline, state)
+            return None if server is None else Lease(server, users)
+
+        return state_folder.until(lease, deadline, state)
     except BaseException:
         os.close(users)
         raise

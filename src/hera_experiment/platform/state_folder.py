@@ -6,10 +6,14 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from hera_experiment.errors import UserError
+from hera_experiment.waiting import poll
+
+T = TypeVar("T")
 
 SHARED, EXCLUSIVE = fcntl.LOCK_SH, fcntl.LOCK_EX
 _PAUSE = 0.02
@@ -49,14 +53,13 @@ def try_lock(descriptor: int, kind: int) -> bool:
 
 
 def lock_until(descriptor: int, kind: int, deadline: float, state: Path) -> None:
-    """Take the lock as soon as it is free; see :func:`pause` for ``deadline``."""
-    while not try_lock(descriptor, kind):
-        pause(deadline, state)
+    """Take the lock as soon as it is free; see :func:`until` for ``deadline``."""
+    until(lambda: try_lock(descriptor, kind), deadline, state)
 
 
 @contextlib.contextmanager
 def held(path: Path, deadline: float) -> Iterator[None]:
-    """Hold the lock file ``path`` exclusively; see :func:`pause` for ``deadline``."""
+    """Hold the lock file ``path`` exclusively; see :func:`until` for ``deadline``."""
     descriptor = open_lock(path)
     try:
         lock_until(descriptor, EXCLUSIVE, deadline, path.parent)
@@ -65,12 +68,16 @@ def held(path: Path, deadline: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def pause(deadline: float, state: Path) -> None:
-    """Wait a moment; raises :class:`UserError` past ``deadline`` (of ``time.monotonic``)."""
-    if time.monotonic() > deadline:
-        raise UserError(
-            "the local server neither answers nor leaves",
-            where=str(state / "server.lock"),
-            next_step=f"see {state / 'server.log'}, end that process and try again",
-        )
-    time.sleep(_PAUSE)
+def until(condition: Callable[[], T | None], deadline: float, state: Path) -> T:
+    """Return what ``condition`` returns once it is true.
+
+    Raises :class:`UserError` past ``deadline`` (of ``time.monotonic``).
+    """
+    found = poll(condition, deadline - time.monotonic(), _PAUSE)
+    if found:
+        return found
+    raise UserError(
+        "the local server neither answers nor leaves",
+        where=str(state / "server.lock"),
+        next_step=f"see {state / 'server.log'}, end that process and try again",
+    )

@@ -13,6 +13,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.port_forward.relay import Relay
 from hera_experiment.port_forward.target import NotNow, Target
 from hera_experiment.port_forward.tunnel import Tunnel
+from hera_experiment.waiting import poll
 
 _PATIENCE = 120.0
 """Seconds that a connection waits for a pod to be ready, which is what a restart takes."""
@@ -109,21 +110,27 @@ class PortForward:
 
     def _dial(self) -> socket.socket:
         """Return a connection to a ready pod, having waited for one if need be."""
+        trouble: Exception = ConnectionError()
+
+        def dial() -> socket.socket | None:
+            nonlocal trouble
+            if self._ended.is_set():
+                raise ConnectionError("the port-forward has ended")
+            try:
+                self._renew()
+                assert self._tunnel is not None
+                return self._tunnel.dial()
+            except (NotNow, OSError) as error:
+                trouble = error
+                self._abandon()
+                self._say_once(f"waiting: {error}")
+                return None
+
         with self._lock:
-            give_up = self._clock() + self._patience
-            while not self._ended.is_set():
-                try:
-                    self._renew()
-                    assert self._tunnel is not None
-                    return self._tunnel.dial()
-                except (NotNow, OSError) as error:
-                    self._abandon()
-                    if self._clock() > give_up:
-                        raise
-                    reason = str(error)
-                self._say_once(f"waiting: {reason}")
-                self._ended.wait(_PAUSE)
-        raise ConnectionError("the port-forward has ended")
+            found = poll(dial, self._patience, _PAUSE, sleep=self._ended.wait, clock=self._clock)
+        if found is None:
+            raise trouble
+        return found
 
     _said = ""
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hera_experiment.errors import UserError
+from hera_experiment.results.listing import Listing
+from hera_experiment.results.outcome import files, size
 from hera_experiment.results.store import checksum
+
+FOLDER = "data"
+"""Where the files are on the claim."""
 
 _NOT_DATA = frozenset({".gitignore", ".gitkeep", ".gitattributes", ".DS_Store"})
 
@@ -34,6 +39,21 @@ def data_files(folder: Path) -> list[DataFile]:
         return sorted(_below(folder, b"", frozenset()), key=lambda each: each.path)
     except OSError as error:
         raise UserError(f"cannot read it: {error.strerror}", str(error.filename)) from None
+
+
+def changed_files(here: Sequence[DataFile], there: Listing | None) -> list[DataFile]:
+    """Return the files that are not among those listed on the claim with the same checksum."""
+    known = {each.path: each.sum for each in there.files} if there is not None else {}
+    return [each for each in here if known.get(each.path) != each.sum]
+
+
+def announce(changed: Sequence[DataFile], claim: str, say: Callable[[str], None]) -> None:
+    """Say what will be copied to ``claim``."""
+    if changed:
+        amount = size(sum(each.size for each in changed))
+        say(f"{files(len(changed))} of {FOLDER}/ to copy to the claim '{claim}', {amount}")
+    else:
+        say(f"{FOLDER}/ on the claim '{claim}' is up to date")
 
 
 def _below(folder: Path, prefix: bytes, above: frozenset[str]) -> Iterator[DataFile]:

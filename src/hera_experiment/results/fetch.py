@@ -1,21 +1,25 @@
-"""Fetches the results of one run: on the laptop a copy, on a cluster by a pod or a workflow."""
+"""Fetches the results of one run that are new, though its workflow may be deleted already."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hera_experiment.results.alone import alone
-from hera_experiment.results.errand import Errand, NoPods
-from hera_experiment.results.local import copy_results
+from hera_experiment.argo.tasks import is_finished
+from hera_experiment.context.context import Context
+from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import State
 from hera_experiment.results.outcome import Results
-from hera_experiment.results.workflows import claims_of, is_over
-
-if TYPE_CHECKING:
-    from hera_experiment.runs.find import Run
+from hera_experiment.results.transport import TransferRequest, exclusive_lock
+from hera_experiment.results.transports import transport_of
+from hera_experiment.results.workflows import claims_of
+from hera_experiment.runs.find import Run, find_run
+from hera_experiment.runs.places import places
 
 
 def fetch(run: Run, destination: Path, say: Callable[[str], None], *, image: str = "") -> Results:
@@ -29,40 +33,59 @@ def fetch(run: Run, destination: Path, say: Callable[[str], None], *, image: str
     UserError
         When they cannot be had; what to ask for has been said then.
     """
-    claims = claims_of(run.workflow)
-    experiment = run.server.context.experiment
-    if not claims:
-        results = Results(destination, remarks=("no results: the workflow uses no volume claim",))
-    elif run.server.is_local:
-        results = copy_results(run.workflow, (experiment.state / "claims").joinpath, destination)
-    else:
-        doing = f"the results of {run.name} are being fetched"
-        with alone(experiment, f"results-{run.name}", doing) as label:
-            errand = Errand(run.server, run.workflow, destination, say, image, label)
-            results = _from_cluster(errand)
-        if not results.files and not results.remarks:
-            listed = "', '".join(claims)
-            remark = f"no results: nothing was written below {run.name}/ of the claim '{listed}'"
-            results = replace(results, remarks=(remark,))
-    if claims and not is_over(run.workflow):
+    if not claims_of(run.workflow):
+        return Results(destination, remarks=("no results: the workflow uses no volume claim",))
+    with ExitStack() as stack:
+        label = ""
+        if not run.server.is_local:
+            doing = f"the results of {run.name} are being fetched"
+            lock = exclusive_lock(run.server.context.experiment, f"results-{run.name}", doing)
+            label = stack.enter_context(lock)
+        request = TransferRequest(run.server, run.workflow, say, image, label)
+        results = transport_of(request).download(destination)
+    if not is_finished(run.workflow):
         remark = f"{run.name} has not ended: this is what is there now"
         results = replace(results, remarks=(*results.remarks, remark))
     return results
 
 
-def _from_cluster(errand: Errand) -> Results:
-    from hera_experiment.results.by_pod import fetch_by_pods
-    from hera_experiment.results.by_workflow import fetch_by_workflows
+def find_run_or_deleted(
+    context: Context, name: str, environ: Mapping[str, str] = os.environ
+) -> Run:
+    """Return the run, as :func:`find_run`; one that was deleted as it was submitted from here.
 
+    A workflow is removed by its own time to live, or by a person; the record says what it mounted,
+    and its files are on the claim still.
+    """
     try:
+        return find_run(context, name, environ)
+    except UserError as error:
+        found = _deleted_run(context, name, environ)
+        if found is None:
+            raise error from None
+        return found
+
+
+def _deleted_run(context: Context, name: str, environ: Mapping[str, str]) -> Run | None:
+    records = Records.of(context.experiment).all()
+    record = next((each for each in records if each.name == name), None)
+    if record is None or record.state is not State.CREATED:
+        return None
+    for place in places(context, records, environ):
+        if place.label != record.cluster:
+            continue
         try:
-            return fetch_by_pods(errand)
-        except NoPods as error:
-            why = str(error)
-        errand.say(f"no pod can read the claim, a workflow tries: {why}")
-        return fetch_by_workflows(errand, why)
-    finally:
-        # What is left in them waits for the next time.
-        with suppress(OSError):
-            errand.drafts.rmdir()
-            errand.drafts.parent.rmdir()
+            server = place.open()
+        except UserError:
+            return None
+        try:
+            server.get(name)
+        except ArgoRefusal as error:
+            if error.status == NOT_FOUND:
+                # It has ended, as far as anyone can tell.
+                over = {"status": {"finishedAt": record.created}}
+                return Run(server, {**record.manifest, **over}, record)
+        except UserError:
+            pass
+        server.close()
+    return None

@@ -105,11 +105,6 @@ class Listing:
     files: list[Entry] = field(default_factory=list)
     closed: list[bytes] = field(default_factory=list)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was written there."""
-        return not (self.files or self.links)
-
 
 class Unreadable(UserError):
     """It was printed by something else than the scripts above."""

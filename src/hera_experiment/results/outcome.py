@@ -56,3 +56,9 @@ def size(number: int) -> str:
 def files(number: int) -> str:
     """Return "1 file", "7 files"."""
     return f"{number} file{'' if number == 1 else 's'}"
+
+
+def nothing_written(name: str, claims: Iterable[str]) -> str:
+    """Return the remark about a workflow that left nothing on its claims."""
+    listed = "', '".join(claims)
+    return f"no results: nothing was written below {name}/ of the claim '{listed}'"

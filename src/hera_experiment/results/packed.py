@@ -1,4 +1,4 @@
-"""Reads the files out of a tar archive while it arrives; nothing is written by its names."""
+"""Files that travel together: in which batches, and out of a tar archive while it arrives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import IO, Protocol, TypeVar
 
 _PIECE = 1 << 16
 
@@ -41,7 +41,7 @@ def unpacked(
 
     The content is to be read before the next file. Several archives, one behind the other, are
     read as one. What is no file is passed over: a second name of the same file comes as a link to
-    the first. An archive that breaks off just ends.
+    the first. An archive that breaks off just ends. Nothing is written by the names in it.
     """
     try:
         with tarfile.open(
@@ -65,3 +65,39 @@ def unpacked(
 def _pieces(content: IO[bytes]) -> Iterator[bytes]:
     while piece := content.read(_PIECE):
         yield piece
+
+
+def without_first(number: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield ``pieces`` but the first ``number`` bytes."""
+    for piece in pieces:
+        yield piece[number:]
+        number = max(0, number - len(piece))
+
+
+class Sized(Protocol):
+    """A file with a path and a size in bytes."""
+
+    @property
+    def path(self) -> bytes:
+        """Where it is."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+File = TypeVar("File", bound=Sized)
+
+
+def batches(files: Iterable[File], most_bytes: int, most_names: int) -> Iterator[list[File]]:
+    """Yield ``files`` in groups of at most so many bytes, and bytes of names, or of one file."""
+    batch: list[File] = []
+    length = names = 0
+    for file in files:
+        length, names = length + file.size, names + len(file.path)
+        if batch and (length > most_bytes or names > most_names):
+            yield batch
+            batch, length, names = [], file.size, len(file.path)
+        batch.append(file)
+    if batch:
+        yield batch

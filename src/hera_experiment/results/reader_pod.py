@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
-from hera_experiment.results.channel import Broken, PodShell, ScriptFailed
 from hera_experiment.results.claims import Claim
 from hera_experiment.results.listing import PROGRAMS
-from hera_experiment.results.reader_manifest import CONTAINER, READER_LABEL, Likeness, pod_manifest
-from hera_experiment.results.signals import ended_in_order, undisturbed
-from hera_experiment.results.starting import NotWithThisImage, started
+from hera_experiment.results.pod_profile import CONTAINER, READER_LABEL, PodProfile, pod_manifest
+from hera_experiment.results.pod_shell import PodShell, ScriptFailed
+from hera_experiment.results.pod_start import ImageUnfit, wait_until_running
+from hera_experiment.results.transfer import ConnectionLost
+from hera_experiment.signals import ended_in_order, undisturbed
+from hera_experiment.waiting import Backoff
 
 if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 _PATIENCE = 180.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _PAUSES = 0.5, 4.0, 4
 _LACKS = 65
 _CHECK = f"""\
 for program in {" ".join(PROGRAMS)}; do
@@ -40,7 +43,7 @@ class ReaderPod:
 
     Parameters
     ----------
-    likenesses:
+    profiles:
         What it may be like; the first whose image has what is needed is used.
     label:
         The value of :data:`READER_LABEL`: whatever carries it was left by an earlier client of the
@@ -56,7 +59,7 @@ class ReaderPod:
         self,
         cluster: KubernetesAccess,
         claim: Claim,
-        likenesses: Sequence[Likeness],
+        profiles: Sequence[PodProfile],
         name: str,
         label: str,
         say: Callable[[str], None],
@@ -70,7 +73,7 @@ class ReaderPod:
     ) -> None:
         self._cluster = cluster
         self._claim = claim
-        self._likenesses = list(likenesses)
+        self._profiles = list(profiles)
         self._prefix = f"{name[:40].rstrip('-.')}-reader"
         self._label = label
         self._say = say
@@ -102,19 +105,19 @@ class ReaderPod:
         self._stack.close()
 
     def run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:
-        """See :class:`~hera_experiment.results.channel.Shell`; a pod that is gone is made again."""
+        """See :class:`~hera_experiment.results.pod_shell.Shell`; a lost pod is made again."""
         try:
             if self._is_doubtful:
                 self._make_sure()
             yield from self._shell.run(script, *words, given=given)
-        except Broken:
+        except ConnectionLost:
             self._is_doubtful = True
             raise
         except (KubernetesRefusal, ScriptFailed) as error:
             if error.status not in (*_NO_POD, *_KILLED):
                 raise
             self._is_doubtful = True
-            raise Broken(f"the pod '{self._name}' has gone: {error}") from None
+            raise ConnectionLost(f"the pod '{self._name}' has gone: {error}") from None
 
     @property
     def _shell(self) -> PodShell:
@@ -130,41 +133,44 @@ class ReaderPod:
         """Make the pod with the first image that serves."""
         self._remove_those_left()
         unfit: list[str] = []
-        for number, likeness in enumerate(self._likenesses):
+        for number, profile in enumerate(self._profiles):
             try:
-                self._start_like(likeness)
-            except NotWithThisImage as error:
+                self._start_like(profile)
+            except ImageUnfit as error:
                 unfit.append(str(error))
                 self._remove()
             else:
-                self._likenesses = self._likenesses[number:]
+                self._profiles = self._profiles[number:]
                 return
         raise UserError(
             f"no pod can read the claim '{self._claim.name}': {'; '.join(unfit)}",
             next_step="name an image that has a shell, find and tar: READER_IMAGE=IMAGE",
         )
 
-    def _start_like(self, likeness: Likeness) -> None:
-        self._create(likeness)
-        started(self._cluster, self._name, likeness.image, self._patience, self._pause, self._clock)
-        for attempt in range(5):
+    def _start_like(self, profile: PodProfile) -> None:
+        self._create(profile)
+        wait_until_running(
+            self._cluster, self._name, profile.image, self._patience, self._pause, self._clock
+        )
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
+        while True:
             try:
                 b"".join(self._shell.run(_CHECK))
                 return
-            except Broken:
+            except ConnectionLost:
                 # The kubelet may not be ready for it in the very first moment.
-                if attempt == 4:
+                if backoff.count == _PAUSES:
                     raise
-                self._pause(0.5 * 2**attempt)
+                backoff.pause()
             except ScriptFailed as error:
                 lacks = error.errors if error.status == _LACKS else "a shell"
-                raise NotWithThisImage(f"the image '{likeness.image}' lacks {lacks}") from None
+                raise ImageUnfit(f"the image '{profile.image}' lacks {lacks}") from None
 
-    def _create(self, likeness: Likeness) -> None:
+    def _create(self, profile: PodProfile) -> None:
         # Chosen here: what is interrupted before the answer comes can still be removed.
         self._name = f"{self._prefix}-{secrets.token_hex(3)}"
         manifest = pod_manifest(
-            likeness,
+            profile,
             self._name,
             self._claim.name,
             account=self._account,
@@ -187,7 +193,7 @@ class ReaderPod:
             if self._hardened or error.status != FORBIDDEN or "PodSecurity" not in error.what:
                 raise
             self._hardened = True
-            self._create(likeness)
+            self._create(profile)
 
     def _make_sure(self) -> None:
         """Have a pod that runs: the same, or a new one."""
@@ -196,10 +202,10 @@ class ReaderPod:
             pod = self._cluster.ask("read the pod", read, self._name, self._cluster.namespace)
         except KubernetesRefusal as error:
             if error.status != NOT_FOUND:
-                raise Broken(str(error)) from None
+                raise ConnectionLost(str(error)) from None
             pod = None
         except UserError as error:
-            raise Broken(str(error)) from None
+            raise ConnectionLost(str(error)) from None
         if pod is None or pod.metadata.deletion_timestamp or pod.status.phase != "Running":
             self._say(f"the pod '{self._name}' has gone: another one goes on")
             self._remove()

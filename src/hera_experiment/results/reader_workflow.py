@@ -19,11 +19,18 @@ from hera_experiment.platform import http
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.results import listing
-from hera_experiment.results.channel import Broken
 from hera_experiment.results.listing import Entry
-from hera_experiment.results.reader_manifest import MOUNT, READER_LABEL, Likeness
-from hera_experiment.results.reader_workflow_manifest import ARTIFACT, LIST, PACK, workflow_manifest
-from hera_experiment.results.signals import ended_in_order, undisturbed
+from hera_experiment.results.pod_profile import (
+    DEADLINE,
+    MOUNT,
+    READER_LABEL,
+    PodProfile,
+    container,
+    preferring,
+    volume,
+)
+from hera_experiment.results.transfer import ConnectionLost
+from hera_experiment.signals import ended_in_order, undisturbed
 
 _FORBIDDEN = 403
 _PAUSE = 1.0
@@ -32,6 +39,37 @@ _PIECE = 1 << 16
 _SILENCE = 120.0
 # One argument holds at most 128 KiB (MAX_ARG_STRLEN), a workflow 1 MiB.
 _ARGUMENT = 100_000
+
+ARTIFACT = "found"
+"""The name of the artifact, and of its file."""
+MISSING = b"gone\n"
+"""What is listed where there is no folder."""
+
+_OUT = "/out"
+_NEEDED = ("base64", "gzip", "wc", *listing.PROGRAMS)
+_CHECK = f"""\
+for program in {" ".join(_NEEDED)}; do
+  command -v $program >/dev/null || {{ echo "the image has no $program" >&2; exit 65; }}
+done
+export LC_ALL=C
+folder=$1 script=$2
+shift 2
+"""
+LIST = f"""{_CHECK}
+sh -c "$script" sh "$folder" >{_OUT}/{ARTIFACT}
+status=$?
+[ $status -ne {listing.NO_FOLDER} ] || {{ echo gone >{_OUT}/{ARTIFACT}; status=0; }}
+exit $status
+"""
+"""Lists a folder, its first argument, by the script that is its second."""
+
+# What tar cannot read is missed when the archive is compared with the list.
+PACK = f"""{_CHECK}
+printf %s "$@" | base64 -d | gzip -d >{_OUT}/names || exit
+length=$(wc -c <{_OUT}/names)
+sh -c "$script" sh "$folder" $length <{_OUT}/names | gzip -1 >{_OUT}/{ARTIFACT}
+"""
+"""Packs some files of a folder; their names follow, compressed and in pieces."""
 
 
 class NoArtifacts(UserError):
@@ -51,7 +89,7 @@ class ReaderWorkflows:
         client: ArgoClient,
         namespace: str,
         claim: str,
-        likeness: Likeness,
+        profile: PodProfile,
         name: str,
         label: str,
         say: Callable[[str], None],
@@ -65,7 +103,7 @@ class ReaderWorkflows:
         self._client = client
         self._namespace = namespace
         self._claim = claim
-        self._likeness = likeness
+        self._profile = profile
         self._prefix = f"{name[:40].rstrip('-.')}-reader"
         self._label = label
         self._say = say
@@ -76,7 +114,7 @@ class ReaderWorkflows:
         self._clock = clock
 
     def list(self, folder: str) -> bytes:
-        """Return what :data:`listing.LIST` prints of a folder of the claim, or ``GONE``."""
+        """Return what :data:`listing.LIST` prints of a folder of the claim, or ``MISSING``."""
         words = [f"{MOUNT}/{folder}", listing.LIST]
         with self._done(LIST, words) as workflow:
             return b"".join(self._artifact(workflow))
@@ -107,7 +145,7 @@ class ReaderWorkflows:
         with ended_in_order():
             try:
                 manifest = workflow_manifest(
-                    self._likeness,
+                    self._profile,
                     name,
                     self._claim,
                     script,
@@ -188,7 +226,7 @@ class ReaderWorkflows:
             try:
                 yield from response.iter_content(_PIECE)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise Broken(f"the artifact broke off: {type(error).__name__}") from None
+                raise ConnectionLost(f"the artifact broke off: {type(error).__name__}") from None
 
     def _delete(self, name: str, *, is_over: bool) -> None:
         try:
@@ -214,3 +252,56 @@ class ReaderWorkflows:
             if error.status != _FORBIDDEN:
                 raise
             self._client.delete_workflow(self._namespace, name)
+
+
+def workflow_manifest(
+    profile: PodProfile,
+    name: str,
+    claim: str,
+    script: str,
+    words: Sequence[str],
+    *,
+    account: str = "",
+    label: str = "",
+    node: str = "",
+) -> dict[str, Any]:
+    """Return the workflow that mounts ``claim`` and runs ``script`` with ``words``.
+
+    What the script leaves in the file :data:`ARTIFACT` comes out; ``node`` is where its pod had
+    better go.
+    """
+    metadata = profile.metadata
+    pod = profile.pod(account)
+    if node:
+        pod["affinity"] = {"nodeAffinity": preferring(node), **(pod.get("affinity") or {})}
+    if "priorityClassName" in pod:
+        pod["podPriorityClassName"] = pod.pop("priorityClassName")
+    program = container(profile)
+    # Argo names the container itself.
+    del program["name"]
+    program["command"] = ["sh", "-c", script, "sh", *words]
+    program["volumeMounts"].append({"name": "out", "mountPath": _OUT})
+    # Whether or not the pods' account may collect garbage, the workflow can be removed.
+    garbage: dict[str, Any] = {"strategy": "OnWorkflowDeletion", "forceFinalizerRemoval": True}
+    if "serviceAccountName" in pod:
+        garbage["serviceAccountName"] = pod["serviceAccountName"]
+    artifact = {"name": ARTIFACT, "path": f"{_OUT}/{ARTIFACT}", "archive": {"none": {}}}
+    spec = {
+        **pod,
+        "entrypoint": "read",
+        "podMetadata": metadata,
+        "activeDeadlineSeconds": DEADLINE,
+        "ttlStrategy": {"secondsAfterCompletion": DEADLINE},
+        "artifactGC": garbage,
+        "volumes": [volume(claim), {"name": "out", "emptyDir": {}}],
+        "templates": [{"name": "read", "container": program, "outputs": {"artifacts": [artifact]}}],
+    }
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "name": name,
+            "labels": {READER_LABEL: label},
+        },
+        "spec": spec,
+    }

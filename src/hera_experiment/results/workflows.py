@@ -40,11 +40,6 @@ def programs_of(workflow: Json) -> list[tuple[Json, Json]]:
     return sorted(found, key=lambda pair: pair[0].get("name") not in ran)
 
 
-def is_over(workflow: Json) -> bool:
-    """Say whether the workflow has ended."""
-    return bool((workflow.get("status") or {}).get("finishedAt"))
-
-
 def last_node(workflow: Json) -> str:
     """Return the node of the cluster on which a pod of the workflow ran last; empty for none."""
     nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.phases import FAILURES, SUCCEEDED
+from hera_experiment.argo.tasks import is_finished
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.runs.find import Run
@@ -51,7 +52,7 @@ def retry(run: Run) -> list[str]:
     phase = _phase(run)
     if phase == SUCCEEDED:
         raise UserError(f"{run.name} has succeeded: there is nothing to retry")
-    if phase not in FAILURES or not _has_ended(run):
+    if phase not in FAILURES or not is_finished(run.workflow):
         raise UserError(
             f"{run.name} has not ended yet: there is nothing to retry",
             next_step=f"'make stop RUN={run.name}' ends it",
@@ -94,19 +95,15 @@ def what_delete_means(run: Run) -> list[str]:
     """Return what a person should know before it is deleted."""
     where = "this machine" if run.server.is_local else run.server.name
     lines = [f"{run.name} on {where} ({_phase(run)}): its record and its logs go for good"]
-    if not _has_ended(run):
+    if not is_finished(run.workflow):
         lines.append("it has not ended: what runs of it is ended at once")
     lines.append("its results stay: on the claim, and in results/ what was fetched")
     return lines
 
 
 def _refuse_ended(run: Run, what: str) -> None:
-    if _has_ended(run):
+    if is_finished(run.workflow):
         raise UserError(f"{run.name} has ended ({_phase(run)}): there is nothing to {what}")
-
-
-def _has_ended(run: Run) -> bool:
-    return bool((run.workflow.get("status") or {}).get("finishedAt"))
 
 
 def _phase(run: Run) -> str:

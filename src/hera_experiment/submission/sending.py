@@ -13,6 +13,7 @@ from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.http import Unreachable
 from hera_experiment.record.records import RecordNotWritten, Records
 from hera_experiment.record.run_record import RunRecord, State
+from hera_experiment.waiting import Backoff
 
 SUBMISSION_LABEL = "hera-experiment/submission"
 """On each workflow: the submission that created it."""
@@ -58,7 +59,7 @@ class Sending:
     def send(self, *, uncertain: bool = False) -> dict[str, Any]:
         """Send until there is an answer; ``uncertain`` when an earlier request may yet arrive."""
         deadline = self._clock() + self._patience
-        attempts = 0
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
         while True:
             again = 0.0
             try:
@@ -82,13 +83,11 @@ class Sending:
                 else:
                     uncertain = True
                 trouble, again = error, error.retry_after
-            wait = max(again, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempts))
-            if self._clock() + wait > deadline:
+            if self._clock() + max(again, backoff.next) > deadline:
                 break
-            if not attempts:
+            if not backoff.count:
                 self._say(f"{trouble.what}; asking again for up to {self._patience:.0f} s")
-            attempts += 1
-            self._pause(wait)
+            backoff.pause(again)
         if not uncertain:
             raise self._refused(trouble)
         return self._found_or_unsure(trouble)

@@ -18,7 +18,7 @@ from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
 from hera_experiment.environment.interpreter import environment_of
 from hera_experiment.environment.script_process import ScriptEnded, ScriptProcess
 from hera_experiment.errors import tell
-from hera_experiment.follow.script import Inbox, Signalled, signals_into
+from hera_experiment.follow.events import Inbox, SignalReceived, signals_into
 from hera_experiment.platform.kubernetes_access import no_platform
 from hera_experiment.platform.local_server import SESSION_VARIABLE, acquire
 from hera_experiment.record.records import Records
@@ -150,7 +150,7 @@ class Launch:
             match inbox.get():
                 case ScriptEnded(status):
                     return status
-                case Signalled(number):
+                case SignalReceived(number):
                     if self._signalled:
                         process.kill()
                     elif number != SIGINT:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hera_experiment.errors import UserError
-from hera_experiment.results.signals import undisturbed
+from hera_experiment.signals import undisturbed
 from hera_experiment.update.git import Git, GitError
 from hera_experiment.update.merging import Merge
 

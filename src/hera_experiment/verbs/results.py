@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
 from hera_experiment.runs.arguments import add_run_arguments
+from hera_experiment.signals import discard_output
 from hera_experiment.verbs._switch import add_switch, is_on
 
 if TYPE_CHECKING:
@@ -37,14 +37,13 @@ def main(args: VerbArguments) -> int:
     """
     waiting = is_on(args.wait, "--wait")
     context = args.context_told()
+    from hera_experiment.argo.tasks import is_finished
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
     from hera_experiment.follow.summary import where_results_are
-    from hera_experiment.results.fetch import fetch
-    from hera_experiment.results.gone import find_run_or_record
-    from hera_experiment.results.workflows import is_over
+    from hera_experiment.results.fetch import fetch, find_run_or_deleted
 
-    with find_run_or_record(context, args.run) as run:
+    with find_run_or_deleted(context, args.run) as run:
         display = display_of()
         verdict = 0
         if waiting:
@@ -56,15 +55,15 @@ def main(args: VerbArguments) -> int:
         if not run.server.is_local and results.files:
             lines.insert(1, Line(f"new:     {results.new}"))
         display.output.write(lines)
-        return verdict or int(results.missing > 0 and is_over(run.workflow))
+        return verdict or int(results.missing > 0 and is_finished(run.workflow))
 
 
 def _waited(run: Run, display: Display) -> int:
     """Follow ``run`` unless it has ended; return its verdict, see :func:`follow`."""
     from hera_experiment.argo.phases import FAILURES
-    from hera_experiment.results.workflows import is_over
+    from hera_experiment.argo.tasks import is_finished
 
-    if is_over(run.workflow):
+    if is_finished(run.workflow):
         return int(run.workflow["status"].get("phase") in FAILURES)
     from hera_experiment.follow.run import follow
 
@@ -79,6 +78,4 @@ def _say(line: str) -> None:
         tell(line)
     except OSError:
         # The terminal has hung up: what is under way is still to be ended in order.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stderr.fileno())
-        os.close(nowhere)
+        discard_output(sys.stderr.fileno())

@@ -17,7 +17,7 @@ from hera_experiment.verbs._script import add_script_arguments, script_of
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
     from hera_experiment.environment.script_process import WaitingScript
-    from hera_experiment.follow.source import WorkflowClient
+    from hera_experiment.follow.watch import WorkflowClient
     from hera_experiment.platform.local_server import Lease
 
 LOCAL = "local"

@@ -34,9 +34,9 @@ def main(args: VerbArguments) -> int:
 
 
 def _one(context: Context, name: str, output: str) -> int:
+    from hera_experiment.argo.tasks import utc_now
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.status import document_of, lines_of
-    from hera_experiment.follow.tasks import utc_now
     from hera_experiment.runs.find import find_run
 
     with find_run(context, name) as run:
@@ -49,10 +49,10 @@ def _one(context: Context, name: str, output: str) -> int:
 
 
 def _all(context: Context, output: str) -> int:
+    from hera_experiment.argo.tasks import utc_now
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
     from hera_experiment.follow.status import document_of_runs, table_of_runs
-    from hera_experiment.follow.tasks import utc_now
     from hera_experiment.runs.listing import all_runs
 
     found = all_runs(context)

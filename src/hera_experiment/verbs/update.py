@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     Returns 0 when it is up to date in the end, 1 when conflicts are left to resolve.
     """
     # Late: the help of all verbs imports this module.
-    from hera_experiment.results.signals import ended_in_order
+    from hera_experiment.signals import ended_in_order
     from hera_experiment.update.applying import Project
     from hera_experiment.update.git import GitError
 

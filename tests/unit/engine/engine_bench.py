@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from polling import until
 
 from hera_experiment.local.engine import Engine
 from hera_experiment.local.runtimes.base import Pod, PodResult
@@ -126,10 +127,7 @@ class Bench:
 
     def until(self, name: str, ready: Callable[[Run], bool]) -> Run:
         run = self.store.get("local", name)
-        end = time.monotonic() + 10
-        while not ready(run):
-            assert time.monotonic() < end, run.as_dict()["status"]
-            time.sleep(0.002)
+        until(lambda: ready(run), 10, 0.002, seen=lambda: run.as_dict()["status"])
         return run
 
     def until_running(self, name: str, *displayed: str) -> None:

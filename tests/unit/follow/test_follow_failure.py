@@ -9,9 +9,9 @@ import pytest
 from follow_workflows import NOW, node, workflow
 
 from hera_experiment.argo.names import pod_name
+from hera_experiment.argo.tasks import Task
 from hera_experiment.follow.failure import last_lines, report
 from hera_experiment.follow.task_log import TaskLogs
-from hera_experiment.follow.tasks import Task
 
 
 class Logs:

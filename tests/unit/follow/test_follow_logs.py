@@ -7,10 +7,9 @@ import random
 
 import pytest
 
+from hera_experiment.follow.lines import as_seen
 from hera_experiment.follow.log_output import LogOutput
-from hera_experiment.follow.log_pods import TaskLine, is_of
-from hera_experiment.follow.log_position import ByCount, ByTime, Position
-from hera_experiment.follow.text import as_seen
+from hera_experiment.follow.log_position import ByCount, ByTime, Position, TaskLine, is_of
 from hera_experiment.platform.argo_logs import Executor
 
 Lines = list[tuple[str, str]]

@@ -7,8 +7,9 @@ from pathlib import Path
 from follow_workflows import NOW, Collected, node, workflow
 
 from hera_experiment.follow.lines import Line, PlainOutput, shortened
-from hera_experiment.follow.live import LiveProgress, region
+from hera_experiment.follow.live import LiveProgress
 from hera_experiment.follow.progress import PlainProgress
+from hera_experiment.follow.rows import region
 
 
 def test_each_task_is_told_once_when_it_has_ended() -> None:

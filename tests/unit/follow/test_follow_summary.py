@@ -5,9 +5,14 @@ from pathlib import Path
 
 from follow_workflows import NOW, Collected, node, workflow
 
-from hera_experiment.follow.conclusion import Conclusion
-from hera_experiment.follow.summary import MOST_ROWS, table, verdict, where_results_are
-from hera_experiment.results.local import copy_results
+from hera_experiment.follow.summary import (
+    MOST_ROWS,
+    Conclusion,
+    table,
+    verdict,
+    where_results_are,
+)
+from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.workflows import claims_of
 
@@ -85,9 +90,8 @@ def test_results_of_one_claim_are_copied_as_they_lie(tmp_path: Path) -> None:
     other.mkdir()
     (other / "secret").write_text("of another run")
     for _ in range(2):  # a second copy, after a retry, replaces the first
-        results = copy_results(
-            workflow(claims=("data",)), lambda claim: tmp_path / "claims" / claim, tmp_path / "out"
-        )
+        transport = FolderTransport(workflow(claims=("data",)), tmp_path / "claims")
+        results = transport.download(tmp_path / "out")
     out = tmp_path / "out"
     assert results == Results(out, (out / "figures/chart.png", out / "link", out / "table.csv"))
     assert (out / "figures" / "chart.png").read_bytes() == b"png"
@@ -103,22 +107,22 @@ def test_several_claims_do_not_mix(tmp_path: Path) -> None:
     for claim in ("a", "b"):
         (tmp_path / claim / "wf").mkdir(parents=True)
         (tmp_path / claim / "wf" / "same").write_text(claim)
-    copy_results(workflow(claims=("a", "b")), tmp_path.joinpath, tmp_path / "out")
+    FolderTransport(workflow(claims=("a", "b")), tmp_path).download(tmp_path / "out")
     assert (tmp_path / "out" / "a" / "same").read_text() == "a"
     assert (tmp_path / "out" / "b" / "same").read_text() == "b"
 
 
 def test_nothing_written_is_said(tmp_path: Path) -> None:
-    results = copy_results(workflow(claims=("data",)), tmp_path.joinpath, tmp_path / "out")
+    results = FolderTransport(workflow(claims=("data",)), tmp_path).download(tmp_path / "out")
     assert results.remarks == ("no results: nothing was written below wf/ of the claim 'data'",)
     assert not (tmp_path / "out").exists()
-    assert copy_results(workflow(), tmp_path.joinpath, tmp_path / "out").remarks == ()
+    assert FolderTransport(workflow(), tmp_path).download(tmp_path / "out").remarks == ()
 
 
 def test_a_file_in_the_way_is_a_remark(tmp_path: Path) -> None:
     (tmp_path / "data" / "wf").mkdir(parents=True)
     (tmp_path / "out").write_text("a file")
-    results = copy_results(workflow(claims=("data",)), tmp_path.joinpath, tmp_path / "out")
+    results = FolderTransport(workflow(claims=("data",)), tmp_path).download(tmp_path / "out")
     assert len(results.remarks) == 1
     assert "cannot copy" in results.remarks[0] and "File exists" in results.remarks[0]
 
@@ -134,7 +138,7 @@ def test_the_conclusion_ends_with_what_a_person_looks_for(tmp_path: Path) -> Non
     output = Collected()
     conclude = Conclusion(
         output,
-        tmp_path.joinpath,
+        tmp_path,
         lambda name, pod: tmp_path / name / f"{pod}.log",
         tmp_path / "results",
         tmp_path,

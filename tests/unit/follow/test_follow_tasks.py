@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from follow_workflows import NOW, node, workflow
 
-from hera_experiment.follow.tasks import duration, is_finished, tasks_of
+from hera_experiment.argo.tasks import duration, is_finished, tasks_of
 
 
 def test_only_what_a_person_waits_for_is_a_task() -> None:

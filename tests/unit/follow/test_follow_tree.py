@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from follow_workflows import NOW, node, workflow
 
-from hera_experiment.follow.live import region
 from hera_experiment.follow.reasons import Reason
-from hera_experiment.follow.rows import tree_lines
+from hera_experiment.follow.rows import region, tree_lines
 from hera_experiment.follow.tree import Branch, tree_of
 
 

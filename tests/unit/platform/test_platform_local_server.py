@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
@@ -36,14 +37,6 @@ def pid_of(server):
     return requests.get(server.url, timeout=10).json()["pid"]
 
 
-def wait_until_gone(experiment):
-    for _ in range(500):
-        if running(experiment) is None:
-            return
-        time.sleep(0.02)
-    raise AssertionError("the server stays")
-
-
 def test_the_first_client_starts_a_server_and_need_not_wait(place):
     experiment, count = place
     with acquire(experiment, command=command(count)) as lease:
@@ -59,7 +52,7 @@ def test_the_first_client_starts_a_server_and_need_not_wait(place):
         }
         assert (state / ".gitignore").read_text() == "*\n"
         assert running(experiment) == lease.server
-    wait_until_gone(experiment)
+    until(lambda: running(experiment) is None, 10, 0.02)
     assert not (state / "server.json").exists()
 
 
@@ -73,7 +66,7 @@ def test_a_second_client_shares_it_and_the_last_one_lets_it_go(place):
     time.sleep(0.3)
     assert pid_of(second.server) == first.server.pid
     second.close()
-    wait_until_gone(experiment)
+    until(lambda: running(experiment) is None, 10, 0.02)
     assert len(count.read_text().split()) == 1
 
 
@@ -109,7 +102,7 @@ def test_clients_that_start_at_the_same_time_meet_at_one_server(place):
     # at the same time, and no client is left without an answer.
     pids = {out.strip() for out, _ in answers}
     assert pids == set(count.read_text().split())
-    wait_until_gone(experiment)
+    until(lambda: running(experiment) is None, 10, 0.02)
 
 
 def test_clients_that_overlap_have_one_server(place):
@@ -119,7 +112,7 @@ def test_clients_that_overlap_have_one_server(place):
         answers = [process.communicate(timeout=60)[0].strip() for process in clients]
         assert answers == [str(lease.server.pid)] * 4
     assert len(count.read_text().split()) == 1
-    wait_until_gone(experiment)
+    until(lambda: running(experiment) is None, 10, 0.02)
 
 
 def test_a_killed_server_is_replaced_although_its_address_is_left(place):
@@ -137,7 +130,7 @@ def test_a_killed_server_is_replaced_although_its_address_is_left(place):
         assert second.started and second.server.secret != first.server.secret
         assert pid_of(second.server) == second.server.pid != first.server.pid
     first.close()
-    wait_until_gone(experiment)
+    until(lambda: running(experiment) is None, 10, 0.02)
 
 
 def test_a_client_that_is_killed_holds_nothing_back(place):
@@ -153,7 +146,7 @@ def test_a_client_that_is_killed_holds_nothing_back(place):
     process.stdout.readline()
     process.kill()
     process.communicate()
-    wait_until_gone(experiment)
+    until(lambda: running(experiment) is None, 10, 0.02)
 
 
 def test_a_server_in_the_foreground_is_found(place):

@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hera_experiment.results.channel import Broken, ScriptFailed
 from hera_experiment.results.listing import PROGRAMS
+from hera_experiment.results.pod_shell import ScriptFailed
+from hera_experiment.results.transfer import ConnectionLost
 
 SHELLS = ("debian", "busybox")
 
@@ -64,7 +65,7 @@ class ProcessShell:
                 if self.breaks and self.break_after is not None and sent > self.break_after:
                     self.breaks -= 1
                     process.kill()
-                    raise Broken("cut by the test")
+                    raise ConnectionLost("cut by the test")
                 self.printed += len(piece)
                 yield piece
             errors = process.stderr.read().decode()

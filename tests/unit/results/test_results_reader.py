@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.results.advice import repository, rights
-from hera_experiment.results.reader_manifest import READER_LABEL, likenesses, pod_manifest
-from hera_experiment.results.reader_workflow_manifest import LIST, workflow_manifest
-from hera_experiment.results.signals import ended_in_order, undisturbed
+from hera_experiment.results.pod_profile import READER_LABEL, pod_manifest, pod_profiles
+from hera_experiment.results.reader_workflow import LIST, workflow_manifest
+from hera_experiment.results.workflow_transport import repository, rights
 from hera_experiment.results.workflows import claims_of, last_node
+from hera_experiment.signals import ended_in_order, undisturbed
 
 WORKFLOW: dict[str, Any] = {
     "metadata": {"name": "run-abcde"},
@@ -67,16 +67,16 @@ def test_what_a_workflow_says_of_itself() -> None:
 
 
 def test_a_reader_is_like_a_program_that_succeeded() -> None:
-    found = likenesses(WORKFLOW)
+    found = pod_profiles(WORKFLOW)
     assert [each.image for each in found] == ["b", "a"]
-    assert [each.image for each in likenesses(WORKFLOW, "own:1")] == ["own:1"]
+    assert [each.image for each in pod_profiles(WORKFLOW, "own:1")] == ["own:1"]
     with pytest.raises(UserError, match="READER_IMAGE=IMAGE"):
-        likenesses({"metadata": {}, "spec": {}})
+        pod_profiles({"metadata": {}, "spec": {}})
 
 
 def test_the_pod_is_plain_and_ends_by_itself() -> None:
     pod = pod_manifest(
-        likenesses(WORKFLOW)[0],
+        pod_profiles(WORKFLOW)[0],
         "r",
         "results",
         account="other",
@@ -98,7 +98,12 @@ def test_the_pod_is_plain_and_ends_by_itself() -> None:
 def test_the_pod_goes_to_the_node_that_holds_the_claim() -> None:
     toleration = {"key": "special", "operator": "Exists"}
     pod = pod_manifest(
-        likenesses(WORKFLOW)[0], "r", "results", node="n1", tolerations=[toleration], hardened=True
+        pod_profiles(WORKFLOW)[0],
+        "r",
+        "results",
+        node="n1",
+        tolerations=[toleration],
+        hardened=True,
     )
     terms = pod["spec"]["affinity"]["nodeAffinity"]
     (term,) = terms["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
@@ -111,7 +116,7 @@ def test_the_pod_goes_to_the_node_that_holds_the_claim() -> None:
 
 
 def test_a_reader_workflow_is_no_run_of_the_experiment() -> None:
-    like = likenesses(WORKFLOW)[0]
+    like = pod_profiles(WORKFLOW)[0]
     found = workflow_manifest(like, "r", "results", LIST, ["/claim/x", "s"], label="l", node="n2")
     assert found["metadata"]["labels"] == {READER_LABEL: "l"}
     spec = found["spec"]

@@ -5,17 +5,17 @@ import io
 import os
 import stat
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.results.bring import Brought
-from hera_experiment.results.gather import gather
 from hera_experiment.results.listing import Entry, Listing, Unreadable, read_listing, read_some
 from hera_experiment.results.outcome import named, printable, size
 from hera_experiment.results.packed import unpacked
 from hera_experiment.results.store import Store, stays_inside
+from hera_experiment.results.transfer import Transfer, download
 
 
 def entry(path: bytes, content: bytes, mode: int = 0o100644) -> Entry:
@@ -173,29 +173,36 @@ def lists(**contents: bytes) -> Listing:
     return Listing(files=[entry(name.encode(), content) for name, content in contents.items()])
 
 
-def bringing(contents: dict[str, bytes]):  # type: ignore[no-untyped-def]
-    def bring(claim: str, wanted: list[Entry], store: Store) -> Brought:
-        brought = Brought()
-        for each in wanted:
-            brought.take(each, [contents[each.path.decode()]], store)
-        return brought
+class Claim:
+    """A folder of a claim that holds what ``listing`` tells; ``changing`` files never arrive."""
 
-    return bring
+    def __init__(self, listing: Listing | None, changing: Sequence[bytes] = ()) -> None:
+        self.listing = listing
+        self.changing = list(changing)
+
+    def list(self) -> Listing | None:
+        return self.listing
+
+    def download(self, wanted: Sequence[Entry], store: Store) -> Transfer:
+        transfer = Transfer(changing=self.changing)
+        for each in wanted:
+            if each.path not in self.changing:
+                transfer.receive(each, [b"1"], store)
+        return transfer
 
 
 def test_one_claim_lies_in_the_folder_and_several_side_by_side(tmp_path: Path) -> None:
     said: list[str] = []
-    bring = bringing({"a": b"1"})
-    places = (tmp_path / "one", tmp_path / ".parts", bring, said.append)
-    one = gather({"x": lists(a=b"1"), "inputs": None}, *places)
+    with_a = Claim(lists(a=b"1"))
+    one = download({"x": with_a, "inputs": Claim(None)}, tmp_path / "one", said.append)
     assert one.files == (tmp_path / "one" / "a",) and one.new == 1
-    again = gather({"x": lists(a=b"1"), "inputs": None}, *places)
+    again = download({"x": with_a, "inputs": None}, tmp_path / "one", said.append)
     assert again.files == one.files and again.new == 0
     assert said == [
         "1 file to fetch from the claim 'x', 1 B",
         "nothing new on the claim 'x': 1 file, the same as here",
     ]
-    two = gather({"x": lists(a=b"1"), "y": lists(a=b"1")}, tmp_path / "two", *places[1:])
+    two = download({"x": with_a, "y": Claim(lists(a=b"1"))}, tmp_path / "two", said.append)
     assert two.files == (tmp_path / "two" / "x" / "a", tmp_path / "two" / "y" / "a")
 
 
@@ -206,13 +213,8 @@ def test_what_could_not_be_had_is_said(tmp_path: Path) -> None:
         files=[entry(b"a", b"1"), entry(b"\x1b[2Jb", b"2")],
         closed=[b"closed"],
     )
-
-    def bring(claim: str, wanted: list[Entry], store: Store) -> Brought:
-        brought = Brought(changing=[wanted[1].path])
-        brought.take(wanted[0], [b"1"], store)
-        return brought
-
-    found = gather({"x": listing}, tmp_path / "out", tmp_path / ".parts", bring, print)
+    claim = Claim(listing, changing=[b"\x1b[2Jb"])
+    found = download({"x": claim}, tmp_path / "out", print)
     assert found.files == (tmp_path / "out" / "a", tmp_path / "out" / "in")
     assert (tmp_path / "out" / "empty").is_dir()
     assert found.missing == 2
@@ -221,6 +223,8 @@ def test_what_could_not_be_had_is_said(tmp_path: Path) -> None:
         "not fetched, since they changed all the while: '\\x1b[2Jb'",
         "not fetched, since the pod may not enter them on 'x': 'closed'",
     )
+    # Nothing waits for the next time.
+    assert not (tmp_path / ".parts").exists()
 
 
 def test_words() -> None:

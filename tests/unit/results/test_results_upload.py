@@ -7,9 +7,8 @@ import pytest
 from results_shell import SHELLS, ProcessShell, programs_of
 
 from hera_experiment.errors import UserError
-from hera_experiment.results.bring import FromPod
 from hera_experiment.results.data_files import data_files
-from hera_experiment.results.into_pod import IntoPod
+from hera_experiment.results.pod_folder import PodFolder
 
 NAMES = [b"plain", b"sub/deep/ -x", b"new\nline\n", b"\xff\\", b"-dash", "ü'\"$x".encode()]
 
@@ -33,12 +32,12 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def take(shell: ProcessShell, data: Path, claim: Path) -> None:
-    IntoPod(shell, str(claim / "data"), print, pause=lambda _: None).take(data_files(data))
+def upload(shell: ProcessShell, data: Path, claim: Path) -> None:
+    PodFolder(shell, str(claim / "data"), print, pause=lambda _: None).upload(data_files(data))
 
 
 def is_there(shell: ProcessShell, data: Path, claim: Path) -> bool:
-    listing = FromPod(shell, str(claim / "data"), print).list()
+    listing = PodFolder(shell, str(claim / "data"), print).list()
     there = {each.path: each.sum for each in listing.files} if listing else {}
     return {each.path: each.sum for each in data_files(data)}.items() <= there.items()
 
@@ -54,7 +53,7 @@ def test_every_file_arrives_and_nothing_is_removed(
     (data / "program").chmod(0o755)
     (data / "same").write_bytes(b"0")
     (data / "big").write_bytes(os.urandom(20 << 20))
-    take(shell, data, claim)
+    upload(shell, data, claim)
     assert is_there(shell, data, claim)
     assert (claim / "data" / "sub" / "old").read_text() == "stays"
     assert os.access(claim / "data" / "program", os.X_OK)
@@ -67,7 +66,7 @@ def test_a_big_file_goes_on_after_the_connection_broke(
     (data / "big").write_bytes(os.urandom(20 << 20))
     claim = tmp_path / "claim"
     shell.break_after, shell.breaks = -1, 3
-    take(shell, data, claim)
+    upload(shell, data, claim)
     assert shell.breaks == 0 and is_there(shell, data, claim)
 
 
@@ -76,7 +75,7 @@ def test_a_folder_in_the_way_is_one_sentence(
 ) -> None:
     (tmp_path / "claim" / "data" / "plain").mkdir(parents=True)
     with pytest.raises(UserError, match=r"does not take the files.*a folder is called \./plain"):
-        take(shell, data, tmp_path / "claim")
+        upload(shell, data, tmp_path / "claim")
 
 
 def test_links_are_followed_but_not_in_circles(data: Path, tmp_path: Path) -> None:

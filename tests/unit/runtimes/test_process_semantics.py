@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from polling import until
 from runtime_project import PYTHON, Project, script, shell
 
 
@@ -236,10 +237,7 @@ def _stopped(project: Project, runtime, code: str, grace: float):
     results = []
     thread = threading.Thread(target=lambda: results.append(runtime.run(pod, project.announce)))
     thread.start()
-    deadline = time.monotonic() + 20
-    while not (pod.log.exists() and "ready" in pod.log.read_text()):
-        assert time.monotonic() < deadline, "the task did not start"
-        time.sleep(0.01)
+    until(lambda: pod.log.exists() and "ready" in pod.log.read_text(), 20, 0.01)
     begin = time.monotonic()
     runtime.stop(pod.node_id, grace)
     thread.join(20)
@@ -257,10 +255,7 @@ def test_what_a_task_leaves_running_dies_with_it(run, project: Project, capture)
     result, log = run(shell("sleep 60 & echo $!"), capture=capture)
     assert time.monotonic() - begin < 20
     pid = int(log)
-    deadline = time.monotonic() + 5
-    while _alive(pid):
-        assert time.monotonic() < deadline, "the child is still running"
-        time.sleep(0.02)
+    until(lambda: not _alive(pid), 5, 0.02)
     assert result.exit_code == 0
 
 

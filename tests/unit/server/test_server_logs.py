@@ -8,6 +8,7 @@ import resource
 import time
 
 import pytest
+from polling import until
 
 from hera_experiment.local.server import log_lines
 
@@ -241,9 +242,10 @@ def test_follow_ends_with_the_deletion(call, log, store):
 def test_the_server_notes_when_logs_grow(call, log):
     run = log(b"a\n", phase="Running")
     times = run.log_path("w-1").with_suffix(".times")
-    end = time.monotonic() + 10
-    while not times.exists() and time.monotonic() < end:
+
+    def noted():
         with run.log_path("w-1").open("ab") as file:
             file.write(b"more\n")
-        time.sleep(0.1)
-    assert times.exists()
+        return times.exists()
+
+    until(noted, 10, 0.1)

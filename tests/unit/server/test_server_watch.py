@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from polling import until
 
 from hera_experiment.local.server import watch
 
@@ -160,10 +161,7 @@ def test_a_client_that_leaves_ends_its_thread(call, workflow, monkeypatch, serve
         assert server._streams == 1
         response.close()
         call._open.pop().close()
-        end = time.monotonic() + 5
-        while server._streams and time.monotonic() < end:
-            time.sleep(0.01)
-        assert server._streams == 0
+        until(lambda: server._streams == 0, 5, 0.01)
 
 
 def test_streams_end_whole_when_the_server_does(call, workflow, server):

@@ -6,10 +6,10 @@ import pty
 import select
 import termios
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.sign_in.terminal import Terminal
@@ -34,10 +34,7 @@ class Desk:
         answers: list[str] = []
         thread = threading.Thread(target=lambda: answers.append(ask()))
         thread.start()
-        end = time.monotonic() + 5
-        while termios.tcgetattr(self.source.fileno())[3] & termios.ECHO:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: not termios.tcgetattr(self.source.fileno())[3] & termios.ECHO, 5, 0.01)
         self.type(typed)
         thread.join(10)
         return answers[0]

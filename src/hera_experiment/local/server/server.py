@@ -17,6 +17,7 @@ from hera_experiment.local.server.handler import RequestHandler
 from hera_experiment.local.server.messages import Services
 from hera_experiment.local.store import Store
 from hera_experiment.local.store.log_times import SAMPLING_SECONDS, LogSampler
+from hera_experiment.waiting import poll
 
 BACKLOG = 128
 """Connections that wait for a thread; the standard library's 5 stalls bursts."""
@@ -89,9 +90,7 @@ class Server(ThreadingHTTPServer):
         self._closing = True
         with self.services.store.publish(milestone=True):
             pass  # the bell alone: wakes every stream
-        end = time.monotonic() + grace_seconds
-        while self._streams and time.monotonic() < end:
-            time.sleep(0.01)
+        poll(lambda: not self._streams, grace_seconds, 0.01)
         self.server_close()
 
     def server_bind(self) -> None:

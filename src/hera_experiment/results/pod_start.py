@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.errors import UserError
+from hera_experiment.waiting import poll
 
 if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
@@ -23,11 +24,11 @@ _OF_THE_IMAGE = (
 )
 
 
-class NotWithThisImage(Exception):
-    """The pod does not start, or is of no use, because of its image."""
+class ImageUnfit(Exception):
+    """A pod does not start, or is of no use, because of its image."""
 
 
-def started(
+def wait_until_running(
     cluster: KubernetesAccess,
     name: str,
     image: str,
@@ -39,7 +40,7 @@ def started(
 
     Raises
     ------
-    NotWithThisImage
+    ImageUnfit
         When the image cannot be pulled or holds no shell.
     UserError
         When the pod ends at once, or does not run after ``patience`` seconds; it says why.
@@ -47,26 +48,29 @@ def started(
     from kubernetes.client import CoreV1Api
 
     core = CoreV1Api(cluster.api)
-    until = clock() + patience
-    while True:
+    reason = message = ""
+
+    def is_running() -> bool:
+        nonlocal reason, message
         pod: Any = cluster.ask(
             f"read the pod '{name}'", core.read_namespaced_pod, name, cluster.namespace
         )
         if pod.status.phase == "Running":
-            return
+            return True
         reason, message = _reason(pod)
         if reason in _OF_THE_IMAGE:
-            raise NotWithThisImage(f"the image '{image}' does not start: {message or reason}")
+            raise ImageUnfit(f"the image '{image}' does not start: {message or reason}")
         if pod.status.phase in ("Failed", "Succeeded"):
             said = message or pod.status.message or reason or "no reason given"
             raise UserError(f"the pod '{name}' has ended at once: {said}")
-        if clock() > until:
-            why = message or reason or _events(cluster, core, name) or "Kubernetes says no reason"
-            raise UserError(
-                f"the pod '{name}' has not started within {patience:.0f} seconds: {why}",
-                next_step="'make check-cluster' looks for the cause",
-            )
-        pause(_PAUSE)
+        return False
+
+    if not poll(is_running, patience, _PAUSE, sleep=pause, clock=clock):
+        why = message or reason or _events(cluster, core, name) or "Kubernetes says no reason"
+        raise UserError(
+            f"the pod '{name}' has not started within {patience:.0f} seconds: {why}",
+            next_step="'make check-cluster' looks for the cause",
+        )
 
 
 def _reason(pod: Any) -> tuple[str, str]:

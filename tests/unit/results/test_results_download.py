@@ -11,9 +11,10 @@ from results_shell import SHELLS, ProcessShell, programs_of
 
 from hera_experiment.errors import UserError
 from hera_experiment.results import listing
-from hera_experiment.results.bring import Brought, FromPod
 from hera_experiment.results.listing import Entry, Listing
+from hera_experiment.results.pod_folder import PodFolder
 from hera_experiment.results.store import Store
+from hera_experiment.results.transfer import Transfer
 
 NAMES = [
     b"plain.txt",
@@ -62,9 +63,9 @@ def write(folder: Path, name: bytes, content: bytes) -> Path:
     return path
 
 
-def from_pod(shell: ProcessShell, claim: Path, **options: Any) -> FromPod:
+def pod_folder(shell: ProcessShell, claim: Path, **options: Any) -> PodFolder:
     said: list[str] = options.pop("said", [])
-    return FromPod(shell, str(claim), said.append, pause=lambda _: None, **options)
+    return PodFolder(shell, str(claim), said.append, pause=lambda _: None, **options)
 
 
 def lacking(found: Listing | None, store: Store) -> list[Entry]:
@@ -72,10 +73,10 @@ def lacking(found: Listing | None, store: Store) -> list[Entry]:
     return [each for each in found.files if not store.has(each)]
 
 
-def fetch(shell: ProcessShell, claim: Path, store: Store) -> tuple[list[Entry], Brought]:
-    pod = from_pod(shell, claim)
+def fetch(shell: ProcessShell, claim: Path, store: Store) -> tuple[list[Entry], Transfer]:
+    pod = pod_folder(shell, claim)
     new = lacking(pod.list(), store)
-    return new, pod.bring(new, store)
+    return new, pod.download(new, store)
 
 
 def contents(folder: Path) -> dict[bytes, bytes]:
@@ -99,7 +100,7 @@ def test_every_name_is_listed_with_its_checksum(shell: ProcessShell, claim: Path
     (claim / "li\nnk").symlink_to("../out\nside\n")
     there = contents(claim)
     os.mkfifo(claim / "pipe")
-    found = from_pod(shell, claim).list()
+    found = pod_folder(shell, claim).list()
     assert found is not None
     assert {each.path for each in found.files} == {*NAMES, b"empty"}
     for each in found.files:
@@ -110,9 +111,9 @@ def test_every_name_is_listed_with_its_checksum(shell: ProcessShell, claim: Path
 
 
 def test_a_folder_that_is_not_there(shell: ProcessShell, claim: Path) -> None:
-    assert from_pod(shell, claim / "nothing").list() is None
-    found = from_pod(shell, claim).list()
-    assert found is not None and found.is_empty
+    assert pod_folder(shell, claim / "nothing").list() is None
+    found = pod_folder(shell, claim).list()
+    assert found is not None and not (found.files or found.links)
 
 
 def test_every_file_comes_home_once(shell: ProcessShell, claim: Path, store: Store) -> None:
@@ -121,9 +122,9 @@ def test_every_file_comes_home_once(shell: ProcessShell, claim: Path, store: Sto
     write(claim, b"big", os.urandom(9 << 20))
     write(claim, b"program", b"#!").chmod(0o755)
     os.utime(claim / "plain.txt", (1e9, 1e9))
-    new, brought = fetch(shell, claim, store)
-    assert brought.arrived == {each.path for each in new}
-    assert not (brought.changing or brought.unreadable or brought.refused)
+    new, transfer = fetch(shell, claim, store)
+    assert transfer.arrived == {each.path for each in new}
+    assert not (transfer.changing or transfer.unreadable or transfer.refused)
     assert contents(store.folder) == contents(claim)
     assert (store.folder / "plain.txt").stat().st_mtime == 1e9
     assert os.access(store.folder / "program", os.X_OK)
@@ -132,7 +133,7 @@ def test_every_file_comes_home_once(shell: ProcessShell, claim: Path, store: Sto
     # What changed comes alone, even with the same size and time.
     write(claim, b"plain.txt", b"")
     write(claim, b".hidden", contents(claim)[b".hidden"][::-1])
-    new, brought = fetch(shell, claim, store)
+    new, transfer = fetch(shell, claim, store)
     assert {each.path for each in new} == {b".hidden"}
     assert contents(store.folder) == contents(claim)
     assert fetch(shell, claim, store)[0] == []
@@ -141,8 +142,8 @@ def test_every_file_comes_home_once(shell: ProcessShell, claim: Path, store: Sto
 def test_a_hard_link_comes_as_a_file(shell: ProcessShell, claim: Path, store: Store) -> None:
     write(claim, b"a", b"same")
     os.link(claim / "a", claim / "b")
-    _, brought = fetch(shell, claim, store)
-    assert brought.arrived == {b"a", b"b"}
+    _, transfer = fetch(shell, claim, store)
+    assert transfer.arrived == {b"a", b"b"}
     assert contents(store.folder) == {b"a": b"same", b"b": b"same"}
 
 
@@ -151,10 +152,10 @@ def test_a_big_file_goes_on_where_it_stopped(
 ) -> None:
     content = os.urandom(20 << 20)
     write(claim, b"big file\n", content)
-    new = lacking(from_pod(shell, claim).list(), store)
+    new = lacking(pod_folder(shell, claim).list(), store)
     shell.break_after, shell.breaks, shell.printed = 6 << 20, 3, 0
-    brought = from_pod(shell, claim).bring(new, store)
-    assert brought.arrived == {b"big file\n"}
+    transfer = pod_folder(shell, claim).download(new, store)
+    assert transfer.arrived == {b"big file\n"}
     assert contents(store.folder) == {b"big file\n": content}
     assert shell.breaks == 0
     assert shell.printed == len(content)
@@ -165,22 +166,22 @@ def test_files_that_have_arrived_do_not_come_again(
 ) -> None:
     for number in range(200):
         write(claim, b"%d" % number, os.urandom(20_000))
-    new = lacking(from_pod(shell, claim).list(), store)
+    new = lacking(pod_folder(shell, claim).list(), store)
     shell.break_after, shell.breaks, shell.printed = 1 << 20, 3, 0
-    brought = from_pod(shell, claim).bring(new, store)
-    assert len(brought.arrived) == 200
+    transfer = pod_folder(shell, claim).download(new, store)
+    assert len(transfer.arrived) == 200
     assert contents(store.folder) == contents(claim)
     assert shell.printed < 6 << 20
 
 
 def test_it_gives_up_when_nothing_arrives(shell: ProcessShell, claim: Path, store: Store) -> None:
     write(claim, b"big", os.urandom(5 << 20))
-    new = lacking(from_pod(shell, claim).list(), store)
+    new = lacking(pod_folder(shell, claim).list(), store)
     shell.break_after, shell.breaks = -1, 100
     pauses: list[float] = []
-    pod = FromPod(shell, str(claim), print, pause=pauses.append)
+    pod = PodFolder(shell, str(claim), print, pause=pauses.append)
     with pytest.raises(UserError, match=r"cut by the test.*what has arrived is kept"):
-        pod.bring(new, store)
+        pod.download(new, store)
     assert pauses == [0.5, 1, 2, 4, 8]
 
 
@@ -188,11 +189,11 @@ def test_another_beginning_is_never_gone_on_with(
     shell: ProcessShell, claim: Path, store: Store
 ) -> None:
     write(claim, b"big", os.urandom(10 << 20))
-    (entry,) = lacking(from_pod(shell, claim).list(), store)
+    (entry,) = lacking(pod_folder(shell, claim).list(), store)
     store.receive(entry, [os.urandom(6 << 20)])
     assert store.arrived(entry) == 6 << 20
-    brought = from_pod(shell, claim).bring([entry], store)
-    assert brought.arrived == {b"big"}
+    transfer = pod_folder(shell, claim).download([entry], store)
+    assert transfer.arrived == {b"big"}
     assert contents(store.folder) == contents(claim)
 
 
@@ -206,8 +207,8 @@ def test_a_file_that_grows_comes_as_it_was(shell: ProcessShell, claim: Path, sto
                 file.write(b"more\n" * 1000)
 
     shell.meanwhile = grow
-    _, brought = fetch(shell, claim, store)
-    assert brought.arrived == {b"log", b"big log"} and not brought.changing
+    _, transfer = fetch(shell, claim, store)
+    assert transfer.arrived == {b"log", b"big log"} and not transfer.changing
     for name, content in contents(store.folder).items():
         assert contents(claim)[name].startswith(content) and content
 
@@ -218,9 +219,9 @@ def test_a_file_that_is_written_anew_all_the_while_is_said_to(
     write(claim, b"state", b"0")
     write(claim, b"quiet", b"0")
     shell.meanwhile = lambda script: (claim / "state").write_bytes(os.urandom(100)) and None
-    _, brought = fetch(shell, claim, store)
-    assert brought.changing == [b"state"]
-    assert brought.arrived == {b"quiet"}
+    _, transfer = fetch(shell, claim, store)
+    assert transfer.changing == [b"state"]
+    assert transfer.arrived == {b"quiet"}
     assert contents(store.folder) == {b"quiet": b"0"}
 
 
@@ -235,8 +236,8 @@ def test_a_file_that_goes_is_not_missed(shell: ProcessShell, claim: Path, store:
             (claim / "big temporary").unlink()
 
     shell.meanwhile = remove
-    _, brought = fetch(shell, claim, store)
-    assert (brought.arrived, brought.changing, brought.unreadable) == ({b"stays"}, [], [])
+    _, transfer = fetch(shell, claim, store)
+    assert (transfer.arrived, transfer.changing, transfer.unreadable) == ({b"stays"}, [], [])
 
 
 def test_what_is_in_the_way_is_said(shell: ProcessShell, claim: Path, store: Store) -> None:
@@ -244,8 +245,8 @@ def test_what_is_in_the_way_is_said(shell: ProcessShell, claim: Path, store: Sto
     write(claim, b"b/c", b"file")
     (store.folder / "a").mkdir(parents=True)
     (store.folder / "b").write_text("mine")
-    _, brought = fetch(shell, claim, store)
-    assert set(brought.refused) == {b"a", b"b/c"}
+    _, transfer = fetch(shell, claim, store)
+    assert set(transfer.refused) == {b"a", b"b/c"}
     assert (store.folder / "b").read_text() == "mine"
 
 
@@ -254,15 +255,15 @@ def test_memory_does_not_grow_with_a_file(shell: ProcessShell, claim: Path, stor
         for _ in range(300):
             file.write(os.urandom(1 << 20))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _, brought = fetch(shell, claim, store)
-    assert brought.arrived == {b"huge"}
+    _, transfer = fetch(shell, claim, store)
+    assert transfer.arrived == {b"huge"}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
 def test_ten_thousand_files(shell: ProcessShell, claim: Path, store: Store) -> None:
     for number in range(10_000):
         write(claim, b"%d/%d.json" % (number // 1000, number), b'{"n": %d}' % number)
-    _, brought = fetch(shell, claim, store)
-    assert len(brought.arrived) == 10_000
+    _, transfer = fetch(shell, claim, store)
+    assert len(transfer.arrived) == 10_000
     assert len(shell.scripts) <= 5
     assert contents(store.folder) == contents(claim)

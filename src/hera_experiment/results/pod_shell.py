@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
+from hera_experiment.results.transfer import ConnectionLost
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -34,10 +35,6 @@ export LC_ALL=C
 """
 
 
-class Broken(OSError):
-    """The connection to the pod ended before the script did; it may be run again."""
-
-
 class ScriptFailed(Exception):
     """The script ended with a ``status`` other than 0; ``errors`` is what it wrote about it."""
 
@@ -54,7 +51,7 @@ class Shell(Protocol):
         """Yield what ``script`` prints; ``words`` are its arguments, ``given`` its input.
 
         The input does not end, so the script counts what it reads. Raises :class:`ScriptFailed`
-        and :class:`Broken`.
+        and :class:`ConnectionLost`.
         """
 
 
@@ -86,7 +83,7 @@ class PodShell:
         try:
             yield from _exchange(socket, given)
         except (WebSocketException, OSError) as error:
-            raise Broken(
+            raise ConnectionLost(
                 f"the connection to the pod '{self._pod}' broke off: {type(error).__name__}"
             ) from None
         finally:
@@ -118,9 +115,9 @@ class PodShell:
     def _refused(self, error: Exception) -> Exception:
         status = getattr(error, "status_code", None)
         if status is None:
-            return Broken(f"no connection to the pod '{self._pod}': {type(error).__name__}")
+            return ConnectionLost(f"no connection to the pod '{self._pod}': {type(error).__name__}")
         if status >= 500 or status == 429:
-            return Broken(f"no connection to the pod '{self._pod}': status {status}")
+            return ConnectionLost(f"no connection to the pod '{self._pod}': status {status}")
         said = _message(getattr(error, "resp_body", None))
         return KubernetesRefusal(
             f"you cannot run a program in the pod '{self._pod}'"
@@ -160,7 +157,7 @@ def _raise_for(status: bytes, errors: str) -> None:
     try:
         found = json.loads(status)
     except ValueError:
-        raise Broken("the connection to the pod ended without a status") from None
+        raise ConnectionLost("the connection to the pod ended without a status") from None
     if found.get("status") == "Success":
         return
     for cause in (found.get("details") or {}).get("causes") or ():

@@ -1,7 +1,8 @@
-"""Signals that end a program: what it has made on the cluster is removed first."""
+"""Signals that end a program: what it has begun is ended in order first."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -40,6 +41,14 @@ def undisturbed() -> Iterator[None]:
         yield
     if came:
         signal.raise_signal(came[-1])
+
+
+def discard_output(*descriptors: int) -> None:
+    """Let what is written to ``descriptors`` go nowhere, where nobody reads it any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for each in descriptors:
+        os.dup2(nowhere, each)
+    os.close(nowhere)
 
 
 @contextmanager

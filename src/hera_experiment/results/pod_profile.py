@@ -22,7 +22,7 @@ _ARGO = "workflows.argoproj.io/"
 
 
 @dataclass(frozen=True)
-class Likeness:
+class PodProfile:
     """What a reader takes over from a program of the workflow: its image, and how it may run."""
 
     image: str
@@ -66,7 +66,7 @@ class Likeness:
         return self.template.get(key) or self.spec.get(key)
 
 
-def likenesses(workflow: Json, image: str = "") -> list[Likeness]:
+def pod_profiles(workflow: Json, image: str = "") -> list[PodProfile]:
     """Return what a reader may be like, the most promising first: one for each image.
 
     ``image`` is used instead of the workflow's own where it is given. Raises
@@ -76,12 +76,12 @@ def likenesses(workflow: Json, image: str = "") -> list[Likeness]:
     programs = programs_of(workflow)
     if image:
         template, container = programs[0] if programs else ({}, {})
-        return [Likeness(image, spec, template, container)]
-    found: dict[str, Likeness] = {}
+        return [PodProfile(image, spec, template, container)]
+    found: dict[str, PodProfile] = {}
     for template, container in programs:
         name = str(container.get("image") or "")
         if name and _plain(name):
-            found.setdefault(name, Likeness(name, spec, template, container))
+            found.setdefault(name, PodProfile(name, spec, template, container))
     if not found:
         raise UserError(
             "the workflow names no image with which its claim can be read",
@@ -91,7 +91,7 @@ def likenesses(workflow: Json, image: str = "") -> list[Likeness]:
 
 
 def pod_manifest(
-    likeness: Likeness,
+    profile: PodProfile,
     name: str,
     claim: str,
     *,
@@ -108,20 +108,20 @@ def pod_manifest(
     ``owner`` is the workflow with which it goes; ``node`` the one that holds the claim;
     ``hardened`` what the strictest of Kubernetes' own rules (PodSecurity "restricted") asks for.
     """
-    metadata: dict[str, Any] = {"name": name, **likeness.metadata}
+    metadata: dict[str, Any] = {"name": name, **profile.metadata}
     metadata["labels"] = {**metadata["labels"], READER_LABEL: label}
     if owner:
         metadata["ownerReferences"] = [
             {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", **owner}
         ]
     spec = {
-        **likeness.pod(account),
+        **profile.pod(account),
         "restartPolicy": "Never",
         "activeDeadlineSeconds": DEADLINE,
         "terminationGracePeriodSeconds": 1,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "containers": [container(likeness, writable=writable)],
+        "containers": [container(profile, writable=writable)],
         "volumes": [volume(claim)],
     }
     if node:
@@ -138,18 +138,18 @@ def pod_manifest(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def container(likeness: Likeness, *, writable: bool = False) -> dict[str, Any]:
+def container(profile: PodProfile, *, writable: bool = False) -> dict[str, Any]:
     """Return the container of a reader; it waits."""
     return {
         "name": CONTAINER,
-        "image": likeness.image,
-        "imagePullPolicy": likeness.container.get("imagePullPolicy") or "IfNotPresent",
+        "image": profile.image,
+        "imagePullPolicy": profile.container.get("imagePullPolicy") or "IfNotPresent",
         "command": ["sh", "-c", f"trap 'exit 0' TERM; sleep {DEADLINE} & wait"],
         "resources": {
             "requests": {"cpu": "10m", "memory": "64Mi"},
             "limits": {"cpu": "1", "memory": "256Mi"},
         },
-        "securityContext": likeness.security(),
+        "securityContext": profile.security(),
         # Read-only here, and not on the claim: some storage is then attached in another way.
         "volumeMounts": [{"name": "claim", "mountPath": MOUNT, "readOnly": not writable}],
     }

@@ -1,0 +1,120 @@
+"""Reads and writes claims through a reader pod for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_access import KubernetesAccess
+from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
+from hera_experiment.results.claims import Claim, claim_of
+from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
+from hera_experiment.results.outcome import Results
+from hera_experiment.results.pod_folder import PodFolder
+from hera_experiment.results.pod_profile import MOUNT, pod_profiles
+from hera_experiment.results.reader_pod import ReaderPod
+from hera_experiment.results.transfer import ClaimFolder, download
+from hera_experiment.results.transport import TransferRequest, TransportUnavailable
+from hera_experiment.results.workflows import claims_of
+
+_REFUSED = (401, 403)
+
+
+class PodTransport:
+    """Pods that mount the claims.
+
+    Both methods raise :class:`TransportUnavailable` where pods may not be made or entered, and
+    :class:`~hera_experiment.errors.UserError` when one does not start or the connection is gone.
+    """
+
+    def __init__(self, request: TransferRequest) -> None:
+        self._request = request
+
+    def download(self, destination: Path) -> Results:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        request = self._request
+        cluster = _with_access(request.server.cluster)
+        owner = _owner(request.workflow, cluster)
+        folders: dict[str, ClaimFolder | None] = {}
+        with ExitStack() as stack:
+            for name in claims_of(request.workflow):
+                claim = claim_of(cluster, name)
+                folders[name] = None
+                # For an unused one a pod would wait for ever, or be the first to have it.
+                if not claim.is_unused:
+                    pod = self._started(stack, cluster, claim, owner=owner)
+                    folders[name] = PodFolder(pod, f"{MOUNT}/{request.name}", request.say)
+            return download(folders, destination, request.say)
+
+    def upload(self, claim: str, files: Sequence[DataFile]) -> None:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        request = self._request
+        cluster = _with_access(request.server.cluster)
+        with ExitStack() as stack:
+            pod = self._started(stack, cluster, claim_of(cluster, claim), writable=True)
+            folder = PodFolder(pod, f"{MOUNT}/{FOLDER}", request.say)
+            changed = changed_files(files, folder.list())
+            announce(changed, claim, request.say)
+            if changed:
+                folder.upload(changed)
+
+    def _started(
+        self,
+        stack: ExitStack,
+        cluster: KubernetesAccess,
+        claim: Claim,
+        *,
+        owner: dict[str, str] | None = None,
+        writable: bool = False,
+    ) -> ReaderPod:
+        """Start a pod, which ends with ``stack``."""
+        request = self._request
+        pod = ReaderPod(
+            cluster,
+            claim,
+            pod_profiles(request.workflow, request.image),
+            request.name,
+            request.label,
+            request.say,
+            account=request.account,
+            owner=owner,
+            writable=writable,
+        )
+        try:
+            return stack.enter_context(pod)
+        except KubernetesRefusal as error:
+            if error.status not in _REFUSED:
+                raise
+            raise TransportUnavailable(str(error)) from None
+
+
+def _with_access(cluster: object) -> KubernetesAccess:
+    """Return ``cluster`` where it can be asked for pods."""
+    if not isinstance(cluster, KubernetesAccess) or not cluster.has_access:
+        raise TransportUnavailable("there is no kubeconfig")
+    try:
+        cluster.reach()
+    except UserError as error:
+        raise TransportUnavailable(str(error)) from None
+    return cluster
+
+
+def _owner(workflow: dict[str, Any], cluster: KubernetesAccess) -> dict[str, str] | None:
+    """Return what makes a pod go with ``workflow``; None when that has gone itself.
+
+    Argo's server shows archived workflows too, and a pod of an owner that is no more is removed.
+    """
+    from kubernetes.client import CustomObjectsApi
+
+    read = CustomObjectsApi(cluster.api).get_namespaced_custom_object
+    name, uid = str(workflow["metadata"]["name"]), workflow["metadata"].get("uid")
+    where = ("argoproj.io", "v1alpha1", cluster.namespace, "workflows", name)
+    try:
+        found: Any = cluster.ask(f"read the workflow '{name}'", read, *where)
+    except UserError:
+        return None
+    same = uid and found.get("metadata", {}).get("uid") == uid
+    return {"name": name, "uid": str(uid)} if same else None
