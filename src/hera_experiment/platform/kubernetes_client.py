@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict
@@ -14,7 +18,7 @@ from hera_experiment.context.sources import display
 from hera_experiment.platform import http
 from hera_experiment.platform.kubeconfig import CurrentContext
 from hera_experiment.platform.kubernetes_user import KubernetesUser
-from hera_experiment.platform.proxies import checked, proxy_of_environment
+from hera_experiment.platform.proxies import checked, dial, proxy_of_environment
 
 OK, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 401, 403, 404, 409
 TIMEOUT = (10.0, 30.0)
@@ -114,6 +118,28 @@ class KubernetesClient:
             found = None
         document = found if isinstance(found, dict) else None
         return Answer(response.status_code, document, "" if document else response.text)
+
+    def connect(self) -> socket.socket:
+        """Return a connection for a web socket, with TLS; raises ``OSError`` when there is none."""
+        parts = urlsplit(self.server)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        connection = dial((host, port), self.proxy, self.session.timeout[0])
+        if parts.scheme != "https":
+            return connection
+        verify = self.session.verify
+        tls = ssl.create_default_context(
+            cafile=verify if isinstance(verify, str) else certifi.where()
+        )
+        if verify is False:
+            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        if certificate := self.user.certificate():
+            tls.load_cert_chain(*certificate)
+        return tls.wrap_socket(connection, server_hostname=self.server_name or host)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers that say who asks, for a web socket."""
+        found = [("Authorization", self.user.authorization()), *self.user.impersonation()]
+        return [(name, value) for name, value in found if value]
 
 
 class _Session(http.Session):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import importlib
 import importlib.util
 import ipaddress
 import os
+import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from hera_experiment.errors import UserError
 
@@ -66,6 +71,38 @@ def checked(proxy: str, where: str) -> str:
         # The proxy looks the host up, as with Go: only it may know the name.
         return f"socks5h{proxy[len(parts.scheme) :]}"
     return proxy
+
+
+def dial(address: tuple[str, int], proxy: str, timeout: float) -> socket.socket:
+    """Return a connection to ``address`` through ``proxy`` as :func:`checked` returns it.
+
+    Raises ``OSError`` when there is none.
+    """
+    if not proxy:
+        return socket.create_connection(address, timeout)
+    parts = urlsplit(proxy)
+    host, account = parts.hostname or "", None
+    if parts.username:
+        account = unquote(parts.username), unquote(parts.password or "")
+    if parts.scheme.startswith("socks"):
+        socks: Any = importlib.import_module("socks")
+        user, password = account or (None, None)
+        connected: socket.socket = socks.create_connection(
+            address,
+            timeout,
+            proxy_type=socks.SOCKS5,
+            proxy_addr=host,
+            proxy_port=parts.port or 1080,
+            proxy_username=user,
+            proxy_password=password,
+        )
+        return connected
+    way = HTTPConnection(host, parts.port or 80, timeout=timeout)
+    signed = base64.b64encode(":".join(account).encode()).decode() if account else ""
+    way.set_tunnel(*address, headers={"Proxy-Authorization": f"Basic {signed}"} if signed else {})
+    way.connect()
+    found: socket.socket = way.sock
+    return found
 
 
 def shown(proxy: str) -> str:
