@@ -10,7 +10,7 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.platform.kubeconfig import CurrentContext, Entry
 from hera_experiment.platform.sign_in_program import PATIENCE, Credential, SignInProgram
 
+_NEW = timedelta(seconds=10)
 _ASK = "ask the administrator for the kubeconfig again"
 
 
@@ -48,6 +49,7 @@ class KubernetesUser:
         self._now = now
         self._lock = threading.RLock()
         self._credential: Credential | None = None
+        self._made = now()
         self._kept: dict[bytes, str] = {}
         self._token = self._entry.text("token").strip()
         self._provided: Callable[[], str] | None = None
@@ -145,8 +147,11 @@ class KubernetesUser:
     def _signed_in(self) -> Credential:
         assert self._program is not None
         with self._lock:
-            if self._credential is None or self._credential.is_over(self._now()):
-                self._credential = self._program.run()
+            known, now = self._credential, self._now()
+            # One that has just been made is used, or a clock that is wrong would run it for ever.
+            if known is None or (known.is_over(now) and now - self._made > _NEW):
+                self._credential, self._made = self._program.run(), now
+            assert self._credential is not None
             return self._credential
 
     def _pem(self, key: str, entry: Entry | None = None) -> bytes:

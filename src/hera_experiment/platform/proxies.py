@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import importlib
-import importlib.util
 import ipaddress
 import os
 import socket
 from collections.abc import Mapping
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -62,7 +62,7 @@ def checked(proxy: str, where: str) -> str:
             "write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT",
         )
     if parts.scheme.startswith("socks"):
-        if importlib.util.find_spec("socks") is None:
+        if find_spec("socks") is None:
             raise UserError(
                 f"the proxy {shown(proxy)} takes the package PySocks",
                 where,
