@@ -107,7 +107,10 @@ def test_broken_access_is_one_sentence(context, kubeconfig, settings):
         ({"cluster": {"server": "https://127.0.0.1:9"}}, "nothing listens"),
         ({"cluster": {"server": "https://no.such.invalid"}}, "no host is named"),
         ({"cluster": {"certificate-authority": "/etc/ssl/certs/ca-certificates.crt"}}, "trusted"),
-        ({"cluster": {"server": f"https://{settings['ARGO_SERVER']}"}}, "does not speak TLS"),
+        (
+            {"cluster": {"server": f"https://{settings['ARGO_SERVER']}"}},
+            "speaks plain HTTP, not TLS",
+        ),
         ({"current-context": "absent"}, "absent"),
     ):
         with pytest.raises(UserError, match=said) as raised:

@@ -17,8 +17,11 @@ from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal, document
 from hera_experiment.platform.http import Authorization, Session
+from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
 CLIENT, SSO, SERVER = "client", "sso", "server"
+_LIFETIME = 600
+"""Seconds that a token is asked for which is tried once: the least that Kubernetes gives."""
 _ANYBODY = "Bearer none"
 _SSO_MARK = "Bearer v2:"
 _REFUSED = (401, 403)
@@ -159,17 +162,12 @@ class Argo(CachedFacts):
         account = self.context.argo_service_account
         if not account:
             return []
-        path = f"/api/v1/namespaces/{self.cluster.namespace}/serviceaccounts/{account}/token"
-        answer = self.cluster.api.post(path, {"spec": {"expirationSeconds": 600}})
+        answer = token_request(self.cluster.api, self.cluster.namespace, account, _LIFETIME)
         if not answer.ok:
             raise CannotTell(f"no token for the account '{account}': {answer.message}")
-        token = str(((answer.document or {}).get("status") or {}).get("token", ""))
         user = f"system:serviceaccount:{self.cluster.namespace}:{account}"
-        return [
-            TokenCandidate(
-                f"a token for the account '{account}'", tokens.authorization(token), user
-            )
-        ]
+        bearer = tokens.authorization(token_in(answer))
+        return [TokenCandidate(f"a token for the account '{account}'", bearer, user)]
 
     def _of_kubeconfig(self) -> list[TokenCandidate]:
         bearer = tokens.authorization(self.cluster.credentials.authorization)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from hera_experiment.check import kubeconfig as kubeconfigs
 from hera_experiment.check.cached_facts import CachedFacts, fact
-from hera_experiment.check.kubeconfig import Context, Kubeconfig
 from hera_experiment.check.kubernetes_api import (
     FORBIDDEN,
     NOT_FOUND,
-    UNAUTHORIZED,
-    Credentials,
+    UNAUTHENTICATED,
     KubernetesApi,
-    credentials_of,
 )
 from hera_experiment.check.model import CannotTell
 from hera_experiment.errors import UserError
+from hera_experiment.platform import kubeconfig as kubeconfigs
+from hera_experiment.platform.kubeconfig import CurrentContext, Kubeconfig, NoKubeconfig
+from hera_experiment.platform.kubernetes_client import KubernetesClient
+from hera_experiment.platform.kubernetes_reviews import user_name, user_review
+from hera_experiment.platform.kubernetes_user import KubernetesUser
+
+_PATIENCE = 3
+"""Time-outs that a sign-in program has, which may ask a server of its own."""
 
 ANONYMOUS = "system:anonymous"
 """The user name of whoever shows no credentials."""
@@ -25,6 +30,15 @@ ANONYMOUS = "system:anonymous"
 
 class Refused(UserError):
     """The API server does not accept who asks."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a kubeconfig's user is known by; ``authorization`` is the header's whole value."""
+
+    authorization: str
+    certificate: tuple[str, str] | None
+    verify: bool | str
 
 
 class Cluster(CachedFacts):
@@ -55,23 +69,36 @@ class Cluster(CachedFacts):
     @fact
     def kubeconfig(self) -> Kubeconfig:
         """Return the kubeconfig's files, merged."""
-        return kubeconfigs.read(self._value, self._where)
+        try:
+            return kubeconfigs.read(self._value, self._where)
+        except NoKubeconfig as error:
+            # Not what ``str`` says, which names a step: it is no fault.
+            place = f" ({error.where})" if error.where else ""
+            raise CannotTell(f"{error.what}{place}") from None
 
     @fact
-    def context(self) -> Context:
+    def context(self) -> CurrentContext:
         """Return the current context."""
         return self.kubeconfig.context()
 
     @fact
+    def user(self) -> KubernetesUser:
+        """Return the user of the context."""
+        return KubernetesUser(self.context, patience=_PATIENCE * self._timeout)
+
+    @fact
     def credentials(self) -> Credentials:
-        """Return what the user of the context is known by."""
-        return credentials_of(self.context)
+        """Return what the user of the context is known by; runs its sign-in program."""
+        user = self.user
+        return Credentials(user.authorization(), user.certificate(), user.verification())
 
     @fact
     def api(self) -> KubernetesApi:
         """Return a client of the API server."""
         where = f"cluster '{self.context.cluster.name}' in {self.kubeconfig.shown}"
-        return KubernetesApi(self.context.server, self.credentials, self._timeout, where)
+        timeout = (self._timeout, self._timeout)
+        client = KubernetesClient(self.context, self.user, timeout=timeout, where=where)
+        return KubernetesApi(client)
 
     @property
     def namespace(self) -> str:
@@ -86,16 +113,14 @@ class Cluster(CachedFacts):
     @fact
     def identity(self) -> str:
         """Return the user name that the API server knows whoever asks by."""
-        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-        answer = self.api.post(path, {})
-        if answer.status == UNAUTHORIZED:
+        answer = user_review(self.api)
+        if answer.status == UNAUTHENTICATED:
             raise Refused("the API server does not accept the kubeconfig's credentials")
         if answer.status == FORBIDDEN and ANONYMOUS in answer.message:
             return ANONYMOUS
         if not answer.ok:
             raise CannotTell(f"the API server does not say who you are: {answer.message}")
-        status: dict[str, Any] = (answer.document or {}).get("status") or {}
-        return str((status.get("userInfo") or {}).get("username", ""))
+        return user_name(answer)
 
     def find(self, path: str, what: str) -> dict[str, Any] | None:
         """Return the object at ``path``, None when there is none.

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from hera_experiment.check.kubernetes_api import KubernetesApi
 from hera_experiment.check.model import CannotTell
 from hera_experiment.check.wording import in_yaml
+from hera_experiment.platform import kubernetes_reviews as reviews
+from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
+from hera_experiment.platform.kubernetes_reviews import RESULTS, Right
 
-_AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+__all__ = [
+    "LOGS",
+    "PODS",
+    "RESULTS",
+    "TOKENS",
+    "WORKFLOWS",
+    "Right",
+    "account_may",
+    "grant",
+    "missing",
+]
+
 _ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
-
-
-@dataclass(frozen=True)
-class Right:
-    """Verbs on a resource; ``resource`` may have a sub-resource, "pods/log"."""
-
-    group: str
-    resource: str
-    verbs: tuple[str, ...]
-
-    def __str__(self) -> str:
-        name = f"{self.resource}.{self.group}" if self.group else self.resource
-        return f"{', '.join(self.verbs)} {name}"
 
 
 def missing(
@@ -40,12 +40,10 @@ def missing(
     """
     if not namespace:
         return [v for v in right.verbs if not _allowed(api, "", right, v, authorization)]
-    body = {"spec": {"namespace": namespace}}
-    answer = api.post(f"{_AUTHORIZATION}/selfsubjectrulesreviews", body, authorization)
+    answer = reviews.rules_review(api, namespace, authorization)
     if not answer.ok:
         raise CannotTell(f"Kubernetes does not tell your rights: {answer.message}")
-    status = (answer.document or {}).get("status") or {}
-    rules = list(status.get("resourceRules") or ())
+    rules = list(answer.of_status.get("resourceRules") or ())
     return [
         verb
         for verb in right.verbs
@@ -73,11 +71,10 @@ def _grants(rule: Mapping[str, Any], right: Right, verb: str) -> bool:
 def _allowed(
     api: KubernetesApi, namespace: str, right: Right, verb: str, authorization: str | None
 ) -> bool:
-    body = {"spec": {"resourceAttributes": _attributes(namespace, right, verb)}}
-    answer = api.post(f"{_AUTHORIZATION}/selfsubjectaccessreviews", body, authorization)
-    if not answer.ok:
-        raise CannotTell(f"Kubernetes does not tell your rights: {answer.message}")
-    return bool(((answer.document or {}).get("status") or {}).get("allowed"))
+    try:
+        return reviews.may(api, namespace, right, verb, authorization=authorization)
+    except KubernetesRefusal as refusal:
+        raise CannotTell(f"Kubernetes does not tell your rights: {refusal.message}") from None
 
 
 def account_may(api: KubernetesApi, namespace: str, account: str, right: Right, verb: str) -> bool:
@@ -85,35 +82,11 @@ def account_may(api: KubernetesApi, namespace: str, account: str, right: Right, 
 
     Raises :class:`CannotTell` where this may not be asked (LocalSubjectAccessReview).
     """
-    body = {
-        "metadata": {"namespace": namespace},
-        "spec": {
-            "resourceAttributes": _attributes(namespace, right, verb),
-            "user": f"system:serviceaccount:{namespace}:{account}",
-            # Without its groups, what is granted to all accounts of a namespace would not count.
-            "groups": [
-                "system:serviceaccounts",
-                f"system:serviceaccounts:{namespace}",
-                "system:authenticated",
-            ],
-        },
-    }
-    path = f"{_AUTHORIZATION}/namespaces/{namespace}/localsubjectaccessreviews"
-    answer = api.post(path, body)
-    if not answer.ok:
-        raise CannotTell(f"you may not ask for the rights of another account: {answer.message}")
-    return bool(((answer.document or {}).get("status") or {}).get("allowed"))
-
-
-def _attributes(namespace: str, right: Right, verb: str) -> dict[str, str]:
-    resource, _, subresource = right.resource.partition("/")
-    return {
-        "namespace": namespace,
-        "group": right.group,
-        "resource": resource,
-        "subresource": subresource,
-        "verb": verb,
-    }
+    try:
+        return reviews.account_may(api, namespace, account, right, verb)
+    except KubernetesRefusal as refusal:
+        what = f"you may not ask for the rights of another account: {refusal.message}"
+        raise CannotTell(what) from None
 
 
 def grant(name: str, namespace: str, subject: str, *rights: Right) -> str:
@@ -159,4 +132,3 @@ WORKFLOWS = Right(
 PODS = Right("", "pods", ("get", "list"))
 LOGS = Right("", "pods/log", ("get",))
 TOKENS = Right("", "serviceaccounts/token", ("create",))
-RESULTS = Right("argoproj.io", "workflowtaskresults", ("create", "patch"))

@@ -17,6 +17,7 @@ from hera_experiment.check.rights import WORKFLOWS, Right, missing
 from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_reviews import user_name, user_review
 from hera_experiment.platform.registry import Registry, host_of
 from hera_experiment.platform.registry_credentials import kept_credentials
 
@@ -153,12 +154,10 @@ class CheckTarget(CachedFacts):
         return Submitter(chosen.account, chosen.authorization)
 
     def _of_token(self) -> Submitter:
-        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-        answer = self.cluster.api.post(path, {}, self.argo.token)
+        answer = user_review(self.cluster.api, self.argo.token)
         if not answer.ok:
             raise CannotTell("Kubernetes does not know ARGO_TOKEN")
-        status = (answer.document or {}).get("status") or {}
-        return Submitter(str((status.get("userInfo") or {}).get("username", "")), self.argo.token)
+        return Submitter(user_name(answer), self.argo.token)
 
     def registry(self, host: str) -> Registry:
         """Return a client of the registry ``host``, with the account that an engine keeps."""

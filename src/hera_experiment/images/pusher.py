@@ -8,7 +8,7 @@ from hera_experiment.argo.images import image_reference
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Runner, last_line
 from hera_experiment.images.output import cleaned
-from hera_experiment.platform.http import is_loopback
+from hera_experiment.platform.proxies import is_loopback
 from hera_experiment.platform.registry import Image
 
 _DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from hera_experiment.context import tokens
 from hera_experiment.context.context import Context
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
+from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
 LIFETIME = 3600
 """Seconds that a requested token is asked for; the cluster may give less."""
@@ -78,20 +79,10 @@ class ServiceAccountToken:
         return self._value
 
     def _request(self) -> tuple[str, float]:
-        from kubernetes import client
-
-        body: Any = client.AuthenticationV1TokenRequest(
-            spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=LIFETIME)
-        )
-        create = client.CoreV1Api(self._cluster.api).create_namespaced_service_account_token
-        answer = self._cluster.ask(
-            f"request a token for {self.name}",
-            create,
-            self._account,
-            self._cluster.namespace,
-            body,
-        )
-        token = str(answer.status.token) if answer.status else ""
+        cluster = self._cluster
+        answer = token_request(cluster.client, cluster.namespace, self._account, LIFETIME)
+        cluster.document(f"request a token for {self.name}", answer)
+        token = token_in(answer)
         issued = tokens.claims(token)
         lifetime = float(issued.get("exp", LIFETIME)) - float(issued.get("iat", 0))
         return token, lifetime if 0 < lifetime <= LIFETIME else LIFETIME
@@ -107,12 +98,7 @@ class KubeconfigToken:
 
     def authorization(self) -> str:
         """Return it; empty where the kubeconfig uses certificates."""
-        configuration = self._cluster.api.configuration
-        for name in ("authorization", "BearerToken"):
-            value = configuration.get_api_key_with_prefix(name)
-            if value:
-                return tokens.authorization(value)
-        return ""
+        return tokens.authorization(self._cluster.client.user.authorization())
 
 
 def candidates(args: Context, cluster: KubernetesAccess) -> list[Credential]:

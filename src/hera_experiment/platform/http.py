@@ -7,7 +7,6 @@ what a failed connection means.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 
 from hera_experiment.errors import UserError
+from hera_experiment.platform.proxies import SOCKS_ADVICE, is_loopback
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
@@ -127,21 +127,15 @@ class Session(requests.Session):
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
 
-def is_loopback(url: str) -> bool:
-    """Say whether ``url`` names this machine, to which no proxy leads."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
     """Say in one sentence why there was no answer from ``url``."""
     address = urlsplit(url)
     server = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     text = str(error)
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in text:
+        what = f"the proxy on the way to {server} takes the package PySocks"
+        return Unreachable(what, where, SOCKS_ADVICE)
+    if isinstance(error, requests.exceptions.ProxyError) or "SOCKS" in text:
         return Unreachable(
             f"the proxy on the way to {server} does not answer",
             where,

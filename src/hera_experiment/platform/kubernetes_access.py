@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from hera_experiment.context.context import Context
 from hera_experiment.context.secrets import shown
-from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
+from hera_experiment.platform import kubeconfig, kubernetes_reviews
 from hera_experiment.platform.cluster import Cluster, Kind
-from hera_experiment.platform.kubernetes_errors import NOT_FOUND, KubernetesRefusal, explain
+from hera_experiment.platform.kubernetes_client import NOT_FOUND, TIMEOUT, Answer, KubernetesClient
+from hera_experiment.platform.kubernetes_errors import document, explain
+from hera_experiment.platform.kubernetes_reviews import Right
+from hera_experiment.platform.kubernetes_user import KubernetesUser
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 T = TypeVar("T")
-
-TIMEOUT = (10.0, 30.0)
-"""Seconds to connect and to wait for an answer, for each request."""
-
-_READERS = {
-    Kind.NAMESPACE: "read_namespace",
-    Kind.CLAIM: "read_namespaced_persistent_volume_claim",
-    Kind.CONFIGMAP: "read_namespaced_config_map",
-    Kind.SECRET: "read_namespaced_secret",
-}
 
 
 class KubernetesAccess(Cluster):
@@ -36,6 +28,7 @@ class KubernetesAccess(Cluster):
     def __init__(self, args: Context, *, timeout: tuple[float, float] = TIMEOUT) -> None:
         super().__init__(args)
         self.timeout = timeout
+        self._client: KubernetesClient | None = None
         self._api: ApiClient | None = None
 
     @property
@@ -46,13 +39,28 @@ class KubernetesAccess(Cluster):
     @property
     def has_access(self) -> bool:
         """Whether there is a kubeconfig at all."""
-        return self.args.k8s_config_file not in ("", os.devnull)
+        return bool(kubeconfig.files_of(self.args.k8s_config_file))
+
+    @property
+    def client(self) -> KubernetesClient:
+        """The client of the API server; raises ``UserError`` when the kubeconfig leads nowhere."""
+        if self._client is None:
+            try:
+                found = kubeconfig.read(self.args.k8s_config_file, self.where).context()
+            except UserError as error:
+                what = f"the kubeconfig cannot be used: {error.what}"
+                raise UserError(what, self.where, error.next_step) from None
+            user = KubernetesUser(found)
+            self._client = KubernetesClient(found, user, timeout=self.timeout, where=self.where)
+        return self._client
 
     @property
     def api(self) -> ApiClient:
-        """The client of the ``kubernetes`` package; raises UserError when it cannot be made."""
+        """The same as the ``kubernetes`` package has it; raises as :attr:`client` does."""
         if self._api is None:
-            self._api = self._load()
+            from hera_experiment.platform.kubernetes_package import api_client
+
+            self._api = api_client(self.client)
         return self._api
 
     @property
@@ -63,9 +71,14 @@ class KubernetesAccess(Cluster):
 
     def reach(self) -> None:
         """Ask the API server for its version; raises ``UserError`` when it does not answer."""
-        from kubernetes.client import VersionApi
+        self.document("reach the API server", self.client.get("/version"))
 
-        self.ask("reach the API server", VersionApi(self.api).get_code)
+    def document(self, asked: str, answer: Answer) -> dict[str, Any]:
+        """Return the object of ``answer``; raises ``KubernetesRefusal`` about what was ``asked``.
+
+        The kind of it for a missing right is ``Forbidden``.
+        """
+        return document(answer, self.server, self.where, asked)
 
     def find(self, kind: Kind, name: str) -> dict[str, Any] | None:
         """Return an object of the namespace, or a namespace; None when there is none.
@@ -75,18 +88,11 @@ class KubernetesAccess(Cluster):
         Forbidden
             When it may not be read.
         """
-        from kubernetes.client import CoreV1Api
-
-        read = getattr(CoreV1Api(self.api), _READERS[kind])
-        where = () if kind is Kind.NAMESPACE else (self.namespace,)
-        try:
-            found = self.ask(f"read the {kind.spoken} '{name}'", read, name, *where)
-        except KubernetesRefusal as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise
-        as_document: Any = self.api.sanitize_for_serialization
-        return dict(as_document(found))
+        space = "" if kind is Kind.NAMESPACE else f"namespaces/{quote(self.namespace)}/"
+        answer = self.client.get(f"/api/v1/{space}{kind.path}/{quote(name)}")
+        if answer.status == NOT_FOUND:
+            return None
+        return self.document(f"read the {kind.spoken} '{name}'", answer)
 
     def description(self) -> list[str]:
         """Return the kubeconfig, the server and the namespace, a line each; no secrets."""
@@ -97,74 +103,24 @@ class KubernetesAccess(Cluster):
     @property
     def server(self) -> str:
         """The address of the API server."""
-        return str(self.api.configuration.host)
+        return self.client.server
 
     def may(self, verb: str, resource: str, namespace: str, group: str = "") -> bool:
         """Ask Kubernetes whether the user may do this (SelfSubjectAccessReview)."""
-        from kubernetes import client
-
-        review = client.V1SelfSubjectAccessReview(
-            spec=client.V1SelfSubjectAccessReviewSpec(
-                resource_attributes=client.V1ResourceAttributes(
-                    namespace=namespace, verb=verb, group=group, resource=resource
-                )
-            )
-        )
-        create = client.AuthorizationV1Api(self.api).create_self_subject_access_review
-        answer = self.ask("ask for your rights", create, review)
-        return bool(answer.status and answer.status.allowed)
+        right = Right(group, resource, (verb,))
+        return kubernetes_reviews.may(self.client, namespace, right, verb)
 
     def ask(self, asked: str, request: Callable[..., T], *arguments: Any) -> T:
-        """Make one request with the time-out; raises UserError that says what was ``asked``."""
+        """Make one request of :attr:`api` with the time-out; raises UserError on a refusal."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
             return request(*arguments, _request_timeout=self.timeout)
+        except UserError:
+            raise
         except (ApiException, HTTPError, OSError) as error:
             raise explain(error, self.server, self.where, asked) from None
-
-    def _load(self) -> ApiClient:
-        files = [Path(part) for part in self.args.k8s_config_file.split(os.pathsep) if part]
-        if not any(file.is_file() for file in files):
-            raise UserError(
-                f"there is no kubeconfig {display(files[0].absolute())}",
-                self.args.where("k8s_config_file"),
-                "correct KUBECONFIG, or set it to /dev/null for none",
-            )
-        from kubernetes import client, config
-
-        configuration = client.Configuration()
-        load: Any = config.load_kube_config
-        try:
-            load(
-                config_file=self.args.k8s_config_file,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        except Exception as error:
-            # The package raises whatever a malformed file provokes, and quotes the file, which may
-            # hold a token: only the place is shown.
-            raise UserError(
-                f"the kubeconfig cannot be used: {_safe(error)}",
-                self.where,
-                "get a new one from the administrator",
-            ) from None
-        # Each request has its own time-out; the package's retries would multiply it.
-        configuration.retries = 0
-        return client.ApiClient(configuration)
-
-
-def _safe(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    if mark is not None:
-        return f"not valid YAML at line {mark.line + 1}"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    if type(error).__name__ == "ConfigException":
-        # "Invalid kube-config file. Expected key current-context in …": names, never values.
-        return shown(str(error).partition("\n")[0][:200])
-    return f"it is not one ({type(error).__name__})"
 
 
 def no_platform(args: Context) -> UserError:

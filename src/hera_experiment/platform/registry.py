@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import requests
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http import Authorization, Session, Unreachable, is_loopback
+from hera_experiment.platform.http import Authorization, Session, Unreachable
+from hera_experiment.platform.proxies import is_loopback
 
 DOCKER_HUB = "docker.io"
 _HUB_HOST = "registry-1.docker.io"

@@ -8,17 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hera_experiment.platform.kubernetes_reviews import RESULTS
 from hera_experiment.platform.registry import host_of
 
 RESULTS_ROLE = "hera-experiment-results"
 """The role and its binding by which a workflow's pods report their results."""
-
-RESULTS_RULE = {
-    "apiGroups": ["argoproj.io"],
-    "resources": ["workflowtaskresults"],
-    "verbs": ["create", "patch"],
-}
-"""What Argo's executor needs (Argo's documentation, "Workflow RBAC")."""
 
 _PLACEHOLDER = "REPLACE-ME"
 
@@ -104,7 +98,7 @@ def results_binding(
     api = "rbac.authorization.k8s.io/v1"
     name = f"{RESULTS_ROLE}-{account}"
     reason = f"service account '{account}' reports results"
-    role = {**_head(api, "Role", RESULTS_ROLE), "rules": [RESULTS_RULE]}
+    role = {**_head(api, "Role", RESULTS_ROLE), "rules": [RESULTS.rule()]}
     binding = {
         **_head(api, "RoleBinding", name),
         "roleRef": {

@@ -1,7 +1,7 @@
 """Runs a shell script in a pod: bytes in, bytes out, over Kubernetes' web socket for ``exec``.
 
 The kubernetes package's own stream has no time-out to connect, takes Ctrl-C for a failed request
-and collects what arrives without bound; its configuration and its WebSocket are used here.
+and collects what arrives without bound.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
-from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.results.transfer import ConnectionLost
 
 if TYPE_CHECKING:
-    from kubernetes.client import Configuration
-
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
 
 # Channels of v4.channel.k8s.io (k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
@@ -93,21 +90,20 @@ class PodShell:
     def _open(self, command: list[str]) -> Any:
         import websocket
 
-        configuration = self._cluster.api.configuration
+        client = self._cluster.client
         query = [("command", word) for word in command]
         query += [("container", self._container)]
         query += [(channel, "true") for channel in ("stdin", "stdout", "stderr")]
-        address = urlsplit(configuration.host)
+        address = urlsplit(client.server)
         scheme = "wss" if address.scheme == "https" else "ws"
         prefix = f"{scheme}://{address.netloc}{address.path.rstrip('/')}"
         socket = websocket.create_connection(
             f"{prefix}{self._path}?{urlencode(query)}",
             timeout=self._cluster.timeout[0],
-            header=_headers(configuration),
+            socket=client.connect(),
+            header=[f"{name}: {value}" for name, value in client.headers()],
             subprotocols=_PROTOCOLS,
-            sslopt=_tls(configuration),
             suppress_origin=True,
-            **_proxy(configuration),
         )
         socket.settimeout(self._silence)
         return socket
@@ -165,52 +161,6 @@ def _raise_for(status: bytes, errors: str) -> None:
             raise ScriptFailed(int(cause["message"]), errors)
     # The script was not even begun: the container is gone, or has no shell.
     raise ScriptFailed(127, str(found.get("message") or errors))
-
-
-def _headers(configuration: Configuration) -> dict[str, str]:
-    settings: Any = configuration.auth_settings()
-    return {
-        str(each["key"]): str(each["value"])
-        for each in settings.values()
-        if each.get("in") == "header" and each.get("value")
-    }
-
-
-def _tls(configuration: Any) -> dict[str, Any]:
-    import ssl
-
-    options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
-    if configuration.verify_ssl:
-        options = {"cert_reqs": ssl.CERT_REQUIRED}
-        if configuration.ssl_ca_cert:
-            options["ca_certs"] = configuration.ssl_ca_cert
-        if configuration.assert_hostname is False:
-            options["check_hostname"] = False
-    if configuration.cert_file:
-        options["certfile"] = configuration.cert_file
-    if configuration.key_file:
-        options["keyfile"] = configuration.key_file
-    if getattr(configuration, "tls_server_name", None):
-        options["server_hostname"] = configuration.tls_server_name
-    return options
-
-
-def _proxy(configuration: Any) -> dict[str, Any]:
-    if not configuration.proxy:
-        return {}
-    address = urlsplit(configuration.proxy)
-    if not address.hostname:
-        raise UserError("the proxy of the kubeconfig is no address", "proxy-url", "write http://…")
-    options: dict[str, Any] = {
-        "http_proxy_host": address.hostname,
-        "http_proxy_port": address.port or (443 if address.scheme == "https" else 80),
-        "proxy_type": "http",
-    }
-    if address.username:
-        options["http_proxy_auth"] = (address.username, address.password or "")
-    if configuration.no_proxy:
-        options["http_no_proxy"] = [each.strip() for each in configuration.no_proxy.split(",")]
-    return options
 
 
 def _message(body: Any) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hera_experiment.check import certificate, kubeconfig
+from hera_experiment.check import certificate
+from hera_experiment.check.cluster import Cluster
 from hera_experiment.check.model import CannotTell
 from hera_experiment.check.rights import WORKFLOWS, grant
 from hera_experiment.errors import UserError
+from hera_experiment.platform import kubeconfig
 
 ONE = """
 clusters: [{name: c, cluster: {server: "https://one:6443/", certificate-authority: ca.crt}}]
@@ -46,6 +48,8 @@ def test_the_first_of_several_files_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["", "/dev/null", os.pathsep])
 def test_no_kubeconfig_is_unknown(value: str) -> None:
     with pytest.raises(CannotTell):
+        _ = Cluster(value, "", "", 1).kubeconfig
+    with pytest.raises(kubeconfig.NoKubeconfig):
         kubeconfig.read(value, "")
 
 

@@ -32,9 +32,12 @@ class Answer:
 
 
 class FakeServer:
-    """Answers with ``answer(asked)`` and remembers what it was asked."""
+    """Answers with ``answer(asked)`` and remembers what it was asked.
 
-    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
+    ``tls`` are its certificate and key; ``clients`` is the authority of those it lets in.
+    """
+
+    def __init__(self, tls: tuple[Path, Path] | None = None, clients: Path | None = None) -> None:
         self.asked: list[Asked] = []
         self.answer: Callable[[Asked], Answer] = lambda asked: Answer({})
         fake = self
@@ -59,7 +62,7 @@ class FakeServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = _go
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _go
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -69,6 +72,9 @@ class FakeServer:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
+            if clients:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(clients)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/"

@@ -81,7 +81,7 @@ def test_what_exists_is_asserted(cluster, fake):
     assert cluster.provide_volume_claim("results") is True
     assert cluster.provide_configmap("settings", {"A": "b"}) is True
     assert all(asked.method == "GET" for asked in fake.asked)
-    assert {asked.headers.get("authorization") for asked in fake.asked} == {"Bearer hush"}
+    assert {asked.headers.get("Authorization") for asked in fake.asked} == {"Bearer hush"}
     assert not any("/nodes" in asked.path for asked in fake.asked)
 
 
