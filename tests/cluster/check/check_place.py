@@ -20,7 +20,7 @@ import yaml
 from hera_experiment.check.catalogue import CATALOGUE
 from hera_experiment.check.definition import Result
 from hera_experiment.check.model import Outcome, Status
-from hera_experiment.check.report import TextReport, as_json, exit_status, first_step
+from hera_experiment.check.report import TextReport, as_json, as_junit, exit_status, first_step
 from hera_experiment.check.runner import run
 from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.check.target import CheckTarget
@@ -115,7 +115,7 @@ class Place:
         for each in results:
             text.add(each)
         text.close()
-        shown = out.getvalue() + as_json(results)
+        shown = out.getvalue() + as_json(results) + as_junit(results)
         self.assert_no_secret(shown)
         assert "the check itself failed" not in shown, shown
         assert out.getvalue().splitlines()[-2] == first_step(results)

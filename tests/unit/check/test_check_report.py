@@ -155,7 +155,10 @@ def test_junit_is_one_test_case_a_check() -> None:
     root = ElementTree.fromstring(text)
     (suite,) = root
     for each in (root, suite):
-        assert [each.get(key) for key in ("tests", "failures", "errors", "skipped")] == list("4101")
+        assert [each.get(key) for key in ("name", "tests", "failures", "errors", "time")] == [
+            *("check-cluster", "4", "1", "0", "0.300")
+        ]
+    assert suite.get("skipped") == "1"
     cases = {str(case.get("name")).partition(":")[0]: case for case in suite.iter("testcase")}
     assert list(cases) == list("ABCD")
     assert all(case.get("classname") == "c" and case.get("time") for case in cases.values())

@@ -34,7 +34,8 @@ def token(ends: datetime) -> str:
 def test_kubeconfig_file(recorded: RecordedCluster, tmp_path: Path) -> None:
     assert recorded.ok("KUBECONFIG-FILE").endswith("kubeconfig")
     recorded.settings["KUBECONFIG"] = str(tmp_path / "absent")
-    assert "there is no file" in recorded.failure("KUBECONFIG-FILE").cause
+    failed = recorded.failure("KUBECONFIG-FILE")
+    assert f"{tmp_path / 'absent'} (KUBECONFIG in the environment)" in failed.cause
     (tmp_path / "absent").write_text(f"users: [{SECRET}\n")
     assert "not valid YAML at line" in recorded.failure("KUBECONFIG-FILE").cause
     recorded.settings["KUBECONFIG"] = "/dev/null"
