@@ -545,7 +545,6 @@ def socks(fake: FakeServer) -> Iterator[str]:
 def test_a_socks_proxy_with_its_package(
     save: Callable[..., Path], fake: FakeServer, socks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("socks")
     client = client_of(save(config("http://api.lab.invalid:6443", proxy_url=socks)))
     assert client.get("/version").ok and fake.asked[-1].path == "/version"
     connection = client.connect()
