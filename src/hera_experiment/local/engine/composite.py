@@ -136,9 +136,8 @@ class Composite:
         if last is not None:
             leaves = [leaf for node in last for leaf in self._nodes.outbound(node)]
             self.node.outbound = [leaf.id for leaf in leaves]
-        self._nodes.mark(self.node, phase, message)
         self._machine.forget(self)
-        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+        self._machine.end(self._attempt, self.node, phase, message, error)
 
 
 def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:

@@ -223,11 +223,15 @@ class Machine:
             return own
         return self.spec.get("retryStrategy")
 
-    def finish(self, node: Node, call: Call, done: Done, error: str = "") -> None:
-        """Report the end of ``node`` to its boundary and to whoever waits for it."""
-        if node.failed and call.boundary is not None:
-            self.later(call.boundary.child_failed)
-        self.later(lambda: done(node, error))
+    def end(
+        self, attempt: Attempt, node: Node, phase: str, message: str | None = None, error: str = ""
+    ) -> None:
+        """Give ``node`` its last phase; tell its boundary and whoever waits for it."""
+        self.nodes.mark(node, phase, message)
+        boundary = attempt.call.boundary
+        if node.failed and boundary is not None:
+            self.later(boundary.child_failed)
+        self.later(lambda: attempt.done(node, error))
 
 
 class CallError(Exception):
