@@ -14,7 +14,7 @@ from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
 from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import expand, is_loop
-from hera_experiment.local.engine.machine import Attempt, Call, CallError, Done, Machine, nothing
+from hera_experiment.local.engine.machine import Attempt, Call, Done, Machine, nothing
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
 from hera_experiment.local.engine.scope import OutputError, template_outputs
 from hera_experiment.local.engine.substitution import OUTPUTS, Lookup, replace, substitute
@@ -97,11 +97,7 @@ class Composite:
             depth=self._attempt.call.depth + 1,
             on_exit=self._attempt.call.on_exit,
         )
-        try:
-            machine.execute(call)
-        except CallError as error:
-            failed, message = error.node, error.message
-            machine.later(lambda: done(failed, message))
+        machine.execute(call)
         return ""
 
     def _skip_child(self, name: str, template: str, phase: str, message: str) -> Node:
