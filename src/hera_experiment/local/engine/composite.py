@@ -14,7 +14,7 @@ from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
 from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import expand, is_loop
-from hera_experiment.local.engine.machine import Attempt, Call, CallError, Done, Machine, nothing
+from hera_experiment.local.engine.machine import Attempt, Call, Done, Machine, nothing
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
 from hera_experiment.local.engine.scope import OutputError, template_outputs
 from hera_experiment.local.engine.substitution import OUTPUTS, Lookup, replace, substitute
@@ -97,11 +97,7 @@ class Composite:
             depth=self._attempt.call.depth + 1,
             on_exit=self._attempt.call.on_exit,
         )
-        try:
-            machine.execute(call)
-        except CallError as error:
-            failed, message = error.node, error.message
-            machine.later(lambda: done(failed, message))
+        machine.execute(call)
         return ""
 
     def _skip_child(self, name: str, template: str, phase: str, message: str) -> Node:
@@ -136,9 +132,8 @@ class Composite:
         if last is not None:
             leaves = [leaf for node in last for leaf in self._nodes.outbound(node)]
             self.node.outbound = [leaf.id for leaf in leaves]
-        self._nodes.mark(self.node, phase, message)
         self._machine.forget(self)
-        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+        self._machine.end(self._attempt, self.node, phase, message, error)
 
 
 def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:

@@ -17,18 +17,16 @@ from hera_experiment.argo.names import (
 )
 from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
+from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import timestamp
-from hera_experiment.local.engine.normalise import normalise, with_empty_fields
 from hera_experiment.local.engine.operator import Operator, conditions
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
-from hera_experiment.local.engine.supported import unsupported
-from hera_experiment.local.engine.validation import validate
+from hera_experiment.local.engine.validation import checked
 from hera_experiment.local.engine.workflow_metadata import (
     ANNOTATION_RUNTIME,
     begun_metadata,
     check_generated_name,
-    check_object_name,
 )
 from hera_experiment.local.errors import (
     AlreadyExists,
@@ -91,32 +89,32 @@ class Engine:
         AlreadyExists
             When a workflow of that name exists.
         """
-        checked = self._checked(manifest)
+        workflow = checked(manifest)
         if creator:
-            labels = {**checked["metadata"].get("labels", {}), LABEL_CREATOR: creator}
-            checked["metadata"]["labels"] = labels
-        name = checked["metadata"].get("name", "")
+            labels = {**workflow["metadata"].get("labels", {}), LABEL_CREATOR: creator}
+            workflow["metadata"]["labels"] = labels
+        name = workflow["metadata"].get("name", "")
         if dry_run and keep_name:
-            self._ask_runtime(runtime, checked)
-            return _fresh(checked)
-        if not name and not checked["metadata"].get("generateName"):
+            self._ask_runtime(runtime, workflow)
+            return _fresh(workflow)
+        if not name and not workflow["metadata"].get("generateName"):
             raise InvalidWorkflow("resource name may not be empty: set name or generateName")
-        return self._keep(checked, runtime, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
+        return self._keep(workflow, runtime, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Check a workflow and return it; raises as :meth:`create` does."""
-        return _fresh(self._checked(manifest, lint=True))
+        return _fresh(checked(manifest, lint=True))
 
     def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
         """End a workflow; raises :class:`ApiError` when it has ended.
 
         ``message`` is not kept, as in Argo, where it belongs to single nodes.
         """
-        return self._shut_down(namespace, name, "Stop")
+        return self._shut_down(namespace, name, STOP)
 
     def terminate(self, namespace: str, name: str) -> dict[str, Any]:
         """End a workflow without its exit handlers."""
-        return self._shut_down(namespace, name, "Terminate")
+        return self._shut_down(namespace, name, TERMINATE)
 
     def retry(
         self,
@@ -127,8 +125,7 @@ class Engine:
     ) -> dict[str, Any]:
         """Run what failed in a workflow again, or all that the selector names."""
         run = self._store.get(namespace, name)
-        with self._lock:
-            operator = self._operators.get((namespace, name))
+        operator = self._operator(namespace, name)
         if run.finished and operator is not None:
             # The end is seen a moment before the thread that brought it about is gone.
             operator.join()
@@ -170,10 +167,9 @@ class Engine:
     def delete(self, namespace: str, name: str) -> None:
         """End a workflow, wait until its processes are gone, and forget it."""
         run = self._store.get(namespace, name)
-        with self._lock:
-            operator = self._operators.get((namespace, name))
+        operator = self._operator(namespace, name)
         if operator is not None:
-            operator.shut_down("Terminate")
+            operator.shut_down(TERMINATE)
             operator.join()
         remove_claims(run, self._store.objects)
         self._store.delete(run.namespace, run.name)
@@ -189,28 +185,16 @@ class Engine:
             self._closing = True
             operators = list(self._operators.values())
         for operator in operators:
-            operator.run.update(spec={"shutdown": "Terminate"})
-            operator.shut_down("Terminate")
+            operator.run.update(spec={"shutdown": TERMINATE})
+            operator.shut_down(TERMINATE)
         for operator in operators:
             operator.join()
         self._pool.close()
 
-    def _checked(self, manifest: Mapping[str, Any], *, lint: bool = False) -> dict[str, Any]:
-        normal = normalise(manifest)
-        refused = unsupported(normal)
-        if refused:
-            raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
-        validate(normal, lint=lint)
-        if name := normal["metadata"].get("name", ""):
-            check_object_name(name)
-        filled = with_empty_fields(normal)
-        filled.pop("status", None)
-        return copy.deepcopy(filled)
-
     def _keep(
-        self, checked: dict[str, Any], runtime: str, *, dry_run: bool, attempts: int
+        self, workflow: dict[str, Any], runtime: str, *, dry_run: bool, attempts: int
     ) -> dict[str, Any]:
-        metadata = checked["metadata"]
+        metadata = workflow["metadata"]
         generate = not metadata.get("name")
         while True:
             attempts -= 1
@@ -221,20 +205,20 @@ class Engine:
             metadata["creationTimestamp"] = timestamp(self._clock())
             if dry_run:
                 self._check_free(metadata["namespace"], metadata["name"])
-                self._ask_runtime(runtime, checked)
-                return _fresh(checked)
+                self._ask_runtime(runtime, workflow)
+                return _fresh(workflow)
             try:
-                return self._run(checked, runtime)
+                return self._run(workflow, runtime)
             except AlreadyExists:
                 if not generate or not attempts:
                     raise
 
-    def _run(self, checked: dict[str, Any], runtime: str) -> dict[str, Any]:
-        metadata = checked["metadata"]
+    def _run(self, workflow: dict[str, Any], runtime: str) -> dict[str, Any]:
+        metadata = workflow["metadata"]
         self._check_free(metadata["namespace"], metadata["name"])
-        self._ask_runtime(runtime, checked)
-        answer = _fresh(copy.deepcopy(checked))
-        kept = {**checked, "metadata": begun_metadata(metadata, runtime)}
+        self._ask_runtime(runtime, workflow)
+        answer = _fresh(copy.deepcopy(workflow))
+        kept = {**workflow, "metadata": begun_metadata(metadata, runtime)}
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -263,14 +247,17 @@ class Engine:
         self._operators[run.namespace, run.name] = operator
         operator.start()
 
+    def _operator(self, namespace: str, name: str) -> Operator | None:
+        with self._lock:
+            return self._operators.get((namespace, name))
+
     def _ended(self, operator: Operator) -> None:
         with self._lock:
             self._operators.pop((operator.run.namespace, operator.run.name), None)
 
     def _shut_down(self, namespace: str, name: str, strategy: str) -> dict[str, Any]:
         run = self._store.get(namespace, name)
-        with self._lock:
-            operator = self._operators.get((namespace, name))
+        operator = self._operator(namespace, name)
         if run.finished or operator is None:
             raise ApiError(
                 "cannot shutdown a completed workflow: "

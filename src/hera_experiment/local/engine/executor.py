@@ -13,7 +13,7 @@ from hera_experiment.argo.names import ANNOTATION_DISPLAY_NAME, DISPLAY_NAME, po
 from hera_experiment.argo.phases import ERROR
 from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag
-from hera_experiment.local.engine.machine import Attempt, Call, CallError, Machine
+from hera_experiment.local.engine.machine import Attempt, Call, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, runs_pod
 from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
@@ -32,21 +32,20 @@ class Executor:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def execute(self, call: Call) -> Node | None:
-        """Begin ``call``; None when it waits for its turn. Raises :class:`CallError`."""
+    def execute(self, call: Call) -> None:
+        """Begin ``call``, now or when it is its turn; ``call.done`` hears how it ends."""
         machine = self._machine
         node = machine.nodes.get(call.name)
         if node is not None and node.fulfilled:
-            ended = node
-            call.begun(ended)
-            machine.later(lambda: call.done(ended, ""))
-            return ended
+            self._report(call, node, "")
+            return
         if call.depth >= TEMPLATE_DEPTH:
-            raise self._error(call, _TOO_DEEP)
+            self._fail(call, _TOO_DEEP)
+            return
         template = machine.templates[call.template]
         if node is None and not machine.limiter.admits(call.boundary):
-            machine.limiter.wait(call.boundary, lambda: self._resume(call))
-            return None
+            machine.limiter.wait(call.boundary, lambda: self.execute(call))
+            return
         strategy = machine.retry_strategy(template)
         local = {**call.local, "node.name": call.name}
         if strategy is None and runs_pod(template):
@@ -54,7 +53,8 @@ class Executor:
         try:
             processed = process(template, call.arguments, machine.variables, local)
         except (ArgumentError, SubstitutionError) as error:
-            raise self._error(call, str(error)) from None
+            self._fail(call, str(error))
+            return
         attempt = Attempt(call.name, processed, call, call.done, call.flag)
         if strategy is not None:
             retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})
@@ -64,7 +64,6 @@ class Executor:
             node = self.begin(attempt)
         self._set_display_name(node, processed)
         call.begun(node)
-        return node
 
     def begin(self, attempt: Attempt) -> Node:
         """Give a template whose variables are all known to its interpreter."""
@@ -78,20 +77,13 @@ class Executor:
             return steps.node
         return start_pod(self._machine, attempt)
 
-    def _resume(self, call: Call) -> None:
-        try:
-            self.execute(call)
-        except CallError as error:
-            node, message = error.node, error.message
-            self._machine.later(lambda: call.done(node, message))
-
     def _set_display_name(self, node: Node, template: Mapping[str, Any]) -> None:
         name = (template.get("annotations") or {}).get(ANNOTATION_DISPLAY_NAME)
         if name and DISPLAY_NAME.fullmatch(name):
             node.display_name = name
             self._machine.nodes.touch(node)
 
-    def _error(self, call: Call, message: str) -> CallError:
+    def _fail(self, call: Call, message: str) -> None:
         node = self._machine.nodes.get(call.name)
         if node is None:
             node = self._machine.nodes.create(
@@ -105,5 +97,8 @@ class Executor:
             )
         else:
             self._machine.nodes.mark(node, ERROR, message)
+        self._report(call, node, message)
+
+    def _report(self, call: Call, node: Node, error: str) -> None:
         call.begun(node)
-        return CallError(node, message)
+        self._machine.later(lambda: call.done(node, error))

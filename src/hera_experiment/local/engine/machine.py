@@ -150,8 +150,7 @@ class Machine:
     """One running workflow. Everything in it belongs to the operator's thread.
 
     ``later`` calls back after what is being done now, ``at`` at a moment in time; ``launch``
-    starts a pod; ``execute`` runs a call and returns its node, None when it has to wait for
-    others to end.
+    starts a pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt.
     """
 
     workflow: str
@@ -163,7 +162,7 @@ class Machine:
     later: Callable[[Callable[[], None]], None]
     at: Callable[[datetime, Callable[[], None]], None]
     launch: Callable[[Attempt, Node, bool], None]
-    execute: Callable[[Call], Node | None] = field(init=False)
+    execute: Callable[[Call], None] = field(init=False)
     begin: Callable[[Attempt], Node] = field(init=False)
     export: Callable[[Mapping[str, Any] | None], None]
     shutdown: str = ""
@@ -223,17 +222,12 @@ class Machine:
             return own
         return self.spec.get("retryStrategy")
 
-    def finish(self, node: Node, call: Call, done: Done, error: str = "") -> None:
-        """Report the end of ``node`` to its boundary and to whoever waits for it."""
-        if node.failed and call.boundary is not None:
-            self.later(call.boundary.child_failed)
-        self.later(lambda: done(node, error))
-
-
-class CallError(Exception):
-    """A call that could not be begun: its node says so and is fulfilled."""
-
-    def __init__(self, node: Node, message: str) -> None:
-        super().__init__(message)
-        self.node = node
-        self.message = message
+    def end(
+        self, attempt: Attempt, node: Node, phase: str, message: str | None = None, error: str = ""
+    ) -> None:
+        """Give ``node`` its last phase; tell its boundary and whoever waits for it."""
+        self.nodes.mark(node, phase, message)
+        boundary = attempt.call.boundary
+        if node.failed and boundary is not None:
+            self.later(boundary.child_failed)
+        self.later(lambda: attempt.done(node, error))

@@ -21,7 +21,7 @@ from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.executor import Executor
-from hera_experiment.local.engine.machine import TERMINATE, Call, CallError, Limiter, Machine
+from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     Node,
@@ -148,10 +148,7 @@ class Operator:
             # To Argo the entry template is called by a step without a name.
             local={"steps.name": ""},
         )
-        try:
-            machine.execute(entry)
-        except CallError as error:
-            self._entry_done(error.node, error.message)
+        machine.execute(entry)
 
     def _take_events(self) -> None:
         """Wait for an event or a timer, then take what else has happened."""
@@ -247,10 +244,7 @@ class Operator:
             on_exit=True,
             flag={"hooked": True},
         )
-        try:
-            machine.execute(exit_call)
-        except CallError as problem:
-            self._exit_done(node, problem.node, problem.message)
+        machine.execute(exit_call)
 
     def _exit_done(self, entry: Node, node: Node, error: str) -> None:
         if error:

@@ -41,12 +41,10 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
             if strategy
             else "Step exceeded its deadline"
         )
-        machine.nodes.mark(node, FAILED, reason)
-        machine.finish(node, call, attempt.done)
+        machine.end(attempt, node, FAILED, reason)
         return node
     if problem := _bad_limit(attempt.template):
-        machine.nodes.mark(node, ERROR, problem)
-        machine.finish(node, call, attempt.done, problem)
+        machine.end(attempt, node, ERROR, problem, error=problem)
         return node
     captures = call.boundary is not None and call.task in call.boundary.results
     machine.launch(attempt, node, captures)
@@ -60,15 +58,14 @@ def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, w
         node.outputs = _outputs(attempt.template, result)
         machine.export(node.outputs)
     if why:
-        machine.nodes.mark(node, FAILED, why)
+        machine.end(attempt, node, FAILED, why)
     elif result.error or result.exit_code is None:
-        machine.nodes.mark(node, ERROR, result.message)
+        machine.end(attempt, node, ERROR, result.message)
     elif result.exit_code == 0 and not result.message:
         node.progress = "1/1"
-        machine.nodes.mark(node, SUCCEEDED, "")
+        machine.end(attempt, node, SUCCEEDED, "")
     else:
-        machine.nodes.mark(node, FAILED, result.message)
-    machine.finish(node, attempt.call, attempt.done)
+        machine.end(attempt, node, FAILED, result.message)
 
 
 def _bad_limit(template: Mapping[str, Any]) -> str:

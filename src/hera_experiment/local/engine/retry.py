@@ -147,13 +147,11 @@ class Retry:
         return self._policy in ("Always", "OnError")
 
     def _fail(self, error: str) -> None:
-        self._machine.nodes.mark(self.node, ERROR, error)
-        self._machine.finish(self.node, self._attempt.call, self._attempt.done, error)
+        self._machine.end(self._attempt, self.node, ERROR, error, error=error)
 
     def _end(self, phase: str, last: Node, message: str | None) -> None:
         self.node.outputs = last.outputs
-        self._machine.nodes.mark(self.node, phase, message)
-        self._machine.finish(self.node, self._attempt.call, self._attempt.done)
+        self._machine.end(self._attempt, self.node, phase, message)
 
 
 def _last_retry(last: Node | None) -> dict[str, str]:

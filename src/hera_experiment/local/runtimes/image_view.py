@@ -163,7 +163,7 @@ def _matching(pattern: str, entries: Sequence[str]) -> list[str]:
     )
 
 
-class Views:
+class ImageViews:
     """The images below ``containers``; ``copies`` is where snapshots of them are kept.
 
     A workflow sees each image as it was when it began, whatever is edited meanwhile.

@@ -18,7 +18,7 @@ from hera_experiment.local.runtimes.container import (
     Json,
     MainContainer,
 )
-from hera_experiment.local.runtimes.image_view import ImageView, Views
+from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
 from hera_experiment.local.runtimes.outputs import (
     NEVER_RAN,
     Tail,
@@ -94,7 +94,7 @@ class ProcessRuntime(BaseRuntime):
         environ: Mapping[str, str],
     ) -> None:
         super().__init__(objects)
-        self._views = Views(slug, containers, state / "contexts")
+        self._views = ImageViews(slug, containers, state / "contexts")
         self._environments = VirtualEnvironments(state / "venvs", environ)
         self._scratch = Scratch(state / SCRATCH)
         self._plans: dict[tuple[object, ...], _Plan] = {}

@@ -33,7 +33,7 @@ def container_environment(container: MainContainer, pod: Pod, objects: Objects) 
     for source in container.variable_sources:
         prefix = source.get("prefix") or ""
         for kind, reference in _references(source, "Ref"):
-            for key, data in _object(objects, kind, reference).items():
+            for key, data in values_of(objects, kind, reference).items():
                 values[prefix + key] = data.decode("utf-8", "replace")
     for variable in container.variables:
         origin: Json | None = variable.get("valueFrom")
@@ -62,7 +62,7 @@ def script_source(container: MainContainer, pod: Pod) -> str:
 
 def _value_from(source: Json, pod: Pod, objects: Objects) -> str | None:
     for kind, reference in _references(source, "KeyRef"):
-        values = _object(objects, kind, reference)
+        values = values_of(objects, kind, reference)
         key = reference.get("key") or ""
         if key in values:
             return values[key].decode("utf-8", "replace")
@@ -80,25 +80,29 @@ def _references(source: Json, suffix: str) -> Iterator[tuple[str, dict[str, Any]
             yield kind, reference
 
 
-def _object(objects: Objects, kind: str, reference: Json) -> Mapping[str, bytes]:
+def values_of(objects: Objects, kind: str, reference: Json) -> Mapping[str, bytes]:
+    """Return the values of an object by key, none when it may be missing and is.
+
+    Raises :class:`MissingObject`.
+    """
     name = reference.get("name") or ""
     try:
         return objects.get(kind, name)
     except ApiError:
         if reference.get("optional"):
             return {}
-        raise MissingObject(no_object(kind, name)) from None
+        raise MissingObject(_no_object(kind, name)) from None
 
 
 def variable_refusals(container: MainContainer, objects: Objects) -> Iterator[str]:
     """Yield what ``env`` and ``envFrom`` ask for that is missing or not honoured here."""
     for source in container.variable_sources:
         for kind, reference in _references(source, "Ref"):
-            yield from _missing(objects, kind, reference, None)
+            yield from missing_object(objects, kind, reference)
     for variable in container.variables:
         source = variable.get("valueFrom") or {}
         for kind, reference in _references(source, "KeyRef"):
-            yield from _missing(objects, kind, reference, reference.get("key") or "")
+            yield from missing_object(objects, kind, reference, reference.get("key") or "")
         field = (source.get("fieldRef") or {}).get("fieldPath")
         if field and field not in _FIELDS:
             yield (
@@ -113,21 +117,23 @@ def variable_refusals(container: MainContainer, objects: Objects) -> Iterator[st
             )
 
 
-def _missing(objects: Objects, kind: str, reference: Json, key: str | None) -> Iterator[str]:
+def missing_object(
+    objects: Objects, kind: str, reference: Json, key: str | None = None
+) -> Iterator[str]:
+    """Yield that an object or a key of it is missing, as far as one can tell before a run."""
     name = reference.get("name") or ""
     if reference.get("optional") or "{{" in name or "{{" in (key or ""):
         return
     try:
         values = objects.get(kind, name)
     except ApiError:
-        yield no_object(kind, name)
+        yield _no_object(kind, name)
         return
     if key is not None and key not in values:
         yield _no_key(kind, name, key)
 
 
-def no_object(kind: str, name: str) -> str:
-    """Say that an object is missing, and how to make it."""
+def _no_object(kind: str, name: str) -> str:
     word = "ConfigMap" if kind == CONFIGMAPS else "Secret"
     return (
         f"needs the {word} {name!r}, which does not exist here: make the folder"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
 from hera_experiment.local.runtimes.container import Json, MainContainer
-from hera_experiment.local.runtimes.variables import MissingObject, no_object
+from hera_experiment.local.runtimes.variables import MissingObject, missing_object, values_of
 from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
 
 CLAIM = "persistentVolumeClaim"
@@ -140,30 +140,25 @@ def _make(kind: str, volume: Json, folder: Path, objects: Objects) -> Path:
     return folder
 
 
-def _object_of(kind: str, specification: Json) -> tuple[str, str]:
-    if kind == CONFIGMAP:
-        return CONFIGMAPS, str(specification.get("name") or "")
-    return SECRETS, str(specification.get("secretName") or "")
+def _reference(kind: str, specification: Json) -> tuple[str, Json]:
+    """Return what a ConfigMap's or Secret's volume refers to, as a variable would."""
+    group, key = (CONFIGMAPS, "name") if kind == CONFIGMAP else (SECRETS, "secretName")
+    return group, {"name": specification.get(key), "optional": specification.get("optional")}
 
 
 def _write_files(kind: str, specification: Json, folder: Path, objects: Objects) -> None:
     """Write a ConfigMap's or Secret's values as files, ``items`` telling key from path."""
-    group, name = _object_of(kind, specification)
-    optional = bool(specification.get("optional"))
-    try:
-        values: Mapping[str, bytes] = objects.get(group, name)
-    except ApiError:
-        if not optional:
-            raise MissingObject(no_object(group, name)) from None
-        values = {}
+    group, reference = _reference(kind, specification)
+    values = values_of(objects, group, reference)
     default_mode = int(specification.get("defaultMode") or 0o644)
     wanted: Sequence[Json] = specification.get("items") or [
         {"key": key, "path": key} for key in values
     ]
     for item in wanted:
         if item["key"] not in values:
-            if optional:
+            if reference["optional"]:
                 continue
+            name = reference["name"] or ""
             raise MissingObject(f"needs the key {item['key']!r} of {group}/{name}")
         path = _below(folder, str(item["path"]), False)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,17 +200,13 @@ def volume_refusals(
 
 
 def _missing(kind: str, specification: Json, objects: Objects) -> Iterator[str]:
-    try:
-        if kind == CLAIM:
-            name = str(specification.get("claimName") or "")
-            if "{{" not in name:
-                objects.claim_path(name)
-        elif kind in (CONFIGMAP, SECRET):
-            group, name = _object_of(kind, specification)
-            if "{{" not in name and not specification.get("optional"):
-                objects.get(group, name)
-    except ApiError:
-        yield _no_claim(name) if kind == CLAIM else no_object(group, name)
+    if kind in (CONFIGMAP, SECRET):
+        yield from missing_object(objects, *_reference(kind, specification))
+    elif kind == CLAIM and "{{" not in (name := str(specification.get("claimName") or "")):
+        try:
+            objects.claim_path(name)
+        except ApiError:
+            yield _no_claim(name)
 
 
 def _no_claim(name: str) -> str:

@@ -7,7 +7,7 @@ it changes, and the same string goes to the journal and to every client.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -30,41 +30,31 @@ class Body:
         status = dict(manifest.get("status") or {})
         nodes = status.pop("nodes", None) or {}
         self.status: dict[str, Any] = status
-        self.nodes: dict[str, dict[str, Any]] = {}
-        self._node_json: dict[str, str] = {}
+        self.nodes: dict[str, dict[str, Any]] = dict(nodes)
+        self._node_json = encode_nodes(nodes)
         self._spec_json: str | None = None
-        self.set_nodes(nodes, encode_nodes(nodes))
 
-    def set_nodes(self, nodes: Nodes, encoded: Mapping[str, str]) -> None:
-        """Put these nodes in place; ``encoded`` is what :func:`encode_nodes` made of them."""
-        self.nodes.update(nodes)
-        self._node_json.update(encoded)
+    def apply(self, change: Patch, encoded: Mapping[str, str]) -> None:
+        """Merge one change; ``encoded`` is what :func:`encode_nodes` made of its nodes.
 
-    def remove_nodes(self, keys: Iterable[str]) -> None:
-        """Forget these nodes; unknown ones are no error."""
-        for key in keys:
+        Its keys are ``removed`` (ids of nodes, which go first), ``nodes``, which are put in place
+        whole, and ``status``, ``labels`` and ``spec``, which merge key by key: None removes one.
+        """
+        for key in change.get("removed") or ():
             self.nodes.pop(key, None)
             self._node_json.pop(key, None)
-
-    def merge_status(self, patch: Patch) -> None:
-        """Merge the keys of the status (nodes apart); None removes one."""
-        if patch:
-            self.status = merged(self.status, patch)
-
-    def merge_labels(self, patch: Patch) -> None:
-        """Merge the labels; None removes one."""
-        if not patch:
-            return
-        metadata = self.manifest.get("metadata") or {}
-        labels = merged(metadata.get("labels") or {}, patch)
-        self.manifest = {**self.manifest, "metadata": {**metadata, "labels": labels}}
-
-    def merge_spec(self, patch: Patch) -> None:
-        """Merge the keys of the spec; None removes one."""
-        if not patch:
-            return
-        self.manifest = {**self.manifest, "spec": merged(self.manifest.get("spec") or {}, patch)}
-        self._spec_json = None
+        if nodes := change.get("nodes"):
+            self.nodes.update(nodes)
+            self._node_json.update(encoded)
+        if status := change.get("status"):
+            self.status = merged(self.status, status)
+        if labels := change.get("labels"):
+            metadata = self.manifest.get("metadata") or {}
+            metadata = {**metadata, "labels": merged(metadata.get("labels") or {}, labels)}
+            self.manifest = {**self.manifest, "metadata": metadata}
+        if spec := change.get("spec"):
+            self.manifest = {**self.manifest, "spec": merged(self.manifest.get("spec") or {}, spec)}
+            self._spec_json = None
 
     def head(self, version: int) -> dict[str, Any]:
         """Return the workflow without its nodes, not to be changed."""

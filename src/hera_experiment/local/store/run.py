@@ -26,6 +26,7 @@ _NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 
 INTERRUPTED = "the local server stopped while this workflow ran; retry it"
 
+_PATCHES = ("removed", "status", "labels", "spec")
 _CLOSING = {"PodRunning": "False", "Completed": "True"}
 
 
@@ -166,26 +167,9 @@ class Run:
         Status, labels and spec merge key by key and None removes a key; nodes are replaced
         whole and must not be modified by the caller afterwards; ``remove_nodes`` goes first.
         """
-        removed = list(remove_nodes)
+        change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
         with self._lock:
-            body = self._loaded()
-            was_finished = bool(body.status.get("finishedAt"))
-            patches = {"removed": removed, "status": status, "labels": labels, "spec": spec}
-            # All is encoded before anything changes: what JSON cannot hold changes nothing.
-            line = [f'"{key}":{encode(patch)}' for key, patch in patches.items() if patch]
-            if nodes:
-                encoded = encode_nodes(nodes)
-                line.append(f'"nodes":{{{",".join(encoded.values())}}}')
-                body.remove_nodes(removed)
-                body.set_nodes(nodes, encoded)
-            else:
-                body.remove_nodes(removed)
-            body.merge_status(status or {})
-            body.merge_labels(labels or {})
-            body.merge_spec(spec or {})
-            if line:
-                finished = bool(body.status.get("finishedAt"))
-                self._commit(body, line, finished=finished, milestone=finished != was_finished)
+            self._change(self._loaded(), {**change, "nodes": nodes})
 
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""
@@ -224,6 +208,18 @@ class Run:
                 remove()
                 self._version = version
 
+    def _change(self, body: Body, change: Mapping[str, Any]) -> None:
+        was_finished = bool(body.status.get("finishedAt"))
+        # All is encoded before anything changes: what JSON cannot hold changes nothing.
+        line = [f'"{key}":{encode(change[key])}' for key in _PATCHES if change.get(key)]
+        encoded = encode_nodes(change.get("nodes") or {})
+        if encoded:
+            line.append(f'"nodes":{{{",".join(encoded.values())}}}')
+        body.apply(change, encoded)
+        if line:
+            finished = bool(body.status.get("finishedAt"))
+            self._commit(body, line, finished=finished, milestone=finished != was_finished)
+
     def _commit(self, body: Body, line: list[str], *, finished: bool, milestone: bool) -> None:
         with self._publisher.publish(milestone) as version:
             if not self._deleted:
@@ -260,51 +256,37 @@ class Run:
                 body = Body(line["manifest"])
                 self._created = int(line["version"])
             else:
-                body.remove_nodes(line.get("removed", ()))
-                nodes = line.get("nodes", {})
-                body.set_nodes(nodes, encode_nodes(nodes))
-                body.merge_status(line.get("status", {}))
-                body.merge_labels(line.get("labels", {}))
-                body.merge_spec(line.get("spec", {}))
+                body.apply(line, encode_nodes(line.get("nodes", {})))
             self._version = int(line["version"])
         if body is None:
             raise NotFound(f'workflows.argoproj.io "{self.name}" not found')
         if not body.status.get("finishedAt"):
-            self._close_interrupted(body)
+            self._change(body, _closing(body.status, body.nodes, self._journal.modified()))
         return body
 
-    def _close_interrupted(self, body: Body) -> None:
-        status, nodes, labels = _closing_patch(body.status, body.nodes, self._journal.modified())
-        encoded = encode_nodes(nodes)
-        body.set_nodes(nodes, encoded)
-        body.merge_status(status)
-        body.merge_labels(labels)
-        line = [f'"status":{encode(status)}', f'"labels":{encode(labels)}']
-        line.append(f'"nodes":{{{",".join(encoded.values())}}}')
-        self._commit(body, line, finished=True, milestone=True)
 
-
-def _closing_patch(
+def _closing(
     status: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]], last_seen: float
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, str]]:
-    """Return patches of status, nodes and labels that end a workflow whose server died, in Error.
+) -> dict[str, Any]:
+    """Return the change that ends a workflow, whose server died while it ran, in phase Error.
 
     ``last_seen`` (seconds since the epoch) is when its journal last grew: the end that can be
     known, rather than the moment at which somebody looks.
     """
     end = datetime.fromtimestamp(last_seen, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    closed = {
-        key: {**node, "phase": "Error", "message": INTERRUPTED, "finishedAt": end}
-        for key, node in nodes.items()
-        if node.get("phase") not in FULFILLED
-    }
+    ending = {"phase": "Error", "message": INTERRUPTED, "finishedAt": end}
     conditions = [c for c in status.get("conditions") or [] if c.get("type") not in _CLOSING]
     conditions += [{"type": kind, "status": value} for kind, value in _CLOSING.items()]
-    patch = {
-        "phase": "Error",
-        "message": INTERRUPTED,
-        "startedAt": status.get("startedAt") or end,
-        "finishedAt": end,
-        "conditions": conditions,
+    return {
+        "status": {
+            **ending,
+            "startedAt": status.get("startedAt") or end,
+            "conditions": conditions,
+        },
+        "labels": {LABEL_COMPLETED: "true", LABEL_PHASE: "Error"},
+        "nodes": {
+            key: {**node, **ending}
+            for key, node in nodes.items()
+            if node.get("phase") not in FULFILLED
+        },
     }
-    return patch, closed, {LABEL_COMPLETED: "true", LABEL_PHASE: "Error"}

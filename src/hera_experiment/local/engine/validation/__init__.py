@@ -1,5 +1,5 @@
-"""Argo's own rules for a Workflow, in Argo's order as far as one can tell, in Argo's words."""
+"""What is checked before a workflow is kept, in Argo's order as far as one can tell."""
 
-from hera_experiment.local.engine.validation.workflow import validate
+from hera_experiment.local.engine.validation.workflow import checked
 
-__all__ = ["validate"]
+__all__ = ["checked"]

@@ -8,6 +8,7 @@ functions, because an output with a ``globalName`` is known to what comes later.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from hera_experiment.argo.limits import WORKFLOW_NAME
 from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
+from hera_experiment.local.engine.validation.normalise import normalise, with_empty_fields
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
     add_items,
@@ -29,7 +31,9 @@ from hera_experiment.local.engine.validation.scopes import (
     input_scope,
     parameter_name_problem,
 )
-from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.engine.validation.supported import unsupported
+from hera_experiment.local.engine.workflow_metadata import check_object_name
+from hera_experiment.local.errors import InvalidWorkflow, Unsupported
 
 Template = Mapping[str, Any]
 
@@ -42,12 +46,30 @@ _CHOICE = (
 _VARIABLE = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 
-def validate(manifest: Mapping[str, Any], *, lint: bool = False) -> None:
-    """Raise :class:`InvalidWorkflow` for the first broken rule.
+def checked(manifest: Any, *, lint: bool = False) -> dict[str, Any]:
+    """Return a submitted workflow in the form in which Argo's server would answer.
 
-    ``manifest`` is normalised and uses nothing that the engine does not interpret. With ``lint``
-    arguments of the workflow need no value.
+    With ``lint`` arguments of the workflow need no value.
+
+    Raises
+    ------
+    InvalidWorkflow
+        For the first of Argo's rules that it breaks, in Argo's words.
+    Unsupported
+        When it asks for something that the engine does not interpret.
     """
+    normal = normalise(manifest)
+    if refused := unsupported(normal):
+        raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
+    _validate(normal, lint=lint)
+    if name := normal["metadata"].get("name", ""):
+        check_object_name(name)
+    filled = with_empty_fields(normal)
+    filled.pop("status", None)
+    return copy.deepcopy(filled)
+
+
+def _validate(manifest: Mapping[str, Any], *, lint: bool) -> None:
     metadata, spec = manifest["metadata"], manifest["spec"]
     name = metadata.get("name", "")
     if len(name) > WORKFLOW_NAME:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hera_experiment.local.engine import fields
-from hera_experiment.local.engine.fields import Table
 from hera_experiment.local.engine.substitution import FUNCTIONS, parse_expression, tags
+from hera_experiment.local.engine.validation import fields
+from hera_experiment.local.engine.validation.fields import Table
 from hera_experiment.local.errors import InvalidWorkflow
 
 
