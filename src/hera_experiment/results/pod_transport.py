@@ -14,7 +14,7 @@ from hera_experiment.results.claims import Claim, claim_of
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.pod_folder import PodFolder
-from hera_experiment.results.pod_profile import MOUNT, pod_profiles
+from hera_experiment.results.pod_profile import MOUNT
 from hera_experiment.results.reader_pod import ReaderPod
 from hera_experiment.results.transfer import ClaimFolder, download
 from hera_experiment.results.transport import TransferRequest, TransportUnavailable
@@ -71,18 +71,7 @@ class PodTransport:
         writable: bool = False,
     ) -> ReaderPod:
         """Start a pod, which ends with ``stack``."""
-        request = self._request
-        pod = ReaderPod(
-            cluster,
-            claim,
-            pod_profiles(request.workflow, request.image),
-            request.name,
-            request.label,
-            request.say,
-            account=request.account,
-            owner=owner,
-            writable=writable,
-        )
+        pod = ReaderPod(cluster, claim, self._request, owner=owner, writable=writable)
         try:
             return stack.enter_context(pod)
         except KubernetesRefusal as error:

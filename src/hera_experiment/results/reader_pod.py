@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import monotonic, sleep
 from types import TracebackType
@@ -17,6 +16,7 @@ from hera_experiment.results.pod_profile import CONTAINER, READER_LABEL, PodProf
 from hera_experiment.results.pod_shell import PodShell, ScriptFailed
 from hera_experiment.results.pod_start import ImageUnfit, wait_until_running
 from hera_experiment.results.transfer import ConnectionLost
+from hera_experiment.results.transport import TransferRequest
 from hera_experiment.signals import ended_in_order, undisturbed
 from hera_experiment.waiting import Backoff
 
@@ -41,15 +41,9 @@ _NO_POD = (400, 404, 409)
 class ReaderPod:
     """A pod that mounts a claim, as a context; it is the shell of its container.
 
-    Parameters
-    ----------
-    profiles:
-        What it may be like; the first whose image has what is needed is used.
-    label:
-        The value of :data:`READER_LABEL`: whatever carries it was left by an earlier client of the
-        same folder, which has ended, and is removed.
-    owner:
-        The workflow that it goes with, None for none.
+    The first of the profiles whose image has what is needed is used. Whatever carries the label of
+    ``request`` was left by an earlier client of the same folder, which has ended, and is removed.
+    ``owner`` is the workflow that the pod goes with, None for none.
 
     Entering raises :class:`KubernetesRefusal` when pods may not be made, and
     :class:`~hera_experiment.errors.UserError` when it does not start.
@@ -59,12 +53,8 @@ class ReaderPod:
         self,
         cluster: KubernetesAccess,
         claim: Claim,
-        profiles: Sequence[PodProfile],
-        name: str,
-        label: str,
-        say: Callable[[str], None],
+        request: TransferRequest,
         *,
-        account: str = "",
         owner: dict[str, str] | None = None,
         writable: bool = False,
         patience: float = _PATIENCE,
@@ -73,11 +63,8 @@ class ReaderPod:
     ) -> None:
         self._cluster = cluster
         self._claim = claim
-        self._profiles = list(profiles)
-        self._prefix = f"{name[:40].rstrip('-.')}-reader"
-        self._label = label
-        self._say = say
-        self._account = account
+        self._request = request
+        self._profiles = request.profiles
         self._owner = owner
         self._writable = writable
         self._patience = patience
@@ -167,15 +154,14 @@ class ReaderPod:
                 raise ImageUnfit(f"the image '{profile.image}' lacks {lacks}") from None
 
     def _create(self, profile: PodProfile) -> None:
-        # Chosen here: what is interrupted before the answer comes can still be removed.
-        self._name = f"{self._prefix}-{secrets.token_hex(3)}"
+        self._name = self._request.reader_name()
         manifest = pod_manifest(
             profile,
             self._name,
             self._claim.name,
-            account=self._account,
+            account=self._request.account,
             owner=self._owner,
-            label=self._label,
+            label=self._request.label,
             node=self._claim.node,
             tolerations=self._claim.tolerations,
             writable=self._writable,
@@ -207,13 +193,13 @@ class ReaderPod:
         except UserError as error:
             raise ConnectionLost(str(error)) from None
         if pod is None or pod.metadata.deletion_timestamp or pod.status.phase != "Running":
-            self._say(f"the pod '{self._name}' has gone: another one goes on")
+            self._request.say(f"the pod '{self._name}' has gone: another one goes on")
             self._remove()
             self._start()
         self._is_doubtful = False
 
     def _remove_those_left(self) -> None:
-        namespace, selector = self._cluster.namespace, f"{READER_LABEL}={self._label}"
+        namespace, selector = self._cluster.namespace, f"{READER_LABEL}={self._request.label}"
 
         def those(*arguments: Any, **options: Any) -> Any:
             return self._core.list_namespaced_pod(*arguments, label_selector=selector, **options)
@@ -233,7 +219,7 @@ class ReaderPod:
             try:
                 self._delete(name)
             except UserError as error:
-                self._say(
+                self._request.say(
                     f"the pod '{name}' could not be removed, it ends by itself within an hour: "
                     f"{error}"
                 )

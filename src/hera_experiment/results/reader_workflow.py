@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic, sleep
@@ -17,7 +16,6 @@ import urllib3
 from hera_experiment.errors import UserError
 from hera_experiment.platform import http
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
-from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.results import listing
 from hera_experiment.results.listing import Entry
 from hera_experiment.results.pod_profile import (
@@ -30,6 +28,8 @@ from hera_experiment.results.pod_profile import (
     volume,
 )
 from hera_experiment.results.transfer import ConnectionLost
+from hera_experiment.results.transport import TransferRequest
+from hera_experiment.results.workflows import last_node
 from hera_experiment.signals import ended_in_order, undisturbed
 
 _FORBIDDEN = 403
@@ -77,38 +77,26 @@ class NoArtifacts(UserError):
 
 
 class ReaderWorkflows:
-    """Starts reader workflows for one claim in ``namespace``, one after the other.
+    """Starts reader workflows for one claim, one after the other.
 
     Each is removed with its artifact once it was read, and ends and goes by itself when nobody
-    is left to do so. ``label`` tells those of this folder, see :class:`ReaderPod`; ``node`` is
-    where the claim was used last. Raises :class:`NoArtifacts` where it does not work, in words.
+    is left to do so. Raises :class:`NoArtifacts` where it does not work, in words.
     """
 
     def __init__(
         self,
-        client: ArgoClient,
-        namespace: str,
+        request: TransferRequest,
         claim: str,
-        profile: PodProfile,
-        name: str,
-        label: str,
-        say: Callable[[str], None],
         *,
-        account: str = "",
-        node: str = "",
         patience: float = _PATIENCE,
         pause: Callable[[float], None] = sleep,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._client = client
-        self._namespace = namespace
+        self._request = request
+        self._client = request.server.client
+        self._namespace = request.server.namespace
         self._claim = claim
-        self._profile = profile
-        self._prefix = f"{name[:40].rstrip('-.')}-reader"
-        self._label = label
-        self._say = say
-        self._account = account
-        self._node = node
+        self._profile = request.profiles[0]
         self._patience = patience
         self._pause = pause
         self._clock = clock
@@ -131,7 +119,7 @@ class ReaderWorkflows:
 
     def remove_those_left(self) -> None:
         """Remove what an earlier client of this folder, which has ended, left."""
-        selector = f"{READER_LABEL}={self._label}"
+        selector = f"{READER_LABEL}={self._request.label}"
         for each in self._client.list_workflows(
             self._namespace, labels=selector, fields="metadata.name,status.phase"
         ):
@@ -140,7 +128,7 @@ class ReaderWorkflows:
 
     @contextmanager
     def _done(self, script: str, words: Sequence[str]) -> Iterator[dict[str, Any]]:
-        name = f"{self._prefix}-{secrets.token_hex(3)}"
+        name = self._request.reader_name()
         is_over = False
         with ended_in_order():
             try:
@@ -150,9 +138,9 @@ class ReaderWorkflows:
                     self._claim,
                     script,
                     words,
-                    account=self._account,
-                    label=self._label,
-                    node=self._node,
+                    account=self._request.account,
+                    label=self._request.label,
+                    node=last_node(self._request.workflow),
                 )
                 self._client.create_workflow(self._namespace, manifest)
                 workflow = self._awaited(name)
@@ -236,7 +224,7 @@ class ReaderWorkflows:
                 self._delete_by_force(name)
         except UserError as error:
             if getattr(error, "status", None) != NOT_FOUND:
-                self._say(
+                self._request.say(
                     f"the workflow '{name}' could not be removed, it goes by itself in two hours: "
                     f"{error}"
                 )

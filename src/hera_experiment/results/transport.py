@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.platform import state_folder
 from hera_experiment.results.data_files import DataFile
 from hera_experiment.results.outcome import Results
+from hera_experiment.results.pod_profile import PodProfile, pod_profiles
 
 if TYPE_CHECKING:
     from hera_experiment.runs.server import Server
@@ -69,6 +71,18 @@ class TransferRequest:
     def account(self) -> str:
         """The service account that pods run as where the workflow does not say."""
         return self.server.context.argo_service_account
+
+    @property
+    def profiles(self) -> list[PodProfile]:
+        """What a pod that reads the claims may be like, the most promising first."""
+        return pod_profiles(self.workflow, self.image)
+
+    def reader_name(self) -> str:
+        """Return a name for one more pod or workflow that reads or writes a claim.
+
+        Chosen here: what is interrupted before the answer comes can still be removed.
+        """
+        return f"{self.name[:40].rstrip('-.')}-reader-{secrets.token_hex(3)}"
 
 
 @contextmanager

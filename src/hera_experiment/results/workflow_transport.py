@@ -16,12 +16,11 @@ from hera_experiment.results.data_files import FOLDER, DataFile, announce, chang
 from hera_experiment.results.listing import Entry, Listing, read_listing
 from hera_experiment.results.outcome import Results, files
 from hera_experiment.results.packed import batches, unpacked, without_first
-from hera_experiment.results.pod_profile import pod_profiles
 from hera_experiment.results.reader_workflow import MISSING, NoArtifacts, ReaderWorkflows
 from hera_experiment.results.store import Store
 from hera_experiment.results.transfer import Meter, Transfer, download, steadily
 from hera_experiment.results.transport import TransferRequest
-from hera_experiment.results.workflows import claims_of, last_node
+from hera_experiment.results.workflows import claims_of
 from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSES = 1.0, 8.0, 4
@@ -99,20 +98,9 @@ class WorkflowTransport:
 
     def _folder(self, claim: str, folder: str) -> WorkflowFolder:
         """Return a folder of ``claim``; what was left by an earlier client is removed first."""
-        request = self._request
-        readers = ReaderWorkflows(
-            request.server.client,
-            request.server.namespace,
-            claim,
-            pod_profiles(request.workflow, request.image)[0],
-            request.name,
-            request.label,
-            request.say,
-            account=request.account,
-            node=last_node(request.workflow),
-        )
+        readers = ReaderWorkflows(self._request, claim)
         readers.remove_those_left()
-        return WorkflowFolder(readers, folder, request.say)
+        return WorkflowFolder(readers, folder, self._request.say)
 
     @contextmanager
     def _explained(self, impossible: str, next_step: str) -> Iterator[None]:
