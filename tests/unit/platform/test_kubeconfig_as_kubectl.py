@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, ClassVar
@@ -515,8 +516,9 @@ def socks(fake: FakeServer) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def pump(source: socket.socket, target: socket.socket) -> None:
-        while block := source.recv(65536):
-            target.sendall(block)
+        with suppress(OSError):  # one of them has hung up
+            while block := source.recv(65536):
+                target.sendall(block)
 
     def serve(client: socket.socket) -> None:
         client.recv(262)
