@@ -257,13 +257,13 @@ def test_a_library_that_is_not_the_locked_one_is_refused_each_time(
     assert run("run").stdout == "run aaa\n"
     wheel = folder / "vendor" / "hera_experiment-1-py3-none-any.whl"
     content = wheel.read_bytes()
-    next_step = ": git checkout HEAD -- vendor requirements/library.txt\n"
+    next_step = ": type git checkout HEAD -- vendor requirements/library.txt\n"
 
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 1
     wheel.write_bytes(flipped)
     refused = run(verb)
-    wrong = f"hera_utils: {wheel} has not the hash of requirements/library.txt"
+    wrong = f"hera_utils: {wheel} is not the file of requirements/library.txt"
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == wrong + next_step
 

@@ -218,8 +218,8 @@ def test_one_flipped_byte_of_the_library_is_refused(shell: Shell) -> None:
             assert done.returncode == 2 and done.stdout == ""
             sentence, _ = done.stderr.splitlines()
             assert sentence == (
-                f"hera_utils: {wheel} has not the hash of requirements/library.txt:"
-                " git checkout HEAD -- vendor requirements/library.txt"
+                f"hera_utils: {wheel} is not the file of requirements/library.txt:"
+                " type git checkout HEAD -- vendor requirements/library.txt"
             )
         assert shell(sentence.rpartition(": ")[2]).returncode == 0
     finally:
