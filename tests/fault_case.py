@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from fault_proxy import CUTS, DENIED, PASS, STATUSES, TIMEOUTS, Asked, FaultProxy
+from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
@@ -157,11 +158,11 @@ def true_state(server: Server, records: Records, submission: str) -> State | Non
     if known is None or known.state is State.REFUSED:
         assert not there, f"{there[0]['metadata']['name']} is there; its record says {known}"
     elif known.state is State.CREATED:
-        end = time.monotonic() + server.lag
-        while not there and time.monotonic() < end:
-            time.sleep(0.05)
-            there = server.there(submission)
-        assert there, f"{known.name} is said to be there"
+        there = there or until(
+            lambda: server.there(submission),
+            server.lag,
+            seen=lambda: f"{known.name} is said to be there",
+        )
         assert there[0]["metadata"]["uid"] == known.uid
         assert there[0]["metadata"]["name"] == known.name
     return known.state if known else None

@@ -66,12 +66,8 @@ class Running:
 
     def child(self) -> int:
         """Return the one child; the kernel's list misses it for an instant when its thread ends."""
-        for _ in range(50):
-            found = self.children()
-            if len(found) == 1:
-                return found[0]
-            time.sleep(0.1)
-        raise AssertionError(f"{len(found)} children")
+        found = until(lambda: each if len(each := self.children()) == 1 else [], 5, 0.1)
+        return found[0]
 
     def interrupt(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)

@@ -17,7 +17,7 @@ from hera_experiment.results.outcome import printable
 from hera_experiment.results.packed import batches, unpacked, without_first
 from hera_experiment.results.pod_shell import ScriptFailed, Shell
 from hera_experiment.results.store import Store
-from hera_experiment.results.transfer import Meter, Transfer, steadily
+from hera_experiment.results.transfer import Meter, Transfer, retry
 from hera_experiment.waiting import Backoff
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ class PodFolder:
                 # A file is gone, or no longer to be read: those that lack are looked at again.
                 return
 
-        self._steadily(receive_all, lambda: meter.arrived)
+        self._retry(receive_all, lambda: meter.arrived)
 
     def _packed(
         self, entries: Sequence[Entry], store: Store
@@ -199,7 +199,7 @@ class PodFolder:
                     length += len(piece)
                     meter.count(len(piece))
 
-        self._steadily(append_rest, lambda: meter.arrived)
+        self._retry(append_rest, lambda: meter.arrived)
         if self._printed(_SUM, file.sum).split()[0].decode("ascii") != file.sum:
             self._printed(_CLEAN)
             raise _changed(file)
@@ -222,15 +222,13 @@ class PodFolder:
             ) from None
 
     def _printed(self, script: str, *words: str, given: bytes = b"") -> bytes:
-        return self._steadily(lambda: b"".join(self._run(script, *words, given=given)))
+        return self._retry(lambda: b"".join(self._run(script, *words, given=given)))
 
     def _run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:
         return self._shell.run(script, self._folder, str(len(given)), *words, given=given)
 
-    def _steadily(self, action: Callable[[], T], arrived: Callable[[], int] = lambda: 0) -> T:
-        return steadily(
-            action, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause), _PAUSES, arrived
-        )
+    def _retry(self, action: Callable[[], T], arrived: Callable[[], int] = lambda: 0) -> T:
+        return retry(action, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause), _PAUSES, arrived)
 
 
 def _archive(files: Sequence[DataFile]) -> bytes:

@@ -96,7 +96,7 @@ class Meter:
             self.say(f"  {size(self.arrived)} of {size(self.expected)}")
 
 
-def steadily(
+def retry(
     action: Callable[[], T], backoff: Backoff, pauses: int, arrived: Callable[[], int] = lambda: 0
 ) -> T:
     """Repeat ``action`` while its connection is lost, after a pause.

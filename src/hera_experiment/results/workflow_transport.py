@@ -18,7 +18,7 @@ from hera_experiment.results.outcome import Results, files
 from hera_experiment.results.packed import batches, unpacked, without_first
 from hera_experiment.results.reader_workflow import MISSING, NoArtifacts, ReaderWorkflows
 from hera_experiment.results.store import Store
-from hera_experiment.results.transfer import Meter, Transfer, download, steadily
+from hera_experiment.results.transfer import Meter, Transfer, download, retry
 from hera_experiment.results.transport import TransferRequest
 from hera_experiment.results.workflows import claims_of
 from hera_experiment.waiting import Backoff
@@ -184,7 +184,7 @@ class WorkflowFolder:
 
         with self._readers.packed(self._folder, entries) as archive:
             backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
-            steadily(receive_all, backoff, _PAUSES)
+            retry(receive_all, backoff, _PAUSES)
 
 
 def rights(namespace: str, user: str) -> str:

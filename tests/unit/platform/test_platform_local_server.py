@@ -120,10 +120,7 @@ def test_a_killed_server_is_replaced_although_its_address_is_left(place):
     first = acquire(experiment, command=command(count))
     pid_of(first.server)
     os.kill(first.server.pid, signal.SIGKILL)
-    for _ in range(500):
-        if first._process.poll() is not None:
-            break
-        time.sleep(0.01)
+    until(lambda: first._process.poll() is not None, 10, 0.01)
     assert (experiment.state / "server.json").exists()
     assert running(experiment) is None
     with acquire(experiment, command=command(count)) as second:

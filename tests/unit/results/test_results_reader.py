@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from hera_experiment.results.pod_profile import READER_LABEL, pod_manifest, pod_
 from hera_experiment.results.reader_workflow import LIST, workflow_manifest
 from hera_experiment.results.workflow_transport import repository, rights
 from hera_experiment.results.workflows import claims_of, last_node
-from hera_experiment.signals import ended_in_order, undisturbed
 
 WORKFLOW: dict[str, Any] = {
     "metadata": {"name": "run-abcde"},
@@ -136,20 +134,3 @@ def test_what_to_ask_for_names_the_account() -> None:
     assert "kind: ServiceAccount, name: ada, namespace: home" in asked
     assert 'resources: ["pods/exec"], verbs: [get, create]' in asked
     assert 'kind: User, name: "USER"' in repository("space", "")
-
-
-def test_a_signal_ends_in_order_and_waits_for_what_may_not_be_disturbed() -> None:
-    done = []
-    with pytest.raises(SystemExit) as left, ended_in_order():
-        try:
-            signal.raise_signal(signal.SIGTERM)
-        finally:
-            with undisturbed():
-                signal.raise_signal(signal.SIGHUP)
-                done.append("removed")
-    assert done == ["removed"] and left.value.code in (128 + signal.SIGTERM, 128 + signal.SIGHUP)
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    with pytest.raises(KeyboardInterrupt), undisturbed():
-        signal.raise_signal(signal.SIGINT)
-        done.append("again")
-    assert done == ["removed", "again"]
