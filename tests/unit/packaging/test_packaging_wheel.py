@@ -16,8 +16,8 @@ from stranger import REPOSITORY, copy_template
 from hera_experiment import __version__
 from hera_experiment.packaging import wheel
 
-# 600 kB, as ls -h counts them.
-LARGEST = 600 * 1024
+LARGEST = 600_000
+"""Bytes: the wheel is part of each experiment's history."""
 
 
 @pytest.fixture(scope="module")
