@@ -257,7 +257,7 @@ def test_a_library_that_is_not_the_locked_one_is_refused_each_time(
     assert run("run").stdout == "run aaa\n"
     wheel = folder / "vendor" / "hera_experiment-1-py3-none-any.whl"
     content = wheel.read_bytes()
-    next_step = ": type git checkout HEAD -- vendor requirements/library.txt\n"
+    next_step = ": git checkout HEAD -- vendor requirements/library.txt\n"
 
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 1

@@ -219,7 +219,7 @@ def test_one_flipped_byte_of_the_library_is_refused(shell: Shell) -> None:
             sentence, _ = done.stderr.splitlines()
             assert sentence == (
                 f"hera_utils: {wheel} is not the file of requirements/library.txt:"
-                " type git checkout HEAD -- vendor requirements/library.txt"
+                " git checkout HEAD -- vendor requirements/library.txt"
             )
         assert shell(sentence.rpartition(": ")[2]).returncode == 0
     finally:

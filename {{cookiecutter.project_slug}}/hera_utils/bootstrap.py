@@ -95,7 +95,7 @@ def vendored_wheel() -> "Path | None":
         if wheel.is_file() and sum_of(wheel) == named.group(2):
             return wheel
     wrong = "is not the file of requirements/library.txt" if wheel.exists() else "is missing"
-    raise Refusal(f"{wheel} {wrong}: type git checkout HEAD -- vendor requirements/library.txt")
+    raise Refusal(f"{wheel} {wrong}: git checkout HEAD -- vendor requirements/library.txt")
 
 
 def sum_of(path: Path) -> str:
