@@ -34,7 +34,8 @@ NEEDS_DEVELOPMENT = ("lint", "test", "update")
 
 _FOR_MAKE_ALONE = ("MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 _ASSIGNMENT = re.compile(r"([^:=]*):{0,3}=(.*)", re.DOTALL)
-_PIP = [str(PYTHON), "-I", "-m", "pip", "install", "--require-hashes", "--quiet", "--no-input"]
+# Python compiles what it imports; pip would compile thousands of files more.
+_PIP = [str(PYTHON), "-I", "-m", "pip", "install", "--require-hashes", "-q", "--no-compile"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WHEEL = re.compile(r"^\./(\S+\.whl)[\s\\]+--hash=sha256:([0-9a-f]{64})", re.MULTILINE)
 
@@ -106,8 +107,8 @@ def sum_of(path: Path) -> str:
 def provide(group: str, alone: "list[str]", environ: "dict[str, str]", this_python: bool) -> None:
     """Make .venv with the packages of ``group`` and the library, or add what it lacks.
 
-    ``alone`` are pip's options for the library; with ``this_python`` an environment of another
-    version is replaced. Only what was made here, as its marker says, is ever removed.
+    ``alone`` are pip's options for the library; ``this_python`` replaces another version's. Only
+    what was made here, as its marker says, is ever removed.
     """
     # This very file is the lock: two makes at the same time set up one environment.
     with open(__file__, "rb") as turn:
@@ -118,7 +119,7 @@ def provide(group: str, alone: "list[str]", environ: "dict[str, str]", this_pyth
         stale = made.get("dev") == UNFINISHED or (this_python and made.get("python") != VERSION)
         kept = PYTHON.exists() and made.get("run") == wanted["run"] and not stale
         if not kept:
-            say(f"setting up .venv with Python {VERSION}, which takes a moment")
+            _say(f"setting up .venv with Python {VERSION}, which takes a moment")
             made = {"python": VERSION, "run": UNFINISHED}
         lacking = [name for name in names[1:] if made.get(name) != wanted[name]]
         try:
@@ -126,7 +127,7 @@ def provide(group: str, alone: "list[str]", environ: "dict[str, str]", this_pyth
                 create(made, environ)
             for name in lacking:
                 if kept:
-                    say(f"adding the packages of requirements/{name}.txt to .venv")
+                    _say(f"adding the packages of requirements/{name}.txt to .venv")
                 write_marker({**made, name: UNFINISHED})
                 command = [*_PIP, "--requirement", str(LOCKS / f"{name}.txt")]
                 command += alone if name == "library" else []
@@ -162,7 +163,7 @@ def call(command: "list[str]", intention: str, environ: "dict[str, str]") -> Non
     # pip would put the packages elsewhere if the person's own settings said so.
     elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON")
     kept = {name: value for name, value in environ.items() if name not in elsewhere}
-    kept.update(PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    kept.update(PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
     done = run(command, env=kept, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     if done.returncode:
         said = [*filter(str.strip, done.stdout.decode("utf-8", "replace").splitlines())][-6:]
@@ -190,8 +191,7 @@ def write_marker(content: "dict[str, str]") -> None:
     new.replace(MARKER)
 
 
-def say(sentence: str) -> None:
-    """Print on standard error."""
+def _say(sentence: str) -> None:
     print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)
 
 
@@ -199,7 +199,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:], dict(os.environ))
     except (Refusal, OSError) as error:
-        say(f"cannot set up .venv: {error}" if isinstance(error, OSError) else str(error))
+        _say(f"cannot set up .venv: {error}" if isinstance(error, OSError) else str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
