@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,13 +150,3 @@ class Cluster(CachedFacts):
         """Return the nodes; raises :class:`CannotTell` without the right to list them."""
         document = self.find("/api/v1/nodes", "the nodes")
         return list((document or {}).get("items") or ())
-
-
-def first_known(*attempts: Callable[[], str]) -> str:
-    """Return what the first attempt that does not fail returns; empty when all do."""
-    for attempt in attempts:
-        try:
-            return attempt()
-        except (CannotTell, UserError):
-            continue
-    return ""

@@ -12,6 +12,7 @@ from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
+from hera_experiment.platform.kubernetes_reviews import user_name, user_review
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.listing import Entry, Listing, read_listing
 from hera_experiment.results.outcome import Results, files
@@ -204,12 +205,7 @@ def repository(namespace: str, user: str) -> str:
 
 def _user_of(cluster: KubernetesAccess) -> str:
     """Return what Kubernetes calls the user of the kubeconfig; empty where it does not say."""
-    from kubernetes.client import AuthenticationV1Api, V1SelfSubjectReview
-
     try:
-        review = AuthenticationV1Api(cluster.api).create_self_subject_review
-        answer = cluster.ask("ask who you are", review, V1SelfSubjectReview())
+        return user_name(user_review(cluster.client))
     except UserError:
         return ""
-    info = answer.status.user_info if answer.status else None
-    return str(info.username) if info and info.username else ""

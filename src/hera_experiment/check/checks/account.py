@@ -11,6 +11,7 @@ from hera_experiment.check.rights import RESULTS, account_may, grant, missing
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.check.wording import APPLY
 from hera_experiment.context import tokens
+from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
 
 def account_exists(target: CheckTarget) -> Outcome:
@@ -47,6 +48,10 @@ def account_results(target: CheckTarget) -> Outcome:
     return worst((_may_report(target, name) for name in target.service_accounts), "none")
 
 
+_LIFETIME = 600
+"""Seconds that a token which asks one question is asked for."""
+
+
 def _may_report(target: CheckTarget, name: str) -> Outcome:
     api, space = target.cluster.api, target.namespace
     try:
@@ -55,12 +60,10 @@ def _may_report(target: CheckTarget, name: str) -> Outcome:
         )
         lacking = [verb for verb, may in zip(RESULTS.verbs, answers, strict=True) if not may]
     except CannotTell:
-        path = f"/api/v1/namespaces/{space}/serviceaccounts/{name}/token"
-        answer = api.post(path, {"spec": {"expirationSeconds": 600}})
+        answer = token_request(api, space, name, _LIFETIME)
         if not answer.ok:
             raise
-        token = str(((answer.document or {}).get("status") or {}).get("token", ""))
-        lacking = missing(api, space, RESULTS, tokens.authorization(token))
+        lacking = missing(api, space, RESULTS, tokens.authorization(token_in(answer)))
     if not lacking:
         return ok(name)
     return failure(
