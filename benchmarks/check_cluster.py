@@ -67,7 +67,7 @@ def main() -> int:
     from hera_experiment.check.report import exit_status
     from hera_experiment.check.runner import run
     from hera_experiment.check.target import CheckTarget
-    from hera_experiment.platform.http import Session
+    from hera_experiment.platform.http_session import Session
     from hera_utils.cli_context import parse_arguments
 
     imports = time.monotonic() - begin

@@ -17,7 +17,7 @@ from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.http import Session
+from hera_experiment.platform.http_session import Session
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.submission.once import SUBMISSION_LABEL, resume, submit_once

@@ -9,7 +9,7 @@ __version__ = "0.2.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hera_experiment.cli import main
-    from hera_experiment.context.arguments import Argument, Arguments, Concern
+    from hera_experiment.context.arguments import Argument, Arguments, SettingScope
     from hera_experiment.context.context import Context, file_named_by
     from hera_experiment.environment.hera_hooks import before_each_build, use_service
     from hera_experiment.environment.recording import experiment_labels, record_submissions
@@ -31,7 +31,6 @@ __all__ = [
     "Argument",
     "Arguments",
     "Cluster",
-    "Concern",
     "Context",
     "Experiment",
     "Forbidden",
@@ -41,6 +40,7 @@ __all__ = [
     "KubernetesRefusal",
     "LaptopAccess",
     "Recorder",
+    "SettingScope",
     "UserError",
     "before_each_build",
     "experiment_labels",
@@ -58,7 +58,7 @@ __all__ = [
 
 _HOME = {
     "cli": "main",
-    "context.arguments": "Argument Arguments Concern",
+    "context.arguments": "Argument Arguments SettingScope",
     "context.context": "Context file_named_by",
     "environment.hera_hooks": "before_each_build use_service",
     "environment.recording": "experiment_labels record_submissions",

@@ -20,7 +20,7 @@ from real_cluster import Done, Project, RealCluster
 from hera_experiment.follow.log_follow import follow_logs
 from hera_experiment.follow.log_reader import LogReader
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.http import Session
+from hera_experiment.platform.http_session import Session
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.server import open_server
 from hera_utils.cli_context import parse_arguments

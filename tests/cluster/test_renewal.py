@@ -14,7 +14,7 @@ from real_cluster import ACCOUNTS, RealCluster
 from hera_experiment.follow.watch import Follower
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.credentials import LIFETIME, ServiceAccountToken
-from hera_experiment.platform.http import Session
+from hera_experiment.platform.http_session import Session
 from hera_utils.cli_context import parse_arguments
 from hera_utils.cluster import KubernetesCluster
 

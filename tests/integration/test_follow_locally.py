@@ -21,7 +21,7 @@ from polling import until
 from hera_experiment.follow.log_follow import follow_logs
 from hera_experiment.follow.log_reader import LogReader
 from hera_experiment.follow.watch import Follower
-from hera_experiment.platform import http
+from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_client import ArgoClient
 
 HEAD = """
@@ -307,7 +307,7 @@ def test_connections_that_break_lose_no_line_and_no_end(
         address = server.client.url.rpartition(":")[2].rstrip("/")
         proxy = CuttingProxy(int(address), longest=12_000)
         bearer = server.client.session.auth
-        session = http.Session(lambda: "")
+        session = http_session.Session(lambda: "")
         session.auth = bearer
         server.client.close()
         server.client = ArgoClient(f"http://127.0.0.1:{proxy.port}/", session)

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment import Argument, Arguments, Concern, Context, file_named_by
+from hera_experiment import Argument, Arguments, Context, SettingScope, file_named_by
 
 if TYPE_CHECKING:
     from hera_experiment import Cluster
     from hera_utils.cluster import RecordingCluster, k8s_cluster
     from hera_utils.server import ArgoServer
 
-CHOICE, RESOURCE = Concern.CHOICE, Concern.RESOURCE
+CHOICE, RESOURCE = SettingScope.CHOICE, SettingScope.RESOURCE
 RUNTIMES = ("process", "docker", "podman")
 
 # An argument added here is an option of every verb, a variable, and a line of every settings file;

@@ -16,7 +16,7 @@ from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal, document
-from hera_experiment.platform.http import Authorization, Session
+from hera_experiment.platform.http_session import Authorization, Session
 from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
 CLIENT, SSO, SERVER = "client", "sso", "server"

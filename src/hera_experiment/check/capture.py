@@ -14,8 +14,8 @@ from hera_experiment.check.capture_server import CaptureServer
 from hera_experiment.check.model import CannotTell
 from hera_experiment.check.submitted import Captured
 from hera_experiment.context.context import Context
-from hera_experiment.context.handed import handed_on
-from hera_experiment.context.secrets import Secret
+from hera_experiment.context.inherited import handed_on
+from hera_experiment.context.masking import Secret
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.environment.script_process import for_python
 from hera_experiment.errors import UserError

@@ -14,7 +14,7 @@ from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
 
 
-class Concern(Enum):
+class SettingScope(Enum):
     """What an argument is about, hence whether the platform ``local`` heeds it."""
 
     CHOICE = "which platform, and how"
@@ -34,7 +34,7 @@ class Argument:
     name: str
     environment: str
     help: str
-    concern: Concern = Concern.CLUSTER
+    concern: SettingScope = SettingScope.CLUSTER
     secret: bool = False
     path: bool = False
     boolean: bool = False
@@ -69,7 +69,7 @@ class Arguments(tuple[Argument, ...]):
         """Return the argument with this variable's or option's name, in any case."""
         return self.names.get(spelt_as_known(name))
 
-    def about(self, concern: Concern) -> list[Argument]:
+    def about(self, concern: SettingScope) -> list[Argument]:
         """Return the arguments of one concern."""
         return [each for each in self if each.concern is concern]
 

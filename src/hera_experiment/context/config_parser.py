@@ -76,7 +76,7 @@ class Sources:
     committed: Layer = field(default_factory=Layer)
 
 
-def ruling(
+def effective_settings(
     arguments: Iterable[Argument], sources: Sources, reader: SettingsFiles
 ) -> dict[str, Setting]:
     """Return the setting that rules each of ``arguments``, by name; none for what nobody set."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from hera_experiment.context import profiles
 from hera_experiment.context.arguments import Argument, Arguments, add_arguments, parse
-from hera_experiment.context.secrets import Secret, shown
+from hera_experiment.context.masking import Secret, shown
 from hera_experiment.context.sources import Origin, Setting, Source
 from hera_experiment.errors import UserError, install_excepthook, tell
 from hera_experiment.experiment import Experiment

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hera_experiment.context import handed, layers, profiles
-from hera_experiment.context.arguments import Arguments, Concern
-from hera_experiment.context.config_parser import SettingsFiles, Sources, ruling
-from hera_experiment.context.handed import Handed
+from hera_experiment.context import inherited, layers, profiles
+from hera_experiment.context.arguments import Arguments, SettingScope
+from hera_experiment.context.config_parser import SettingsFiles, Sources, effective_settings
+from hera_experiment.context.inherited import InheritedContext
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting, Source, display
 from hera_experiment.experiment import SETTINGS, Experiment
@@ -44,7 +44,7 @@ def gather(
         everything = Sources(typed, variables, there, committed)
     read = [committed, *(reader.read(path) for path in everything.files)]
 
-    settings = ruling(arguments.about(Concern.CHOICE), everything, reader)
+    settings = effective_settings(arguments.about(SettingScope.CHOICE), everything, reader)
     cluster = settings.get("cluster")
     about_cluster = about_resource = everything
     profile: Path | None = None
@@ -61,12 +61,16 @@ def gather(
         others = everything.variables.without(layer.settings)
         about_cluster = Sources(typed, others.of(machine_wide), [profile])
         about_resource = Sources(typed, others, [profile, *everything.files], committed)
-    settings |= ruling(arguments.about(Concern.CLUSTER), about_cluster, reader)
-    settings |= ruling(arguments.about(Concern.RESOURCE), about_resource, reader)
+    settings |= effective_settings(arguments.about(SettingScope.CLUSTER), about_cluster, reader)
+    settings |= effective_settings(arguments.about(SettingScope.RESOURCE), about_resource, reader)
     if cluster and cluster.value == profiles.LOCAL:
         settings["argo_namespace"] = Setting(profiles.LOCAL, Source(Origin.PLATFORM))
 
-    weaker = ruling(arguments.about(Concern.CLUSTER), everything, reader) if profile else {}
+    weaker = (
+        effective_settings(arguments.about(SettingScope.CLUSTER), everything, reader)
+        if profile
+        else {}
+    )
     notes = [note for layer in read for note in layer.notes]
     for argument in arguments:
         setting = settings.get(argument.name)
@@ -89,9 +93,9 @@ def _unused(weaker: Setting | None, profile: Path | None) -> str:
     return f"not used: {weaker.source}; what is about the cluster comes from {place} alone"
 
 
-def _parent(typed: Layer, environ: Mapping[str, str]) -> Handed | None:
+def _parent(typed: Layer, environ: Mapping[str, str]) -> InheritedContext | None:
     """Return what a parent process handed on; None, too, when another cluster is typed here."""
-    parent = handed.of_parent(environ)
+    parent = inherited.of_parent(environ)
     if parent is None or parent.fixed:
         return parent
     here, there = typed.settings.get("cluster"), parent.layer.settings.get("cluster")

@@ -98,7 +98,7 @@ class ScriptServices:
                 "the interpreter does not know the local server",
                 next_step="run a script with: python -m hera_utils run SCRIPT",
             ) from None
-        from hera_experiment.platform.http import Session
+        from hera_experiment.platform.http_session import Session
 
         name, advice = "the local server", "it has ended; see .hera/server.log"
         session = Session(lambda: bearer, where=name, advice=advice)

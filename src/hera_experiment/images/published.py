@@ -12,12 +12,12 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.images.ledger import Ledger
 from hera_experiment.images.source import BuildSettings
 from hera_experiment.images.sources import Sources
-from hera_experiment.platform.registry import Found, Image, Registry
+from hera_experiment.platform.registry import Image, ImageLookup, Registry
 from hera_experiment.platform.registry_credentials import kept_credentials
 
 _TIMEOUT = 5.0
 
-Finder = Callable[[str], Found]
+Finder = Callable[[str], ImageLookup]
 """Asks the registry for a reference; raises ``UserError`` when there is no answer."""
 
 
@@ -27,7 +27,7 @@ def find_image(
     *,
     where: str = "",
     timeout: float = _TIMEOUT,
-) -> Found:
+) -> ImageLookup:
     """Ask its registry for the image ``reference``, as whoever the engines are signed in as.
 
     Raises :class:`~hera_experiment.errors.UserError` when there is no answer.

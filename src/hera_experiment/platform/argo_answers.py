@@ -12,7 +12,7 @@ import requests
 
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http import Unreachable
+from hera_experiment.platform.http_session import Unreachable
 
 NOT_FOUND = 404
 ALREADY_EXISTS = 409

@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 from hera_experiment.context import tokens
-from hera_experiment.platform import http
+from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_answers import (
     ArgoRefusal,
     document,
@@ -48,7 +48,7 @@ class ArgoClient:
         Where the address came from, for the messages.
 
     Each method raises ``UserError``: :class:`ArgoRefusal` when the server
-    says no (``status`` 404 for what does not exist) and :class:`~http.Unreachable`, an ``OSError``
+    says no (``status`` 404 for what does not exist) and ``Unreachable``, an ``OSError``
     too, when it does not answer. Names and documents are Argo's own
     (pkg/apiclient/workflow/workflow.proto).
     """
@@ -63,7 +63,9 @@ class ArgoClient:
         """Return a client of the local server whose workflows belong to ``session``."""
         bearer = tokens.authorization(lease.server.token(session, runtime))
         server = lease.server
-        session_of_http = http.Session(lambda: bearer, where=server.where, advice=server.advice)
+        session_of_http = http_session.Session(
+            lambda: bearer, where=server.where, advice=server.advice
+        )
         return cls(server.url, session_of_http, server.where)
 
     def close(self) -> None:
@@ -217,7 +219,7 @@ class ArgoClient:
             params=_given(params),
             headers=headers,
             stream=True,
-            timeout=(http.CONNECT_TIMEOUT, silence),
+            timeout=(http_session.CONNECT_TIMEOUT, silence),
         )
         with closing(response):
             raise_for_refusal(response, self.where)

@@ -9,7 +9,7 @@ from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
-from hera_experiment.platform import credentials, http, local_server
+from hera_experiment.platform import credentials, http_session, local_server
 from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.cluster import Cluster
@@ -55,7 +55,7 @@ class ArgoServerAccess:
                 cluster = KubernetesAccess(args)
             self._ways = credentials.candidates(args, cluster)
         self._way = self._ways[0]
-        self.session = http.Session(
+        self.session = http_session.Session(
             self.authorization, verify=self.verify, where=self.where, advice=advice
         )
         # Hera, too, shall hear of a login page as what it is.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from hera_experiment.context.context import Context
-from hera_experiment.context.secrets import shown
+from hera_experiment.context.masking import shown
 from hera_experiment.errors import UserError
 from hera_experiment.platform import kubeconfig, kubernetes_reviews
 from hera_experiment.platform.cluster import Cluster, Kind

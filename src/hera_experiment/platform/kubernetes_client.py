@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict
 
 from hera_experiment.context.sources import display
-from hera_experiment.platform import http
+from hera_experiment.platform import http_session
 from hera_experiment.platform.kubeconfig import CurrentContext
 from hera_experiment.platform.kubernetes_user import KubernetesUser
 from hera_experiment.platform.proxies import checked, dial, proxy_of_environment
@@ -60,8 +60,8 @@ class KubernetesClient:
     """Asks the server of ``context`` as ``user``; several threads may.
 
     ``timeout`` bounds each request, ``where`` says in messages where the server comes from.
-    Methods raise :class:`~hera_experiment.platform.http.Unreachable` when nothing answers, and
-    ``UserError`` when the kubeconfig's user or proxy cannot be used.
+    Methods raise :class:`~hera_experiment.platform.http_session.Unreachable` when nothing answers,
+    and ``UserError`` when the kubeconfig's user or proxy cannot be used.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class KubernetesClient:
         """Ask for anything; ``options`` are those of ``requests``."""
         if authorization is not None:
             # Whoever has a certificate is known by it, whatever token goes with it.
-            options["auth"] = http.Authorization(lambda: authorization)
+            options["auth"] = http_session.Authorization(lambda: authorization)
             options["cert"] = ()
         response = self.session.request(method, self.server + path, **options)
         try:
@@ -142,7 +142,7 @@ class KubernetesClient:
         return [(name, value) for name, value in found if value]
 
 
-class _Session(http.Session):
+class _Session(http_session.Session):
     """Requests of ``client``, as its user; a credential that is refused is renewed once."""
 
     def __init__(self, client: KubernetesClient, timeout: tuple[float, float], where: str) -> None:
@@ -163,7 +163,7 @@ class _Session(http.Session):
             if own and response.status_code == UNAUTHENTICATED and self._client.user.renew():
                 response.close()
                 response = self._once(method, url, own, options)
-        except http.Unreachable as error:
+        except http_session.Unreachable as error:
             error.next_step = _advice(error, self._client)
             raise
         return response
@@ -220,7 +220,7 @@ def _proxy(context: CurrentContext) -> str:
     return proxy_of_environment(context.server)
 
 
-def _advice(error: http.Unreachable, client: KubernetesClient) -> str:
+def _advice(error: http_session.Unreachable, client: KubernetesClient) -> str:
     if "PySocks" in error.what:
         return error.next_step
     if "the proxy on the way" in error.what:

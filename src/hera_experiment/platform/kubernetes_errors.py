@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http import unreachable
+from hera_experiment.platform.http_session import unreachable
 from hera_experiment.platform.kubernetes_client import (
     FORBIDDEN,
     NOT_FOUND,

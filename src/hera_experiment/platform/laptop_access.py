@@ -9,7 +9,7 @@ from urllib.parse import quote
 from hera_experiment.context import tokens
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
-from hera_experiment.platform import http, local_server
+from hera_experiment.platform import http_session, local_server
 from hera_experiment.platform.argo_answers import ALREADY_EXISTS, NOT_FOUND, ArgoRefusal, document
 from hera_experiment.platform.cluster import Cluster, Kind
 
@@ -28,7 +28,7 @@ class LaptopAccess(Cluster):
         self.lease = lease or local_server.acquire(args.experiment)
         self.server = self.lease.server
         bearer = tokens.authorization(self.server.token())
-        self._session = http.Session(
+        self._session = http_session.Session(
             lambda: bearer, where=self.server.where, advice=self.server.advice
         )
 

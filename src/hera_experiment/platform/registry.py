@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http import Authorization, Session, Unreachable
+from hera_experiment.platform.http_session import Authorization, Session, Unreachable
 from hera_experiment.platform.proxies import is_loopback
 
 DOCKER_HUB = "docker.io"
@@ -68,7 +68,7 @@ def host_of(registry: str) -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class ImageLookup:
     """What a registry says of an image: ``there`` is None when it does not let us know.
 
     ``digest`` is empty where the image is not there or the registry does not tell.
@@ -83,7 +83,7 @@ class Registry:
 
     Plain HTTP is spoken to this machine alone, as Docker does. ``credentials`` are user and
     password, None for nobody; an empty user means that the password is an identity token. Methods
-    raise :class:`~hera_experiment.platform.http.Unreachable` when there is no answer.
+    raise :class:`~hera_experiment.platform.http_session.Unreachable` when there is no answer.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Registry:
         """Say whether the image is there; None when the registry does not let us know."""
         return self.find(image).there
 
-    def find(self, image: Image) -> Found:
+    def find(self, image: Image) -> ImageLookup:
         """Say whether the image is there, and under which digest."""
         path = f"/v2/{image.repository}/manifests/{image.reference}"
         self._reach()
@@ -146,11 +146,11 @@ class Registry:
             if authorization:
                 response = self._request("HEAD", path, authorization)
         if response.status_code == _NOT_FOUND:
-            return Found(False)
+            return ImageLookup(False)
         if response.status_code != 200:
-            return Found(None)
+            return ImageLookup(None)
         digest = response.headers.get("Docker-Content-Digest", "")
-        return Found(True, digest if _DIGEST.fullmatch(digest) else "")
+        return ImageLookup(True, digest if _DIGEST.fullmatch(digest) else "")
 
     def _reach(self) -> requests.Response:
         if not self._base and is_loopback(f"http://{self.host}"):

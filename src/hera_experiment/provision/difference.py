@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.context.secrets import MASK
+from hera_experiment.context.masking import MASK
 
 _NOISE = (
     "creationTimestamp",

@@ -10,7 +10,7 @@ from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_client import FORBIDDEN, NOT_FOUND
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.platform.kubernetes_reviews import RESULTS, Right, account_may, may
-from hera_experiment.provision.wanted import Wanted, results_binding
+from hera_experiment.provision.desired_objects import DesiredObject, results_binding
 
 DEFAULT_ACCOUNT = "default"
 """The service account of pods that name none."""
@@ -42,7 +42,7 @@ class Objects:
         self._cluster = cluster
         self.namespace = namespace or cluster.namespace
 
-    def read(self, wanted: Wanted) -> dict[str, Any] | None:
+    def read(self, wanted: DesiredObject) -> dict[str, Any] | None:
         """Return the object as it is, None when there is none."""
         answer = self._cluster.client.get(self._path(wanted))
         if answer.status == NOT_FOUND:
@@ -50,7 +50,7 @@ class Objects:
         return self._cluster.document(self._asked("read", wanted), answer)
 
     def apply(
-        self, wanted: Wanted, *, dry_run: bool = False, force: bool = False
+        self, wanted: DesiredObject, *, dry_run: bool = False, force: bool = False
     ) -> dict[str, Any]:
         """Apply the object on the server and return what it is then, or would be.
 
@@ -68,7 +68,7 @@ class Objects:
             )
         return self._cluster.document(self._asked("patch", wanted), answer)
 
-    def may_apply(self, wanted: Wanted) -> bool:
+    def may_apply(self, wanted: DesiredObject) -> bool:
         """Say whether the user may create and patch the object (SelfSubjectAccessReview)."""
         right = _KINDS[wanted.kind]
         return all(
@@ -96,7 +96,7 @@ class Objects:
                 return None
             raise
 
-    def results_binding(self, account: str) -> tuple[Wanted, ...]:
+    def results_binding(self, account: str) -> tuple[DesiredObject, ...]:
         """Return what lets pods of ``account`` report results; nothing when they may already."""
         account = account or DEFAULT_ACCOUNT
         allowed = self.may_report_results(account)
@@ -104,10 +104,10 @@ class Objects:
             return ()
         return results_binding(account, self.namespace, is_missing=allowed is False)
 
-    def _path(self, wanted: Wanted) -> str:
+    def _path(self, wanted: DesiredObject) -> str:
         kind = _KINDS[wanted.kind]
         root = f"/apis/{kind.group}/v1" if kind.group else "/api/v1"
         return f"{root}/namespaces/{quote(self.namespace)}/{kind.resource}/{quote(wanted.name)}"
 
-    def _asked(self, action: str, wanted: Wanted) -> str:
+    def _asked(self, action: str, wanted: DesiredObject) -> str:
         return f"{action} {wanted} in namespace '{self.namespace}'"

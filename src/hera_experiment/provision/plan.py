@@ -8,9 +8,9 @@ from enum import Enum
 from typing import Any, Protocol
 
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, KubernetesRefusal
+from hera_experiment.provision.desired_objects import DesiredObject, without_secrets
 from hera_experiment.provision.difference import difference
-from hera_experiment.provision.secrets import missing_keys
-from hera_experiment.provision.wanted import Wanted, without_secrets
+from hera_experiment.provision.typed_secrets import missing_keys
 
 CONFLICT = 409
 """The status by which Kubernetes says that someone else set a field to another value."""
@@ -20,15 +20,15 @@ _INVALID = 422
 class Keeper(Protocol):
     """Where the objects are kept; its refusals are ``KubernetesRefusal``."""
 
-    def read(self, wanted: Wanted) -> dict[str, Any] | None:
+    def read(self, wanted: DesiredObject) -> dict[str, Any] | None:
         """Return the object as it is."""
 
     def apply(
-        self, wanted: Wanted, *, dry_run: bool = False, force: bool = False
+        self, wanted: DesiredObject, *, dry_run: bool = False, force: bool = False
     ) -> dict[str, Any]:
         """Apply the object and return it."""
 
-    def may_apply(self, wanted: Wanted) -> bool:
+    def may_apply(self, wanted: DesiredObject) -> bool:
         """Say whether the user may create and change it."""
 
 
@@ -51,14 +51,14 @@ class Step:
     ``force`` tells that applying takes over what another author set.
     """
 
-    wanted: Wanted
+    wanted: DesiredObject
     action: Action
     difference: str = ""
     remark: str = ""
     force: bool = False
 
 
-def plan(wanted: Iterable[Wanted], keeper: Keeper, *, force: bool = False) -> list[Step]:
+def plan(wanted: Iterable[DesiredObject], keeper: Keeper, *, force: bool = False) -> list[Step]:
     """Return one step per object; changes nothing, the server is asked by dry runs alone.
 
     With ``force`` a field that another author set to something else is taken over.
@@ -80,7 +80,7 @@ def for_administrator(steps: Iterable[Step], namespace: str) -> str:
     return yaml.safe_dump_all(manifests, sort_keys=False) if manifests else ""
 
 
-def _step(wanted: Wanted, keeper: Keeper, force: bool) -> Step:
+def _step(wanted: DesiredObject, keeper: Keeper, force: bool) -> Step:
     readable = True
     try:
         live = keeper.read(wanted)
@@ -112,7 +112,7 @@ def _step(wanted: Wanted, keeper: Keeper, force: bool) -> Step:
     return Step(wanted, Action.APPLY if change else Action.NOTHING, change, force=force)
 
 
-def _to_type(wanted: Wanted, live: Mapping[str, Any] | None, keeper: Keeper) -> Step:
+def _to_type(wanted: DesiredObject, live: Mapping[str, Any] | None, keeper: Keeper) -> Step:
     """Tell which values of a Secret are missing; they are no part of a plan."""
     missing = missing_keys(wanted, live)
     if not missing:
@@ -121,7 +121,7 @@ def _to_type(wanted: Wanted, live: Mapping[str, Any] | None, keeper: Keeper) -> 
     return Step(wanted, action, remark=f"it lacks {', '.join(missing)}" if live else "")
 
 
-def _left_alone(wanted: Wanted, live: Mapping[str, Any]) -> Step:
+def _left_alone(wanted: DesiredObject, live: Mapping[str, Any]) -> Step:
     """Tell in what an object differs that stays as it is."""
     remarks = []
     if wanted.kind == "PersistentVolumeClaim":

@@ -19,7 +19,7 @@ from hera_experiment.results.transport import TransferRequest, exclusive_lock
 from hera_experiment.results.transports import transport_of
 from hera_experiment.results.workflows import claims_of
 from hera_experiment.runs.find import Run, find_run
-from hera_experiment.runs.places import places
+from hera_experiment.runs.locations import run_locations
 
 
 def fetch(run: Run, destination: Path, say: Callable[[str], None], *, image: str = "") -> Results:
@@ -71,7 +71,7 @@ def _deleted_run(context: Context, name: str, environ: Mapping[str, str]) -> Run
     record = next((each for each in records if each.name == name), None)
     if record is None or record.state is not State.CREATED:
         return None
-    for place in places(context, records, environ):
+    for place in run_locations(context, records, environ):
         if place.label != record.cluster:
             continue
         try:

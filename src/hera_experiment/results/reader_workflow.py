@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform import http
+from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
 from hera_experiment.results import listing
 from hera_experiment.results.listing import Entry
@@ -155,7 +155,7 @@ class ReaderWorkflows:
         while True:
             try:
                 workflow = self._client.get_workflow(self._namespace, name)
-            except http.Unreachable:
+            except http_session.Unreachable:
                 # The server may be back in a moment.
                 if self._clock() > until:
                     raise

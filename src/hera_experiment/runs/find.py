@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
-from hera_experiment.runs.places import Place, places
+from hera_experiment.runs.locations import RunLocation, run_locations
 from hera_experiment.runs.server import Server, age
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ class NoSuchRun(UserError):
 
 
 @dataclass
-class Asked:
+class ServerAnswer:
     """What a place answered: its ``server`` and the workflows there, or the ``error``."""
 
-    place: Place
+    place: RunLocation
     server: Server | None = None
     heads: list[dict[str, Any]] = field(default_factory=list)
     error: UserError | None = None
@@ -90,12 +90,12 @@ def find_run(
     from hera_experiment.record.records import Records
 
     records = Records.of(context_given.experiment).all()
-    where = places(context_given, records, environ)
+    where = run_locations(context_given, records, environ)
     return _named(name, where, records) if name else _newest(where, records)
 
 
-def ask(where: Sequence[Place]) -> list[Asked]:
-    """Ask all places at once for the workflows they have."""
+def ask(where: Sequence[RunLocation]) -> list[ServerAnswer]:
+    """Ask all run_locations at once for the workflows they have."""
     if len(where) < 2:
         return [_asked(place) for place in where]
     with ThreadPoolExecutor(len(where)) as pool:
@@ -120,18 +120,18 @@ def record_of(
     return None
 
 
-def _asked(place: Place) -> Asked:
+def _asked(place: RunLocation) -> ServerAnswer:
     server = None
     try:
         server = place.open()
-        return Asked(place, server, server.heads())
+        return ServerAnswer(place, server, server.heads())
     except UserError as error:
         if server is not None:
             server.close()
-        return Asked(place, error=error)
+        return ServerAnswer(place, error=error)
 
 
-def _named(name: str, where: Sequence[Place], records: Sequence[RunRecord]) -> Run:
+def _named(name: str, where: Sequence[RunLocation], records: Sequence[RunRecord]) -> Run:
     known = [record for record in records if record.name == name]
     recorded = {record.cluster for record in known}
     errors: list[UserError] = []
@@ -160,9 +160,9 @@ def _named(name: str, where: Sequence[Place], records: Sequence[RunRecord]) -> R
     raise missing
 
 
-def _newest(where: Sequence[Place], records: Sequence[RunRecord]) -> Run:
+def _newest(where: Sequence[RunLocation], records: Sequence[RunRecord]) -> Run:
     answers = ask(where)
-    best: Asked | None = None
+    best: ServerAnswer | None = None
     try:
         for answer in answers:
             if answer.heads and (best is None or age(answer.heads[0]) > age(best.heads[0])):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.context.context import Context
-from hera_experiment.runs.find import Asked, ask, record_of
-from hera_experiment.runs.places import places
+from hera_experiment.runs.find import ServerAnswer, ask, record_of
+from hera_experiment.runs.locations import run_locations
 
 if TYPE_CHECKING:
     from hera_experiment.record.run_record import RunRecord
@@ -56,7 +56,7 @@ def all_runs(context: Context, environ: Mapping[str, str] = os.environ) -> Listi
     from hera_experiment.record.records import Records
 
     records = Records.of(context.experiment).all()
-    answers = ask(places(context, records, environ))
+    answers = ask(run_locations(context, records, environ))
     try:
         found = [listed for answer in answers for listed in _of(answer, records)]
     finally:
@@ -74,7 +74,7 @@ def all_runs(context: Context, environ: Mapping[str, str] = os.environ) -> Listi
     return Listing(found, remarks)
 
 
-def _of(answer: Asked, records: list[RunRecord]) -> list[Listed]:
+def _of(answer: ServerAnswer, records: list[RunRecord]) -> list[Listed]:
     label = answer.place.label
     runs = [
         Listed(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hera_experiment.context import profiles, settings_file
-from hera_experiment.context.arguments import Arguments, Concern
-from hera_experiment.context.secrets import MASK
+from hera_experiment.context.arguments import Arguments, SettingScope
+from hera_experiment.context.masking import MASK
 from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
 from hera_experiment.sign_in.presets import variable
@@ -93,7 +93,7 @@ class Profile:
 
     def _is_of_cluster(self, key: str) -> bool:
         argument = self.arguments.named(key)
-        return argument is not None and argument.concern is Concern.CLUSTER
+        return argument is not None and argument.concern is SettingScope.CLUSTER
 
     def _shown(self, key: str, value: str | None) -> str:
         argument = self.arguments.named(key)
@@ -119,7 +119,7 @@ def _put(path: Path, data: bytes) -> None:
 
 def in_order(values: Mapping[str, str], arguments: Arguments) -> dict[str, str]:
     """Return ``values`` in the order of ``arguments``, for a profile that reads well."""
-    order = [variable(each) for each in arguments.about(Concern.CLUSTER)]
+    order = [variable(each) for each in arguments.about(SettingScope.CLUSTER)]
     known = [key for key in order if key in values]
     return {key: values[key] for key in (*known, *(key for key in values if key not in order))}
 

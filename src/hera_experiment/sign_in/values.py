@@ -17,7 +17,7 @@ _ASSIGNMENT = re.compile(r"\s*(export\s+)?[A-Za-z_][\w-]*\s*[=:]")
 
 
 def from_block(text: str, name: str, arguments: Arguments) -> dict[str, str]:
-    """Return the values by variable of a pasted text; of two for one argument, the ruling one.
+    """Return the values by variable of a pasted text; of two for one argument, the one that counts.
 
     Lines that are no assignments are passed over: Argo's user interface copies a command to try
     along with the variables. ``name`` stands for the text in messages, which never show a line.

@@ -25,8 +25,8 @@ from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State, timestamp
-from hera_experiment.submission.sending import SUBMISSION_LABEL as SUBMISSION_LABEL
-from hera_experiment.submission.sending import Sending
+from hera_experiment.submission.create_attempts import SUBMISSION_LABEL as SUBMISSION_LABEL
+from hera_experiment.submission.create_attempts import CreateAttempts
 
 PATIENCE = 60.0
 """Seconds within which a request is repeated."""
@@ -73,13 +73,13 @@ def submit_once(
     RecordInUse
         Another process is at it.
     """
-    sending = Sending(record, client, records, patience, pause, clock, say)
+    attempts = CreateAttempts(record, client, records, patience, pause, clock, say)
     with records.held(record):
         known = records.find(record.submission)
         if known is not None:
-            return _resumed(sending, known, now())
+            return _resumed(attempts, known, now())
         records.write(record)
-        return sending.send()
+        return attempts.send()
 
 
 def resume(
@@ -101,16 +101,16 @@ def resume(
         As :func:`submit_once`; also when the record was removed meanwhile, when ``client`` is of
         another server, and when the workflow may have come and gone.
     """
-    sending = Sending(record, client, records, patience, pause, clock, say)
+    attempts = CreateAttempts(record, client, records, patience, pause, clock, say)
     with records.held(record):
         known = records.find(record.submission)
         if known is None:
             raise UserError(f"the record of {record.name} was removed")
-        return _resumed(sending, known, now())
+        return _resumed(attempts, known, now())
 
 
-def _resumed(sending: Sending, known: RunRecord, now: datetime) -> dict[str, Any]:
-    name, client = known.name, sending.client
+def _resumed(attempts: CreateAttempts, known: RunRecord, now: datetime) -> dict[str, Any]:
+    name, client = known.name, attempts.client
     if known.state is State.REFUSED:
         raise UserError(f"{name} was not created: {known.reason}")
     if known.cluster != LOCAL and known.server != client.url:
@@ -119,13 +119,13 @@ def _resumed(sending: Sending, known: RunRecord, now: datetime) -> dict[str, Any
             client.where,
             "designate that server, then again",
         )
-    sending.record = known
+    attempts.record = known
     try:
-        found = sending.look() or _archived(sending)
+        found = attempts.look() or _archived(attempts)
     except UserError as error:
-        raise sending.unsure(error) from None
+        raise attempts.unsure(error) from None
     if found is not None:
-        return sending.created(found)
+        return attempts.created(found)
     if known.state is State.CREATED:
         raise UserError(f"{name} was created, and was deleted since")
     if now - _moment(known.created) > _longest_resume(known.manifest):
@@ -135,17 +135,17 @@ def _resumed(sending: Sending, known: RunRecord, now: datetime) -> dict[str, Any
             next_step="submit anew if it has not",
         )
     arrived = now - _moment(known.sent or known.created) > _IN_FLIGHT
-    sending.record = replace(known, sent=timestamp(now))
-    sending.records.write(sending.record)
-    return sending.send(uncertain=not arrived)
+    attempts.record = replace(known, sent=timestamp(now))
+    attempts.records.write(attempts.record)
+    return attempts.send(uncertain=not arrived)
 
 
-def _archived(sending: Sending) -> dict[str, Any] | None:
+def _archived(attempts: CreateAttempts) -> dict[str, Any] | None:
     """Return our workflow from Argo's archive; None where there is none, or no right to it."""
-    record = sending.record
+    record = attempts.record
     labels = f"{SUBMISSION_LABEL}={record.submission}"
     try:
-        found = sending.client.archived_workflows(record.namespace, labels)
+        found = attempts.client.archived_workflows(record.namespace, labels)
     except ArgoRefusal:
         return None
     return found[0] if found else None

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 
-class Arrival(Enum):
+class ParameterEncoding(Enum):
     """What a script's variable holds of the text that Argo brings."""
 
     TEXT = "str"
@@ -27,7 +27,7 @@ class ScriptParameter:
 
     variable: str
     name: str
-    arrival: Arrival
+    arrival: ParameterEncoding
     default: Any = inspect.Parameter.empty
 
 
@@ -50,13 +50,13 @@ def _parameter(parameter: inspect.Parameter) -> ScriptParameter | None:
     return ScriptParameter(parameter.name, name, arrival(annotation), parameter.default)
 
 
-def arrival(annotation: Any) -> Arrival:
+def arrival(annotation: Any) -> ParameterEncoding:
     """Return how a parameter of this annotation arrives."""
     kinds = set(_kinds(annotation))
     strings = kinds - {type(None)}
     if not strings or not all(issubclass(kind, str) for kind in strings):
-        return Arrival.JSON
-    return Arrival.TEXT_OR_NONE if len(kinds) > len(strings) else Arrival.TEXT
+        return ParameterEncoding.JSON
+    return ParameterEncoding.TEXT_OR_NONE if len(kinds) > len(strings) else ParameterEncoding.TEXT
 
 
 def _kinds(annotation: Any) -> Iterator[type]:

@@ -16,12 +16,16 @@ from typing import Any
 from hera.workflows import InlineScriptConstructor, Script
 
 from hera_experiment.argo.values import whole_value
-from hera_experiment.submission.parameters import Arrival, ScriptParameter, script_parameters
+from hera_experiment.submission.parameters import (
+    ParameterEncoding,
+    ScriptParameter,
+    script_parameters,
+)
 
 _THEN = {
-    Arrival.TEXT: "",
-    Arrival.TEXT_OR_NONE: "if {0} == 'null': {0} = None\n",
-    Arrival.JSON: "try: {0} = json.loads({0})\nexcept ValueError: pass\n",
+    ParameterEncoding.TEXT: "",
+    ParameterEncoding.TEXT_OR_NONE: "if {0} == 'null': {0} = None\n",
+    ParameterEncoding.JSON: "try: {0} = json.loads({0})\nexcept ValueError: pass\n",
 }
 # Kubernetes reads $(NAME) and $$ in the variable by which Argo hands the script to its pod.
 _DOLLAR = re.compile(r"\$(?=[$(])")
@@ -92,7 +96,7 @@ def _parameters(instance: Script) -> Iterator[ScriptParameter]:
         if parameter.name in known:
             yield known[parameter.name]
         elif parameter.value_from is None and parameter.name.isidentifier():
-            yield ScriptParameter(parameter.name, parameter.name, Arrival.JSON)
+            yield ScriptParameter(parameter.name, parameter.name, ParameterEncoding.JSON)
 
 
 def _without_dollars(source: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State, timestamp
+from hera_experiment.submission.create_attempts import SUBMISSION_LABEL, NameTaken
 from hera_experiment.submission.names import chosen_name
 from hera_experiment.submission.once import submit_once
-from hera_experiment.submission.sending import SUBMISSION_LABEL, NameTaken
 
 _NAMES = 3
 """How many names are tried."""

@@ -14,7 +14,11 @@ from hera.workflows import models as m
 
 from hera_experiment.argo.values import stray_braces, unprintable
 from hera_experiment.errors import UserError
-from hera_experiment.submission.parameters import Arrival, ScriptParameter, script_parameters
+from hera_experiment.submission.parameters import (
+    ParameterEncoding,
+    ScriptParameter,
+    script_parameters,
+)
 from hera_experiment.submission.scripts import WholeValues, calls
 
 _ITEM = re.compile(r"\{\{\s*(item(?:\.[^{}\s]+)?)\s*\}\}")
@@ -61,10 +65,10 @@ class Receiver:
         self.parameters = parameters
         self.whole = whole
 
-    def arrival(self, name: str) -> Arrival:
+    def arrival(self, name: str) -> ParameterEncoding:
         """Return how the parameter of that name arrives."""
         found = self.parameters.get(name)
-        return found.arrival if found else Arrival.JSON
+        return found.arrival if found else ParameterEncoding.JSON
 
 
 def given(arguments: Any) -> Iterator[tuple[str, Any]]:
@@ -117,18 +121,18 @@ def _check(label: str, value: Any, target: Receiver, name: str) -> str:
     return text
 
 
-def _check_null(label: str, value: Any, arrival: Arrival) -> None:
+def _check_null(label: str, value: Any, arrival: ParameterEncoding) -> None:
     if value is None:
         _check_none(label, arrival)
-    elif value == "null" and arrival is Arrival.TEXT_OR_NONE:
+    elif value == "null" and arrival is ParameterEncoding.TEXT_OR_NONE:
         raise UserError(
             f"{label} is the word 'null', which would arrive as None",
             next_step="say str instead of Optional[str] in the script, or send another word",
         )
 
 
-def _check_none(label: str, arrival: Arrival) -> None:
-    if arrival is Arrival.TEXT:
+def _check_none(label: str, arrival: ParameterEncoding) -> None:
+    if arrival is ParameterEncoding.TEXT:
         raise UserError(
             f"{label} is None, and would arrive as the word 'null': the script says str",
             next_step="say Optional[str] there, with None as its default, or send a string",

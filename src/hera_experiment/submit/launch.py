@@ -12,7 +12,7 @@ from secrets import token_hex
 from signal import SIGINT, SIGTERM
 
 from hera_experiment.context.context import Context
-from hera_experiment.context.handed import handed_on
+from hera_experiment.context.inherited import handed_on
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
 from hera_experiment.environment.interpreter import environment_of
@@ -24,7 +24,7 @@ from hera_experiment.platform.local_server import SESSION_VARIABLE, acquire
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.runs.server import open_server
-from hera_experiment.submission.sending import RESUME
+from hera_experiment.submission.create_attempts import RESUME
 
 DRY_RUN_VARIABLE = "HERA_UTILS_DRY_RUN"
 """Set for a script whose workflows are printed, to one of the two below."""

@@ -10,7 +10,7 @@ from hera_experiment.errors import UserError, report, tell
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.runs.find import Run
-from hera_experiment.runs.places import Place, places
+from hera_experiment.runs.locations import RunLocation, run_locations
 from hera_experiment.submission import once
 from hera_experiment.submit.told import created
 
@@ -37,7 +37,7 @@ def resume(
     """
     records = Records.of(context.experiment)
     unsure = _unsure(records, name)
-    where = places(context, unsure, environ)
+    where = run_locations(context, unsure, environ)
     labels = {place.label for place in where}
     elsewhere = sorted({each.cluster for each in unsure} - labels)
     unsure = [each for each in unsure if each.cluster in labels]
@@ -74,7 +74,7 @@ def _unsure(records: Records, name: str) -> list[RunRecord]:
     return []
 
 
-def _resumed(place: Place, unsure: Sequence[RunRecord], records: Records) -> list[Run]:
+def _resumed(place: RunLocation, unsure: Sequence[RunRecord], records: Records) -> list[Run]:
     """Return the runs that are there now; say of the others why they are not."""
     if not unsure:
         return []

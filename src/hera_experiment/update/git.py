@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from hera_experiment.context.secrets import shown
+from hera_experiment.context.masking import shown
 
 # A person's own settings and hooks must not change what is rendered and merged.
 PLAIN = (

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hera_experiment.context.secrets import shown
+from hera_experiment.context.masking import shown
 from hera_experiment.errors import UserError
 from hera_experiment.update.git import PLAIN, Git, GitError, clean_environ
 

@@ -11,7 +11,7 @@ from hera_experiment.verbs._images import add_image_arguments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hera_experiment.images.bench import Bench
+    from hera_experiment.images.build_session import BuildSession
 
 _HEAD = ("container", "tag", "built", "pushed", "age", "digest")
 
@@ -23,11 +23,11 @@ def add_arguments(parser: VerbParser) -> None:
 
 def main(args: VerbArguments) -> int:
     """Print a line for each container as its files are now; nothing is built or pushed."""
-    from hera_experiment.images.bench import Bench
+    from hera_experiment.images.build_session import BuildSession
 
     rows: dict[str, Sequence[str]] = {}
-    with Bench(args) as bench:
-        status = bench.each(lambda container: rows.update({container: _row(bench, container)}))
+    with BuildSession(args) as session:
+        status = session.each(lambda container: rows.update({container: _row(session, container)}))
     table = [_HEAD, *(rows[name] for name in sorted(rows))] if rows else []
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -36,37 +36,37 @@ def main(args: VerbArguments) -> int:
     return status
 
 
-def _row(bench: Bench, container: str) -> Sequence[str]:
-    source = bench.sources.wanted(container)
-    pushed, digest = _in_registry(bench, bench.sources.reference(source, bench.registry))
-    built, age = _in_engine(bench, bench.sources.reference(source))
+def _row(session: BuildSession, container: str) -> Sequence[str]:
+    source = session.sources.wanted(container)
+    pushed, digest = _in_registry(session, session.sources.reference(source, session.registry))
+    built, age = _in_engine(session, session.sources.reference(source))
     return (container, source.tag, built, pushed, age, digest or "-")
 
 
-def _in_engine(bench: Bench, reference: str) -> tuple[str, str]:
+def _in_engine(session: BuildSession, reference: str) -> tuple[str, str]:
     """Return whether the engine has ``reference``, in a word, and its age."""
     from hera_experiment.errors import UserError
 
     try:
-        made = bench.builder(bench.programs.runner()).created(reference)
+        made = session.builder(session.programs.runner()).created(reference)
         built = "yes" if made else "no"
     except UserError:
         made, built = None, "no engine"
-    entry = bench.ledger.get(reference)
+    entry = session.ledger.get(reference)
     if made is None and entry and entry.built:
         made = datetime.fromisoformat(entry.built)
     return built, age_of(made, datetime.now(timezone.utc)) if made else "-"
 
 
-def _in_registry(bench: Bench, reference: str) -> tuple[str, str]:
+def _in_registry(session: BuildSession, reference: str) -> tuple[str, str]:
     """Return whether ``reference`` is in the registry, in a word, and its digest."""
     from hera_experiment.errors import UserError
 
-    if not bench.registry:
+    if not session.registry:
         return "no registry", ""
-    known = bench.ledger.digest(reference)
+    known = session.ledger.digest(reference)
     try:
-        found = bench.find(reference)
+        found = session.find(reference)
     except UserError:
         return "no answer", known
     if found.there is None:

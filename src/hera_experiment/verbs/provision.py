@@ -46,7 +46,7 @@ def _provision_laptop(context: Context) -> int:
         return 0
     from hera_experiment.context.sources import display
     from hera_experiment.platform.laptop_access import LaptopAccess
-    from hera_experiment.provision.secrets import provide_on_laptop
+    from hera_experiment.provision.typed_secrets import provide_on_laptop
     from hera_experiment.sign_in.terminal import Terminal
 
     laptop = LaptopAccess(context)
@@ -123,7 +123,12 @@ def _apply(steps: list[Step], objects: Objects) -> None:
 
 def _type_values(steps: list[Step], objects: Objects) -> bool:
     """Ask for the values of Secrets and keep them on the cluster; say whether all are there."""
-    from hera_experiment.provision.secrets import command, filled_in, missing_keys, typed_values
+    from hera_experiment.provision.typed_secrets import (
+        command,
+        filled_in,
+        missing_keys,
+        typed_values,
+    )
     from hera_experiment.sign_in.terminal import Terminal
 
     person = Terminal()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.context.arguments import Concern
+from hera_experiment.context.arguments import SettingScope
 from hera_experiment.context.context import Context
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
@@ -158,7 +158,7 @@ def _given(args: VerbArguments, person: Terminal) -> dict[str, str]:
         values = from_block(text, args.source, args.kind.ARGUMENTS)
     for argument in args.kind.ARGUMENTS:
         typed = getattr(args, argument.name, None)
-        if argument.concern is Concern.CLUSTER and isinstance(typed, str):
+        if argument.concern is SettingScope.CLUSTER and isinstance(typed, str):
             values[variable(argument)] = typed
     return values
 

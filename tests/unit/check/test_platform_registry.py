@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.registry import Found, Image, Registry, host_of
+from hera_experiment.platform.registry import Image, ImageLookup, Registry, host_of
 from hera_experiment.platform.registry_credentials import docker_credentials, kept_credentials
 
 
@@ -167,8 +167,8 @@ def test_the_dance_for_a_token(dance: Dance) -> None:
     assert registry.wants_sign_in() and registry.accepts_credentials()
     assert registry.has(Image(dance.host, "a/b", "1")) is True
     assert registry.has(Image(dance.host, "a/b", "2")) is False
-    assert registry.find(Image(dance.host, "a/b", "1")) == Found(True, DIGEST)
-    assert registry.find(Image(dance.host, "a/b", "2")) == Found(False)
+    assert registry.find(Image(dance.host, "a/b", "1")) == ImageLookup(True, DIGEST)
+    assert registry.find(Image(dance.host, "a/b", "2")) == ImageLookup(False)
     token = next(path for _, path in dance.asked if "scope" in path)
     assert "service=here" in token and "scope=repository%3Aa%2Fb%3Apull" in token
     assert ("HEAD", "/v2/a/b/manifests/1") in dance.asked

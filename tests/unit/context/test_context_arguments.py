@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hera_experiment.context.arguments import take_dashes
-from hera_experiment.context.secrets import MASK, Secret, shown
+from hera_experiment.context.masking import MASK, Secret, shown
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import parse_arguments
 

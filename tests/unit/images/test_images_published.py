@@ -9,7 +9,7 @@ from image_project import ImageProject
 
 from hera_experiment.errors import UserError
 from hera_experiment.images.published import Published
-from hera_experiment.platform.registry import Found
+from hera_experiment.platform.registry import ImageLookup
 
 REGISTRY = "r.example.org/project"
 DIGEST = "sha256:" + "0f" * 32
@@ -23,12 +23,12 @@ class Asked:
         self.asked: list[str] = []
         self.is_down = False
 
-    def __call__(self, reference: str) -> Found:
+    def __call__(self, reference: str) -> ImageLookup:
         self.asked.append(reference)
         if self.is_down:
             raise UserError("no answer")
         tag = reference.rpartition(":")[2]
-        return Found(tag in self.images, self.images.get(tag, ""))
+        return ImageLookup(tag in self.images, self.images.get(tag, ""))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from fake_server import Answer
 
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.http import Session, Unreachable
+from hera_experiment.platform.http_session import Session, Unreachable
 
 
 @pytest.fixture

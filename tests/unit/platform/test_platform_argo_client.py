@@ -12,7 +12,7 @@ from fake_server import Answer
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient, StreamBroken
-from hera_experiment.platform.http import Session
+from hera_experiment.platform.http_session import Session
 
 WORKFLOW = {"metadata": {"name": "w"}, "spec": {}}
 

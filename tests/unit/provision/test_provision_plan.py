@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
-from hera_experiment.provision import wanted
+from hera_experiment.provision import desired_objects
+from hera_experiment.provision.desired_objects import DesiredObject
 from hera_experiment.provision.plan import Action, for_administrator, plan
-from hera_experiment.provision.wanted import Wanted
 
-SECRET = wanted.pull_secret("pull", "registry.example.org/me", ("me", "password"))
+SECRET = desired_objects.pull_secret("pull", "registry.example.org/me", ("me", "password"))
 
 
 class Keeper:
@@ -22,16 +22,16 @@ class Keeper:
         self.refusal: KubernetesRefusal | None = None
         self.dry_runs: list[bool] = []
 
-    def read(self, wanted: Wanted) -> dict[str, Any] | None:
+    def read(self, wanted: DesiredObject) -> dict[str, Any] | None:
         if ("read", wanted.kind) in self.forbidden:
             raise KubernetesRefusal("you may not", status=403)
         return self.objects.get((wanted.kind, wanted.name))
 
-    def may_apply(self, wanted: Wanted) -> bool:
+    def may_apply(self, wanted: DesiredObject) -> bool:
         return ("apply", wanted.kind) not in self.forbidden
 
     def apply(
-        self, wanted: Wanted, *, dry_run: bool = False, force: bool = False
+        self, wanted: DesiredObject, *, dry_run: bool = False, force: bool = False
     ) -> dict[str, Any]:
         self.dry_runs.append(dry_run)
         if self.refusal:
@@ -40,30 +40,30 @@ class Keeper:
         return {**live, **wanted.manifest}
 
 
-def one(wanted: Wanted, keeper: Keeper) -> Any:
+def one(wanted: DesiredObject, keeper: Keeper) -> Any:
     (step,) = plan([wanted], keeper)
     assert all(keeper.dry_runs), "a plan changes nothing"
     return step
 
 
 def config_map(**data: str) -> dict[str, Any]:
-    return {**wanted.config_map("settings", data).manifest}
+    return {**desired_objects.config_map("settings", data).manifest}
 
 
 def test_what_is_not_there_is_to_be_applied() -> None:
-    step = one(wanted.config_map("settings", {"a": "1"}), Keeper())
+    step = one(desired_objects.config_map("settings", {"a": "1"}), Keeper())
     assert step.action is Action.APPLY
     assert "+  a: '1'" in step.difference
 
 
 def test_more_than_is_wanted_is_enough() -> None:
     keeper = Keeper(config_map(a="1", b="2"))
-    assert one(wanted.config_map("settings", {"a": "1"}), keeper).action is Action.NOTHING
+    assert one(desired_objects.config_map("settings", {"a": "1"}), keeper).action is Action.NOTHING
     assert keeper.dry_runs == []
 
 
 def test_a_changed_value_is_shown() -> None:
-    step = one(wanted.config_map("settings", {"a": "2"}), Keeper(config_map(a="1")))
+    step = one(desired_objects.config_map("settings", {"a": "2"}), Keeper(config_map(a="1")))
     assert step.action is Action.APPLY
     assert "-  a: '1'" in step.difference and "+  a: '2'" in step.difference
 
@@ -71,13 +71,13 @@ def test_a_changed_value_is_shown() -> None:
 def test_without_the_right_it_is_for_the_administrator() -> None:
     keeper = Keeper()
     keeper.forbidden = {("apply", "ConfigMap")}
-    step = one(wanted.config_map("settings", {"a": "1"}), keeper)
+    step = one(desired_objects.config_map("settings", {"a": "1"}), keeper)
     assert step.action is Action.ASK
     assert keeper.dry_runs == []
 
 
 def test_the_values_of_a_secret_are_for_a_person_to_type() -> None:
-    needed = wanted.secret("archive", ("USER", "TOKEN"))
+    needed = desired_objects.secret("archive", ("USER", "TOKEN"))
     assert one(needed, Keeper()).action is Action.TYPE
     half = {**needed.manifest, "data": {"USER": "bWU="}}
     step = one(needed, Keeper(half))
@@ -99,9 +99,9 @@ def test_what_may_not_even_be_read_is_unknown_unless_known_to_be_missing() -> No
     keeper = Keeper()
     keeper.forbidden = {(verb, kind) for verb in ("read", "apply") for kind in ("Secret", "Role")}
     assert one(SECRET, keeper).action is Action.UNKNOWN
-    role, _ = wanted.results_binding("pods", "argo", is_missing=True)
+    role, _ = desired_objects.results_binding("pods", "argo", is_missing=True)
     assert one(role, keeper).action is Action.ASK
-    role, _ = wanted.results_binding("pods", "argo")
+    role, _ = desired_objects.results_binding("pods", "argo")
     assert one(role, keeper).action is Action.UNKNOWN
 
 
@@ -111,7 +111,7 @@ def test_what_may_not_even_be_read_is_unknown_unless_known_to_be_missing() -> No
 def test_a_refused_dry_run(status: int, action: Action) -> None:
     keeper = Keeper()
     keeper.refusal = KubernetesRefusal("because", status=status)
-    step = one(wanted.config_map("settings", {"a": "1"}), keeper)
+    step = one(desired_objects.config_map("settings", {"a": "1"}), keeper)
     assert step.action is action
     assert "because" in step.remark
     assert ("FORCE=1" in step.remark) == (status == 409)
@@ -121,30 +121,35 @@ def test_a_server_in_trouble_is_no_plan() -> None:
     keeper = Keeper()
     keeper.refusal = KubernetesRefusal("broken", status=500)
     with pytest.raises(KubernetesRefusal):
-        plan([wanted.config_map("settings", {})], keeper)
+        plan([desired_objects.config_map("settings", {})], keeper)
 
 
 def test_a_claim_that_is_there_stays_with_a_remark() -> None:
-    live = wanted.claim("results", access_modes=["ReadWriteOnce"]).manifest
-    step = one(wanted.claim("results", size="9Gi"), Keeper(dict(live)))
+    live = desired_objects.claim("results", access_modes=["ReadWriteOnce"]).manifest
+    step = one(desired_objects.claim("results", size="9Gi"), Keeper(dict(live)))
     assert step.action is Action.NOTHING
     assert "ReadWriteOnce" in step.remark
     step = one(
-        wanted.claim("results", size="9Gi", access_modes=["ReadWriteOnce"]), Keeper(dict(live))
+        desired_objects.claim("results", size="9Gi", access_modes=["ReadWriteOnce"]),
+        Keeper(dict(live)),
     )
     assert (step.action, step.remark) == (Action.NOTHING, "")
 
 
 def test_a_config_map_without_entries_of_its_own_stays() -> None:
     assert (
-        one(wanted.config_map("settings", {}), Keeper(config_map(a="1"))).action is Action.NOTHING
+        one(desired_objects.config_map("settings", {}), Keeper(config_map(a="1"))).action
+        is Action.NOTHING
     )
 
 
 def test_the_administrators_yaml_has_the_namespace_and_no_password() -> None:
     keeper = Keeper()
     keeper.forbidden = {("apply", "Secret"), ("apply", "PersistentVolumeClaim")}
-    steps = plan([SECRET, wanted.claim("results"), wanted.config_map("settings", {})], keeper)
+    steps = plan(
+        [SECRET, desired_objects.claim("results"), desired_objects.config_map("settings", {})],
+        keeper,
+    )
     text = for_administrator(steps, "argo")
     secret, claim = yaml.safe_load_all(text)
     assert {secret["metadata"]["namespace"], claim["metadata"]["namespace"]} == {"argo"}

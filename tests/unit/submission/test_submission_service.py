@@ -26,13 +26,13 @@ from hera.workflows.models import (
 
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.http import Session, Unreachable
+from hera_experiment.platform.http_session import Session, Unreachable
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import State
 from hera_experiment.submission import service as service_module
+from hera_experiment.submission.create_attempts import NameTaken
 from hera_experiment.submission.names import LETTERS, chosen_name
 from hera_experiment.submission.once import SUBMISSION_LABEL
-from hera_experiment.submission.sending import NameTaken
 from hera_experiment.submission.service import call_around, create_with
 from hera_experiment.submission.submitter import Submitter
 

@@ -10,7 +10,7 @@ from hera.workflows import models as m
 
 from hera_experiment.argo.values import stray_braces, unprintable
 from hera_experiment.errors import UserError
-from hera_experiment.submission.parameters import Arrival, arrival
+from hera_experiment.submission.parameters import ParameterEncoding, arrival
 from hera_experiment.submission.scripts import send_whole_values
 from hera_experiment.submission.values import refuse_unsendable
 
@@ -206,21 +206,21 @@ class Word(str):
 @pytest.mark.parametrize(
     ("annotation", "expected"),
     [
-        (str, Arrival.TEXT),
-        (Word, Arrival.TEXT),
-        (Annotated[str, Parameter(name="x")], Arrival.TEXT),
-        (Literal["a", "b"], Arrival.TEXT),
-        (str | None, Arrival.TEXT_OR_NONE),
-        (Annotated[str | None, "x"], Arrival.TEXT_OR_NONE),
-        (Literal["a", None], Arrival.TEXT_OR_NONE),
-        (str | int, Arrival.JSON),
-        (Literal["a", 1], Arrival.JSON),
-        (int, Arrival.JSON),
-        (list[str], Arrival.JSON),
-        (type(None), Arrival.JSON),
-        (None, Arrival.JSON),
-        (Any, Arrival.JSON),
+        (str, ParameterEncoding.TEXT),
+        (Word, ParameterEncoding.TEXT),
+        (Annotated[str, Parameter(name="x")], ParameterEncoding.TEXT),
+        (Literal["a", "b"], ParameterEncoding.TEXT),
+        (str | None, ParameterEncoding.TEXT_OR_NONE),
+        (Annotated[str | None, "x"], ParameterEncoding.TEXT_OR_NONE),
+        (Literal["a", None], ParameterEncoding.TEXT_OR_NONE),
+        (str | int, ParameterEncoding.JSON),
+        (Literal["a", 1], ParameterEncoding.JSON),
+        (int, ParameterEncoding.JSON),
+        (list[str], ParameterEncoding.JSON),
+        (type(None), ParameterEncoding.JSON),
+        (None, ParameterEncoding.JSON),
+        (Any, ParameterEncoding.JSON),
     ],
 )
-def test_how_a_parameter_arrives(annotation: Any, expected: Arrival) -> None:
+def test_how_a_parameter_arrives(annotation: Any, expected: ParameterEncoding) -> None:
     assert arrival(annotation) is expected

@@ -12,7 +12,7 @@ from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, Right, g
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.check.wording import APPLY, in_brackets, in_yaml
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http import Unreachable
+from hera_experiment.platform.http_session import Unreachable
 
 _ANSWERS = (200, 401, 403)
 _NOT_READY = re.compile(r"^\[-\](\S+)", re.MULTILINE)

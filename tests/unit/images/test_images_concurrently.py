@@ -11,9 +11,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from hera_experiment.errors import UserError
+from hera_experiment.images.concurrently import run_concurrently
 from hera_experiment.images.engine import Ended, Programs
 from hera_experiment.images.progress import PlainProgress, progress_of
-from hera_experiment.images.together import together
 from hera_experiment.verbs.images import age_of
 
 
@@ -27,7 +27,7 @@ def test_one_that_fails_does_not_keep_the_others():
             raise PermissionError("not yours")
         done.append(name)
 
-    errors = together(work, ["a", "b", "c", "d"], 2, lambda: None)
+    errors = run_concurrently(work, ["a", "b", "c", "d"], 2, lambda: None)
     assert sorted(done) == ["a", "d"]
     assert [str(errors[name]) for name in ("b", "c")] == ["no", "containers/c: not yours"]
 
@@ -37,7 +37,7 @@ def test_a_mistake_of_ours_is_no_sentence():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        together(work, ["a"], 4, lambda: None)
+        run_concurrently(work, ["a"], 4, lambda: None)
 
 
 def test_no_more_than_the_limit_at_once():
@@ -52,7 +52,7 @@ def test_no_more_than_the_limit_at_once():
         with lock:
             running -= 1
 
-    together(work, [str(number) for number in range(9)], 3, lambda: None)
+    run_concurrently(work, [str(number) for number in range(9)], 3, lambda: None)
     assert most == 3
 
 
@@ -89,7 +89,7 @@ def test_stopping_ends_every_program_and_starts_none():
     watcher = threading.Thread(target=interrupt)
     watcher.start()
     begun = time.monotonic()
-    assert together(work, ["a", "b", "c"], 2, programs.stop) == {}
+    assert run_concurrently(work, ["a", "b", "c"], 2, programs.stop) == {}
     watcher.join()
     assert sorted(ended) == ["a", "b"] and time.monotonic() - begun < 30
     with pytest.raises(Ended):

@@ -11,21 +11,21 @@ from types import TracebackType
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import EXIT_STATUS, UserError, report
 from hera_experiment.images.builder import Builder
+from hera_experiment.images.concurrently import run_concurrently
 from hera_experiment.images.engine import Programs, Runner, find_engine, refuse_unknown_engine
 from hera_experiment.images.ledger import Ledger
 from hera_experiment.images.progress import Progress, progress_of
 from hera_experiment.images.published import find_image
 from hera_experiment.images.source import ARGUMENTS, BASES, OPTIONS, BuildSettings, ImageSource
 from hera_experiment.images.sources import Sources
-from hera_experiment.images.together import together
-from hera_experiment.platform.registry import Found
+from hera_experiment.platform.registry import ImageLookup
 
 _AT_THE_SAME_TIME = 4
 _ENGINE = "ENGINE"
 _TIMEOUT = 10.0
 
 
-class Bench:
+class BuildSession:
     """The containers that a person chose, with all that it takes to work on them.
 
     Engine, registry and ledger are found when they are first needed. To be used as a context
@@ -53,7 +53,7 @@ class Bench:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> BuildSession:
         # Ended by another program as by Ctrl-C: what was started must end with us.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -110,7 +110,7 @@ class Bench:
         """Tell whether the engine has the image; raises ``UserError`` when there is no engine."""
         return self.builder(self.programs.runner()).exists(self.sources.reference(source))
 
-    def find(self, reference: str) -> Found:
+    def find(self, reference: str) -> ImageLookup:
         """Ask the registry for ``reference``; raises ``UserError`` when it does not answer."""
         return find_image(reference, self.environ, where=self.where, timeout=_TIMEOUT)
 
@@ -128,7 +128,9 @@ class Bench:
             print("nothing to do: there is no containers/NAME/Dockerfile")
             return 0
         _ = self.progress
-        errors = together(self._shown(work), self.containers, _AT_THE_SAME_TIME, self.programs.stop)
+        errors = run_concurrently(
+            self._shown(work), self.containers, _AT_THE_SAME_TIME, self.programs.stop
+        )
         self.progress.close()
         # One registry that does not answer is one sentence.
         for error in {str(error): error for error in errors.values()}.values():

@@ -8,7 +8,7 @@ import requests
 from fake_server import Answer
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http import Session, Unreachable
+from hera_experiment.platform.http_session import Session, Unreachable
 from hera_experiment.platform.proxies import is_loopback
 
 

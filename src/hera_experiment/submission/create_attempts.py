@@ -10,7 +10,7 @@ from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ALREADY_EXISTS, NOT_FOUND, ArgoRefusal
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.http import Unreachable
+from hera_experiment.platform.http_session import Unreachable
 from hera_experiment.record.records import RecordNotWritten, Records
 from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.waiting import Backoff
@@ -35,7 +35,7 @@ class Unsure(UserError):
     """Whether the workflow was created is not known; its record says so."""
 
 
-class Sending:
+class CreateAttempts:
     """One series of requests for one submission."""
 
     def __init__(

@@ -10,7 +10,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
 
 
-def together(
+def run_concurrently(
     work: Callable[[str], None], names: Sequence[str], limit: int, stop: Callable[[], None]
 ) -> dict[str, UserError]:
     """Call ``work`` for each of ``names``, ``limit`` at a time; return what went wrong.

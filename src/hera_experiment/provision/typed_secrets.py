@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from hera_experiment.errors import UserError
-from hera_experiment.provision.wanted import Wanted, secret_with
+from hera_experiment.provision.desired_objects import DesiredObject, secret_with
 
 IN_A_TERMINAL = "type make provision in a terminal, which asks for its values"
 """What to do where nobody can be asked."""
@@ -36,7 +36,7 @@ class SecretsOfLaptop(Protocol):
         """Add ``values`` to the Secret."""
 
 
-def missing_keys(wanted: Wanted, live: Mapping[str, Any] | None) -> list[str]:
+def missing_keys(wanted: DesiredObject, live: Mapping[str, Any] | None) -> list[str]:
     """Return which of the keys whose values are typed the object ``live`` has not got."""
     found = (live or {}).get("data") or {}
     return [key for key in wanted.typed if key not in found]
@@ -59,7 +59,7 @@ def typed_values(name: str, keys: Sequence[str], person: Person) -> dict[str, st
     return values
 
 
-def command(wanted: Wanted, missing: Sequence[str], namespace: str) -> str:
+def command(wanted: DesiredObject, missing: Sequence[str], namespace: str) -> str:
     """Return what to do by hand about a Secret that lacks ``missing``; no value is in it."""
     if len(missing) < len(wanted.typed):
         return IN_A_TERMINAL
@@ -68,7 +68,9 @@ def command(wanted: Wanted, missing: Sequence[str], namespace: str) -> str:
     return f"{IN_A_TERMINAL}, or: {by_hand}"
 
 
-def filled_in(wanted: Wanted, live: Mapping[str, Any] | None, values: Mapping[str, str]) -> Wanted:
+def filled_in(
+    wanted: DesiredObject, live: Mapping[str, Any] | None, values: Mapping[str, str]
+) -> DesiredObject:
     """Return the Secret to apply: what is there, and ``values``."""
     # What this author applied before and leaves out now, Kubernetes would remove.
     known = (live or {}).get("data") or {}

@@ -18,7 +18,7 @@ _PLACEHOLDER = "REPLACE-ME"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredObject:
     """One object to have, without its namespace.
 
     ``reason`` says in a few words what it is for. ``only_if_absent`` leaves an object alone that
@@ -53,7 +53,7 @@ def claim(
     size: str = "1Gi",
     access_modes: Sequence[str] = ("ReadWriteMany",),
     storage_class: str | None = None,
-) -> Wanted:
+) -> DesiredObject:
     """Return a volume claim; ``storage_class`` None lets the cluster choose its own.
 
     What is asked of storage cannot be changed once it is given, so a claim that is there stays.
@@ -65,27 +65,31 @@ def claim(
     if storage_class is not None:
         spec["storageClassName"] = storage_class
     manifest = {**_head("v1", "PersistentVolumeClaim", name), "spec": spec}
-    return Wanted(manifest, "inputs and results", only_if_absent=True)
+    return DesiredObject(manifest, "inputs and results", only_if_absent=True)
 
 
-def config_map(name: str, data: Mapping[str, str]) -> Wanted:
+def config_map(name: str, data: Mapping[str, str]) -> DesiredObject:
     """Return a ConfigMap; one without data of its own stays as it is where it is there."""
     manifest = {**_head("v1", "ConfigMap", name), "data": dict(data)}
-    return Wanted(manifest, "settings of the cluster", only_if_absent=not data)
+    return DesiredObject(manifest, "settings of the cluster", only_if_absent=not data)
 
 
-def pull_secret(name: str, registry: str, credentials: tuple[str, str]) -> Wanted:
+def pull_secret(name: str, registry: str, credentials: tuple[str, str]) -> DesiredObject:
     """Return the secret by which a node pulls from ``registry`` as ``(user, password)``."""
-    return Wanted(_docker_config(name, registry, *credentials), f"to pull images from {registry}")
+    return DesiredObject(
+        _docker_config(name, registry, *credentials), f"to pull images from {registry}"
+    )
 
 
-def secret(name: str, keys: Sequence[str]) -> Wanted:
+def secret(name: str, keys: Sequence[str]) -> DesiredObject:
     """Return a Secret that tasks read ``keys`` of; nobody here knows their values."""
     manifest = {**_head("v1", "Secret", name), "type": "Opaque"}
-    return Wanted(manifest, f"{', '.join(keys)}, for tasks", typed=tuple(keys))
+    return DesiredObject(manifest, f"{', '.join(keys)}, for tasks", typed=tuple(keys))
 
 
-def secret_with(wanted: Wanted, kept: Mapping[str, str], values: Mapping[str, str]) -> Wanted:
+def secret_with(
+    wanted: DesiredObject, kept: Mapping[str, str], values: Mapping[str, str]
+) -> DesiredObject:
     """Return the Secret with ``kept``, in base64 as Kubernetes has it, and ``values``, plain."""
     added = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     return replace(wanted, manifest={**wanted.manifest, "data": {**kept, **added}})
@@ -93,7 +97,7 @@ def secret_with(wanted: Wanted, kept: Mapping[str, str], values: Mapping[str, st
 
 def results_binding(
     account: str, namespace: str, *, is_missing: bool = False
-) -> tuple[Wanted, Wanted]:
+) -> tuple[DesiredObject, DesiredObject]:
     """Return the role and the binding by which pods of ``account`` may report their results."""
     api = "rbac.authorization.k8s.io/v1"
     name = f"{RESULTS_ROLE}-{account}"
@@ -109,12 +113,12 @@ def results_binding(
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
     }
     return (
-        Wanted(role, reason, is_missing=is_missing),
-        Wanted(binding, reason, is_missing=is_missing),
+        DesiredObject(role, reason, is_missing=is_missing),
+        DesiredObject(binding, reason, is_missing=is_missing),
     )
 
 
-def without_secrets(wanted: Wanted) -> dict[str, Any]:
+def without_secrets(wanted: DesiredObject) -> dict[str, Any]:
     """Return the manifest as it may be printed for someone else to fill in."""
     manifest = wanted.manifest
     if wanted.kind != "Secret":

@@ -26,7 +26,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
-class Handed:
+class InheritedContext:
     """What a parent process handed on; ``fixed`` when nothing typed here may change it."""
 
     layer: Layer
@@ -67,7 +67,7 @@ def handed_on(context: Context, *, fixed: bool = False) -> dict[str, str]:
     return variables
 
 
-def of_parent(environ: Mapping[str, str]) -> Handed | None:
+def of_parent(environ: Mapping[str, str]) -> InheritedContext | None:
     """Return what a parent process handed on, None when none did."""
     text = environ.get(VARIABLE)
     if not text:
@@ -78,7 +78,7 @@ def of_parent(environ: Mapping[str, str]) -> Handed | None:
             name: Setting(str(value), _unpacked(*source))
             for name, (value, *source) in document["settings"].items()
         }
-        return Handed(Layer(settings), bool(document["fixed"]))
+        return InheritedContext(Layer(settings), bool(document["fixed"]))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UserError(
             "this is no context that hera_utils handed on",

@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.provision import wanted
-from hera_experiment.provision.secrets import command, filled_in, provide_on_laptop, typed_values
+from hera_experiment.provision import desired_objects
+from hera_experiment.provision.typed_secrets import (
+    command,
+    filled_in,
+    provide_on_laptop,
+    typed_values,
+)
 
 NEEDED = {"archive": ("USER", "TOKEN"), "other": ("KEY",)}
 
@@ -69,7 +74,7 @@ def test_an_empty_answer_is_none() -> None:
 
 
 def test_what_is_there_is_kept_on_the_cluster() -> None:
-    needed = wanted.secret("archive", ("USER", "TOKEN"))
+    needed = desired_objects.secret("archive", ("USER", "TOKEN"))
     live: dict[str, Any] = {"data": {"USER": "bWU=", "ELSE": "eA=="}}
     filled = filled_in(needed, live, {"TOKEN": "å"})
     assert filled.manifest["data"] == {
@@ -80,7 +85,7 @@ def test_what_is_there_is_kept_on_the_cluster() -> None:
 
 
 def test_the_command_to_type_instead_holds_no_value() -> None:
-    needed = wanted.secret("archive", ("USER", "TOKEN"))
+    needed = desired_objects.secret("archive", ("USER", "TOKEN"))
     assert command(needed, ["USER", "TOKEN"], "argo").endswith(
         "kubectl -n argo create secret generic archive --from-file=USER=FILE --from-file=TOKEN=FILE"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_experiment.context.handed import VARIABLE, handed_on
+from hera_experiment.context.inherited import VARIABLE, handed_on
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import parse_arguments

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunLocation:
     """A server that has not been asked yet: how it is labelled, and how it is reached.
 
     ``context`` is None when it can be reached no more, ``why`` then says the reason.
@@ -34,37 +34,37 @@ class Place:
         return open_server(self.context)
 
 
-def places(
+def run_locations(
     context: Context,
     records: Sequence[RunRecord],
     environ: Mapping[str, str] = os.environ,
-) -> list[Place]:
+) -> list[RunLocation]:
     """Return where to look for runs: where ``CLUSTER`` says, else everywhere.
 
     Everywhere is the laptop, where it has run anything, the server of the settings, and every
     cluster that a record names.
     """
     if context.cluster:
-        return [Place(context.cluster, context)]
+        return [RunLocation(context.cluster, context)]
     labels = list(dict.fromkeys(record.cluster for record in records))
-    found: list[Place] = []
+    found: list[RunLocation] = []
     if LOCAL in labels or (context.experiment.state / "runs").is_dir():
         found.append(_profile(context, LOCAL, environ))
     if context.argo_server:
-        found.append(Place("", context))
+        found.append(RunLocation("", context))
     elif "" in labels:
         why = UserError(
             "the server that they were submitted to is named no more",
             next_step="set ARGO_SERVER, or choose a profile with CLUSTER=NAME",
         )
-        found.append(Place("", None, why))
+        found.append(RunLocation("", None, why))
     found += [_profile(context, label, environ) for label in labels if label not in ("", LOCAL)]
     return found
 
 
-def _profile(context: Context, label: str, environ: Mapping[str, str]) -> Place:
+def _profile(context: Context, label: str, environ: Mapping[str, str]) -> RunLocation:
     try:
         chosen = context.of_cluster(label, environ)
     except UserError as error:
-        return Place(label, None, error)
-    return Place(label, chosen)
+        return RunLocation(label, None, error)
+    return RunLocation(label, chosen)
