@@ -39,6 +39,33 @@ _PROGRESS_STEPS = 100
 """A group that runs shows at most so many values: each is written with all its children's ids."""
 
 
+_KEYS = (
+    ("id", "id"),
+    ("name", "name"),
+    ("display_name", "displayName"),
+    ("type", "type"),
+    ("template", "templateName"),
+    ("scope", "templateScope"),
+    ("phase", "phase"),
+    ("boundary", "boundaryID"),
+    ("message", "message"),
+    ("started_at", "startedAt"),
+    ("finished_at", "finishedAt"),
+    ("progress", "progress"),
+    ("flag", "nodeFlag"),
+    ("inputs", "inputs"),
+    ("outputs", "outputs"),
+    ("children", "children"),
+    ("outbound", "outboundNodes"),
+    ("host", "hostNodeName"),
+    ("synced", "taskResultSynced"),
+)
+"""The fields of a node and what Argo calls them, in the order in which they are written."""
+
+_DATES = ("startedAt", "finishedAt")
+"""Written as null while they are not known."""
+
+
 def runs_pod(template: Mapping[str, Any]) -> bool:
     """Tell whether a template runs a pod."""
     return "container" in template or "script" in template
@@ -61,8 +88,8 @@ class Node:
     id: str
     name: str
     type: str
-    phase: str
-    display_name: str
+    phase: str = ""
+    display_name: str = ""
     template: str = ""
     scope: str = ""
     boundary: str = ""
@@ -95,57 +122,25 @@ class Node:
 
     def document(self) -> dict[str, Any]:
         """Return Argo's JSON object, independent of later changes of this node."""
-        pairs = (
-            ("id", self.id),
-            ("name", self.name),
-            ("displayName", self.display_name),
-            ("type", self.type),
-            ("templateName", self.template or None),
-            ("templateScope", self.scope or None),
-            ("phase", self.phase),
-            ("boundaryID", self.boundary or None),
-            ("message", self.message or None),
-        )
-        later = (
-            ("progress", self.progress or None),
-            ("nodeFlag", self.flag),
-            ("inputs", self.inputs),
-            ("outputs", self.outputs),
-            ("children", list(self.children) or None),
-            ("outboundNodes", self.outbound or None),
-            ("hostNodeName", self.host or None),
-            ("taskResultSynced", self.synced),
-        )
-        document: dict[str, Any] = {key: value for key, value in pairs if value is not None}
-        document["startedAt"] = self.started_at or None
-        document["finishedAt"] = self.finished_at or None
-        document.update((key, value) for key, value in later if value is not None)
+        document: dict[str, Any] = {}
+        for attribute, key in _KEYS:
+            value = getattr(self, attribute)
+            if key == "children":
+                value = list(value) or None
+            if value is not None and value != "" and value != []:
+                document[key] = value
+            elif key in _DATES:
+                document[key] = None
         return document
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> Node:
         """Return the node that :meth:`document` wrote."""
-        return cls(
-            id=document["id"],
-            name=document["name"],
-            type=document["type"],
-            phase=document.get("phase", ""),
-            display_name=document.get("displayName", ""),
-            template=document.get("templateName", ""),
-            scope=document.get("templateScope", ""),
-            boundary=document.get("boundaryID", ""),
-            message=document.get("message", ""),
-            started_at=document.get("startedAt") or "",
-            finished_at=document.get("finishedAt") or "",
-            progress=document.get("progress", ""),
-            host=document.get("hostNodeName", ""),
-            flag=document.get("nodeFlag"),
-            inputs=document.get("inputs"),
-            outputs=document.get("outputs"),
-            synced=document.get("taskResultSynced"),
-            children=dict.fromkeys(document.get("children") or ()),
-            outbound=document.get("outboundNodes"),
-        )
+        found = {
+            attribute: document[key] for attribute, key in _KEYS if document.get(key) is not None
+        }
+        found["children"] = dict.fromkeys(found.get("children", ()))
+        return cls(**found)
 
 
 class Nodes:
