@@ -73,6 +73,7 @@ def test_sequences(sequence: dict[str, Any], items: list[str]) -> None:
         ({"withParam": '{"a": 1}'}, "cannot unmarshal object into Go value of type []v1alpha1"),
         ({"withParam": "[NaN]"}, "invalid character 'N'"),
         ({"withSequence": {"count": "many"}}, 'parsing "many": invalid syntax'),
+        ({"withSequence": {"end": 2**63}}, "value out of range"),
         ({"withSequence": {"count": 1, "format": "%s"}}, "use %d"),
     ],
 )

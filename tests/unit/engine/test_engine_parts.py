@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.machine import Limiter
 from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp, update_groups
 from hera_experiment.local.engine.pool import Job, Pool

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
-from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Attempt, Call, Done, Machine, nothing
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node

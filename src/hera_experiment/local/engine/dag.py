@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import (
     COMPLETED,
     ERROR,
@@ -23,7 +24,6 @@ from hera_experiment.argo.phases import (
 )
 from hera_experiment.local.engine.composite import Composite, expanded, resolve
 from hera_experiment.local.engine.depends import Depends, parse
-from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes

@@ -260,7 +260,7 @@ class Operator:
                 "phase": phase,
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
-                "conditions": conditions(completed=True),
+                "conditions": conditions(completed=True)[0 if self._nodes.pods else 1 :],
             }
         )
         self._status.update(end_of_claims(self.run, phase, self._objects))
@@ -268,7 +268,7 @@ class Operator:
 
 
 def conditions(*, completed: bool) -> list[dict[str, str]]:
-    """Return ``status.conditions`` of a workflow that runs, or has ended."""
+    """Return ``status.conditions`` of a workflow that runs, or has ended; the first is of pods."""
     running = {"type": "PodRunning", "status": "False"}
     return [running, {"type": "Completed", "status": "True" if completed else "False"}]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
-from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import HOST, POD, Node, moment, timestamp
 from hera_experiment.local.engine.pool import Job, Pool

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.arguments import substitute_all
-from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import RETRY, Node, moment, runs_pod
 from hera_experiment.local.engine.substitution import SubstitutionError

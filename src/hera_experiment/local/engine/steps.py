@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.composite import Composite, expanded, resolve
-from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node

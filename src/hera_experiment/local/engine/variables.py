@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from hera_experiment.argo import go_text
 from hera_experiment.argo.names import (
     ANNOTATION_POD_NAMES,
     LABEL_COMPLETED,
     LABEL_PHASE,
     pod_name,
 )
-from hera_experiment.local.engine import go_text
 from hera_experiment.local.engine.arguments import parameters_json
 from hera_experiment.local.engine.nodes import Node, moment
 

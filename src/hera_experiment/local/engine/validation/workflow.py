@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
-from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
 from hera_experiment.local.engine.validation.normalise import normalise, with_empty_fields
