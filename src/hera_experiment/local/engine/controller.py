@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -43,6 +44,7 @@ class Engine:
 
     ``runtime`` returns a runtime by name, ``parallelism`` pods run at a time, ``clock`` returns
     the present moment with its time zone, ``random_suffix`` five characters for a generated name.
+    Timers go by ``monotonic``, whatever the clock is set to.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class Engine:
         parallelism: int,
         clock: Callable[[], datetime],
         random_suffix: Callable[[], str],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._clock = clock
+        self._monotonic = monotonic
         self._random_suffix = random_suffix
         self._pool = Pool(parallelism)
         self._operators: dict[tuple[str, str], Operator] = {}
@@ -239,6 +243,7 @@ class Engine:
             self._pool,
             self._store.objects,
             self._clock,
+            self._monotonic,
             self._ended,
         )
         self._operators[run.namespace, run.name] = operator

@@ -7,6 +7,7 @@ Source: ``initializeNode``, ``markNodePhase``, ``addChildNode`` and ``getOutboun
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -83,7 +84,10 @@ def moment(text: str) -> datetime:
 
 @dataclass
 class Node:
-    """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling."""
+    """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
+
+    ``began`` and ``ended`` are its times on the monotonic clock, None if another server saw them.
+    """
 
     id: str
     name: str
@@ -104,6 +108,8 @@ class Node:
     synced: bool | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
+    began: float | None = field(default=None, compare=False)
+    ended: float | None = field(default=None, compare=False)
 
     @property
     def fulfilled(self) -> bool:
@@ -147,13 +153,19 @@ class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
     Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.
     """
 
     def __init__(
-        self, workflow: str, now: Callable[[], datetime], nodes: Iterable[Node] = ()
+        self,
+        workflow: str,
+        now: Callable[[], datetime],
+        nodes: Iterable[Node] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workflow = workflow
         self._now = now
+        self._monotonic = monotonic
         self.by_id: dict[str, Node] = {}
         self._by_name: dict[str, Node] = {}
         self._changed: dict[str, Node] = {}
@@ -203,6 +215,8 @@ class Nodes:
             inputs=inputs,
             progress="0/1" if kind == POD else "",
         )
+        node.began = self._monotonic()
+        node.ended = node.began if node.fulfilled else None
         self._keep(node)
         self.touch(node)
         return node
@@ -217,7 +231,20 @@ class Nodes:
             node.message = message
         if node.fulfilled and not node.finished_at:
             node.finished_at = timestamp(self._now())
+            node.ended = self._monotonic()
         self.touch(node)
+
+    def start(self, node: Node) -> None:
+        """Let the time of ``node`` begin now."""
+        node.started_at, node.began = timestamp(self._now()), self._monotonic()
+
+    def began(self, node: Node) -> float:
+        """Return when ``node`` began, on the monotonic clock."""
+        return self._ago(node.started_at) if node.began is None else node.began
+
+    def ended(self, node: Node) -> float:
+        """Return when ``node`` ended, on the monotonic clock."""
+        return self._ago(node.finished_at) if node.ended is None else node.ended
 
     def connect(self, parent: Node, child_name: str) -> None:
         """Make the node of that name, which may not exist yet, a child of ``parent``."""
@@ -249,6 +276,9 @@ class Nodes:
         """Return the nodes that changed since the last call."""
         changed, self._changed = self._changed, {}
         return {key: node.document() for key, node in changed.items()}
+
+    def _ago(self, text: str) -> float:
+        return self._monotonic() - max((self._now() - moment(text)).total_seconds(), 0.0)
 
     def _keep(self, node: Node) -> None:
         self.by_id[node.id] = node
