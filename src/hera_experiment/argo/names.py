@@ -47,9 +47,8 @@ OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 DISPLAY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]", re.ASCII)
 
 
-def fnv32a(text: str) -> int:
-    """Return the 32-bit FNV-1a hash of ``text`` in UTF-8."""
-    value = 0x811C9DC5
+def fnv32a(text: str, value: int = 0x811C9DC5) -> int:
+    """Return the 32-bit FNV-1a hash of ``text`` in UTF-8, or of what ``value`` is of and it."""
     for byte in text.encode():
         value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
     return value

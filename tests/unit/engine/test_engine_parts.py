@@ -119,7 +119,7 @@ def test_outbound_nodes_of_groups_and_retries() -> None:
 
 def test_a_name_is_taken_once() -> None:
     nodes, _ = make_nodes()
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(ValueError, match="one and the same hash"):
         nodes.create("w", "Pod", RUNNING, template="t")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from hera_experiment.argo.names import node_id
+from hera_experiment.argo.names import fnv32a, node_id
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING
 
 POD = "Pod"
@@ -149,6 +149,17 @@ class Node:
         return cls(**found)
 
 
+class SameIdentifier(ValueError):
+    """Two names of nodes have one hash: in Argo they would be one node."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(
+            f"{one!r} and {other!r} have one and the same hash, of which Argo makes the identifiers"
+            " of nodes: on a cluster one of the two would not run, in silence. Give one of them"
+            " another name or item"
+        )
+
+
 class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
@@ -196,7 +207,7 @@ class Nodes:
         """Add a node; it is finished at once when its phase says so."""
         identity = node_id(self.workflow, name)
         if identity in self.by_id:
-            raise ValueError(f"node {name!r} exists already")
+            raise SameIdentifier(self.by_id[identity].name, name)
         now = timestamp(self._now())
         parent = self.by_id.get(boundary)
         node = Node(
@@ -220,6 +231,16 @@ class Nodes:
         self._keep(node)
         self.touch(node)
         return node
+
+    def check_distinct(self, prefix: str, names: Iterable[str]) -> None:
+        """Raise :class:`SameIdentifier` unless nodes of these names may all be made."""
+        seen: dict[int, str] = {}
+        begin = fnv32a(prefix)
+        for name in names:
+            value = fnv32a(name, begin)
+            other = seen.setdefault(value, name)
+            if other != name:
+                raise SameIdentifier(other, name)
 
     def mark(self, node: Node, phase: str, message: str | None = None) -> None:
         """Give ``node`` a phase and, unless it is None, a message."""

@@ -26,6 +26,7 @@ from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     Node,
     Nodes,
+    SameIdentifier,
     moment,
     timestamp,
     update_groups,
@@ -126,6 +127,10 @@ class Operator:
             while not self._over:
                 self._take_events()
                 self._settle()
+        except SameIdentifier as error:
+            self._launcher.stop_all(str(error), on_exit=True)
+            self._conclude(ERROR, str(error))
+            self._flush()
         except Exception as error:  # Whatever it is, the workflow must come to an end.
             traceback.print_exc()
             self._launcher.stop_all("the local engine failed", on_exit=True)
