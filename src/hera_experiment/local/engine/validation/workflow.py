@@ -18,6 +18,7 @@ from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
 from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
 from hera_experiment.local.engine.validation.normalise import normalise, with_empty_fields
+from hera_experiment.local.engine.validation.pods import refused_by_kubernetes
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
     add_items,
@@ -63,6 +64,8 @@ def checked(manifest: Any, *, lint: bool = False) -> dict[str, Any]:
     _validate(normal, lint=lint)
     if name := normal["metadata"].get("name", ""):
         _check_object_name(name)
+    if refused := refused_by_kubernetes(normal):
+        raise InvalidWorkflow("; ".join(refused))
     filled = with_empty_fields(normal)
     filled.pop("status", None)
     return copy.deepcopy(filled)
