@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.proxies import SOCKS_ADVICE, is_loopback
+from hera_experiment.platform.proxies import SOCKS_ADVICE, proxy_of_environment
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
@@ -89,6 +88,7 @@ class Session(requests.Session):
         self.timeout = timeout
         self.where = where
         self.advice = advice
+        self._environ = environ
         if verify is True:
             named = (environ.get(name) for name in _CERTIFICATE_VARIABLES)
             verify = next((path for path in named if path), True)
@@ -112,19 +112,21 @@ class Session(requests.Session):
             sentence.sent = not _without_connection(error)
             raise sentence from None
 
+    def proxy_to(self, url: str) -> str:
+        """Return the proxy that leads to ``url``, empty for none."""
+        return proxy_of_environment(url, self._environ)
+
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        """Take the proxies from the environment (``NO_PROXY`` too), but not for this machine."""
-        if is_loopback(url):
-            proxies = {}
-        else:
-            # get_environ_proxies reads HTTPS_PROXY, NO_PROXY and, on macOS, the system's settings.
-            proxies = {**get_environ_proxies(url, no_proxy=None), **(proxies or {})}
+        """Choose the proxy as every client of this package does, none for this machine."""
+        proxy = self.proxy_to(url)
         # Hera passes verify=True on each call, which must not hide the bundle of this session.
-        if verify is True or verify is None:
-            verify = self.verify
-        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        verify = self.verify if verify is True or verify is None else verify
+        return {
+            **super().merge_environment_settings(url, {}, stream, verify, cert),
+            "proxies": {"http": proxy, "https": proxy} if proxy else {},
+        }
 
 
 def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
