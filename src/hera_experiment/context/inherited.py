@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hera_experiment.context import tokens
-from hera_experiment.context.address import server_url
+from hera_experiment.context.address import host_and_port, server_url
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting, Source
 from hera_experiment.errors import UserError
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 VARIABLE = "HERA_UTILS_CONTEXT"
 """Holds the values of the parent's context and their sources, as JSON."""
-
-_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
@@ -95,11 +93,10 @@ def _address(context: Context) -> dict[str, str]:
         where=context.where("argo_server"),
     )
     parts = urlsplit(url)
-    # The argo program wants a port in any case.
-    server = parts.netloc if parts.port else f"{parts.netloc.rstrip(':')}:{_PORTS[parts.scheme]}"
     return {
         "GLOBAL_CONFIG_HOST": url,
-        "ARGO_SERVER": server,
+        # The argo program wants a port in any case.
+        "ARGO_SERVER": host_and_port(url),
         "ARGO_SECURE": _text(parts.scheme == "https"),
         "ARGO_HTTP1": "true",
         "ARGO_BASE_HREF": parts.path.rstrip("/"),

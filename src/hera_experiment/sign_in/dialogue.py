@@ -10,7 +10,7 @@ from hera_experiment.context.arguments import Arguments
 from hera_experiment.context.masking import MASK, shown
 from hera_experiment.errors import UserError
 from hera_experiment.sign_in.presets import PRESETS, Preset, Question, asked_for, variable
-from hera_experiment.sign_in.values import from_block
+from hera_experiment.sign_in.profile import from_block
 
 
 class Person(Protocol):

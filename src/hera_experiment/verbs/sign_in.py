@@ -44,9 +44,8 @@ def main(args: VerbArguments) -> int:
     """Sign in; return 0 when the profile is written, or is as it should be already."""
     yes, force = is_on(args.yes, "--yes"), is_on(args.force, "--force")
     from hera_experiment.sign_in.dialogue import Choice, choose_preset, correct, gather
-    from hera_experiment.sign_in.profile import Profile, path_for
+    from hera_experiment.sign_in.profile import Profile, normalized, path_for
     from hera_experiment.sign_in.terminal import Terminal
-    from hera_experiment.sign_in.values import normalized
 
     experiment = Experiment.find(Path.cwd())
     path = path_for(experiment.folder, getattr(args, "cluster", ""))
@@ -142,7 +141,7 @@ def _write(
 def _given(args: VerbArguments, person: Terminal) -> dict[str, str]:
     """Return the values by variable of ``--from`` and of the options, which win."""
     from hera_experiment.sign_in.presets import variable
-    from hera_experiment.sign_in.values import from_block
+    from hera_experiment.sign_in.profile import from_block
 
     values: dict[str, str] = {}
     if args.source == "-":

@@ -5,7 +5,7 @@ import argparse
 import configargparse
 import pytest
 
-from hera_experiment.context.config_parser import SettingsFiles
+from hera_experiment.context.gathering import SettingsFiles
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import parse_arguments
 
