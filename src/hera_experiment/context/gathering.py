@@ -60,8 +60,8 @@ def gather(
     elif cluster and parent is None:
         profile = profiles.path_of(experiment.folder, cluster.value, cluster.source)
         layer = reader.read(profile, Origin.PROFILE)
-        if any(layer.get(argument) for argument in arguments if argument.secret):
-            profiles.refuse_readable(profile)
+        if _holds_secret(layer, arguments) and (error := profiles.readable(profile)):
+            raise error
         read.append(layer)
         # ConfigArgParse puts the environment above all files.
         machine_wide = {argument.name for argument in arguments if argument.machine_wide}
@@ -79,6 +79,15 @@ def gather(
         else {}
     )
     notes = [note for layer in read for note in layer.notes]
+    secrets = (settings.get(each.name) for each in arguments if each.secret)
+    used = {setting.source.file for setting in secrets if setting}
+    for file in dict.fromkeys(everything.files):
+        if _holds_secret(reader.layers[str(file)], arguments) and (
+            error := profiles.readable(file)
+        ):
+            if file in used:
+                raise error
+            notes.append(str(error))
     for argument in arguments:
         setting = settings.get(argument.name)
         if setting is None:
@@ -91,6 +100,10 @@ def gather(
                 settings[argument.name] = Setting(setting.value, source)
                 notes.append(str(source))
     return settings, notes
+
+
+def _holds_secret(layer: Layer, arguments: Arguments) -> bool:
+    return any(layer.get(argument) for argument in arguments if argument.secret)
 
 
 def _unused(weaker: Setting | None, profile: Path | None) -> str:

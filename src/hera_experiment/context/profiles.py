@@ -46,11 +46,9 @@ def path_of(folder: Path, name: str, source: Source) -> Path:
     )
 
 
-def refuse_readable(path: Path) -> None:
-    """Raise :class:`UserError` when others than its owner may read ``path``, which has a token."""
-    if path.stat().st_mode & _READABLE_BY_OTHERS:
-        raise UserError(
-            "others can read the token in it",
-            where=display(path),
-            next_step=f"chmod 600 {display(path)}",
-        )
+def readable(path: Path) -> UserError | None:
+    """Return what is wrong where others than its owner may read ``path``, which has a token."""
+    if not path.stat().st_mode & _READABLE_BY_OTHERS:
+        return None
+    name = display(path)
+    return UserError("others can read the token in it", name, f"chmod 600 {name}")

@@ -36,6 +36,7 @@ def test_a_template_is_read_without_a_note(name, tmp_path):
     text = active((TEMPLATE / name).read_text())
     text = re.sub(r"^cluster ?=.*$", "", text, flags=re.MULTILINE | re.IGNORECASE)
     (tmp_path / "hera.config").write_text(text)
+    (tmp_path / "hera.config").chmod(0o600)
     args = parse_arguments(argv=[], environ={}, folder=tmp_path, home=tmp_path / "home")
     assert args.notes == []
     assert args.argo_server in ("nebari.example.org/argo", "host/argo")
