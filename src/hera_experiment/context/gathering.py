@@ -79,6 +79,13 @@ def gather(
         else {}
     )
     notes = [note for layer in read for note in layer.notes]
+    if _holds_secret(typed, arguments):
+        name = cluster.value if profile and cluster else "NAME"
+        notes.append(
+            "whoever uses this machine can see the token that you typed (ps shows it): type "
+            f"'make sign-in CLUSTER={name}', which asks for it and keeps it in "
+            f"clusters/{name}.config"
+        )
     secrets = (settings.get(each.name) for each in arguments if each.secret)
     used = {setting.source.file for setting in secrets if setting}
     for file in dict.fromkeys(everything.files):

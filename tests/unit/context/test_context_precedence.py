@@ -220,8 +220,8 @@ def test_a_token_in_a_file_that_others_can_read_is_refused(place, tmp_path, name
     shown = str(path) if name == "ARGOCONFIG" else name if name[0] == "~" else f"./{name}"
     assert caught.value.where == shown and caught.value.next_step == f"chmod 600 {shown}"
     # One that is not used is as open: it is said, and nothing is stopped by it.
-    for used in ({"argo_token": "typed"}, {"cluster": "local"}):
-        args = place(*(f"--{key}={value}" for key, value in used.items()), **environ)
+    for other in ({"ARGO_TOKEN": "other"}, {"CLUSTER": "local"}):
+        args = place(**environ, **other)
         assert args.notes == [str(caught.value)]
     path.chmod(0o600)
     assert place(**environ).argo_token == "s3cret" and place(**environ).notes == []
@@ -230,3 +230,12 @@ def test_a_token_in_a_file_that_others_can_read_is_refused(place, tmp_path, name
 def test_a_file_without_a_token_may_be_read_by_all(place):
     write(place.folder / ".env", "ARGO_NAMESPACE=a\nARGO_TOKEN=\n", 0o644)
     assert place().argo_namespace == "a" and place().notes == []
+
+
+def test_a_token_on_the_command_line_is_seen_by_others(place):
+    (note,) = place("--argo_token=s3cret").notes
+    assert "ps" in note and "make sign-in CLUSTER=NAME" in note and "s3cret" not in note
+    write(place.folder / "clusters" / "far.config", "ARGO_SERVER=far:443")
+    (note,) = place("--argo_token=s3cret", "--cluster=far").notes
+    assert "make sign-in CLUSTER=far" in note and "clusters/far.config" in note
+    assert place("--argo_namespace=n", ARGO_TOKEN="s3cret").notes == []
