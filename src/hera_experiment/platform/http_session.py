@@ -8,6 +8,7 @@ what a failed connection means.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -149,7 +150,8 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
         return Unreachable(
             f"{server} did not answer in time", where, "check the address, the VPN and the proxy"
         )
-    if "NameResolution" in text or "resolve" in text or "getaddrinfo" in text:
+    unknown = any(word in text for word in ("NameResolution", "resolve", "getaddrinfo"))
+    if unknown or isinstance(error, socket.gaierror):
         return Unreachable(
             f"no host is named '{address.hostname}'", where, "correct the name, or join the VPN"
         )

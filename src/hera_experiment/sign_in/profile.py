@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -87,6 +87,16 @@ class Profile:
                 f"cannot write the profile: {error.strerror}", where=display(self.path)
             ) from None
 
+    def keep(self, answers: Mapping[str, str]) -> None:
+        """Write those of ``answers`` that are no secret, as the draft of a profile."""
+        self.path.unlink(missing_ok=True)
+        plain = {key: value for key, value in answers.items() if self._shown(key, value) == value}
+        self.write(plain, "Answers of a sign-in that did not end; no secrets.")
+
+    def forget(self) -> None:
+        """Remove the draft."""
+        self.path.unlink(missing_ok=True)
+
     def protect(self) -> None:
         """Take from others the right to read the profile."""
         self.path.chmod(0o600)
@@ -100,6 +110,11 @@ class Profile:
         known = argument is not None and not argument.secret
         # What is not known may be anything, a password of a registry for example.
         return str(value) if known else MASK
+
+
+def draft_of(state: Path, name: str, arguments: Arguments) -> Profile:
+    """Return the draft of the profile ``name``: what was answered before a sign-in broke off."""
+    return Profile.read(state / f"sign-in-{name}{profiles.SUFFIX}", arguments)
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -187,6 +202,15 @@ def normalized(values: Mapping[str, str], folder: Path, arguments: Arguments) ->
                 os.path.normpath(folder / part.expanduser()) for part in parts
             )
     return result
+
+
+def whole_address(value: Callable[[str], str]) -> str:
+    """Return what the three variables of an address say, as one; ``value`` returns each."""
+    server, secure = value("ARGO_SERVER"), value("ARGO_SECURE").lower() != "false"
+    try:
+        return server_url(server, secure=secure, base_path=value("ARGO_BASE_HREF")).rstrip("/")
+    except UserError:
+        return server
 
 
 def _address(server: str, values: Mapping[str, str]) -> dict[str, str]:
