@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hera_experiment.context import profiles
 from hera_experiment.context.arguments import Argument, Arguments, add_arguments, parse
@@ -16,7 +16,8 @@ from hera_experiment.context.sources import Origin, Setting, Source
 from hera_experiment.errors import UserError, install_excepthook, tell
 from hera_experiment.experiment import Experiment
 
-_QUIET_VARIABLE = "HERA_UTILS_SESSION"
+if TYPE_CHECKING:
+    from hera_experiment.context.inherited import EndpointAddress
 
 C = TypeVar("C", bound="Context")
 
@@ -51,6 +52,7 @@ class Context(argparse.Namespace):
     _experiment: Experiment
     _sources: dict[str, Source]
     _notes: list[str]
+    _endpoint: EndpointAddress | None
 
     @classmethod
     def settings_files(cls, folder: Path, home: Path, environ: Mapping[str, str]) -> Sequence[Path]:
@@ -100,7 +102,7 @@ class Context(argparse.Namespace):
         for name, source in elsewhere.items():
             if context._sources.setdefault(name, source).origin is Origin.DEFAULT:
                 context._notes.append(f"{source} has no effect: write it into ./hera.config")
-        if not environ.get(_QUIET_VARIABLE):
+        if context.endpoint is None:  # otherwise the verb has told them
             context.tell_notes()
         return context
 
@@ -124,7 +126,7 @@ class Context(argparse.Namespace):
         context = cls(**vars(typed))
         given = {a.name: v for a in cls.ARGUMENTS if isinstance(v := vars(typed).get(a.name), str)}
         found = home or _home(environ)
-        settings, notes = gather(
+        settings, notes, context._endpoint = gather(
             cls.ARGUMENTS,
             given,
             experiment,
@@ -145,6 +147,11 @@ class Context(argparse.Namespace):
     def experiment(self) -> Experiment:
         """The experiment that the script belongs to."""
         return self._experiment
+
+    @property
+    def endpoint(self) -> EndpointAddress | None:
+        """Where requests for Argo's server go when a verb has started this process."""
+        return self._endpoint
 
     @property
     def is_local(self) -> bool:
