@@ -10,7 +10,7 @@ from typing import Any
 
 from hera_experiment.check.cached_facts import CachedFacts, fact, run_concurrently
 from hera_experiment.check.cluster import Cluster
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context

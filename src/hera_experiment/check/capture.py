@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hera_experiment.check.capture_server import CaptureServer
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.check.submitted import Captured
 from hera_experiment.context.context import Context
 from hera_experiment.context.inherited import handed_on

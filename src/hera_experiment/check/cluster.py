@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hera_experiment.check.cached_facts import CachedFacts, fact
-from hera_experiment.check.kubernetes_api import (
-    FORBIDDEN,
-    NOT_FOUND,
-    UNAUTHENTICATED,
-    KubernetesApi,
-)
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.errors import UserError
 from hera_experiment.platform import kubeconfig as kubeconfigs
 from hera_experiment.platform.kubeconfig import CurrentContext, Kubeconfig, NoKubeconfig
-from hera_experiment.platform.kubernetes_client import KubernetesClient
+from hera_experiment.platform.kubernetes_client import (
+    FORBIDDEN,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    Answer,
+    KubernetesClient,
+)
 from hera_experiment.platform.kubernetes_reviews import user_name, user_review
 from hera_experiment.platform.kubernetes_user import KubernetesUser
 
@@ -25,6 +27,29 @@ _PATIENCE = 3
 
 ANONYMOUS = "system:anonymous"
 """The user name of whoever shows no credentials."""
+
+
+class KubernetesApi(CachedFacts):
+    """Remembers what ``client`` was answered; raises what it raises."""
+
+    def __init__(self, client: KubernetesClient) -> None:
+        super().__init__()
+        self.client = client
+        self.server, self.where = client.server, client.where
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """Read ``path``, which begins with a slash."""
+        given = dict(params or {})
+        key = ("GET", path, *sorted(given.items()))
+        return self.once(key, lambda: self.client.get(path, given))
+
+    def post(self, path: str, body: Mapping[str, Any], authorization: str | None = None) -> Answer:
+        """Ask a question that Kubernetes wants as POST (a review, a token); creates no object.
+
+        ``authorization`` takes the place of the kubeconfig's own user.
+        """
+        key = ("POST", path, json.dumps(body, sort_keys=True), authorization)
+        return self.once(key, lambda: self.client.post(path, body, authorization))
 
 
 class Refused(UserError):

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from hera_experiment.check.definition import PAGE, Check, Result
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
+from hera_experiment.check.runner import PAGE, Check, Result
 
 _COLOURS = {
     Status.OK: "32",

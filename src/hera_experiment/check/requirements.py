@@ -121,11 +121,6 @@ class Requirements:
         ]
 
     @property
-    def uses_artifacts(self) -> bool:
-        """Whether an artifact is read from or kept in an artifact repository."""
-        return any(_uses_artifacts(spec) for spec in self._specs)
-
-    @property
     def artifact_repositories(self) -> list[Mapping[str, str]]:
         """The ``artifactRepositoryRef`` of each that uses artifacts; empty for the default."""
         found = [

@@ -20,7 +20,7 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.template_record import library
 
 if TYPE_CHECKING:
-    from hera_experiment.check.definition import Result
+    from hera_experiment.check.runner import Result
 
 SCRIPT = "workflow.py"
 TIMEOUT = 5.0
@@ -127,8 +127,7 @@ def check_cluster(
     """
     from hera_experiment.check import report as reports
     from hera_experiment.check.capture import capture
-    from hera_experiment.check.catalogue import CATALOGUE, select
-    from hera_experiment.check.own_checks import own_checks
+    from hera_experiment.check.catalogue import CATALOGUE, own_checks, select
     from hera_experiment.check.runner import run
     from hera_experiment.check.target import CheckTarget
 
@@ -187,7 +186,7 @@ def _codes(text: str, option: str, known: list[str]) -> list[str]:
         if code not in known:
             import difflib
 
-            from hera_experiment.check.definition import PAGE
+            from hera_experiment.check.runner import PAGE
 
             close = difflib.get_close_matches(code, known, n=1)
             advice = f"did you mean {close[0]}?" if close else f"{PAGE} lists them"

@@ -65,8 +65,7 @@ def _provision_laptop(context: Context) -> int:
 
 def _provision(context: Context, *, yes: bool, force: bool) -> int:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
-    from hera_experiment.provision.declared import environment_of
-    from hera_experiment.provision.needs import objects_of
+    from hera_experiment.provision.declared import environment_of, objects_of
     from hera_experiment.provision.objects import Objects
     from hera_experiment.provision.plan import Action, plan
 

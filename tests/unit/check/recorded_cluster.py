@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.model import Outcome, Status
+from hera_experiment.check.outcome import Outcome, Status
 from hera_experiment.check.runner import run
 from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.check.target import CheckTarget

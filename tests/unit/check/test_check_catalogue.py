@@ -12,9 +12,9 @@ from pathlib import Path
 
 import hera_experiment.check
 from hera_experiment.check.catalogue import CATALOGUE, select
-from hera_experiment.check.definition import Check
 from hera_experiment.check.documentation import as_markdown
-from hera_experiment.check.model import ok
+from hera_experiment.check.outcome import ok
+from hera_experiment.check.runner import Check
 
 FOLDER = Path(hera_experiment.check.__file__).parent
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"

@@ -8,8 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hera_experiment.check.definition import Check, Result
-from hera_experiment.check.model import (
+from hera_experiment.check.outcome import (
     Outcome,
     Status,
     failure,
@@ -25,6 +24,7 @@ from hera_experiment.check.report import (
     first_step,
     more_about,
 )
+from hera_experiment.check.runner import Check, Result
 
 BAD = failure("bad", "it is bad.", "mend it", "kind: Role\n")
 

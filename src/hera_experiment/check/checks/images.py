@@ -6,8 +6,8 @@ from functools import partial
 
 from hera_experiment.argo.images import LOCAL_REGISTRY, container_of
 from hera_experiment.check.cached_facts import run_concurrently
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import Outcome, failed, failure, ok, unknown, worst
+from hera_experiment.check.outcome import Outcome, failed, failure, ok, unknown, worst
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
 from hera_experiment.platform.registry import Image

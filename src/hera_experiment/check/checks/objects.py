@@ -7,11 +7,21 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import CannotTell, Outcome, failed, failure, ok, warning, worst
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    failed,
+    failure,
+    in_yaml,
+    listed,
+    ok,
+    warning,
+    worst,
+)
 from hera_experiment.check.requirements import ObjectUse
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_yaml, listed
 from hera_experiment.errors import UserError
 from hera_experiment.platform.registry import host_of
 

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import CannotTell, Outcome, failure, ok, warning, worst
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    failure,
+    in_yaml,
+    listed,
+    ok,
+    warning,
+    worst,
+)
 from hera_experiment.check.requirements import ClaimTemplate
+from hera_experiment.check.runner import Check
 from hera_experiment.check.scheduling import name_of, quantity, takes, usable
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_yaml, listed
 
 _WAITS = "WaitForFirstConsumer"
 _OVER = ("Succeeded", "Failed")
