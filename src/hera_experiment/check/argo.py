@@ -16,6 +16,7 @@ from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal, document
+from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.http_session import Authorization, Session
 from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
@@ -221,6 +222,16 @@ class Argo(CachedFacts):
         auth = Authorization(lambda: authorization)
         response = self._session.request(method, url, params=params, json=body, auth=auth)
         return document(response, self.where)
+
+    def client(self, authorization: str) -> ArgoClient:
+        """Return a client of the whole API whose requests carry ``authorization``."""
+        session = Session(
+            lambda: authorization,
+            verify=self.verify,
+            timeout=(self._timeout, self._timeout),
+            where=self.where,
+        )
+        return ArgoClient(self.url, session, self.where)
 
     @fact
     def _session(self) -> Session:

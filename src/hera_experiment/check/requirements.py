@@ -121,6 +121,11 @@ class Requirements:
         ]
 
     @property
+    def specs(self) -> Sequence[Manifest]:
+        """The specifications of the workflows, the first first."""
+        return self._specs
+
+    @property
     def artifact_repositories(self) -> list[Mapping[str, str]]:
         """The ``artifactRepositoryRef`` of each that uses artifacts; empty for the default."""
         found = [
@@ -153,14 +158,15 @@ def _volumes(spec: Manifest) -> Iterator[Manifest]:
         yield from template.get("volumes") or ()
 
 
-def _containers(template: Manifest) -> list[Manifest]:
+def containers_of(template: Manifest) -> list[Manifest]:
+    """Return the containers of a template's pod, but for those that come before it."""
     main = [template[kind] for kind in ("container", "script") if template.get(kind)]
     many = (template.get("containerSet") or {}).get("containers") or ()
     return [*main, *many, *(template.get("sidecars") or ())]
 
 
 def _pod(spec: Manifest, template: Manifest) -> PodUse:
-    containers = _containers(template)
+    containers = containers_of(template)
     begin = list(template.get("initContainers") or ())
     limits = [dict((each.get("resources") or {}).get("limits") or {}) for each in containers]
     requests = [
@@ -181,7 +187,7 @@ def _references(spec: Manifest, kind: str) -> Iterator[ObjectUse]:
     """Yield each reference to an object of ``kind`` that is not optional."""
     name_in_volume = "secretName" if kind == "secret" else "name"
     for template in _templates(spec):
-        for container in (*_containers(template), *(template.get("initContainers") or ())):
+        for container in (*containers_of(template), *(template.get("initContainers") or ())):
             for source in container.get("envFrom") or ():
                 reference = source.get(f"{kind}Ref") or {}
                 if _is_needed(name := str(reference.get("name") or ""), reference):

@@ -103,7 +103,7 @@ def run(
     running: dict[str, tuple[Check, float]] = {}
 
     def work(check: Check, started: float) -> None:
-        outcome = _outcome(check, target)
+        outcome = outcome_of(check, target)
         ended.put(Result(check, outcome, started, clock() - begin - started))
 
     while waiting or running:
@@ -151,7 +151,8 @@ def _blocked(cause: Result) -> Outcome:
     return unknown(f"not checked: {cause.check.code} {'failed' if failed else 'is unknown'}")
 
 
-def _outcome(check: Check, target: CheckTarget) -> Outcome:
+def outcome_of(check: Check, target: CheckTarget) -> Outcome:
+    """Return what comes of ``check``; what it raises is unknown, but for interruptions."""
     try:
         return check.run(target)
     except CannotTell as reason:

@@ -17,7 +17,10 @@ from hera_experiment.context.context import Context
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.platform.state_folder import prepare
+from hera_experiment.sign_in.terminal import Terminal
 from hera_experiment.template_record import library
+from hera_experiment.verbs._switch import is_on
 
 if TYPE_CHECKING:
     from hera_experiment.check.runner import Result
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 SCRIPT = "workflow.py"
 TIMEOUT = 5.0
 _COULD_NOT_CHECK = 2
+_PROBED = "probed"
+"""The file of the local state with the places that a probe may be sent to, one a line."""
+_AGREED = ("yes", "y")
+Consent = Callable[[str], str]
+"""Told what the probe does; returns why it is not to be sent, nothing where it is."""
 _PAUSE = 2.0
 _LONGEST_CHECK = 4
 """A check that has not ended after so many time-outs is given up."""
@@ -63,6 +71,14 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="SECONDS",
         help=f"the time-out of each request ({TIMEOUT:g})",
     )
+    parser.add_argument(
+        "--probe",
+        nargs="?",
+        const="1",
+        default="",
+        metavar="1|yes",
+        help="try it with a small workflow too; asks before the first time, unless it says yes",
+    )
     parser.add_context_arguments()
     parser.add_argument(
         "script",
@@ -89,6 +105,7 @@ def main(args: VerbArguments) -> int:
                 context.where("cluster"),
                 "choose a cluster with CLUSTER=NAME, or run with: python -m hera_utils run",
             )
+        consent = _consent(args.probe, context, Terminal())
         context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
         return check_cluster(
@@ -100,6 +117,7 @@ def main(args: VerbArguments) -> int:
             skip=args.skip,
             timeout=timeout,
             wait=wait,
+            consent=consent,
         )
     except UserError as error:
         report(error)
@@ -116,6 +134,7 @@ def check_cluster(
     skip: str = "",
     timeout: float = TIMEOUT,
     wait: float = 0.0,
+    consent: Consent | None = None,
     environ: Mapping[str, str] = os.environ,
     out: TextIO | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -123,11 +142,14 @@ def check_cluster(
 ) -> int:
     """Check what ``context`` designates, until it is well or ``wait`` seconds are over.
 
-    ``only`` and ``skip`` hold codes as they were typed. Raises ``UserError`` for one that is none.
+    ``only`` and ``skip`` hold codes as they were typed; ``consent`` says whether the probe may be
+    sent, None for no probe. Raises ``UserError`` for a code that is none.
     """
     from hera_experiment.check import report as reports
     from hera_experiment.check.capture import capture
     from hera_experiment.check.catalogue import CATALOGUE, own_checks, select
+    from hera_experiment.check.probe import CHECK as PROBE
+    from hera_experiment.check.probe import with_probe
     from hera_experiment.check.runner import run
     from hera_experiment.check.target import CheckTarget
 
@@ -150,8 +172,9 @@ def check_cluster(
     while True:
         find = partial(capture, script, arguments, context, environ)
         target = CheckTarget(context, find, timeout=timeout, environ=environ)
-        text = reports.TextReport(checks, out, colour=_in_colour(out, environ))
-        streaming = output == "text" and not wait
+        streaming = output == "text" and not wait and consent is None
+        shown = checks if consent is None else [*checks, PROBE]
+        text = reports.TextReport(shown, out, colour=_in_colour(out, environ))
         found: dict[str, Result] = {}
         for result in run(checks, target, limit=_LONGEST_CHECK * timeout):
             found[result.check.code] = result
@@ -164,6 +187,9 @@ def check_cluster(
             tell(reports.first_step(results, len(left_out)))
             sleep(min(_PAUSE, remaining))
             continue
+        if consent is not None:
+            results = with_probe(results, target, consent)
+            status = reports.exit_status(results)
         made_by = library(context.experiment.template)
         if output == "json":
             print(reports.as_json(results, made_by, left_out), file=out, flush=True)
@@ -174,6 +200,38 @@ def check_cluster(
                 text.add(result)
             text.close(len(left_out))
         return status
+
+
+def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
+    """Return what asks ``person`` whether the probe may be sent; None where none is wanted.
+
+    It asks once for each namespace of each server; the answer is kept in the local state.
+    """
+    kept = context.experiment.state / _PROBED
+    place = f"{context.argo_server} {context.argo_namespace}"
+    known = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
+    if not is_on(value, "--probe"):
+        return None
+    is_agreed = value.lower() in _AGREED or place in known
+    if not is_agreed and not person.is_interactive:
+        where = f" CLUSTER={context.cluster}" if context.cluster else ""
+        raise UserError(
+            "the probe sends a workflow to the cluster, and there is nobody to ask about it",
+            "--probe",
+            f"agree by typing make check-cluster{where} PROBE=yes",
+        )
+
+    def ask(what: str) -> str:
+        if not is_agreed:
+            person.say(what)
+            if person.ask("Send it? [y/N] ").lower() not in ("y", "yes"):
+                return "nobody agreed to it"
+        if place not in known:
+            prepare(context.experiment.state)
+            kept.write_text("\n".join([*known, place]) + "\n", encoding="utf-8")
+        return ""
+
+    return ask
 
 
 def _in_colour(out: TextIO, environ: Mapping[str, str]) -> bool:

@@ -86,7 +86,7 @@ def test_every_check_has_a_test_that_breaks_the_recorded_cluster() -> None:
 
 def test_every_code_has_an_address_in_the_documentation() -> None:
     anchors = re.findall(r'<a id="([a-z-]+)"></a>', PAGE.read_text(encoding="utf-8"))
-    assert anchors == [*(each.code.lower() for each in CATALOGUE), "own"]
+    assert anchors == [*(each.code.lower() for each in CATALOGUE), "probe", "own"]
     for each in CATALOGUE:
         assert each.address == f"docs/{PAGE.name}#{each.anchor}" and each.anchor in anchors
     own = Check("OWN-GPU-QUOTA", "of hera_utils", "", lambda _: ok(""))
