@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.probe import CHECK as PROBE
+from hera_experiment.check.probe.results import CHECK as PROBE
 from hera_experiment.check.runner import OWN, Check
 
 _HEAD = """\

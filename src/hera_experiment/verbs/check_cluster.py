@@ -148,8 +148,8 @@ def check_cluster(
     from hera_experiment.check import report as reports
     from hera_experiment.check.capture import capture
     from hera_experiment.check.catalogue import CATALOGUE, own_checks, select
-    from hera_experiment.check.probe import CHECK as PROBE
-    from hera_experiment.check.probe import with_probe
+    from hera_experiment.check.probe.results import CHECK as PROBE
+    from hera_experiment.check.probe.results import with_probe
     from hera_experiment.check.runner import run
     from hera_experiment.check.target import CheckTarget
 

@@ -12,7 +12,7 @@ from check_place import LOGS_RULE, PODS_RULE, WORKFLOW_RULE, Place, uses_claim
 
 from hera_experiment.check.catalogue import CATALOGUE
 from hera_experiment.check.outcome import Outcome, Status
-from hera_experiment.check.probe import with_probe
+from hera_experiment.check.probe.results import with_probe
 from hera_experiment.check.runner import Result, run
 
 SHELL_IMAGE = "python:3.13-slim"

@@ -14,9 +14,10 @@ from recorded_cluster import SECRET, RecordedCluster
 
 from hera_experiment.check.catalogue import CATALOGUE
 from hera_experiment.check.outcome import Outcome, Status, failure, ok, unknown
-from hera_experiment.check.probe import CHECK, Attempt, Findings, planned, with_probe
-from hera_experiment.check.probe_faults import Scene, fault_of, lacks_shell
-from hera_experiment.check.probe_workflow import TAKE, WORD, probe_workflow
+from hera_experiment.check.probe.attempt import Attempt, Findings
+from hera_experiment.check.probe.faults import Scene, fault_of, lacks_shell
+from hera_experiment.check.probe.results import CHECK, planned, with_probe
+from hera_experiment.check.probe.workflow import TAKE, WORD, probe_workflow
 from hera_experiment.check.requirements import ObjectUse, Requirements
 from hera_experiment.check.runner import Result
 from hera_experiment.check.submitted import Captured, Submitted
