@@ -68,9 +68,14 @@ _OF_THE_CATALOGUE = {
 
 
 def select(
-    checks: Sequence[Check], only: Iterable[str] = (), skip: Iterable[str] = ()
+    checks: Sequence[Check],
+    only: Iterable[str] = (),
+    skip: Iterable[str] = (),
+    cluster: str = "",
 ) -> tuple[Check, ...]:
     """Return those of ``checks`` with the codes ``only`` (all for none) but for those of ``skip``.
+
+    ``cluster`` is the profile's name, for the commands in their hints.
 
     With them comes what they need or are informed by, but not what only explains a failure of
     theirs (``unless_failed``). For a check that is skipped stands what it needs itself.
@@ -96,6 +101,7 @@ def select(
     return tuple(
         replace(
             each,
+            hint=each.hint.replace(" CLUSTER=NAME", f" CLUSTER={cluster}" if cluster else ""),
             needs=tuple(dict.fromkeys(kept(each.needs))),
             unless_failed=tuple(dict.fromkeys(kept(each.unless_failed))),
         )

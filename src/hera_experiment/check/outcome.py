@@ -30,7 +30,14 @@ _WORST_FIRST = (Status.FAILURE, Status.UNKNOWN, Status.WARNING, Status.OK)
 
 
 class CannotTell(Exception):
-    """A check cannot be decided here; the text says why, and neither passes nor fails."""
+    """A check cannot be decided here; the text says why, and neither passes nor fails.
+
+    ``because`` is the code of the check that is about the reason, where there is one.
+    """
+
+    def __init__(self, reason: str, because: str = "") -> None:
+        super().__init__(reason)
+        self.because = because
 
 
 @dataclass(frozen=True)

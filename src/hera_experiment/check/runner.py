@@ -28,7 +28,7 @@ class Check:
     one code into a failure. It takes what those in ``informed_by`` find into account, but runs
     without it. Without the answer to an ``essential`` check nothing can be said about
     the next submission. ``hint`` says how a failure is mended in general; it is the advice of a
-    failure or warning that gives none of its own.
+    failure or warning that gives none of its own; ``CLUSTER=NAME`` in it stands for the person's.
     """
 
     code: str
@@ -103,8 +103,8 @@ def run(
     running: dict[str, tuple[Check, float]] = {}
 
     def work(check: Check, started: float) -> None:
-        outcome = outcome_of(check, target)
-        ended.put(Result(check, outcome, started, clock() - begin - started))
+        outcome, because = _answer(check, target)
+        ended.put(Result(check, outcome, started, clock() - begin - started, because))
 
     while waiting or running:
         ready = [each for each in waiting if all(code in results for code in each.earlier)]
@@ -153,13 +153,21 @@ def _blocked(cause: Result) -> Outcome:
 
 def outcome_of(check: Check, target: CheckTarget) -> Outcome:
     """Return what comes of ``check``; what it raises is unknown, but for interruptions."""
+    return _answer(check, target)[0]
+
+
+def _answer(check: Check, target: CheckTarget) -> tuple[Outcome, str]:
+    """Return what comes of ``check``, and the code of another check that is about the reason."""
     try:
-        return check.run(target)
+        return check.run(target), ""
     except CannotTell as reason:
-        return unknown(str(reason))
+        if reason.because and reason.because != check.code:
+            return unknown(f"not checked: {reason.because} is unknown"), reason.because
+        return unknown(str(reason)), ""
     except UserError as error:
         # The next step goes with it, but not the place: checks name their own.
-        return unknown(error.what, error.next_step)
+        return unknown(error.what, error.next_step), ""
     except Exception as error:  # a fault in one check must not hide the others
         # Only the kind: the text of an unforeseen error may hold a whole request.
-        return unknown(f"the check itself failed ({type(error).__name__}); please report it")
+        text = f"the check itself failed ({type(error).__name__}); please report it"
+        return unknown(text), ""

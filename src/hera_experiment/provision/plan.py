@@ -96,7 +96,8 @@ def _step(wanted: DesiredObject, keeper: Keeper, force: bool) -> Step:
     if live is not None and _holds(wanted.manifest, live):
         return Step(wanted, Action.NOTHING)
     if not keeper.may_apply(wanted):
-        change = difference(live, {**(live or {}), **wanted.manifest}) if readable else ""
+        # What is not there is shown whole, as what the administrator applies.
+        change = difference(live, {**live, **wanted.manifest}) if live else ""
         return Step(wanted, Action.ASK if readable else Action.UNKNOWN, change)
     try:
         after = keeper.apply(wanted, dry_run=True, force=force)

@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from hera_experiment.context import profiles
 from hera_experiment.context.context import Context
+from hera_experiment.context.sources import Origin, Source
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 SCRIPT = "workflow.py"
 TIMEOUT = 5.0
 _COULD_NOT_CHECK = 2
+_NO_NAMESPACE = "no-namespace-is-set"
+"""Stands for the namespace where none is set, for Hera makes no workflow without one."""
 _PROBED = "probed"
 """The file of the local state with the places that a probe may be sent to, one a line."""
 _AGREED = ("yes", "y")
@@ -103,11 +107,13 @@ def main(args: VerbArguments) -> int:
             raise UserError(
                 "this machine needs no check",
                 context.where("cluster"),
-                "choose a cluster with CLUSTER=NAME, or run with: python -m hera_utils run",
+                "choose a cluster: make check-cluster CLUSTER=name; or run it here: make run",
             )
         consent = _consent(args.probe, context, Terminal())
         context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
+        if not (args.only or args.skip):
+            _refuse_nothing(context)
         return check_cluster(
             context,
             script,
@@ -163,14 +169,14 @@ def check_cluster(
     checks = [
         # Whoever asks for a check by its name wants to know that it could not be made.
         replace(each, essential=each.essential or each.code in wanted)
-        for each in select(known, wanted, unwanted)
+        for each in select(known, wanted, unwanted, context.cluster)
     ]
     if not checks:
         raise UserError("no check is left to make", "--skip", "leave out fewer")
     made = {each.code for each in checks}
     left_out = [each.code for each in known if each.code not in made]
     while True:
-        find = partial(capture, script, arguments, context, environ)
+        find = partial(capture, script, arguments, _somewhere(context), environ)
         target = CheckTarget(context, find, timeout=timeout, environ=environ)
         streaming = output == "text" and not wait and consent is None
         shown = checks if consent is None else [*checks, PROBE]
@@ -200,6 +206,24 @@ def check_cluster(
                 text.add(result)
             text.close(len(left_out))
         return status
+
+
+def _refuse_nothing(context: Context) -> None:
+    """Raise ``UserError`` where nothing leads to a cluster: one thing is to be said, not forty."""
+    from hera_experiment.platform.kubeconfig import files_of
+
+    if context.argo_server or files_of(context.k8s_config_file):
+        return
+    known = profiles.names(context.experiment.folder)
+    if known:
+        raise UserError(
+            f"no cluster is chosen, of {', '.join(known)}",
+            next_step=f"type make check-cluster CLUSTER={known[0]}",
+        )
+    raise UserError(
+        "no cluster is set up yet",
+        next_step="type make sign-in CLUSTER=name, which asks for what it needs and keeps it",
+    )
 
 
 def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
@@ -232,6 +256,13 @@ def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
         return ""
 
     return ask
+
+
+def _somewhere(context: Context) -> Context:
+    """Return ``context`` with a namespace: that none is set is the fault of another check."""
+    if context.argo_namespace:
+        return context
+    return context.changed(Source(Origin.PLATFORM), argo_namespace=_NO_NAMESPACE)
 
 
 def _in_colour(out: TextIO, environ: Mapping[str, str]) -> bool:

@@ -114,6 +114,14 @@ def test_a_check_that_is_skipped_hands_on_what_it_needs() -> None:
     assert codes(select(CATALOGUE, ["CONFIGMAP"], codes(CATALOGUE))) == []
 
 
+def test_hints_are_commands_as_this_person_types_them() -> None:
+    for cluster, words in (("lab", "make provision CLUSTER=lab"), ("", "make provision")):
+        for each in select(CATALOGUE, cluster=cluster):
+            assert "python -m" not in each.hint and "CLUSTER=NAME" not in each.hint
+            if "make provision" in each.hint:
+                assert words in each.hint and ("CLUSTER" in each.hint) is bool(cluster)
+
+
 def test_help_imports_nothing_heavy() -> None:
     program = """
 import sys

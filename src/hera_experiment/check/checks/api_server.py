@@ -175,10 +175,7 @@ CHECKS = (
         category="kubernetes",
         title="the API server is ready",
         function=api_ready,
-        hint=(
-            "wait for it: python -m hera_utils check-cluster --wait 120; "
-            "then tell the administrator"
-        ),
+        hint=("wait for it: make check-cluster CLUSTER=NAME WAIT=120; then tell the administrator"),
         needs=("API-REACHABLE",),
     ),
     Check(

@@ -6,7 +6,7 @@ from functools import partial
 
 from hera_experiment.argo.images import LOCAL_REGISTRY, container_of
 from hera_experiment.check.cached_facts import run_concurrently
-from hera_experiment.check.outcome import Outcome, failed, failure, ok, unknown, worst
+from hera_experiment.check.outcome import CannotTell, Outcome, failed, failure, ok, unknown, worst
 from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
@@ -16,10 +16,10 @@ from hera_experiment.platform.registry import Image
 def registry_reachable(target: CheckTarget) -> Outcome:
     """Check that the registry that REGISTRY names answers as a container registry does.
 
-    Asked from this machine; nodes may have another way to it. Well when none is set.
+    Asked from this machine; nodes may have another way to it. Unknown when none is set.
     """
     if not target.own_registry:
-        return ok("none is set")
+        raise CannotTell("none is set")
     try:
         target.registry(target.own_registry).ping()
     except UserError as error:
@@ -33,8 +33,6 @@ def registry_signed_in(target: CheckTarget) -> Outcome:
     Well where the registry asks nobody who they are.
     """
     host = target.own_registry
-    if not host:
-        return ok("none is set")
     try:
         registry = target.registry(host)
         if not registry.wants_sign_in():
@@ -82,9 +80,8 @@ def _image(target: CheckTarget, name: str) -> Outcome:
         return unknown(f"{name}: {image.registry} does not let you see")
     if present:
         return ok(name)
-    cluster = target.context.cluster
     if is_own:
-        advice = "make build push" + (f" CLUSTER={cluster}" if cluster else "")
+        advice = target.make("build push")
     else:
         advice = "correct its name or tag in workflow.py, or push it"
     return failure(f"{name} is missing", f"{image.registry} has no image {name}", advice)
@@ -111,7 +108,7 @@ CHECKS = (
         category="images",
         title="its images are there",
         function=images,
-        hint="make build push, or correct the name of the image in workflow.py",
+        hint="make build push CLUSTER=NAME, or correct the name of the image in workflow.py",
         needs=("SCRIPT",),
         unless_failed=("REGISTRY-REACHABLE", "REGISTRY-SIGNED-IN"),
     ),

@@ -10,6 +10,7 @@ from hera_experiment.check.outcome import (
     APPLY,
     CannotTell,
     Outcome,
+    Status,
     failure,
     in_brackets,
     ok,
@@ -22,8 +23,15 @@ from hera_experiment.check.submitted import WORKFLOW
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_reviews import RESULTS, Right, token_in, token_request
+from hera_experiment.platform.kubernetes_reviews import (
+    DEFAULT_ACCOUNT,
+    RESULTS,
+    Right,
+    token_in,
+    token_request,
+)
 
+_KUBERNETES = ("KUBECONFIG-FILE", "KUBECONFIG-CONTEXT", "API-REACHABLE", "IDENTITY")
 _LIFETIME = 600
 """Seconds that a token which asks one question is asked for."""
 
@@ -146,7 +154,8 @@ def _exists(target: CheckTarget, name: str) -> Outcome:
         where = target.context.where("argo_service_account")
     return failure(
         f"'{name}' is missing",
-        f"there is no service account '{name}' in '{target.namespace}' ({where})",
+        f"there is no service account '{name}' in '{target.namespace}' ({where})"
+        f"{target.cluster.others('serviceaccounts')}",
         f"set ARGO_SERVICE_ACCOUNT to an existing one, or the administrator types: "
         f"kubectl -n {target.namespace} create serviceaccount {name}",
     )
@@ -157,10 +166,34 @@ def account_results(target: CheckTarget) -> Outcome:
 
     Argo's executor reports outputs that way. Without the right tasks end with exit code 64, or
     their output parameters never arrive: a fault that shows up only once everything else has run.
-    Asked with LocalSubjectAccessReview, else with a token of that account; unknown where you may do
-    neither.
+    Asked with LocalSubjectAccessReview, else with a token of that account. Where you may do
+    neither, or have no kubeconfig, it is unknown, and a warning for the account ``default``, which
+    on most clusters may not.
     """
-    return worst((_may_report(target, name) for name in target.service_accounts), "none")
+    return worst((_reporting(target, name) for name in target.service_accounts), "none")
+
+
+def _reporting(target: CheckTarget, name: str) -> Outcome:
+    try:
+        return _may_report(target, name)
+    except CannotTell:
+        if name != DEFAULT_ACCOUNT:
+            raise
+        _ = target.argo.accepted  # of a server that lets nobody in this is not the fault
+    said = "" if target.context.argo_service_account else "ARGO_SERVICE_ACCOUNT is not set, and "
+    return Outcome(
+        Status.WARNING,
+        f"perhaps not: '{name}'",
+        f"{said}pods run as the account '{name}', which may not report results on most clusters: "
+        "there each task ends in an error",
+        "set ARGO_SERVICE_ACCOUNT to an account that may (ask the administrator for its name), or "
+        f"{APPLY}; to try it, type: {target.make('check-cluster')} PROBE=1",
+        _report_yaml(target.namespace, name),
+    )
+
+
+def _report_yaml(space: str, name: str) -> str:
+    return grant("report-results", space, f"system:serviceaccount:{space}:{name}", RESULTS)
 
 
 def _may_report(target: CheckTarget, name: str) -> Outcome:
@@ -181,7 +214,7 @@ def _may_report(target: CheckTarget, name: str) -> Outcome:
         "not allowed",
         f"the account '{name}' may not {' or '.join(lacking)} workflowtaskresults in '{space}', "
         "so that outputs of tasks never arrive",
-        paste=grant("report-results", space, f"system:serviceaccount:{space}:{name}", RESULTS),
+        paste=_report_yaml(space, name),
     )
 
 
@@ -241,8 +274,7 @@ CHECKS = (
         title="the account may report results",
         function=account_results,
         hint=APPLY,
-        needs=("NAMESPACE",),
-        unless_failed=("ACCOUNT-EXISTS",),
+        unless_failed=(*_KUBERNETES, "NAMESPACE", "ACCOUNT-EXISTS"),
         informed_by=("SCRIPT",),
     ),
 )

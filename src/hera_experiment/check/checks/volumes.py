@@ -47,9 +47,9 @@ def _bound(target: CheckTarget, name: str) -> Outcome:
     if claim is None:
         return failure(
             f"'{name}' is missing",
-            f"there is no volume claim '{name}' in '{space}' ({where})",
-            f"correct KUBEVOLUMECLAIMNAME, create it with: python -m hera_utils provision, or "
-            f"{APPLY}",
+            f"there is no volume claim '{name}' in '{space}' ({where})"
+            f"{target.cluster.others('persistentvolumeclaims')}",
+            f"correct KUBEVOLUMECLAIMNAME, create it with: {target.make('provision')}, or {APPLY}",
             _claim_yaml(name, space),
         )
     phase = str((claim.get("status") or {}).get("phase", "Pending"))
@@ -305,7 +305,9 @@ CHECKS = (
         category="what it uses",
         title="the volume claims are bound",
         function=claim_bound,
-        hint="set KUBEVOLUMECLAIMNAME to a claim that is bound, or type: make provision",
+        hint=(
+            "set KUBEVOLUMECLAIMNAME to a claim that is bound, or type: make provision CLUSTER=NAME"
+        ),
         needs=("NAMESPACE",),
         informed_by=("SCRIPT",),
     ),

@@ -94,7 +94,7 @@ CHECKS = (
         category="experiment",
         title="its script submits something",
         function=script,
-        hint="run it on this machine to see where it stops: python -m hera_utils run workflow.py",
+        hint="run it on this machine to see where it stops: make run",
         essential=True,
     ),
     Check(
