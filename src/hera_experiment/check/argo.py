@@ -92,6 +92,15 @@ class Argo(CachedFacts):
             )
         return str(found["version"])
 
+    @property
+    def platform(self) -> str:
+        """What the server runs on, ("linux/amd64"), as a rule a node; empty where unknown."""
+        try:
+            _ = self.version
+            return str(self._version_for(self.token or _ANYBODY).get("platform") or "")
+        except (CannotTell, UserError):
+            return ""
+
     @fact
     def modes(self) -> frozenset[str]:
         """Return the ways of authentication that the server offers (``--auth-mode``)."""

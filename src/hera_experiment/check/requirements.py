@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class PodUse:
     images: tuple[str, ...]
     tolerations: tuple[Mapping[str, Any], ...]
     node_selector: Mapping[str, str]
+    chooses_processor: bool = False
+    """Whether it says itself which processor its node must have."""
 
 
 class Requirements:
@@ -180,7 +183,12 @@ def _pod(spec: Manifest, template: Manifest) -> PodUse:
         tuple(str(each.get("image", "")) for each in (*containers, *begin)),
         tuple(template.get("tolerations") or spec.get("tolerations") or ()),
         template.get("nodeSelector") or spec.get("nodeSelector") or {},
+        "kubernetes.io/arch" in json.dumps([_placement(spec), _placement(template)]),
     )
+
+
+def _placement(source: Manifest) -> list[Any]:
+    return [source.get(key) for key in ("nodeSelector", "affinity", "podSpecPatch")]
 
 
 def _references(spec: Manifest, kind: str) -> Iterator[ObjectUse]:

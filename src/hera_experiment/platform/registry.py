@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -151,6 +151,37 @@ class Registry:
             return ImageLookup(None)
         digest = response.headers.get("Docker-Content-Digest", "")
         return ImageLookup(True, digest if _DIGEST.fullmatch(digest) else "")
+
+    def platforms(self, image: Image) -> frozenset[str]:
+        """Return what the image is made for ("linux/amd64"); empty where that is not told."""
+        manifest = self._json(image, f"manifests/{image.reference}")
+        made_for = [each.get("platform") or {} for each in manifest.get("manifests") or ()]
+        if not made_for and (manifest.get("config") or {}).get("digest"):
+            made_for = [self._json(image, f"blobs/{manifest['config']['digest']}")]
+        return frozenset(
+            f"{each['os']}/{each['architecture']}"
+            for each in made_for
+            # What vouches for an image is of no platform.
+            if each.get("os") and each.get("architecture", "unknown") != "unknown"
+        )
+
+    def _json(self, image: Image, path: str) -> dict[str, Any]:
+        """Return a document of the image's repository, an empty one where there is none to see."""
+        full = f"/v2/{image.repository}/{path}"
+        self._reach()
+        response = self._request("GET", full)
+        if response.status_code == _UNAUTHORIZED:
+            authorization = self._authorization(response, f"repository:{image.repository}:pull")
+            if authorization:
+                response = self._request("GET", full, authorization)
+        if response.is_redirect:  # to where it is stored, which wants no token
+            place = urljoin(response.url, response.headers["Location"])
+            response = self._session.request("GET", place)
+        try:
+            found: Any = response.json() if response.ok else {}
+        except requests.exceptions.JSONDecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _reach(self) -> requests.Response:
         if not self._base and is_loopback(f"http://{self.host}"):

@@ -12,6 +12,7 @@ from check_place import LOGS_RULE, PODS_RULE, WORKFLOW_RULE, Place, uses_claim
 
 from hera_experiment.check.catalogue import CATALOGUE
 from hera_experiment.check.outcome import Outcome, Status
+from hera_experiment.check.probe.attempt import Attempt
 from hera_experiment.check.probe.results import with_probe
 from hera_experiment.check.runner import Result, run
 
@@ -171,6 +172,27 @@ def test_an_image_without_a_shell_is_pulled_all_the_same(guest: Place, probe_ima
     assert not found.having(Status.FAILURE), found.results
     assert found["ACCOUNT-RESULTS"].status is not Status.OK
     assert found["CONFIGMAP"].status is found["IMAGES"].status is Status.OK
+
+
+def test_an_image_made_for_other_processors(guest: Place, cluster: Any, tmp_path: Path) -> None:
+    shell = tmp_path / "image" / "sh"
+    shell.parent.mkdir()
+    # The head of a program for arm64 and no more: Linux says of it what it says of a whole one.
+    shell.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(100))
+    shell.chmod(0o755)
+    (shell.parent / "Dockerfile").write_text("FROM scratch\nCOPY sh /bin/sh\n")
+    name = f"{cluster['REGISTRY']}/hera-check/arm:latest"
+    guest.shell(
+        f"docker build -q --platform linux/arm64 -t {name} {shell.parent} && docker push -q {name}"
+    )
+    guest.main["image"] = name
+    found = probed(guest)
+    assert found.having(Status.FAILURE) == {"IMAGES"}, found.results
+    assert "linux/arm64" in found["IMAGES"].message and "linux/amd64" in found["IMAGES"].cause
+    assert "make build push BUILD_OPTIONS=--platform=linux/amd64" in found["IMAGES"].advice
+    target = guest.target()
+    shown = Attempt(target).run().outcomes["IMAGES"]
+    assert "exec format error" in shown.cause and shown.advice.endswith("--platform=linux/amd64")
 
 
 SCRIPT = """
