@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from recorded_cluster import SECRET, RecordedCluster
 
+from hera_experiment.argo.objects import Captured, Submitted
 from hera_experiment.check.catalogue import CATALOGUE
 from hera_experiment.check.outcome import Outcome, Status, failure, ok, unknown
 from hera_experiment.check.probe.attempt import Attempt, Findings
@@ -20,7 +21,6 @@ from hera_experiment.check.probe.results import CHECK, planned, with_probe
 from hera_experiment.check.probe.workflow import TAKE, WORD, probe_workflow
 from hera_experiment.check.requirements import ObjectUse, Requirements
 from hera_experiment.check.runner import Result
-from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment

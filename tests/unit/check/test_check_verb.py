@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from recorded_cluster import RecordedServer
 
 import hera_utils
 from hera_experiment.errors import UserError
@@ -203,9 +204,12 @@ def test_waiting_is_bounded_and_says_what_for(
 
 def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     """Argo's server answers, and there is neither a script nor a way to know more."""
-    from hera_experiment.check.capture_server import CaptureServer
-
-    server = CaptureServer()
+    server = RecordedServer(
+        {
+            "GET /api/v1/version": (200, {"version": "v3.7.0"}),
+            "GET /api/v1/workflows/lab": (200, {"items": None}),
+        }
+    )
     environ = {
         "ARGO_SERVER": server.address,
         "ARGO_SECURE": "false",

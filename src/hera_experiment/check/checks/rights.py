@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.check.argo import SERVER
 from hera_experiment.check.cached_facts import run_concurrently
 from hera_experiment.check.outcome import (
@@ -19,7 +20,6 @@ from hera_experiment.check.outcome import (
 )
 from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, account_may, grant, missing
 from hera_experiment.check.runner import Check
-from hera_experiment.check.submitted import WORKFLOW
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from hera_experiment.argo.objects import WORKFLOW, Submitted
 from hera_experiment.check.cached_facts import run_concurrently
 from hera_experiment.check.outcome import (
     Outcome,
@@ -16,7 +17,6 @@ from hera_experiment.check.outcome import (
     worst,
 )
 from hera_experiment.check.runner import Check
-from hera_experiment.check.submitted import WORKFLOW, Submitted
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
