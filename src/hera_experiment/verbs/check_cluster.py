@@ -204,7 +204,7 @@ def check_cluster(
         else:
             for result in [] if streaming else results:
                 text.add(result)
-            text.close(len(left_out))
+            text.close(len(left_out), "" if consent else _probing(context, "1"))
         return status
 
 
@@ -238,11 +238,10 @@ def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
         return None
     is_agreed = value.lower() in _AGREED or place in known
     if not is_agreed and not person.is_interactive:
-        where = f" CLUSTER={context.cluster}" if context.cluster else ""
         raise UserError(
             "the probe sends a workflow to the cluster, and there is nobody to ask about it",
             "--probe",
-            f"agree by typing make check-cluster{where} PROBE=yes",
+            f"agree by typing {_probing(context, 'yes')}",
         )
 
     def ask(what: str) -> str:
@@ -263,6 +262,11 @@ def _somewhere(context: Context) -> Context:
     if context.argo_namespace:
         return context
     return context.changed(Source(Origin.PLATFORM), argo_namespace=_NO_NAMESPACE)
+
+
+def _probing(context: Context, value: str) -> str:
+    where = f" CLUSTER={context.cluster}" if context.cluster else ""
+    return f"make check-cluster{where} PROBE={value}"
 
 
 def _in_colour(out: TextIO, environ: Mapping[str, str]) -> bool:

@@ -169,7 +169,11 @@ def status(*nodes: dict[str, Any], phase: str = "Running") -> dict[str, Any]:
     return {"phase": phase, "nodes": {str(n): each for n, each in enumerate(nodes)}, **ended}
 
 
-WELL = status(node("probe-1", "Succeeded"), node(TAKE, "Succeeded"), phase="Succeeded")
+WELL = status(
+    node("probe-1", "Succeeded", outputs={"exitCode": "0"}),
+    node(TAKE, "Succeeded"),
+    phase="Succeeded",
+)
 
 
 class Clock:
@@ -218,6 +222,9 @@ def test_all_is_well_and_nothing_is_left(recorded: RecordedCluster) -> None:
     for code in ("NAMESPACE", "CLAIM-BOUND", "CONFIGMAP", "IMAGES", "ACCOUNT-RESULTS", "TAINTS"):
         assert found.outcomes[code].message.startswith("tried: "), code
     assert found.outcomes["RIGHTS-LOGS"].status is Status.OK
+    for code in ("SECRET", "STORAGE-CLASS", "RIGHTS-TEMPLATES"):
+        assert found.outcomes[code].message == "it uses none"
+    assert "CLAIM-ACCESS" not in found.outcomes, "one pod shows nothing about several"
 
 
 def test_a_server_that_is_away_for_a_moment(recorded: RecordedCluster) -> None:

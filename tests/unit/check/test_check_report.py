@@ -66,6 +66,14 @@ def test_the_last_line() -> None:
     assert first_step(blocked) == "? could not check; first A: no file: name one"
 
 
+def test_without_a_kubeconfig_the_last_line_names_the_probe() -> None:
+    probe = "make check-cluster CLUSTER=lab PROBE=1"
+    some = [result("KUBECONFIG-FILE", unknown("")), result("A", ok(""))]
+    assert first_step(some, probe=probe).endswith(f"KUBECONFIG-FILE; to try it: {probe}")
+    assert "PROBE" not in first_step(some)
+    assert "PROBE" not in first_step([result("A", unknown(""))], probe=probe)
+
+
 def test_lines_are_in_the_catalogues_order_and_by_category() -> None:
     results = [
         result("A", ok("fine"), category="first"),

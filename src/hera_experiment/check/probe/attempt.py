@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import Any
 
+from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.check.outcome import CannotTell, Outcome, Status, failure, listed, ok
 from hera_experiment.check.probe.faults import (
     CREATED,
@@ -50,28 +51,28 @@ _PAUSE, _NEWS = 1.0, 20.0
 _FORBIDDEN = 403
 _SHOWN: Mapping[int, Mapping[str, str]] = {
     CREATED: {
-        "ACCOUNT-EXISTS": "pods were made for it",
-        "QUOTA": "they let a pod in",
-        "LIMIT-RANGE": "they let a pod in",
+        "ACCOUNT-EXISTS": "tried: pods were made for it",
+        "QUOTA": "tried: they let a pod in",
+        "LIMIT-RANGE": "tried: they let a pod in",
     },
     PLACED: {
-        "TAINTS": "a node took each pod",
-        "GPU": "a node took each pod",
-        "CLAIM-BOUND": "a pod was given them",
-        "STORAGE-CLASS": "a pod was given them",
+        "TAINTS": "tried: a node took each pod",
+        "GPU": "tried: a node took each pod",
+        "CLAIM-BOUND": "tried: a pod was given them",
+        "STORAGE-CLASS": "tried: a pod was given them",
     },
     PULLED: {
-        "CLAIM-NODE": "a pod mounted them",
-        "PULL-SECRET": "each image was pulled",
-        "IMAGES": "each was pulled",
+        "CLAIM-NODE": "tried: a pod mounted them",
+        "PULL-SECRET": "tried: each image was pulled",
+        "IMAGES": "tried: each was pulled",
     },
-    STARTED: {"CONFIGMAP": "a pod read them", "SECRET": "a pod read them"},
+    STARTED: {"CONFIGMAP": "tried: a pod read them", "SECRET": "tried: a pod read them"},
 }
 """What is shown by pods that have all come so far."""
 _ACCEPTED = {
-    "NAMESPACE": "it took a workflow",
-    "ARGO-CRDS": "Argo ran a workflow",
-    "RIGHTS-TOKEN": "it let one create a workflow",
+    "NAMESPACE": "tried: it took a workflow",
+    "ARGO-CRDS": "tried: Argo ran a workflow",
+    "RIGHTS-TOKEN": "tried: it let one create a workflow",
 }
 
 
@@ -88,7 +89,7 @@ class Findings:
 
     def show(self, code: str, message: str) -> None:
         """Note that ``code`` is well, unless it is known not to be."""
-        self.outcomes.setdefault(code, ok(f"tried: {message}"))
+        self.outcomes.setdefault(code, ok(message))
 
     def blame(self, fault: Fault) -> None:
         """Note a fault, the first of its check."""
@@ -228,7 +229,7 @@ class Attempt:
         for _, fault in states.values():
             if fault:
                 self._found.blame(fault)
-        for code, message in _ACCEPTED.items():
+        for code, message in {**_ACCEPTED, **self._unused()}.items():
             self._found.show(code, message)
         reached = min(NOT_MADE if stage is None else stage for stage, _ in states.values())
         for stage, shown in _SHOWN.items():
@@ -237,9 +238,23 @@ class Attempt:
                     self._found.show(code, message)
         take = _node(status, TAKE)
         if take.get("phase") == "Succeeded":
-            self._found.show("ACCOUNT-RESULTS", "an output parameter was handed on")
+            self._found.show("ACCOUNT-RESULTS", "tried: an output parameter was handed on")
         elif take.get("phase") in ("Failed", "Error"):
             self._found.blame(self._fault(str(take.get("message") or "it ended"), None))
+
+    def _unused(self) -> dict[str, str]:
+        """Return what is well because the experiment asks for no such thing."""
+        target, pods = self._target, self.workflow.pods
+        own, used = any(pod.own for pod in pods), self.workflow.claims
+        without = {
+            "CONFIGMAP": not self.workflow.config_maps,
+            "SECRET": not self.workflow.secrets,
+            "STORAGE-CLASS": not own,
+            **dict.fromkeys(("CLAIM-BOUND", "CLAIM-NODE"), not used),
+            "CLAIM-ACCESS": not used and not own,
+            "RIGHTS-TEMPLATES": all(each.kind is WORKFLOW for each in target.submitted),
+        }
+        return {code: "it uses none" for code, is_unused in without.items() if is_unused}
 
     def _too_slow(
         self,
@@ -257,7 +272,7 @@ class Attempt:
     def _read_log(self, client: ArgoClient, workflow: Mapping[str, Any]) -> None:
         """Read what the first pod wrote, which takes rights of whoever asks."""
         node = _node(workflow.get("status") or {}, self.workflow.pods[0].name)
-        if node.get("phase") != "Succeeded":
+        if (node.get("outputs") or {}).get("exitCode") != "0":
             return
         try:
             lines = list(client.workflow_logs(self.namespace, self.name))
@@ -270,8 +285,8 @@ class Attempt:
         except (StreamBroken, UserError):
             return
         if WORD in lines:
-            self._found.show("RIGHTS-PODS", "its log was found")
-            self._found.show("RIGHTS-LOGS", "its log was read")
+            self._found.show("RIGHTS-PODS", "tried: its log was found")
+            self._found.show("RIGHTS-LOGS", "tried: its log was read")
 
     def _no_right(self, code: str, right: Right, refusal: ArgoRefusal) -> Fault:
         account = self._target.argo.accepted.account
@@ -285,7 +300,7 @@ class Attempt:
         try:
             client.delete_workflow(self.namespace, self.name)
             self._found.left = "it is removed, its images stay on the nodes"
-            self._found.show("RIGHTS-WORKFLOWS", "one was created, read and removed")
+            self._found.show("RIGHTS-WORKFLOWS", "tried: one was created, read and removed")
         except UserError as error:
             status = getattr(error, "status", 0)
             if status == NOT_FOUND:
