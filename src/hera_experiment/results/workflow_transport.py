@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
-from hera_experiment.check.rights import Right, grant
+from hera_experiment.check.rights import grant
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
-from hera_experiment.platform.kubernetes_reviews import user_name, user_review
+from hera_experiment.platform.kubernetes_reviews import Right, user_name, user_review
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.listing import Entry, Listing, read_listing
 from hera_experiment.results.outcome import Results, files
