@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from comparison import differences
+from comparison import NAMESPACE, Argo, Json, Local, differences, finished
 from real_cluster import RealCluster
-from test_same_as_argo import NAMESPACE, Argo, Json, Local, finished
 
 VOLUME = """
 apiVersion: v1
