@@ -12,9 +12,13 @@ from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
 from hera_experiment.local.runtimes.checks import common_refusals
 from hera_experiment.local.runtimes.children import Children, Stopped
-from hera_experiment.local.runtimes.container import Json, MainContainer, main_container
+from hera_experiment.local.runtimes.container import (
+    Json,
+    MainContainer,
+    MissingObject,
+    main_container,
+)
 from hera_experiment.local.runtimes.outputs import not_started
-from hera_experiment.local.runtimes.variables import MissingObject
 from hera_experiment.local.store import Objects
 
 

@@ -19,7 +19,13 @@ from hera_experiment.images.source import BuildSettings
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.children import Children, open_log
-from hera_experiment.local.runtimes.container import Json, MainContainer, containers_of
+from hera_experiment.local.runtimes.container import (
+    Json,
+    MainContainer,
+    container_environment,
+    containers_of,
+    script_source,
+)
 from hera_experiment.local.runtimes.engine_client import (
     EngineClient,
     command_options,
@@ -29,10 +35,6 @@ from hera_experiment.local.runtimes.engine_client import (
     variable_options,
 )
 from hera_experiment.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
-from hera_experiment.local.runtimes.variables import (
-    container_environment,
-    script_source,
-)
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_of
 from hera_experiment.local.store import Objects
 

@@ -1,10 +1,18 @@
-"""An image as a process sees it: files, variables, command and packages, from its Dockerfile."""
+"""An image as a process sees it: files, variables, command and packages, from its Dockerfile.
+
+Its files are copies of build contexts, one per content: what an image is to a container. A task
+sees the program as it was when its workflow began, and what it writes never reaches the
+experiment's own files.
+"""
 
 from __future__ import annotations
 
 import fnmatch
+import os
 import posixpath
 import re
+import shutil
+import stat
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,11 +20,10 @@ from pathlib import Path
 
 from hera_experiment.argo.images import container_of
 from hera_experiment.errors import UserError
-from hera_experiment.images.context import DOCKERFILE
+from hera_experiment.images.context import DOCKERFILE, content_hash, context_entries
 from hera_experiment.images.dockerfile import Dockerfile
 from hera_experiment.images.recipe import Copy, Recipe, read_recipe
 from hera_experiment.local.runtimes.run_instructions import PipInstall, effect_of
-from hera_experiment.local.runtimes.snapshots import Snapshot, Snapshots
 from hera_experiment.local.runtimes.tree import Tree
 
 ADVICE = "run it with RUNTIME=docker (or podman)"
@@ -24,6 +31,86 @@ ADVICE = "run it with RUNTIME=docker (or podman)"
 _STOCK_PYTHON = re.compile(r"(?:.*/)?python(?::[\w.-]+)?(?:@[\w:]+)?", re.ASCII)
 # Bases with a shell and nothing else that a task could count on.
 _PLAIN = frozenset(("alpine", "busybox", "debian", "ubuntu"))
+_KEPT = 3
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of a build context: its folder, and the ``entries`` that COPY can see."""
+
+    folder: Path
+    entries: tuple[str, ...]
+
+
+class Snapshots:
+    """The copies below ``root``, named ``<container>@<hash>``; the newest few are kept."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._pruned: set[str] = set()
+
+    def take(self, folder: Path) -> Snapshot:
+        """Return a copy of the build context ``folder`` as it is now.
+
+        Raises :class:`OSError` when a file cannot be read.
+        """
+        with self._lock:
+            visible = tuple(context_entries(folder))
+            entries = [*visible, *(() if DOCKERFILE in visible else (DOCKERFILE,))]
+            digest = content_hash(folder, entries, {})
+            target = self._root / f"{folder.name}@{digest[:32]}"
+            snapshot = Snapshot(target, visible)
+            if target.is_dir():
+                if _same(folder, target, entries):
+                    os.utime(target)
+                    return snapshot
+                shutil.rmtree(target)
+            self._prune(folder.name)
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            unfinished = self._root / f".{target.name}.unfinished"
+            if unfinished.exists():
+                shutil.rmtree(unfinished)
+            _copy_context(folder, entries, unfinished)
+            unfinished.rename(target)
+            return snapshot
+
+    def _prune(self, container: str) -> None:
+        # Once in the life of a server: later its workflows may still use older copies.
+        if container in self._pruned:
+            return
+        self._pruned.add(container)
+        if not self._root.is_dir():
+            return
+        copies = [p for p in self._root.iterdir() if p.name.startswith(f"{container}@")]
+        copies.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in copies[_KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _same(folder: Path, copy: Path, entries: list[str]) -> bool:
+    """Tell whether ``copy`` still holds what ``folder`` does; RUN chmod may have changed modes."""
+    try:
+        one, two = (content_hash(f, entries, {}, execute_bits=False) for f in (folder, copy))
+    except OSError:
+        return False
+    return one == two
+
+
+def _copy_context(folder: Path, entries: list[str], target: Path) -> None:
+    target.mkdir()
+    for entry in entries:
+        source, copy = folder / entry, target / entry
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        mode = source.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            copy.symlink_to(os.readlink(source))
+        elif stat.S_ISDIR(mode):
+            copy.mkdir(exist_ok=True)
+        elif stat.S_ISREG(mode):
+            shutil.copyfile(source, copy)
+            # Read-only: tasks share these files, and one must not change them under another.
+            copy.chmod(0o555 if mode & stat.S_IXUSR else 0o444)
 
 
 @dataclass

@@ -17,6 +17,8 @@ from hera_experiment.local.runtimes.container import (
     SCRIPT_PATH,
     Json,
     MainContainer,
+    container_environment,
+    script_source,
 )
 from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
 from hera_experiment.local.runtimes.outputs import (
@@ -39,10 +41,6 @@ from hera_experiment.local.runtimes.paths import (
 )
 from hera_experiment.local.runtimes.scratch import Scratch, shown_as_inside
 from hera_experiment.local.runtimes.tree import Layout, above
-from hera_experiment.local.runtimes.variables import (
-    container_environment,
-    script_source,
-)
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
 from hera_experiment.local.store import Objects

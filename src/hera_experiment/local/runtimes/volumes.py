@@ -11,8 +11,13 @@ from typing import Any
 
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
-from hera_experiment.local.runtimes.container import Json, MainContainer
-from hera_experiment.local.runtimes.variables import MissingObject, missing_object, values_of
+from hera_experiment.local.runtimes.container import (
+    Json,
+    MainContainer,
+    MissingObject,
+    missing_object,
+    values_of,
+)
 from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
 
 CLAIM = "persistentVolumeClaim"
