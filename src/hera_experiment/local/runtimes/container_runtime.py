@@ -34,11 +34,19 @@ from hera_experiment.local.runtimes.engine_client import (
     user_options,
     variable_options,
 )
-from hera_experiment.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
+from hera_experiment.local.runtimes.outputs import (
+    NEVER_RAN,
+    PARAMETERS_LIMIT,
+    Tail,
+    finished,
+    not_started,
+    read_output,
+)
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_of
 from hera_experiment.local.store import Objects
 
 _LABEL = "hera-experiment"
+_LAST_BYTES = 1 << 16
 _NO_WORKDIR = "does not exist on container"
 _NOT_FOUND = re.compile(
     r'exec: "([^"]*)": (executable file not found in \$PATH|stat [^:]*: no such'
@@ -92,7 +100,8 @@ class ContainerRuntime(BaseRuntime):
         self._builder = Builder(
             self._engine, run, slug=slug, containers=containers, settings=settings, environ=environ
         )
-        self._user = user_options(self._engine, run, os.getuid(), os.getgid(), sys.platform)
+        user = user_options(self._engine, run, os.getuid(), os.getgid(), sys.platform)
+        self._user, self._home = user[:2], user[2:]
         self._init = init_options(self._engine, environ, sys.platform)
         self._images: dict[tuple[str, str, str], str] = {}
         # Containers of a server that was killed: one server at a time has this folder.
@@ -122,12 +131,17 @@ class ContainerRuntime(BaseRuntime):
         mounts = make_mounts(container, pod, self._objects)
         script = self._stage_script(pod, container)
         before, after = command_options(container, variables)
-        settings, environ = variable_options(variables, self._client.environ)
+        settings, environ, lines = variable_options(variables, self._client.environ)
+        # An option would count more than a file of variables.
+        home = () if "HOME" in variables else self._home
+        if lines:
+            file = self._stage(pod, "variables", lines, 0o600)
+            settings += ["--env-file", str(file)]
         name = re.sub(r"[^\w.-]", "-", f"hera-{pod.node_id}-{self._mark}")
         options = [
             *(self._engine, "run", "--name", name, "--hostname", pod.name[:63], *self._init),
             *("--label", self._label, "--label", f"{_LABEL}.workflow={pod.workflow_name}"),
-            *("--security-opt", "label=disable", *self._user, *settings),
+            *("--security-opt", "label=disable", *self._user, *home, *settings),
             *(("--workdir", container.working_dir) if container.working_dir else ()),
             *mount_options(mounts, script),
         ]
@@ -164,8 +178,8 @@ class ContainerRuntime(BaseRuntime):
             def read(path: str) -> bytes | None:
                 mount = mount_of(path, mounts)
                 if mount is None or mount.memory:
-                    return self._client.read(name, path)
-                return read_file(mount.source / path[len(mount.path) :].lstrip("/"))
+                    return self._client.read(name, path, PARAMETERS_LIMIT)
+                return read_output(path, mounts)
 
             result = None if tail is None else tail.text()
             return finished(
@@ -207,10 +221,18 @@ class ContainerRuntime(BaseRuntime):
     def _stage_script(self, pod: Pod, container: MainContainer) -> Path | None:
         if container.source is None:
             return None
+        return self._stage(pod, "script", script_source(container, pod), 0o755)
+
+    def _stage(self, pod: Pod, name: str, text: str, mode: int) -> Path:
+        """Write a file that the container, or the engine's client, reads."""
         pod.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = pod.folder / "script"
-        path.write_text(script_source(container, pod), encoding="utf-8", errors="surrogatepass")
-        path.chmod(0o755)
+        path = pod.folder / name
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(
+            os.open(path, flags, 0o600), "w", encoding="utf-8", errors="surrogatepass"
+        ) as file:
+            file.write(text)
+        path.chmod(mode)
         return path
 
     def _explained(self, name: str, status: int, output: str) -> _Ending:
@@ -233,6 +255,7 @@ class ContainerRuntime(BaseRuntime):
 
 
 def _text_from(log: Path, begin: int) -> str:
+    """Return the end of what was written to ``log`` since it had ``begin`` bytes."""
     with log.open("rb") as file:
-        file.seek(begin)
+        file.seek(max(begin, file.seek(0, os.SEEK_END) - _LAST_BYTES))
         return file.read().decode("utf-8", "replace")

@@ -27,7 +27,7 @@ from hera_experiment.local.runtimes.outputs import (
     finished,
     not_started,
     output_paths,
-    read_file,
+    read_output,
 )
 from hera_experiment.local.runtimes.paths import (
     HOME,
@@ -237,7 +237,7 @@ def _result(
         return shown_as_inside(text, roots, elsewhere)
 
     def read(path: str) -> bytes | None:
-        data = read_file(Path(root + path)) if plan.rules.covers(path) else None
+        data = read_output(path, mounts, root) if plan.rules.covers(path) else None
         return None if data is None else inside(data.decode("utf-8", "replace")).encode()
 
     result = None if tail is None else inside(tail.text())
