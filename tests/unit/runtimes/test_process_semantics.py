@@ -12,6 +12,9 @@ import pytest
 from polling import until
 from runtime_project import PYTHON, Project, script, shell
 
+from hera_experiment.local.runtimes import base_runtime
+from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
+
 
 def test_streams_go_to_the_log_and_the_result_is_standard_output_less_one_newline(run):
     result, log = run(shell("echo one; echo two >&2; echo three; echo"))
@@ -292,3 +295,19 @@ def test_many_tasks_at_once(project: Project, runtime):
     for thread in threads:
         thread.join()
     assert [results[pod.node_id] for pod in pods] == [str(n) for n in range(24)]
+
+
+def test_a_log_has_a_bound(project: Project, monkeypatch):
+    monkeypatch.setattr(ProcessRuntime, "log_limit", 3 << 20)
+    monkeypatch.setattr(base_runtime, "LOOK_SECONDS", 0.02)
+    runtime = project.runtime()
+    for capture in (True, False):
+        pod = project.pod(shell("echo first; exec yes"), capture=capture)
+        result = runtime.run(pod, project.announce)
+        assert (result.exit_code, result.error) == (137, False)
+        assert "its log has more than 3 MiB" in result.message
+        assert pod.log.stat().st_size == 3 << 20
+        assert pod.log.open().readline() == "first\n"
+    assert runtime.run(project.pod(shell("kill -9 $$$$")), project.announce).message.endswith(
+        "137)"
+    )

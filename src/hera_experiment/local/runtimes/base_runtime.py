@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from hera_experiment.errors import UserError
@@ -18,8 +22,17 @@ from hera_experiment.local.runtimes.container import (
     MissingObject,
     main_container,
 )
-from hera_experiment.local.runtimes.outputs import not_started
+from hera_experiment.local.runtimes.outputs import failure, not_started
 from hera_experiment.local.store import Objects
+
+LOOK_SECONDS = 1.0
+"""How often the logs of what runs are looked at."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    children: Children
+    log: Path
 
 
 class BaseRuntime(ABC):
@@ -31,12 +44,14 @@ class BaseRuntime(ABC):
 
     what: ClassVar[str]
     prepared: ClassVar[str]
+    log_limit: ClassVar[int] = 1 << 30
     failures: ClassVar[tuple[type[Exception], ...]] = (MissingObject, UserError)
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._lock = threading.Lock()
-        self._pods: dict[str, Children] = {}
+        self._watcher: threading.Thread | None = None
+        self._pods: dict[str, _Running] = {}
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what cannot be honoured in ``workflow``.
@@ -57,9 +72,13 @@ class BaseRuntime(ABC):
             return not_started(f"{self.what} runs container and script templates only")
         children = Children()
         with self._lock:
-            self._pods[pod.node_id] = children
+            self._pods[pod.node_id] = _Running(children, pod.log)
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch_logs, daemon=True)
+                self._watcher.start()
         try:
-            return self._run(pod, container, children, announce)
+            result = self._run(pod, container, children, announce)
+            return self._with_log_too_long(pod, result)
         except Stopped:
             return not_started("stopped before its process started")
         except self.failures as error:
@@ -74,9 +93,36 @@ class BaseRuntime(ABC):
     def stop(self, node_id: str, grace_seconds: float) -> None:
         """End the processes of a pod, or a container's client, which hands the signal on."""
         with self._lock:
-            children = self._pods.get(node_id)
-        if children is not None:
-            children.stop(grace_seconds)
+            running = self._pods.get(node_id)
+        if running is not None:
+            running.children.stop(grace_seconds)
+
+    def _watch_logs(self) -> None:
+        """End each pod that would fill the disk with its log, as long as there are pods."""
+        while True:
+            time.sleep(LOOK_SECONDS)
+            with self._lock:
+                pods = list(self._pods.values())
+                if not pods:
+                    self._watcher = None
+                    return
+            for pod in pods:
+                if _size(pod.log) > self.log_limit:
+                    pod.children.stop(0)
+
+    def _with_log_too_long(self, pod: Pod, result: PodResult) -> PodResult:
+        if result.exit_code != 137 or _size(pod.log) <= self.log_limit:
+            return result
+        os.truncate(pod.log, self.log_limit)
+        sentence = (
+            f"its log has more than {self.log_limit >> 20} MiB, and no more is kept on this"
+            " machine: print less, or write to a file on a volume"
+        )
+        return replace(result, message=failure(137, sentence))
+
+    def runs(self, node_id: str) -> bool:
+        """Tell whether that pod runs now."""
+        return node_id in self._pods
 
     @abstractmethod
     def _forget(self, namespace: str, workflow: str) -> None:
@@ -91,3 +137,10 @@ class BaseRuntime(ABC):
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
     ) -> PodResult:
         """Run ``pod``, whose processes are ``children``, to its end."""
+
+
+def _size(log: Path) -> int:
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0

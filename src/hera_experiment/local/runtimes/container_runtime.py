@@ -34,6 +34,7 @@ from hera_experiment.local.runtimes.engine_client import (
     user_options,
     variable_options,
 )
+from hera_experiment.local.runtimes.leftovers import end_orphans
 from hera_experiment.local.runtimes.outputs import (
     NEVER_RAN,
     PARAMETERS_LIMIT,
@@ -171,6 +172,7 @@ class ContainerRuntime(BaseRuntime):
                     status = start(
                         *mount_options([Mount(container.working_dir, workdir, "")], None)
                     )
+            end_orphans(lambda number: False)  # Podman's helpers, which ended
             ending = self._explained(name, status, _text_from(pod.log, begin) if status else "")
             if ending.exit_code is None:
                 return not_started(ending.message)

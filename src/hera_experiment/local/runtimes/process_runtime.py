@@ -21,6 +21,7 @@ from hera_experiment.local.runtimes.container import (
     script_source,
 )
 from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
+from hera_experiment.local.runtimes.leftovers import end_orphans, is_below, node_of
 from hera_experiment.local.runtimes.outputs import (
     NEVER_RAN,
     Tail,
@@ -146,9 +147,17 @@ class ProcessRuntime(BaseRuntime):
             )
             tail = Tail() if pod.capture_result else None
             status, message = _execute(process, programs, children, pod.log, tail, announce)
+            end_orphans(lambda number: self._is_left(number, pod.node_id, root.path))
             return _result(pod, plan, status, message, tail, mounts, root.path)
         finally:
             self._scratch.give_back(plan.key, mounts, root)
+
+    def _is_left(self, number: int, node: str, root: str) -> bool:
+        """Tell whether a process was left by the task ``node``, or by one that ended before."""
+        if is_below(number, os.path.realpath(root)):
+            return True
+        of = node_of(number, *self._scratch.names)
+        return of == node or (of != "" and not self.runs(of))
 
     def _plan(self, pod: Pod, container: MainContainer) -> _Plan:
         view = self._views.of(pod.namespace, pod.workflow_name, container.image)

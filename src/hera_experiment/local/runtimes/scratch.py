@@ -105,6 +105,7 @@ class Scratch:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         self._path = self._plain(folder)
+        self.names = (os.fsencode(folder), os.fsencode(self._path))
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._free: list[tuple[Hashable, Root]] = []
