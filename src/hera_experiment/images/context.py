@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hera_experiment.errors import UserError
 from hera_experiment.images.ignore import Ignore
 
 DOCKERFILE = "Dockerfile"
+
+
+def container_names(containers: Path) -> list[str]:
+    """Return the folders of ``containers`` that have a Dockerfile."""
+    return sorted(path.parent.name for path in containers.glob(f"*/{DOCKERFILE}"))
+
+
+def no_container(containers: Path, name: str) -> UserError:
+    """Return what to tell somebody who names a container that has no Dockerfile."""
+    known = container_names(containers)
+    close = difflib.get_close_matches(name, known, n=1)
+    there = ", ".join(known) or "none"
+    return UserError(
+        f"there is no {containers.name}/{name}/{DOCKERFILE}",
+        next_step=f"did you mean '{close[0]}'?" if close else f"there is: {there}",
+    )
 
 
 def context_entries(folder: Path) -> list[str]:

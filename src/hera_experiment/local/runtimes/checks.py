@@ -87,7 +87,7 @@ def process_refusals(
             yield f"template {name!r}: {error}"
             continue
         if view.refused:
-            yield from (f"{text}: {ADVICE}" for text in view.refused)
+            yield from view.refused
             continue
         rules = rules_of(template, container, view)
         words = container.argv(view.entrypoint, view.command, {})

@@ -13,8 +13,14 @@ from pathlib import Path
 from hera_experiment.argo.images import container_of
 from hera_experiment.errors import UserError
 from hera_experiment.images.builder import Builder
-from hera_experiment.images.context import DOCKERFILE
+from hera_experiment.images.context import (
+    DOCKERFILE,
+    container_names,
+    context_entries,
+    no_container,
+)
 from hera_experiment.images.engine import RUNNERS, Runner, find_engine, runner
+from hera_experiment.images.recipe import read_recipe
 from hera_experiment.images.source import BuildSettings
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
@@ -34,6 +40,7 @@ from hera_experiment.local.runtimes.engine_client import (
     user_options,
     variable_options,
 )
+from hera_experiment.local.runtimes.image_view import missing_files
 from hera_experiment.local.runtimes.leftovers import end_orphans
 from hera_experiment.local.runtimes.outputs import (
     NEVER_RAN,
@@ -120,7 +127,14 @@ class ContainerRuntime(BaseRuntime):
             if built is None or "{{" in container.image:
                 continue
             try:
-                self._builder.source(built)
+                if built not in container_names(self._containers):
+                    raise no_container(self._containers, built)
+                source = self._builder.source(built)
+                recipe = read_recipe(source.dockerfile, source.arguments)
+                label = f"{self._containers.name}/{built}"
+                yield from missing_files(
+                    recipe, context_entries(source.folder), label, source.folder
+                )
             except (UserError, OSError) as error:
                 yield f"template {template.get('name')!r}: {error}"
 

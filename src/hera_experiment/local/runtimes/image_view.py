@@ -7,6 +7,7 @@ experiment's own files.
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import os
 import posixpath
@@ -14,13 +15,13 @@ import re
 import shutil
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hera_experiment.argo.images import container_of
 from hera_experiment.errors import UserError
-from hera_experiment.images.context import DOCKERFILE, content_hash, context_entries
+from hera_experiment.images.context import DOCKERFILE, content_hash, context_entries, no_container
 from hera_experiment.images.dockerfile import Dockerfile
 from hera_experiment.images.recipe import Copy, Recipe, read_recipe
 from hera_experiment.local.runtimes.run_instructions import PipInstall, effect_of
@@ -115,7 +116,7 @@ def _copy_context(folder: Path, entries: list[str], target: Path) -> None:
 
 @dataclass
 class ImageView:
-    """What a process needs of an image; ``refused`` names what it cannot honour of it.
+    """What a process needs of an image; ``refused`` are sentences on what it cannot honour of it.
 
     ``folders`` are absolute container paths that the image makes, ``label`` names it to people,
     ``executables`` are the files of its snapshot that RUN chmod makes executable.
@@ -148,8 +149,8 @@ def stock_view(image: str) -> ImageView:
     return ImageView(label=image, command=("python3",))
 
 
-def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
-    """Return the view of the image built from ``snapshot``; ``label`` names it.
+def experiment_view(snapshot: Snapshot, label: str, origin: Path) -> ImageView:
+    """Return the view of the image built from ``snapshot`` of ``origin``; ``label`` names it.
 
     Build arguments keep their defaults: the one that is commonly given, a mirror of the base
     image, is of no concern to a process.
@@ -172,6 +173,7 @@ def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
     for made in recipe.folders:
         view.tree.add_folder(made)
         view.folders.append(made)
+    view.refused += missing_files(recipe, entries, label, origin)
     for step in recipe.steps:
         if isinstance(step, Copy):
             _copy(view, step, folder, entries)
@@ -182,7 +184,9 @@ def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
         for made in effect.folders:
             view.tree.add_folder(made)
             view.folders.append(made)
-        if effect.refused:
+        if effect.lacking:
+            view.refused.append(f"{_line(label, step.line)}: {effect.lacking}")
+        elif effect.refused:
             _refuse(view, step.line, f"RUN {effect.refused}")
     _home(view, recipe)
     return view
@@ -190,7 +194,32 @@ def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
 
 def _refuse(view: ImageView, line: int, text: str) -> None:
     shown = text if len(text) <= 100 else f"{text[:100]}…"
-    view.refused.append(f"{view.label}/{DOCKERFILE}, line {line}: a process cannot honour {shown}")
+    view.refused.append(f"{_line(view.label, line)}: a process cannot honour {shown}: {ADVICE}")
+
+
+def _line(label: str, line: int) -> str:
+    return f"{label}/{DOCKERFILE}, line {line}"
+
+
+def missing_files(
+    recipe: Recipe, entries: Sequence[str], label: str, origin: Path
+) -> Iterator[str]:
+    """Yield what a COPY names that is not in the build context, which no engine can make up for.
+
+    ``entries`` are those of the context at ``origin``, ``label`` names it to people.
+    """
+    for step in recipe.steps:
+        for pattern in step.sources if isinstance(step, Copy) else ():
+            if _matching(pattern, entries):
+                continue
+            if (origin / pattern).exists():
+                why = f"{label}/.dockerignore keeps {pattern} out of the image"
+            else:
+                why = f"there is no {label}/{pattern}"
+                names = [entry.rstrip("/") for entry in entries]
+                if close := difflib.get_close_matches(pattern, names, n=1):
+                    why += f": did you mean '{close[0]}'?"
+            yield f"{_line(label, step.line)}: COPY {pattern}: {why}"
 
 
 def _home(view: ImageView, recipe: Recipe) -> None:
@@ -205,10 +234,8 @@ def _base_name(image: str) -> str:
 
 def _copy(view: ImageView, copy: Copy, folder: Path, entries: Sequence[str]) -> None:
     """Add to the tree what ``copy`` brings, by the rules of Docker's COPY."""
-    found = False
     for pattern in copy.sources:
         for source in _matching(pattern, entries):
-            found = True
             below = [e for e in entries if source == "." or e.startswith(f"{source}/")]
             if below or f"{source}/" in entries:
                 view.tree.add_folder(copy.destination)
@@ -218,8 +245,6 @@ def _copy(view: ImageView, copy: Copy, folder: Path, entries: Sequence[str]) -> 
                 if copy.into_folder or view.tree.is_folder(target):
                     target = posixpath.join(target, posixpath.basename(source))
                 view.tree.add_file(target, str(folder / source))
-    if not found:
-        _refuse(view, copy.line, f"COPY {' '.join(copy.sources)} (there is no such file)")
 
 
 def _copy_folder(
@@ -266,7 +291,7 @@ class ImageViews:
 
     def exists(self, image: str) -> bool:
         """Tell whether ``image`` is the experiment's or Python's own."""
-        return is_stock_python(image) or self._folder(image) is not None
+        return is_stock_python(image) or container_of(image, self._slug) is not None
 
     def of(self, namespace: str, workflow: str, image: str) -> ImageView:
         """Return what ``workflow`` sees of ``image``.
@@ -293,27 +318,24 @@ class ImageViews:
             for key in [key for key in self._seen if key[:2] == (namespace, workflow)]:
                 del self._seen[key]
 
-    def _folder(self, image: str) -> Path | None:
-        name = container_of(image, self._slug)
-        if name is None or "/" in name or not (self._containers / name / DOCKERFILE).is_file():
-            return None
-        return self._containers / name
-
     def _view(self, image: str) -> ImageView:
         if is_stock_python(image):
             return self._made.setdefault(image, stock_view(image))
-        folder = self._folder(image)
-        if folder is None:
+        name = container_of(image, self._slug)
+        if name is None:
             raise UserError(
                 f"the image {image!r} is neither one of this experiment's containers nor"
                 " Python's own, and a process cannot be it",
                 next_step=ADVICE,
             )
+        folder = self._containers / name
+        if "/" in name or not (folder / DOCKERFILE).is_file():
+            raise no_container(self._containers, name)
         snapshot = self._snapshots.take(folder)
         key = str(snapshot.folder)
         if key not in self._made:
             label = f"{self._containers.name}/{folder.name}"
-            self._made[key] = experiment_view(snapshot, label)
+            self._made[key] = experiment_view(snapshot, label, folder)
         view = self._made[key]
         for path in view.executables:
             Path(path).chmod(0o555)
