@@ -11,6 +11,7 @@ import pytest
 from runtime_project import Project, shell, write_wheel
 
 from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.virtualenvs import what_pip_said
 
 COLLECT = """\
 ARG PYTHON_IMAGE=python:3.13-slim
@@ -259,6 +260,63 @@ def test_requirements_that_cannot_be_installed(project: Project, wheels: Path):
     assert "the requirements of containers/bad cannot be installed" in result.message
     assert "no-such-package" in result.message
     assert not list((project.state / "venvs").glob("*/complete"))
+
+
+NOT_FOUND = "ERROR: Could not find a version that satisfies the requirement "
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            f"{NOT_FOUND}tinylib==99.0 (from versions: 0.1rc1, 1.7, 1.8, 1.9)\nERROR: No\n",
+            "tinylib==99.0 is asked for, and the newest there are 1.7, 1.8, 1.9",
+        ),
+        (
+            f"{NOT_FOUND}absent (from versions: none)\n",
+            "absent is asked for, and there is no package of that name",
+        ),
+        (
+            "ERROR: Ignored the following versions that require a different python version:"
+            " 2.4.0 Requires-Python >=3.99; 2.5.0 Requires-Python >=3.99\n"
+            f"{NOT_FOUND}tinylib==2.5.0 (from versions: 1.7, 1.8)\n",
+            "tinylib==2.5.0 needs Python >=3.99, and this is Python 3.",
+        ),
+        (
+            "ERROR: Package 'tinylib' requires a different Python: 3.11.7 not in '>=9'\n",
+            "tinylib needs Python >=9, and this is Python 3.",
+        ),
+        (f"a wall of text {'x' * 5000}\nERROR: no compiler\n", "xxx\nERROR: no compiler"),
+    ],
+)
+def test_what_pip_says_is_bounded(tmp_path: Path, said: str, words: str):
+    log = tmp_path / "log"
+    log.write_text(f"$ pip install x\n{NOT_FOUND}earlier (from versions: 1)\n$ pip install\n{said}")
+    reason = what_pip_said(log)
+    assert words in reason and len(reason) < 300 and "earlier" not in reason
+
+
+def test_a_bad_pin_is_told_in_a_sentence_before_anything_runs(project: Project, wheels: Path):
+    good = project.container("good", "FROM python:3.13\nRUN mkdir /output\n")
+    bad = _with_requirements(project, "bad", "tinylib==99.0\n")
+    runtime = project.runtime(_pip(wheels))
+    first = on(good, command=["touch", "/output/ran"])
+    templates = [{"name": n, **on(image)} for n, image in (("a", good), ("b", bad))]
+    workflow = {"metadata": {"namespace": "local", "name": "run-abc"}}
+    workflow["spec"] = {"templates": templates}
+    assert runtime.refusals(workflow) == []
+    for _ in range(2):
+        pod = project.pod(first)
+        result = runtime.run(pod, project.announce)
+        assert (result.exit_code, result.error, pod.log.exists()) == (None, True, False)
+        assert "containers/bad cannot be installed: tinylib==99.0 is asked" in result.message
+        assert "\n" not in result.message
+    logs = (project.state / "venvs").glob("*.log")
+    assert sum(path.read_text().count("(from versions:") for path in logs) == 1
+    # Once it is mended, a retry asks again.
+    _with_requirements(project, "bad", "tinylib\n")
+    assert runtime.refusals(workflow) == []
+    assert runtime.run(project.pod(first), project.announce).exit_code == 0
 
 
 def test_stop_ends_an_installation(project: Project, wheels: Path, tmp_path: Path):

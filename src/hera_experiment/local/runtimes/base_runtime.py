@@ -20,6 +20,7 @@ from hera_experiment.local.runtimes.container import (
     Json,
     MainContainer,
     MissingObject,
+    containers_of,
     main_container,
 )
 from hera_experiment.local.runtimes.outputs import failure, not_started
@@ -52,6 +53,9 @@ class BaseRuntime(ABC):
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._pods: dict[str, _Running] = {}
+        # By workflow: the images that still have to be made ready, and what went wrong with one.
+        self._awaited: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._failed: dict[tuple[str, str], PodResult] = {}
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what cannot be honoured in ``workflow``.
@@ -61,6 +65,11 @@ class BaseRuntime(ABC):
         metadata = workflow.get("metadata") or {}
         namespace, name = str(metadata.get("namespace")), str(metadata.get("name"))
         self._forget(namespace, name)
+        images = (container.image for _, container in containers_of(workflow))
+        self._awaited[namespace, name] = tuple(
+            image for image in dict.fromkeys(images) if "{{" not in image
+        )
+        self._failed.pop((namespace, name), None)
         found = list(common_refusals(workflow, self._objects))
         found += self._refusals(workflow, namespace, name)
         return list(dict.fromkeys(found))
@@ -77,6 +86,8 @@ class BaseRuntime(ABC):
                 self._watcher = threading.Thread(target=self._watch_logs, daemon=True)
                 self._watcher.start()
         try:
+            if failed := self._prepare_all(pod, container.image, children, announce):
+                return failed
             result = self._run(pod, container, children, announce)
             return self._with_log_too_long(pod, result)
         except Stopped:
@@ -96,6 +107,26 @@ class BaseRuntime(ABC):
             running = self._pods.get(node_id)
         if running is not None:
             running.children.stop(grace_seconds)
+
+    def _prepare_all(
+        self, pod: Pod, own: str, children: Children, announce: Announce
+    ) -> PodResult | None:
+        """Make every image of a workflow ready before its first task; return what went wrong.
+
+        So that a mistake in the last one is told at once, and not after hours of other tasks.
+        """
+        key = (pod.namespace, pod.workflow_name)
+        images = self._awaited.get(key, ())
+        # Its own first: tasks that begin together make different ones.
+        for image in sorted(images, key=lambda each: each != own):
+            if key in self._failed:
+                return self._failed[key]
+            try:
+                self._prepare(pod, image, children, announce)
+            except self.failures as error:
+                return self._failed.setdefault(key, not_started(str(error)))
+        self._awaited.pop(key, None)
+        return self._failed.get(key)
 
     def _watch_logs(self) -> None:
         """End each pod that would fill the disk with its log, as long as there are pods."""
@@ -131,6 +162,10 @@ class BaseRuntime(ABC):
     @abstractmethod
     def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterable[str]:
         """Name what this runtime, other than all, cannot honour."""
+
+    @abstractmethod
+    def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
+        """Make ready what ``image`` needs where ``pod`` runs; raises one of ``failures``."""
 
     @abstractmethod
     def _run(

@@ -138,6 +138,11 @@ class ContainerRuntime(BaseRuntime):
             except (UserError, OSError) as error:
                 yield f"template {template.get('name')!r}: {error}"
 
+    def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
+        # A foreign image may belong to a task that never runs, and may not be there for it.
+        if container_of(image, self._slug) is not None:
+            self._image(pod, image, announce, self._client.stoppable(children))
+
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
     ) -> PodResult:

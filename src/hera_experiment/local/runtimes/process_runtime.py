@@ -110,6 +110,11 @@ class ProcessRuntime(BaseRuntime):
             path_rules,
         )
 
+    def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
+        view = self._views.of(pod.namespace, pod.workflow_name, image)
+        if not view.refused:
+            self._environments.provide(view.installs, view.label, children, announce)
+
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
     ) -> PodResult:
