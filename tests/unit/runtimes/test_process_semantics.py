@@ -12,7 +12,7 @@ import pytest
 from polling import until
 from runtime_project import PYTHON, Project, script, shell
 
-from hera_experiment.local.runtimes import base_runtime
+from hera_experiment.local.runtimes import base_runtime, outputs
 from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
 
 
@@ -311,3 +311,16 @@ def test_a_log_has_a_bound(project: Project, monkeypatch):
     assert runtime.run(project.pod(shell("kill -9 $$$$")), project.announce).message.endswith(
         "137)"
     )
+
+
+def test_want_of_memory_is_told(project: Project, tmp_path: Path, monkeypatch):
+    kills = tmp_path / "vmstat"
+    kills.write_text("nr_free 1\noom_kill 4\nother 2\n")
+    monkeypatch.setattr(outputs, "VMSTAT", kills)
+    runtime = project.runtime()
+    pod = project.pod(shell("kill -9 $$$$"))
+    result = runtime.run(pod, lambda _: kills.write_text("oom_kill 5\n") and None)
+    assert result.message.startswith("main: OOMKilled (exit code 137): this machine had no memory")
+    # Another one is killed by hand.
+    result = runtime.run(project.pod(shell("kill -9 $$$$")), project.announce)
+    assert result.message == "main: Error (exit code 137)"

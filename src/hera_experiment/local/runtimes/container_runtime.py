@@ -43,7 +43,9 @@ from hera_experiment.local.runtimes.engine_client import (
 from hera_experiment.local.runtimes.image_view import missing_files
 from hera_experiment.local.runtimes.leftovers import end_orphans
 from hera_experiment.local.runtimes.outputs import (
+    MEMORY_ADVICE,
     NEVER_RAN,
+    OUT_OF_MEMORY,
     PARAMETERS_LIMIT,
     Tail,
     finished,
@@ -267,7 +269,7 @@ class ContainerRuntime(BaseRuntime):
         if status == 127 and (failed := _INIT_FAILED.search(output)):
             return _Ending(NEVER_RAN, f"failed to start command: {failed[0].strip()}")
         if state.get("OOMKilled"):
-            return _Ending(status, reason="OOMKilled")
+            return _Ending(status, MEMORY_ADVICE, OUT_OF_MEMORY)
         if status == 125 and (error or state.get("Status") in (None, "created")):
             lines = [line for line in output.splitlines() if line.strip()]
             text = error or (lines or ["no reason given"])[-1]

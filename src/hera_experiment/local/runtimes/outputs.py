@@ -6,6 +6,7 @@ Source of the words: ``workflow/executor/executor.go``, ``cmd/argoexec/commands/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,22 @@ Source: ``DefaultMaxRequestBytes`` of etcd's ``server/embed/config.go``; tried o
 """
 NEVER_RAN = 64
 """The exit code of Argo's executor when it could not do its own part."""
+
+OUT_OF_MEMORY = "OOMKilled"
+MEMORY_ADVICE = (
+    "this machine had no memory left: let fewer tasks run at the same time"
+    " (Workflow(parallelism=1)), or have each of them hold less at once"
+)
+VMSTAT = Path("/proc/vmstat")
+
+
+def memory_kills() -> int:
+    """Return how many processes Linux has ended for want of memory since the machine started."""
+    try:
+        found = re.search(r"^oom_kill (\d+)$", VMSTAT.read_text("ascii"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
 
 
 class Tail:

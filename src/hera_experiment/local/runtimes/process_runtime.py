@@ -23,9 +23,12 @@ from hera_experiment.local.runtimes.container import (
 from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
 from hera_experiment.local.runtimes.leftovers import end_orphans, is_below, node_of
 from hera_experiment.local.runtimes.outputs import (
+    MEMORY_ADVICE,
     NEVER_RAN,
+    OUT_OF_MEMORY,
     Tail,
     finished,
+    memory_kills,
     not_started,
     output_paths,
     read_output,
@@ -98,6 +101,7 @@ class ProcessRuntime(BaseRuntime):
         self._scratch = Scratch(state / SCRATCH)
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._programs: dict[Path, Programs] = {}
+        self._memory_kills = memory_kills()
 
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
@@ -153,9 +157,17 @@ class ProcessRuntime(BaseRuntime):
             tail = Tail() if pod.capture_result else None
             status, message = _execute(process, programs, children, pod.log, tail, announce)
             end_orphans(lambda number: self._is_left(number, pod.node_id, root.path))
-            return _result(pod, plan, status, message, tail, mounts, root.path)
+            reason = "Error"
+            if status == 137 and not children.stopping and self._memory_is_short():
+                message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
+            return _result(pod, plan, status, message, reason, tail, mounts, root.path)
         finally:
             self._scratch.give_back(plan.key, mounts, root)
+
+    def _memory_is_short(self) -> bool:
+        """Tell whether Linux has ended a process for want of memory since this was asked last."""
+        before, self._memory_kills = self._memory_kills, memory_kills()
+        return self._memory_kills > before
 
     def _is_left(self, number: int, node: str, root: str) -> bool:
         """Tell whether a process was left by the task ``node``, or by one that ended before."""
@@ -239,6 +251,7 @@ def _result(
     plan: _Plan,
     status: int,
     message: str,
+    reason: str,
     tail: Tail | None,
     mounts: Sequence[Mount],
     root: str,
@@ -255,7 +268,7 @@ def _result(
         return None if data is None else inside(data.decode("utf-8", "replace")).encode()
 
     result = None if tail is None else inside(tail.text())
-    return finished(pod.template, status, result, read, mounts, message)
+    return finished(pod.template, status, result, read, mounts, message, reason)
 
 
 def path_rules(template: Json, container: MainContainer, view: ImageView) -> PathRules:
