@@ -161,6 +161,13 @@ print(os.getcwd(), os.statvfs('/dev/shm').f_blocks * os.statvfs('/dev/shm').f_fr
     assert written.stat().st_uid == os.getuid()
 
 
+def test_an_argument_too_long_for_linux_is_a_file(laptop: Laptop):
+    read = "import sys; print(sys.argv[1], len(open(sys.argv[2][1:]).read()), sys.argv[2])"
+    container = {"image": BASE, "command": ["python3", "-c", read], "args": ["a", "ä" * 70_000]}
+    result, log = laptop.run({"container": container})
+    assert result.result == "a 70000 @/tmp/argo_arg_3.txt", (result.message, log)
+
+
 def test_output_parameters_from_files_and_volumes(laptop: Laptop):
     template = shell(
         r"printf 'a\n\n' > /tmp/a; mkdir /out; ln -s /tmp/a /out/link; echo v > /v/x",

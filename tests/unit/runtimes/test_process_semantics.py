@@ -324,3 +324,22 @@ def test_want_of_memory_is_told(project: Project, tmp_path: Path, monkeypatch):
     # Another one is killed by hand.
     result = runtime.run(project.pod(shell("kill -9 $$$$")), project.announce)
     assert result.message == "main: Error (exit code 137)"
+
+
+def test_an_argument_too_long_for_linux_is_a_file(run):
+    code = "import sys; print([w if len(w) < 200 else len(w) for w in sys.argv[1:]])"
+    read = "import sys; print(len(open(sys.argv[2][1:]).read()), sys.argv[2][-17:])"
+    long = "ä" * 70_000
+    for arguments, expected in (
+        (["a", "x" * 131_071], "['a', 131071]"),
+        (["a", "x" * 130_000, "y" * 100_000], "['a', 130000, 100000]"),
+    ):
+        template = {"container": {"image": PYTHON, "command": ["python3", "-c", code]}}
+        template["container"]["args"] = arguments
+        result, log = run(template)
+        assert result.result == expected, (result.message, log)
+    # Argo 3.7.18 counts from the first word after the program.
+    template = {"container": {"image": PYTHON, "command": ["python3", "-c", read]}}
+    template["container"]["args"] = ["a", long]
+    result, log = run(template)
+    assert result.result == "70000 /argo_arg_3.txt", (result.message, log)

@@ -5,6 +5,7 @@ Source: Kubernetes' API reference of ``EnvVar`` and ``EnvFromSource``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ SCRIPT_PATH = "/argo/staging/script"
 
 Json = Mapping[str, Any]
 
+_LONGEST_ARGUMENT = 131_072
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 _FIELDS = ("metadata.name", "metadata.namespace")
 _KINDS = {"configMap": CONFIGMAPS, "secret": SECRETS}
@@ -73,6 +75,29 @@ class MainContainer:
         if self.command:
             return [*(expand(word, variables) for word in self.command), *args]
         return [*entrypoint, *(args or command)]
+
+
+def offload(words: Sequence[str], args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return what follows a program with the words too long for Linux as files, and those files.
+
+    ``@/tmp/argo_arg_N.txt`` stands for such a word; programs are expected to know that form.
+    ``args`` are the template's own: Argo looks for such words when these are long together.
+
+    Source: ``createWorkflowPod`` in ``workflowpod.go`` and ``cmd/argoexec/commands/emissary.go``
+    of argo-workflows v3.7.18.
+    """
+    if len(json.dumps(list(args)).encode()) <= _LONGEST_ARGUMENT:
+        return list(words), {}
+    files = {
+        f"/tmp/argo_arg_{at}.txt": word
+        for at, word in enumerate(words)
+        if len(word.encode("utf-8", "surrogatepass")) > _LONGEST_ARGUMENT
+    }
+    short = [
+        f"@{path}" if (path := f"/tmp/argo_arg_{at}.txt") in files else word
+        for at, word in enumerate(words)
+    ]
+    return short, files
 
 
 def main_container(template: Json) -> MainContainer | None:

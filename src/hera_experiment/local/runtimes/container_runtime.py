@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ from hera_experiment.local.runtimes.container import (
     MainContainer,
     container_environment,
     containers_of,
+    offload,
     script_source,
 )
 from hera_experiment.local.runtimes.engine_client import (
@@ -152,7 +154,11 @@ class ContainerRuntime(BaseRuntime):
         image = self._image(pod, container.image, announce, self._client.stoppable(children))
         mounts = make_mounts(container, pod, self._objects)
         script = self._stage_script(pod, container)
-        before, after = command_options(container, variables)
+        before, words = command_options(container, variables)
+        words, files = offload(words, container.args)
+        for path, text in files.items():
+            file = self._stage(pod, posixpath.basename(path), text, 0o644)
+            mounts.append(Mount(path, file, "", read_only=True))
         settings, environ, lines = variable_options(variables, self._client.environ)
         # An option would count more than a file of variables.
         home = () if "HOME" in variables else self._home
@@ -167,7 +173,7 @@ class ContainerRuntime(BaseRuntime):
             *(("--workdir", container.working_dir) if container.working_dir else ()),
             *mount_options(mounts, script),
         ]
-        command = [*before, image, *after]
+        command = [*before, image, *words]
         tail = Tail() if pod.capture_result else None
         try:
             with open_log(pod.log) as log:

@@ -18,6 +18,7 @@ from hera_experiment.local.runtimes.container import (
     Json,
     MainContainer,
     container_environment,
+    offload,
     script_source,
 )
 from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
@@ -130,6 +131,8 @@ class ProcessRuntime(BaseRuntime):
         argv = container.argv(view.entrypoint, view.command, variables)
         if not argv:
             return not_started("neither the template nor its image has a command")
+        short, files = offload(argv[1:], container.args)
+        argv[1:] = short
         if lost := plan.rules.unmapped(argv):
             return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
         folder = self._environments.provide(view.installs, view.label, children, announce)
@@ -144,6 +147,8 @@ class ProcessRuntime(BaseRuntime):
             def rewrite(text: str, root: str = root.path) -> str:
                 return programs.rewrite(plan.rules.rewrite(text, root))
 
+            for path, text in files.items():
+                root.write_program(path, rewrite(text))
             words = list(map(rewrite, argv))
             if container.source is not None:
                 source = rewrite_source(script_source(container, pod), rewrite)
