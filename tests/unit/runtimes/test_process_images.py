@@ -174,6 +174,23 @@ def _with_requirements(project: Project, name: str, requirements: str, more: str
 USE = ["import tinylib; print(tinylib.VALUE)"]
 
 
+def test_a_program_copied_among_those_of_the_system(run, project: Project):
+    image = project.container(
+        "tools",
+        "FROM python:3.13\nCOPY tool /usr/local/bin/\nCOPY tool /usr/bin/other\n"
+        "COPY conf /etc/tool/conf\nRUN chmod +x /usr/local/bin/tool /usr/bin/other\n"
+        "RUN mkdir -p /var/lib/tool /usr/local/share/none\n",
+        tool="#!/usr/bin/env python3\nimport sys\nprint(open(sys.argv[1]).read())\n",
+        conf="c",
+    )
+    for command in (["tool"], ["/usr/local/bin/tool"], ["env", "other"]):
+        result, log = run(on(image, command=[*command, "/etc/tool/conf"]))
+        assert result.result == "c", (result.message, log)
+    code = "/usr/bin/env true && touch /var/lib/tool/x && ls /var/lib/tool"
+    result, log = run(on(image, command=["sh", "-c"], args=[code]))
+    assert result.result == "x", (result.message, log)
+
+
 def test_requirements_are_installed_once_per_content(project: Project, wheels: Path):
     runtime = project.runtime(_pip(wheels))
     first = _with_requirements(project, "first", "tinylib==1.0\n")

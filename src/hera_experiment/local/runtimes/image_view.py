@@ -24,6 +24,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.images.context import DOCKERFILE, content_hash, context_entries, no_container
 from hera_experiment.images.dockerfile import Dockerfile
 from hera_experiment.images.recipe import Copy, Recipe, read_recipe
+from hera_experiment.local.runtimes.paths import SYSTEM
 from hera_experiment.local.runtimes.run_instructions import PipInstall, effect_of
 from hera_experiment.local.runtimes.tree import Tree
 
@@ -136,7 +137,13 @@ class ImageView:
     @property
     def prefixes(self) -> list[str]:
         """Return the container paths that the image itself brings."""
-        return [*self.tree.top(), *(folder for folder in self.folders if folder != "/")]
+        folders = (folder for folder in self.folders if folder not in SYSTEM)
+        return [*self.tree.own(_is_shared), *folders]
+
+
+def _is_shared(path: str) -> bool:
+    """Tell whether a folder of an image has files of this machine too: its system's own."""
+    return path in SYSTEM or (path.startswith(("/usr/", "/etc/")) and os.path.isdir(path))
 
 
 def is_stock_python(image: str) -> bool:

@@ -36,6 +36,7 @@ from hera_experiment.local.runtimes.outputs import (
 )
 from hera_experiment.local.runtimes.paths import (
     HOME,
+    SYSTEM,
     SYSTEM_FOLDERS,
     TEMPORARY,
     NotExecutable,
@@ -55,9 +56,6 @@ _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
 SCRATCH = "scratch"
 """Where the folders of tasks lie, below the state; it goes with the server, unless it is killed."""
-
-# Folders of the system itself: what lies in one of them covers itself alone.
-_SYSTEM = ("/", "/etc", "/usr", "/var", "/dev", *SYSTEM_FOLDERS)
 
 STAGED_SCRIPT = "/.script"
 """Where a script's source lies below the root: right there, since each folder costs its time."""
@@ -247,6 +245,8 @@ def _environment(
     rewrite = plan.rules.rewrite
     environment = {name: rewrite(value, root) for name, value in environment.items()}
     folders = image_path(own, plan.rules, root) if own else []
+    # What the image adds to the system's programs: COPY tool /usr/local/bin/
+    folders += [root + folder for folder in SYSTEM_FOLDERS if plan.view.tree.is_folder(folder)]
     environment["PATH"] = ":".join([*folders, programs.path])
     return environment
 
@@ -282,12 +282,12 @@ def path_rules(template: Json, container: MainContainer, view: ImageView) -> Pat
     for mount in container.mounts:
         path = mount_path(mount)
         # The folders above a mount are made with it.
-        covered += [path, *(folder for folder in above(path) if folder not in _SYSTEM)]
+        covered += [path, *(folder for folder in above(path) if folder not in SYSTEM)]
     if container.working_dir:
         covered.append(_workdir(container, view))
     for _, path, _ in output_paths(template):
         folder = posixpath.dirname(posixpath.normpath(path))
-        covered.append(path if folder in _SYSTEM else folder)
+        covered.append(path if folder in SYSTEM else folder)
     moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
     return PathRules((path for path in covered if "{{" not in path), moved)
 
