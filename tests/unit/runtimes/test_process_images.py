@@ -191,6 +191,16 @@ def test_a_program_copied_among_those_of_the_system(run, project: Project):
     assert result.result == "x", (result.message, log)
 
 
+def test_chmod_changes_no_file_that_a_link_of_the_context_leads_to(run, project: Project):
+    outside = project.root / "outside"
+    outside.write_text("#!/bin/sh\n")
+    outside.chmod(0o640)
+    image = project.container("linked", "FROM python:3.13\nCOPY . /app\nRUN chmod +x /app/run\n")
+    (project.containers / "linked" / "run").symlink_to(outside)
+    run(on(image, command=["true"]))
+    assert outside.stat().st_mode & 0o777 == 0o640
+
+
 def test_requirements_are_installed_once_per_content(project: Project, wheels: Path):
     runtime = project.runtime(_pip(wheels))
     first = _with_requirements(project, "first", "tinylib==1.0\n")

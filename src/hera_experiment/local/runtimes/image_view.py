@@ -345,5 +345,7 @@ class ImageViews:
             self._made[key] = experiment_view(snapshot, label, folder)
         view = self._made[key]
         for path in view.executables:
-            Path(path).chmod(0o555)
+            # What a link leads to is not the image's.
+            if not os.path.islink(path):
+                os.chmod(path, 0o555)
         return view
