@@ -77,7 +77,7 @@ UPLOAD = """
 from pathlib import Path
 
 import hera_utils
-from hera_experiment.results.upload import upload_data
+from hera_experiment.results.claim_files import upload_data
 from hera_experiment.runs.server import open_server
 
 workflow = {"spec": {"templates": [{"name": "a", "container": {"image": "python:3.13-slim"}}]}}

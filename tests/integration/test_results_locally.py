@@ -42,7 +42,7 @@ UPLOAD = """
 from pathlib import Path
 
 import hera_utils
-from hera_experiment.results.upload import upload_data
+from hera_experiment.results.claim_files import upload_data
 from hera_experiment.runs.server import open_server
 
 with open_server(hera_utils.parse_arguments()) as server:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
@@ -96,14 +97,11 @@ def _owner(workflow: dict[str, Any], cluster: KubernetesAccess) -> dict[str, str
 
     Argo's server shows archived workflows too, and a pod of an owner that is no more is removed.
     """
-    from kubernetes.client import CustomObjectsApi
-
-    read = CustomObjectsApi(cluster.api).get_namespaced_custom_object
     name, uid = str(workflow["metadata"]["name"]), workflow["metadata"].get("uid")
-    where = ("argoproj.io", "v1alpha1", cluster.namespace, "workflows", name)
+    space = f"/apis/argoproj.io/v1alpha1/namespaces/{quote(cluster.namespace)}"
     try:
-        found: Any = cluster.ask(f"read the workflow '{name}'", read, *where)
+        found = cluster.client.get(f"{space}/workflows/{quote(name)}")
     except UserError:
         return None
-    same = uid and found.get("metadata", {}).get("uid") == uid
-    return {"name": name, "uid": str(uid)} if same else None
+    there = (found.document or {}).get("metadata") or {}
+    return {"name": name, "uid": str(uid)} if found.ok and uid and there.get("uid") == uid else None

@@ -94,6 +94,23 @@ def find_run(
     return _named(name, where, records) if name else _newest(where, records)
 
 
+def find_run_or_deleted(
+    context: Context, name: str, environ: Mapping[str, str] = os.environ
+) -> Run:
+    """Return the run, as :func:`find_run`; one that was deleted as it was submitted from here.
+
+    A workflow is removed by its own time to live, or by a person; the record says what it mounted,
+    and its files are on the claim still.
+    """
+    try:
+        return find_run(context, name, environ)
+    except UserError as error:
+        found = _deleted_run(context, name, environ)
+        if found is None:
+            raise error from None
+        return found
+
+
 def ask(where: Sequence[RunLocation]) -> list[ServerAnswer]:
     """Ask all run_locations at once for the workflows they have."""
     if len(where) < 2:
@@ -117,6 +134,33 @@ def record_of(
             submission,
         ):
             return record
+    return None
+
+
+def _deleted_run(context: Context, name: str, environ: Mapping[str, str]) -> Run | None:
+    from hera_experiment.record.records import Records
+
+    records = Records.of(context.experiment).all()
+    record = next((each for each in records if each.name == name), None)
+    if record is None or record.state.value != "created":
+        return None
+    for place in run_locations(context, records, environ):
+        if place.label != record.cluster:
+            continue
+        try:
+            server = place.open()
+        except UserError:
+            return None
+        try:
+            server.get(name)
+        except ArgoRefusal as error:
+            if error.status == NOT_FOUND:
+                # It has ended, as far as anyone can tell.
+                over = {"status": {"finishedAt": record.created}}
+                return Run(server, {**record.manifest, **over}, record)
+        except UserError:
+            pass
+        server.close()
     return None
 
 

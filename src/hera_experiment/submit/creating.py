@@ -57,7 +57,7 @@ class Creating:
         if not claim:
             tell(f"{DATA}/ is copied nowhere: the workflow uses no volume claim")
             return
-        from hera_experiment.results.upload import upload_data
+        from hera_experiment.results.claim_files import upload_data
 
         upload_data(self._server, folder, claim, tell, manifest)
 

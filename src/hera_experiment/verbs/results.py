@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
-from hera_experiment.runs.arguments import add_run_arguments
 from hera_experiment.signals import discard_output
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_run_arguments, add_switch, is_on
 
 if TYPE_CHECKING:
     from hera_experiment.follow.display import Display
@@ -41,7 +40,8 @@ def main(args: VerbArguments) -> int:
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
     from hera_experiment.follow.summary import where_results_are
-    from hera_experiment.results.fetch import fetch, find_run_or_deleted
+    from hera_experiment.results.claim_files import fetch
+    from hera_experiment.runs.find import find_run_or_deleted
 
     with find_run_or_deleted(context, args.run) as run:
         display = display_of()

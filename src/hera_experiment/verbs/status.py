@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
-from hera_experiment.runs.arguments import add_run_arguments
+from hera_experiment.verbs._options import add_run_arguments
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context

@@ -8,9 +8,9 @@ import pytest
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
+from hera_experiment.results.claim_files import transport_of
 from hera_experiment.results.data_files import data_files
 from hera_experiment.results.transport import TransferRequest
-from hera_experiment.results.transports import transport_of
 
 WORKFLOW: dict[str, Any] = {
     "metadata": {"name": "run-abcde"},

@@ -1,12 +1,21 @@
-"""Options that are on or off: ``YES=1`` for make, ``--yes`` for a person."""
+"""Options that several verbs share: the run, and what is on or off (``YES=1``, ``--yes``)."""
 
 from __future__ import annotations
 
 import argparse
 
+from hera_experiment.context.verb_arguments import VerbParser
 from hera_experiment.errors import UserError
 
 _ON, _OFF = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n")
+
+
+def add_run_arguments(parser: VerbParser) -> None:
+    """Declare ``--run``, and the arguments that say where it is looked for."""
+    parser.add_argument(
+        "--run", default="", metavar="NAME", help="the run, by its workflow's name (the newest)"
+    )
+    parser.add_context_arguments()
 
 
 def add_switch(parser: argparse.ArgumentParser, option: str, text: str) -> None:

@@ -1,0 +1,122 @@
+"""Brings home what a run left on its claims, and takes ``data/`` there: one way in, one way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hera_experiment.argo.tasks import is_finished
+from hera_experiment.results.data_files import DataFile, data_files
+from hera_experiment.results.folder_transport import FolderTransport
+from hera_experiment.results.outcome import Results, nothing_written
+from hera_experiment.results.transport import (
+    TransferRequest,
+    Transport,
+    TransportUnavailable,
+    exclusive_lock,
+)
+from hera_experiment.results.workflows import claims_of
+
+if TYPE_CHECKING:
+    from hera_experiment.runs.find import Run
+    from hera_experiment.runs.server import Server
+
+T = TypeVar("T")
+
+
+def fetch(run: Run, destination: Path, say: Callable[[str], None], *, image: str = "") -> Results:
+    """Copy the files of ``run`` on its claims into ``destination``, those that are new.
+
+    ``image`` is what reads the claim on a cluster, one of the workflow's own unless it is given.
+    What has arrived half waits beside ``destination`` and is gone on with the next time.
+
+    Raises
+    ------
+    UserError
+        When they cannot be had; what to ask for has been said then.
+    """
+    if not claims_of(run.workflow):
+        return Results(destination, remarks=("no results: the workflow uses no volume claim",))
+    with ExitStack() as stack:
+        label = ""
+        if not run.server.is_local:
+            doing = f"the results of {run.name} are being fetched"
+            lock = exclusive_lock(run.server.context.experiment, f"results-{run.name}", doing)
+            label = stack.enter_context(lock)
+        request = TransferRequest(run.server, run.workflow, say, image, label)
+        results = transport_of(request).download(destination)
+    if not is_finished(run.workflow):
+        remark = f"{run.name} has not ended: this is what is there now"
+        results = replace(results, remarks=(*results.remarks, remark))
+    return results
+
+
+def upload_data(
+    server: Server,
+    folder: Path,
+    claim: str,
+    say: Callable[[str], None],
+    workflow: Mapping[str, Any] | None = None,
+    *,
+    image: str = "",
+) -> None:
+    """Make sure that the files of ``folder`` are on ``claim``, in its folder ``data``.
+
+    ``workflow`` is the one that will use them: a pod that writes them is like its pods, and has one
+    of its images unless ``image`` is given.
+
+    Raises
+    ------
+    UserError
+        When they are not all there in the end, so that nothing runs on old data.
+    """
+    here = data_files(folder)
+    if not here:
+        return
+    experiment = server.context.experiment
+    doing = f"the files of {folder.name}/ are being copied"
+    with exclusive_lock(experiment, f"data-{claim}", doing) as label:
+        like = dict(workflow or {"metadata": {}})
+        like["metadata"] = {**(like.get("metadata") or {}), "name": f"{experiment.slug}-data"}
+        request = TransferRequest(server, like, say, image, label)
+        transport_of(request).upload(claim, here)
+
+
+def transport_of(request: TransferRequest) -> Transport:
+    """Return the way to the claims of the workflow."""
+    if request.server.is_local:
+        claims = request.server.context.experiment.state / "claims"
+        return FolderTransport(request.workflow, claims, request.say)
+    return ClusterTransport(request)
+
+
+class ClusterTransport:
+    """A pod, and a workflow where pods may not be made or entered."""
+
+    def __init__(self, request: TransferRequest) -> None:
+        self._request = request
+
+    def download(self, destination: Path) -> Results:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        results = self._first_possible(lambda transport: transport.download(destination))
+        if results.files or results.remarks:
+            return results
+        workflow = self._request.workflow
+        return replace(results, remarks=(nothing_written(self._request.name, claims_of(workflow)),))
+
+    def upload(self, claim: str, files: Sequence[DataFile]) -> None:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        self._first_possible(lambda transport: transport.upload(claim, files))
+
+    def _first_possible(self, action: Callable[[Transport], T]) -> T:
+        from hera_experiment.results.pod_transport import PodTransport
+        from hera_experiment.results.workflow_transport import WorkflowTransport
+
+        try:
+            return action(PodTransport(self._request))
+        except TransportUnavailable as error:
+            why = str(error)
+        return action(WorkflowTransport(self._request, why))
