@@ -15,20 +15,6 @@ if TYPE_CHECKING:
     from hera_experiment.record.run_record import RunRecord
 
 
-def refuse_foreign(run: Run, named: str) -> None:
-    """Raise :class:`UserError` for the newest run when it may be somebody else's.
-
-    On a cluster the newest run of the experiment may come from another folder, or person: such a
-    one is changed only by its name.
-    """
-    if named or run.server.is_local or run.record is not None:
-        return
-    raise UserError(
-        f"the newest run, {run.name}, was not submitted from this folder",
-        next_step=f"RUN={run.name} (--run {run.name}) if it is the one you mean",
-    )
-
-
 def stop(run: Run) -> list[str]:
     """Let what runs end, start no more, run the exit handlers; return what to tell."""
     _refuse_ended(run, "stop")

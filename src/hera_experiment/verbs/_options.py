@@ -1,4 +1,4 @@
-"""Options that several verbs share: the run, and what is on or off (``YES=1``, ``--yes``)."""
+"""Options that several verbs share: the run, the output, switches (``YES=1``) and numbers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,23 @@ _ON, _OFF = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n")
 def add_run_arguments(parser: VerbParser) -> None:
     """Declare ``--run``, and the arguments that say where it is looked for."""
     parser.add_argument(
-        "--run", default="", metavar="NAME", help="the run, by its workflow's name (the newest)"
+        "--run",
+        default="",
+        metavar="NAME",
+        help="the run, by its workflow's name (the newest that was submitted from this folder)",
     )
     parser.add_context_arguments()
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--output``, which is ``text`` or ``json``."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="text",
+        choices=("text", "json"),
+        help="lines for people (text), or one document for machines",
+    )
 
 
 def add_switch(parser: argparse.ArgumentParser, option: str, text: str) -> None:
@@ -30,3 +44,10 @@ def is_on(value: str, option: str) -> bool:
     if value.lower() in _OFF:
         return False
     raise UserError(f"'{value}' is neither yes nor no", option, "write 1 or leave it out")
+
+
+def number(value: str, option: str) -> int:
+    """Return the ``value`` of ``option``; raises ``UserError`` when it is no number from 0 on."""
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise UserError(f"'{value}' is not a whole number", option, "write one from 0 on")

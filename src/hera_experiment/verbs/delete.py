@@ -27,13 +27,12 @@ def main(args: VerbArguments) -> int:
         if not missing.records:
             raise
         state = missing.records[0].state.value
-        print(f"there is no workflow {args.run}; what is written down about it ({state}) goes")
+        print(f"{missing.what}; what is written down about it here ({state}) goes")
         if not (yes or _agreed()):
             return 1
         print("\n".join(changes.forget_records(context, missing.records)))
         return 0
     with found as run:
-        changes.refuse_foreign(run, args.run)
         print("\n".join(changes.what_delete_means(run)))
         if not (yes or _agreed()):
             return 1

@@ -18,6 +18,5 @@ def main(args: VerbArguments) -> int:
     from hera_experiment.runs.find import find_run
 
     with find_run(context, args.run) as run:
-        changes.refuse_foreign(run, args.run)
         print("\n".join(changes.retry(run)))
     return 0

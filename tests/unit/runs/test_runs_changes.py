@@ -14,10 +14,9 @@ from hera_experiment.runs.find import Run, find_run
 
 @pytest.fixture
 def run_of(clusters: Clusters) -> Callable[..., Run]:
-    def run_of(phase: str, *, recorded: bool = True) -> Run:
+    def run_of(phase: str) -> Run:
         clusters.there["a"] = [workflow("wf", "08:00:00", phase)]
-        if recorded:
-            clusters.record("wf", "a", "08:00:00")
+        clusters.record("wf", "a", "08:00:00")
         return find_run(clusters.context(cluster="a"), environ=clusters.environ)
 
     return run_of
@@ -67,12 +66,3 @@ def test_deleting_forgets_the_record_and_says_what_goes(
         changes.delete(run)
     assert clusters.changes == [("DELETE", "workflows/ns/wf")]
     assert clusters.records.all() == []
-
-
-def test_the_newest_run_of_another_folder_is_changed_by_its_name_alone(
-    run_of: Callable[..., Run],
-) -> None:
-    with run_of("Running", recorded=False) as run:
-        with pytest.raises(UserError, match="was not submitted from this folder: RUN=wf"):
-            changes.refuse_foreign(run, "")
-        changes.refuse_foreign(run, "wf")
