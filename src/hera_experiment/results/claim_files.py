@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hera_experiment.argo.tasks import is_finished
+from hera_experiment.errors import UserError
 from hera_experiment.results.data_files import DataFile, data_files
 from hera_experiment.results.folder_transport import FolderTransport
-from hera_experiment.results.outcome import Results, nothing_written
+from hera_experiment.results.listing import is_safe
+from hera_experiment.results.outcome import Results, nothing_written, printable
 from hera_experiment.results.transport import (
     TransferRequest,
     Transport,
@@ -27,17 +30,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def fetch(run: Run, destination: Path, say: Callable[[str], None], *, image: str = "") -> Results:
-    """Copy the files of ``run`` on its claims into ``destination``, those that are new.
+def results_folder(run: Run) -> Path:
+    """Return the folder here that receives the files of ``run``.
+
+    Raises :class:`~hera_experiment.errors.UserError` when the server calls it what is no name.
+    """
+    if "/" in run.name or not is_safe(os.fsencode(run.name)):
+        raise UserError(f"the server names a run '{printable(run.name)}'", run.server.name)
+    return run.server.context.experiment.results / run.name
+
+
+def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
+    """Copy the files of ``run`` on its claims into its :func:`results_folder`, those that are new.
 
     ``image`` is what reads the claim on a cluster, one of the workflow's own unless it is given.
-    What has arrived half waits beside ``destination`` and is gone on with the next time.
+    What has arrived half waits beside it and is gone on with the next time.
 
     Raises
     ------
     UserError
         When they cannot be had; what to ask for has been said then.
     """
+    destination = results_folder(run)
     if not claims_of(run.workflow):
         return Results(destination, remarks=("no results: the workflow uses no volume claim",))
     with ExitStack() as stack:

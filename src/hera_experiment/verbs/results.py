@@ -50,7 +50,7 @@ def main(args: VerbArguments) -> int:
             verdict = _waited(run, display)
             if verdict not in (0, 1):
                 return verdict
-        results = fetch(run, context.experiment.results / run.name, _say, image=args.reader_image)
+        results = fetch(run, _say, image=args.reader_image)
         lines = where_results_are(results, Path.cwd())
         if not run.server.is_local and results.files:
             lines.insert(1, Line(f"new:     {results.new}"))
