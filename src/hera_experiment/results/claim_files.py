@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hera_experiment.argo.tasks import is_finished
 from hera_experiment.errors import UserError
-from hera_experiment.results.data_files import DataFile, data_files
-from hera_experiment.results.folder_transport import FolderTransport
+from hera_experiment.results.data_files import FOLDER, DataFile, data_files
+from hera_experiment.results.folder_transport import FolderTransport, remove_tree
 from hera_experiment.results.listing import is_safe
 from hera_experiment.results.outcome import Results, nothing_written, printable
 from hera_experiment.results.transport import (
@@ -99,6 +99,38 @@ def upload_data(
         transport_of(request).upload(claim, here)
 
 
+def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str = "") -> int:
+    """Remove what ``runs`` left on their claims, and what was fetched of it; return bytes freed.
+
+    ``image`` is what changes a claim on a cluster, one of the workflow's own unless it is given.
+
+    Raises
+    ------
+    UserError
+        When that is impossible; what is here stays then.
+    """
+    folders: dict[int, dict[str, list[str]]] = {}
+    first: dict[int, Run] = {}
+    for run in runs:
+        results_folder(run)
+        if run.name == FOLDER:
+            say(f"the files of {run.name} stay: {FOLDER}/ of a claim is what runs find there")
+            continue
+        for claim in claims_of(run.workflow):
+            first.setdefault(id(run.server), run)
+            of_server = folders.setdefault(id(run.server), {})
+            of_server.setdefault(claim, []).append(run.name)
+    freed = 0
+    for key, run in first.items():
+        with exclusive_lock(run.server.context.experiment, "remove", "files are removed") as label:
+            request = TransferRequest(run.server, run.workflow, say, image, label)
+            freed += transport_of(request).remove(folders[key])
+    for run in runs:
+        folder = results_folder(run)
+        freed += remove_tree(folder) + remove_tree(folder.parent / ".parts" / folder.name)
+    return freed
+
+
 def transport_of(request: TransferRequest) -> Transport:
     """Return the way to the claims of the workflow."""
     if request.server.is_local:
@@ -124,6 +156,10 @@ class ClusterTransport:
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """See :class:`~hera_experiment.results.transport.Transport`."""
         self._first_possible(lambda transport: transport.upload(claim, files))
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        return self._first_possible(lambda transport: transport.remove(folders))
 
     def _first_possible(self, action: Callable[[Transport], T]) -> T:
         from hera_experiment.results.pod_transport import PodTransport

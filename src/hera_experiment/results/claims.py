@@ -31,17 +31,21 @@ class Claim:
     is_unused: bool = False
 
 
+class NoClaim(UserError):
+    """There is no claim of that name."""
+
+
 def claim_of(cluster: KubernetesAccess, name: str) -> Claim:
     """Return what is known of the claim ``name``.
 
-    Raises :class:`~hera_experiment.errors.UserError` when there is none.
+    Raises :class:`NoClaim` when there is none.
     """
     try:
         claim = cluster.find(Kind.CLAIM, name)
     except Forbidden:
         return Claim(name)
     if claim is None:
-        raise UserError(
+        raise NoClaim(
             f"the namespace '{cluster.namespace}' has no volume claim '{name}'",
             next_step="it was removed, or never made: 'make provision' makes it",
         )

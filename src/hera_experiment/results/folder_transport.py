@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -77,6 +78,50 @@ class FolderTransport:
         finally:
             with suppress(OSError):
                 drafts.rmdir()
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        return sum(
+            remove_tree(self._claims / claim / name)
+            for claim, names in folders.items()
+            for name in names
+        )
+
+
+def remove_tree(path: Path) -> int:
+    """Remove a folder, a file or a link, which is not followed; return the bytes freed.
+
+    Raises :class:`~hera_experiment.errors.UserError` when that is impossible.
+    """
+    freed = tree_size(path)
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot remove it: {error.strerror}",
+            str(error.filename or path),
+            "a container wrote it as another user: its owner or root may remove it",
+        ) from None
+    return freed
+
+
+def tree_size(path: Path) -> int:
+    """Return the bytes of the files below ``path``, or of the file; links are not followed."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return 0
+    if not stat.S_ISDIR(facts.st_mode):
+        return facts.st_size
+    found = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            with suppress(OSError):
+                found += os.lstat(os.path.join(folder, name)).st_size
+    return found
 
 
 def _entry(file: DataFile, path: bytes) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
-from hera_experiment.results.claims import Claim, claim_of
+from hera_experiment.results.claims import Claim, NoClaim, claim_of
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.pod_folder import PodFolder
@@ -27,7 +27,7 @@ _REFUSED = (401, 403)
 class PodTransport:
     """Pods that mount the claims.
 
-    Both methods raise :class:`TransportUnavailable` where pods may not be made or entered, and
+    The methods raise :class:`TransportUnavailable` where pods may not be made or entered, and
     :class:`~hera_experiment.errors.UserError` when one does not start or the connection is gone.
     """
 
@@ -61,6 +61,21 @@ class PodTransport:
             announce(changed, claim, request.say)
             if changed:
                 folder.upload(changed)
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        cluster = _with_access(self._request.server.cluster)
+        freed = 0
+        with ExitStack() as stack:
+            for name, those in folders.items():
+                try:
+                    claim = claim_of(cluster, name)
+                except NoClaim:
+                    continue
+                if not claim.is_unused:
+                    pod = self._started(stack, cluster, claim, writable=True)
+                    freed += PodFolder(pod, MOUNT, self._request.say).remove(those)
+        return freed
 
     def _started(
         self,

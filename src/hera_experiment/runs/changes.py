@@ -9,6 +9,7 @@ from hera_experiment.argo.phases import FAILURES, SUCCEEDED
 from hera_experiment.argo.tasks import is_finished
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.runs.find import Run
 
 if TYPE_CHECKING:
@@ -51,11 +52,14 @@ def retry(run: Run) -> list[str]:
     ]
 
 
-def delete(run: Run) -> list[str]:
-    """Remove the workflow and what was written down about it; return what to tell."""
-    run.server.client.delete_workflow(run.namespace, run.name)
+def delete(run: Run) -> None:
+    """Remove the workflow, if it is there, and what was written down about it."""
+    try:
+        run.server.client.delete_workflow(run.namespace, run.name)
+    except ArgoRefusal as error:
+        if error.status != NOT_FOUND:
+            raise
     forget(run)
-    return [f"{run.name} is deleted; its files on the claim are still there"]
 
 
 def forget(run: Run) -> None:
@@ -77,13 +81,16 @@ def forget_records(context: Context, records: Sequence[RunRecord]) -> list[str]:
     return [f"what was written down about {records[0].name} is deleted"]
 
 
-def what_delete_means(run: Run) -> list[str]:
-    """Return what a person should know before it is deleted."""
+def what_delete_means(run: Run, *, files: bool = False) -> list[str]:
+    """Return what a person should know before it is deleted, its ``files`` too or not."""
     where = "this machine" if run.server.is_local else run.server.name
     lines = [f"{run.name} on {where} ({_phase(run)}): its record and its logs go for good"]
     if not is_finished(run.workflow):
         lines.append("it has not ended: what runs of it is ended at once")
-    lines.append("its results stay: on the claim, and in results/ what was fetched")
+    if files:
+        lines.append("its results go as well: on the claim, and in results/ what was fetched")
+    else:
+        lines.append("its results stay, on the claim and in results/ (FILES=1 removes them)")
     return lines
 
 

@@ -106,14 +106,54 @@ def find_run_or_deleted(
     try:
         return find_run(context, name, environ)
     except NoSuchRun as missing:
-        for record in missing.records:
-            places = run_locations(context, [record], environ)
-            place = next((each for each in places if each.label == record.cluster), None)
-            if record.state.value == "created" and place is not None and place.context is not None:
-                # It has ended, as far as anyone can tell.
-                over = {"status": {"finishedAt": record.created}}
-                return Run(place.open(), {**record.manifest, **over}, record)
-        raise
+        found = deleted_run(context, missing.records, environ)
+        if found is None:
+            raise
+        return found
+
+
+def find_submission(
+    context: Context, name: str = "", environ: Mapping[str, str] = os.environ
+) -> list[Run]:
+    """Return the run of that name, else all that the newest script created, one after the other.
+
+    They are on one server, which is let go with the first.
+    """
+    from hera_experiment.record.records import Records
+
+    newest = find_run_or_deleted(context, name, environ)
+    session = newest.record.session if newest.record else ""
+    if name or not session:
+        return [newest]
+    runs = [newest]
+    for record in Records.of(context.experiment).all():
+        of_session = record.session == session and record.state.value == "created"
+        if of_session and newest.record and record.submission != newest.record.submission:
+            try:
+                workflow = newest.server.client.get_workflow(record.namespace, record.name)
+            except ArgoRefusal as error:
+                if error.status != NOT_FOUND:
+                    raise
+                workflow = as_submitted(record)
+            runs.append(Run(newest.server, workflow, record))
+    return runs[::-1]
+
+
+def deleted_run(
+    context: Context, records: Sequence[RunRecord], environ: Mapping[str, str] = os.environ
+) -> Run | None:
+    """Return what the first of ``records`` that was created says of its run, None for none."""
+    for record in records:
+        places = run_locations(context, [record], environ)
+        place = next((each for each in places if each.label == record.cluster), None)
+        if record.state.value == "created" and place is not None and place.context is not None:
+            return Run(place.open(), as_submitted(record), record)
+    return None
+
+
+def as_submitted(record: RunRecord) -> dict[str, Any]:
+    """Return the workflow of ``record``, which is gone: it has ended, as far as anyone can tell."""
+    return {**record.manifest, "status": {"finishedAt": record.created}}
 
 
 def ask(where: Sequence[RunLocation]) -> list[ServerAnswer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from hera_experiment.context.verb_arguments import VerbParser
 from hera_experiment.errors import UserError
@@ -51,3 +52,26 @@ def number(value: str, option: str) -> int:
     if value.isascii() and value.isdigit():
         return int(value)
     raise UserError(f"'{value}' is not a whole number", option, "write one from 0 on")
+
+
+def add_reader_image(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--reader_image``."""
+    parser.add_argument(
+        "--reader_image",
+        default="",
+        metavar="IMAGE",
+        help="what reads the claim on a cluster: any image with a shell (one of the workflow's)",
+    )
+
+
+def is_agreed(yes: bool, verb: str) -> bool:
+    """Ask the person at the terminal, unless ``yes`` says it already; tell when it is refused."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print(f"nothing was {verb}d: YES=1 (--yes 1) {verb}s it")
+        return False
+    if input(f"{verb.capitalize()} it? [y/N] ").strip().lower() in ("y", "yes"):
+        return True
+    print(f"nothing was {verb}d")
+    return False

@@ -10,9 +10,10 @@ import pytest
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
-from hera_experiment.results.claim_files import transport_of
+from hera_experiment.results.claim_files import fetch, remove_files, transport_of
 from hera_experiment.results.data_files import data_files
 from hera_experiment.results.transport import TransferRequest
+from hera_experiment.runs.find import Run
 
 WORKFLOW: dict[str, Any] = {
     "metadata": {"name": "run-abcde"},
@@ -144,3 +145,28 @@ def test_folders_without_end_become_a_remark(tmp_path: Path) -> None:
     results = transport_of(request([], state=tmp_path, local=True)).download(tmp_path / "out")
     assert len(results.remarks) == 1 and "too many folders" in results.remarks[0]
     subprocess.run(["rm", "-rf", str(run), str(tmp_path / "out")], check=True)
+
+
+def test_on_the_laptop_folders_are_removed_and_no_link_is_followed(tmp_path: Path) -> None:
+    claim = tmp_path / "claims" / "results"
+    for name in ("run-abcde", "other", "elsewhere"):
+        (claim / name).mkdir(parents=True)
+        (claim / name / "file").write_bytes(bytes(1000))
+    (claim / "run-abcde" / "link").symlink_to(claim / "other")
+    (claim / "linked").symlink_to(claim / "elsewhere")
+    transport = transport_of(request([], state=tmp_path, local=True))
+    freed = transport.remove({"results": ["run-abcde", "linked", "absent"], "none": ["x"]})
+    assert freed >= 1000
+    assert sorted(each.name for each in claim.iterdir()) == ["elsewhere", "other"]
+    assert (claim / "other" / "file").exists() and (claim / "elsewhere" / "file").exists()
+
+
+@pytest.mark.parametrize("name", ["../precious", "..", "a/b", "/etc"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    context = SimpleNamespace(experiment=SimpleNamespace(results=tmp_path / "results"))
+    server: Any = SimpleNamespace(context=context, name="lab", namespace="n")
+    run = Run(server, {**WORKFLOW, "metadata": {"name": name}})
+    with pytest.raises(UserError, match="names a run"):
+        remove_files([run], print)
+    with pytest.raises(UserError, match="names a run"):
+        fetch(run, print)
