@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hera_experiment.argo.tasks import is_finished
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError
 from hera_experiment.results.data_files import FOLDER, DataFile, data_files
 from hera_experiment.results.folder_transport import FolderTransport, remove_tree
@@ -21,7 +22,6 @@ from hera_experiment.results.transport import (
     TransportUnavailable,
     exclusive_lock,
 )
-from hera_experiment.results.workflows import claims_of
 
 if TYPE_CHECKING:
     from hera_experiment.runs.find import Run

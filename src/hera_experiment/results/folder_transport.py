@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.results.data_files import FOLDER, DataFile, announce
 from hera_experiment.results.listing import Entry
 from hera_experiment.results.outcome import Results, nothing_written, printable
 from hera_experiment.results.store import FILE_FLAGS, FOLDER_FLAGS, Store
-from hera_experiment.results.workflows import claims_of
 
 _DEEPEST = 200
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
@@ -19,7 +20,6 @@ from hera_experiment.results.pod_profile import MOUNT
 from hera_experiment.results.reader_pod import ReaderPod
 from hera_experiment.results.transfer import ClaimFolder, download
 from hera_experiment.results.transport import TransferRequest, TransportUnavailable
-from hera_experiment.results.workflows import claims_of
 
 _REFUSED = (401, 403)
 

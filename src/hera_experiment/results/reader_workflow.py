@@ -13,6 +13,7 @@ from urllib.parse import quote
 import requests
 import urllib3
 
+from hera_experiment.argo.workflows import last_node
 from hera_experiment.errors import UserError
 from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
@@ -29,7 +30,6 @@ from hera_experiment.results.pod_profile import (
 )
 from hera_experiment.results.transfer import ConnectionLost
 from hera_experiment.results.transport import TransferRequest
-from hera_experiment.results.workflows import last_node
 from hera_experiment.signals import ended_in_order, undisturbed
 
 _FORBIDDEN = 403

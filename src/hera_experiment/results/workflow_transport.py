@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.check.rights import Right, grant
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
@@ -21,7 +22,6 @@ from hera_experiment.results.reader_workflow import MISSING, NoArtifacts, Reader
 from hera_experiment.results.store import Store
 from hera_experiment.results.transfer import Meter, Transfer, download, retry
 from hera_experiment.results.transport import TransferRequest
-from hera_experiment.results.workflows import claims_of
 from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSES = 1.0, 8.0, 4

@@ -11,6 +11,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.runs.find import Run
+from hera_experiment.runs.retrying import what_retry_runs
 
 if TYPE_CHECKING:
     from hera_experiment.record.run_record import RunRecord
@@ -44,10 +45,12 @@ def retry(run: Run) -> list[str]:
             f"{run.name} has not ended yet: there is nothing to retry",
             next_step=f"'make stop RUN={run.name}' ends it",
         )
+    told = what_retry_runs(run)
     run.server.client.retry_workflow(run.namespace, run.name)
     return [
         f"{run.name} goes on: its failed tasks run again, and what waited for them; what has "
         "succeeded is kept",
+        *told,
         f"'make watch RUN={run.name}' follows it",
     ]
 
