@@ -70,10 +70,15 @@ def all_runs(context: Context, environ: Mapping[str, str] = os.environ) -> Listi
     records = Records.of(context.experiment).all()
     answers = ask(run_locations(context, records, environ))
     try:
-        found = _found(answers, records)
+        return listing_of(answers, records)
     finally:
         for answer in answers:
             answer.close()
+
+
+def listing_of(answers: list[ServerAnswer], records: list[RunRecord]) -> Listing:
+    """Return what the servers have answered, and what the records say beyond that."""
+    found = _found(answers, records)
     newest = max((each.created for each in found if each.workflow), default="")
     # An old refusal is of no interest once another submission went well.
     found = [each for each in found if each.phase != REFUSED or each.created >= newest]
