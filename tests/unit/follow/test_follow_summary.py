@@ -5,6 +5,7 @@ from pathlib import Path
 
 from follow_workflows import NOW, Collected, node, workflow
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.follow.summary import (
     MOST_ROWS,
     Conclusion,
@@ -14,7 +15,6 @@ from hera_experiment.follow.summary import (
 )
 from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
-from hera_experiment.results.workflows import claims_of
 
 
 def test_the_table_has_one_row_per_task() -> None:
