@@ -1,20 +1,130 @@
-"""Chooses how a run is shown: live on a terminal, line by line everywhere else."""
+"""What a person sees while workflows run: live on a terminal, plain lines everywhere else.
+
+The live display itself is :mod:`hera_experiment.follow.live`.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from hera_experiment.argo.phases import FULFILLED
+from hera_experiment.argo.tasks import (
+    Task,
+    Workflow,
+    attempts_of,
+    duration,
+    is_task,
+    name_of,
+    nodes_of,
+    task_of,
+    utc_now,
+)
 from hera_experiment.environment.script_process import is_live
-from hera_experiment.follow.lines import Output, PlainOutput
-from hera_experiment.follow.progress import PlainProgress, Progress
+from hera_experiment.follow.lines import STYLES, Line, Output, PlainOutput
+from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
+from hera_experiment.follow.reasons import Reason
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _LOG_WIDTH = 120
+
+
+class Progress(Protocol):
+    """Shows workflows as they go on."""
+
+    def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
+        """Take in the present state of one workflow, and why tasks of it do not start."""
+
+    def note(self, line: Line) -> None:
+        """Show a sentence of our own."""
+
+    def script_wrote(self, data: bytes) -> None:
+        """Pass on what the script printed, unchanged."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was found; nothing is shown afterwards."""
+
+
+def task_line(task: Task, now: datetime, prefix: str = "") -> Line:
+    """Return the one line that tells of ``task``: phase, name, duration, Argo's message."""
+    parts = [f"{task.phase:<9}", prefix + task.name, duration(task.seconds(now)), task.message]
+    if task.phase in ("Succeeded", "Skipped", "Omitted"):
+        parts.pop()
+    return Line("  ".join(part for part in parts if part), STYLES.get(task.phase, ""))
+
+
+@dataclass
+class _Shown:
+    ended: set[str] = field(default_factory=set)
+    reasons: set[Reason] = field(default_factory=set)
+
+
+class PlainProgress:
+    """One line per task, when it has ended, and one per reason for which tasks wait.
+
+    Each line is written once, however many states go by; memory and time per state are
+    proportional to the number of nodes.
+    """
+
+    def __init__(self, output: Output, now: Callable[[], datetime] = utc_now) -> None:
+        self._output = output
+        self._now = now
+        self._shown: dict[str, _Shown] = {}
+
+    def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
+        """Write the lines that ``workflow`` has in store since the last call."""
+        name = name_of(workflow)
+        lines: list[Line] = []
+        if name not in self._shown:
+            self._shown[name] = _Shown()
+            lines.append(Line(f"workflow {name} is running", "bold"))
+        shown = self._shown[name]
+        prefix = f"{name}: " if len(self._shown) > 1 else ""
+        nodes = nodes_of(workflow)
+        ended: set[str] = set()
+        fresh: list[str] = []
+        for identifier, node in nodes.items():
+            phase = node.get("phase")
+            if phase in FULFILLED:
+                ended.add(identifier)
+                if identifier not in shown.ended:
+                    fresh.append(identifier)
+            elif phase == "Pending" and node.get("type") != "Retry":
+                reason = reasons.get(identifier) or reason_of_node(workflow, node)
+                # One that events may yet say more about is told when they have.
+                if reason and reason not in shown.reasons and (reasons or not reason.is_vague):
+                    shown.reasons.add(reason)
+                    lines.append(Line(f"Pending    {prefix}{reason}", STYLES["Pending"]))
+        # Replaced, not added to: a retry takes nodes back, and they are shown again.
+        shown.ended = ended
+        if fresh:
+            attempts = attempts_of(nodes)
+            now = self._now()
+            fresh.sort(key=lambda identifier: nodes[identifier].get("finishedAt") or "~")
+            lines.extend(
+                task_line(task_of(nodes[identifier], nodes, f"{name}."), now, prefix)
+                for identifier in fresh
+                if is_task(identifier, nodes[identifier], nodes, attempts)
+            )
+        if lines:
+            self._output.write(lines)
+
+    def note(self, line: Line) -> None:
+        """Write ``line``."""
+        self._output.write([line])
+
+    def script_wrote(self, data: bytes) -> None:
+        """Write ``data`` as a line; not used where the script has the log itself."""
+        self._output.write([Line(data.decode(errors="replace").rstrip("\n"))])
+
+    def close(self) -> None:
+        """Do nothing: every line is out already."""
 
 
 class Display(Protocol):

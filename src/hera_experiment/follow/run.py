@@ -12,7 +12,7 @@ from time import monotonic
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.errors import UserError
-from hera_experiment.follow.display import Display
+from hera_experiment.follow.display import Display, Progress
 from hera_experiment.follow.events import (
     FollowFailed,
     Inbox,
@@ -24,7 +24,6 @@ from hera_experiment.follow.events import (
 )
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
-from hera_experiment.follow.progress import Progress
 from hera_experiment.follow.summary import ending
 from hera_experiment.follow.task_log import TaskLogs, whole_log
 from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of

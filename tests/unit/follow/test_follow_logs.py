@@ -9,8 +9,7 @@ import threading
 
 import pytest
 
-from hera_experiment.follow.lines import as_seen
-from hera_experiment.follow.log_output import LogOutput
+from hera_experiment.follow.lines import LogOutput, as_seen
 from hera_experiment.follow.log_position import ByCount, ByTime, Position, TaskLine, is_of
 from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_client import ArgoClient
@@ -111,7 +110,7 @@ def written(*lines: TaskLine, terminal: bool = False, prefixed: bool = True) -> 
     tasks = [line.task for line in lines]
     output = LogOutput(stream, tasks=tasks, prefixed=prefixed, terminal=terminal)
     for line in lines:
-        output.write(line)
+        output.write(*line)
     return stream.getvalue()
 
 
@@ -130,7 +129,7 @@ def test_what_a_terminal_cannot_show_does_not_end_the_output() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
     output = LogOutput(stream, tasks=["a"], terminal=False)
-    output.write(TaskLine("a", "é \ud800"))
+    output.write("a", "é \ud800")
     output.flush()
     assert raw.getvalue() == b"a | ? ?\n"
 

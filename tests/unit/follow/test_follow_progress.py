@@ -6,9 +6,9 @@ from pathlib import Path
 
 from follow_workflows import NOW, Collected, node, workflow
 
+from hera_experiment.follow.display import PlainProgress
 from hera_experiment.follow.lines import Line, PlainOutput, shortened
 from hera_experiment.follow.live import LiveProgress
-from hera_experiment.follow.progress import PlainProgress
 from hera_experiment.follow.rows import region
 
 
