@@ -12,6 +12,7 @@ from types import ModuleType
 
 from hera_experiment import verbs
 from hera_experiment.errors import UserError, report
+from hera_experiment.printing import filtered_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ def _run(argv: list[str], context_module: ModuleType) -> int:
         return 0 if argv else 2
     if argv[0] == "--version":
         return _print_version()
-    from hera_experiment.context.arguments import parse
-    from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT, VerbArguments
+    from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
 
     kind: type[Context] = context_module.CLIContext
     verb, rest = argv[0], argv[1:]
@@ -65,6 +65,14 @@ def _run(argv: list[str], context_module: ModuleType) -> int:
         from hera_experiment.submit.child import main as run_script
 
         return run_script(rest, kind)
+    with filtered_output():
+        return _carry_out(verb, rest, kind)
+
+
+def _carry_out(verb: str, rest: list[str], kind: type[Context]) -> int:
+    from hera_experiment.context.arguments import parse
+    from hera_experiment.context.verb_arguments import VerbArguments
+
     known = verbs.table()
     if verb not in known:
         raise _unknown(verb, list(known))

@@ -28,6 +28,7 @@ from hera_experiment.environment.script_process import is_live
 from hera_experiment.follow.lines import STYLES, Line, Output, PlainOutput
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
 from hera_experiment.follow.reasons import Reason
+from hera_experiment.printing import unfiltered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -176,7 +177,7 @@ class TerminalDisplay:
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console()
+            self._console = Console(file=unfiltered(sys.stdout))
         return self._console
 
     @property

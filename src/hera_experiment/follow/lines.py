@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
+from hera_experiment.printing import printable, unfiltered
 from hera_experiment.signals import discard_output
 
 
@@ -37,7 +37,7 @@ class PlainOutput:
         Once nobody reads any more (``| head``) lines go nowhere: the run itself goes on.
         """
         try:
-            self._stream.write("".join(f"{line.text}\n" for line in lines))
+            self._stream.write("".join(f"{printable(line.text)}\n" for line in lines))
             self._stream.flush()
         except BrokenPipeError:
             discard_output(self._stream.fileno())
@@ -71,11 +71,6 @@ def shown(path: Path, start: Path) -> str:
         return str(path)
 
 
-_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_]|.|$)")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
-
-
 def as_seen(line: str, *, colours: bool = True) -> str:
     """Return ``line`` as it looks in the end on a terminal.
 
@@ -84,12 +79,7 @@ def as_seen(line: str, *, colours: bool = True) -> str:
     """
     if "\r" in line:
         line = next((part for part in reversed(line.split("\r")) if part), "")
-    if line.isprintable():
-        return line
-    kept = _ESCAPES.sub(lambda found: found[0] if _COLOURS.fullmatch(found[0]) else "", line)
-    if not colours:
-        kept = _COLOURS.sub("", kept)
-    return _CONTROLS.sub("", kept)
+    return printable(line, colours=colours)
 
 
 _WIDEST = 40
@@ -112,7 +102,7 @@ class LogOutput:
         prefixed: bool = True,
         terminal: bool | None = None,
     ) -> None:
-        self._stream = stream
+        self._stream = unfiltered(stream)
         self._prefixed = prefixed
         self._terminal = stream.isatty() if terminal is None else terminal
         self._width = min(_WIDEST, max(map(len, tasks), default=0))
@@ -134,7 +124,7 @@ class LogOutput:
 
     def _prefix(self, task: str) -> str:
         self._width = max(self._width, min(_WIDEST, len(task)))
-        name = shortened(" ".join(task.split()), self._width).ljust(self._width)
+        name = shortened(printable(" ".join(task.split())), self._width).ljust(self._width)
         if not self._terminal:
             return f"{name} | "
         index = self._colours.setdefault(task, len(self._colours))

@@ -20,6 +20,7 @@ from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Reasons
 from hera_experiment.follow.rows import region
 from hera_experiment.follow.tree import Branch, tree_of
+from hera_experiment.printing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +102,7 @@ class LiveProgress:
         for each in going:
             drawn = region(each.workflow, now, width - 1, rows, each.reasons, each.branches)
             for line in drawn:
-                text.append("\n" if text else "").append(line.text, line.style)
+                text.append("\n" if text else "").append(printable(line.text), line.style)
         return text
 
     def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
@@ -111,7 +112,7 @@ class LiveProgress:
 
     def note(self, line: Line) -> None:
         """Write ``line`` above the region."""
-        self._console.print(line.text, style=line.style, markup=False, highlight=False)
+        self._console.print(printable(line.text), style=line.style, markup=False, highlight=False)
 
     def script_wrote(self, data: bytes) -> None:
         """Write ``data`` above the region, byte for byte."""
@@ -136,7 +137,7 @@ class TerminalOutput:
         """Write ``lines``, each as it is: no markup, no highlighting, no wrapping."""
         for line in lines:
             self._console.print(
-                line.text,
+                printable(line.text),
                 style=line.style or None,
                 markup=False,
                 highlight=False,
