@@ -29,7 +29,7 @@ from hera_experiment.runs.listing import GONE, REFUSED, UNKNOWN, UNSURE, Listed
 
 _WIDE = 10_000
 _STYLES = {**STYLES, UNSURE: "yellow", REFUSED: "red", GONE: "dim", UNKNOWN: "yellow"}
-_COLUMNS = ("RUN", "WHERE", "STATUS", "TASKS", "BEGUN", "DURATION", "")
+_COLUMNS = ("RUN", "WHERE", "STATUS", "DONE", "BEGUN", "DURATION", "")
 
 
 def table_of_runs(runs: Sequence[Listed], now: datetime) -> list[Line]:
@@ -59,7 +59,8 @@ def _row(run: Listed, now: datetime) -> tuple[str, ...]:
         run.name,
         run.label or "(settings)",
         run.phase,
-        str(status.get("progress") or ""),
+        # Argo's total counts the pods that there are so far: tasks that are done alone stay true.
+        str(status.get("progress") or "").partition("/")[0],
         f"{begun.astimezone():%Y-%m-%d %H:%M}" if begun else "",
         duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now)),
         " ".join(message.split()),

@@ -21,6 +21,7 @@ from hera_experiment.argo.tasks import (
     tasks_of,
     utc_now,
 )
+from hera_experiment.follow.count import Plan
 from hera_experiment.follow.failure import report
 from hera_experiment.follow.lines import STYLES, Line, Output, shortened, shown
 from hera_experiment.follow.task_log import TaskLogs
@@ -109,12 +110,12 @@ def verdict(workflow: Workflow, now: datetime) -> Line:
     phase = phase_of(workflow)
     ran = duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now))
     text = f"workflow {name_of(workflow)}: {phase}" + (f" after {ran}" if ran else "")
-    tasks = tasks_of(workflow)
-    failed = sum(task.phase in FAILURES for task in tasks)
+    count = Plan(workflow).count(tasks_of(workflow))
     # Tasks that were ended because someone stopped the workflow did not fail by themselves.
     stopped = bool((workflow.get("spec") or {}).get("shutdown"))
-    if phase in FAILURES and failed and not stopped:
-        text += f", {failed} of {len(tasks)} tasks failed"
+    if phase in FAILURES and count.failed and not stopped:
+        of = "" if count.total is None else f" of {count.total}"
+        text += f", {count.failed}{of} tasks failed"
     elif phase in FAILURES and status.get("message"):
         text += f": {status['message']}"
     return Line(text, f"bold {STYLES.get(phase, '')}".strip())
