@@ -27,7 +27,7 @@ from hera_experiment.argo.tasks import (
 from hera_experiment.environment.script_process import is_live
 from hera_experiment.follow.lines import STYLES, Line, Output, PlainOutput
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
-from hera_experiment.follow.reasons import Reason
+from hera_experiment.follow.reasons import Reason, in_short
 from hera_experiment.printing import unfiltered
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class Progress(Protocol):
 
 def task_line(task: Task, now: datetime, prefix: str = "") -> Line:
     """Return the one line that tells of ``task``: phase, name, duration, Argo's message."""
-    parts = [f"{task.phase:<9}", prefix + task.name, duration(task.seconds(now)), task.message]
-    if task.phase in ("Succeeded", "Skipped", "Omitted"):
-        parts.pop()
+    parts = [f"{task.phase:<9}", prefix + task.name, duration(task.seconds(now))]
+    if task.phase not in ("Succeeded", "Skipped", "Omitted"):
+        parts.append(in_short(task.message))
     return Line("  ".join(part for part in parts if part), STYLES.get(task.phase, ""))
 
 
@@ -132,10 +132,13 @@ class Display(Protocol):
     """Where a run is shown.
 
     ``is_live`` when we draw on the terminal, so that nothing else may write to it unasked;
-    ``width`` is the number of columns of a table.
+    ``width`` is the number of columns of a table; ``quiet`` leaves out what tasks print that go
+    well; ``notify`` is a person's command that is run when a run has ended.
     """
 
     is_live: bool
+    quiet: bool
+    notify: str
 
     @property
     def width(self) -> int:
@@ -155,8 +158,10 @@ class LogDisplay:
     is_live = False
     width = _LOG_WIDTH
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, quiet: bool = False, notify: str = "") -> None:
         self.output = PlainOutput(stream)
+        self.quiet = quiet
+        self.notify = notify
 
     def progress(self) -> Progress:
         """Begin to write lines."""
@@ -168,7 +173,9 @@ class TerminalDisplay:
 
     is_live = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False, notify: str = "") -> None:
+        self.quiet = quiet
+        self.notify = notify
         self._console: Console | None = None
 
     @property
@@ -199,8 +206,14 @@ class TerminalDisplay:
         return LiveProgress(self._screen)
 
 
-def display_of(stream: TextIO = sys.stdout, environ: Mapping[str, str] = os.environ) -> Display:
+def display_of(
+    stream: TextIO = sys.stdout,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    quiet: bool = False,
+    notify: str = "",
+) -> Display:
     """Return the display for ``stream``, live when it is a terminal that can move its cursor."""
     if is_live(stream, environ):
-        return TerminalDisplay()
-    return LogDisplay(stream)
+        return TerminalDisplay(quiet=quiet, notify=notify)
+    return LogDisplay(stream, quiet=quiet, notify=notify)

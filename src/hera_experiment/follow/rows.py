@@ -19,7 +19,7 @@ from hera_experiment.argo.tasks import (
 from hera_experiment.follow.count import Plan
 from hera_experiment.follow.lines import STYLES, Line, shortened
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
-from hera_experiment.follow.reasons import Reason
+from hera_experiment.follow.reasons import Reason, in_short
 from hera_experiment.follow.tree import Branch, tree_of
 
 SYMBOLS = {
@@ -230,7 +230,7 @@ class _Drawing:
         if reason is not None:
             parts.append(reason.what)
         elif task.phase in FAILURES or task.node.get("type") == "Skipped":
-            parts.append(task.message)
+            parts.append(in_short(task.message))
         text = "  ".join(part for part in parts if part)
         label = branch.label
         yield self._row(guide, task.phase, label, text)

@@ -95,6 +95,8 @@ class Screen:
 
 class FakeDisplay:
     width = 80
+    quiet = True
+    notify = ""
 
     def __init__(self, screen: Screen, live: bool) -> None:
         self.is_live = live

@@ -1,0 +1,33 @@
+"""What verbs that follow a run have in common: how much is shown, and what is run at its end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hera_experiment.verbs._switch import add_switch, is_on
+
+if TYPE_CHECKING:
+    from hera_experiment.follow.display import Display
+
+
+def add_follow_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``QUIET`` and ``NOTIFY``, which may be variables of the shell as well."""
+    add_switch(parser, "--quiet", "leave out what tasks printed that went well")
+    parser.add_argument(
+        "--notify",
+        default="",
+        metavar="COMMAND",
+        help="a command of yours for the end of the run: HERA_RUN, HERA_PHASE and HERA_MESSAGE "
+        "are set",
+    )
+
+
+def display_for(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Display:
+    """Return the display that the arguments, or else the shell's variables, ask for."""
+    from hera_experiment.follow.display import display_of
+
+    quiet = is_on(args.quiet or environ.get("QUIET", ""), "QUIET")
+    return display_of(quiet=quiet, notify=args.notify or environ.get("NOTIFY", ""))
