@@ -34,8 +34,9 @@ def main(argv: list[str], context_module: ModuleType) -> int:
     :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
     """
     try:
-        status = _run(argv, context_module)
-        sys.stdout.flush()
+        with filtered_output():
+            status = _run(argv, context_module)
+            sys.stdout.flush()
         return status
     except UserError as error:
         return report(error)
@@ -57,22 +58,11 @@ def _run(argv: list[str], context_module: ModuleType) -> int:
         return 0 if argv else 2
     if argv[0] == "--version":
         return _print_version()
-    from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
-
-    kind: type[Context] = context_module.CLIContext
-    verb, rest = argv[0], argv[1:]
-    if verb == SUBMITTING_SCRIPT:
-        from hera_experiment.submit.child import main as run_script
-
-        return run_script(rest, kind)
-    with filtered_output():
-        return _carry_out(verb, rest, kind)
-
-
-def _carry_out(verb: str, rest: list[str], kind: type[Context]) -> int:
     from hera_experiment.context.arguments import parse
     from hera_experiment.context.verb_arguments import VerbArguments
 
+    kind: type[Context] = context_module.CLIContext
+    verb, rest = argv[0], argv[1:]
     known = verbs.table()
     if verb not in known:
         raise _unknown(verb, list(known))
