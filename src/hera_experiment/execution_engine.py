@@ -69,7 +69,7 @@ class ExecutionEngine:
             try:
                 # Its imports overlap with those of the script and of the server.
                 threading.Thread(target=self._follow, args=(inbox,), daemon=True).start()
-                progress = self._display.progress()
+                progress = self._display.progress("Ctrl-C ends the run")
                 session = Session(self._platform, process, progress, self._clock)
                 try:
                     session.go_on(inbox)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LOG_WIDTH = 120
+_NO = ("", "0", "false", "no", "n")
 
 
 class Progress(Protocol):
@@ -148,8 +149,8 @@ class Display(Protocol):
     def output(self) -> Output:
         """Where lines go before and after the progress."""
 
-    def progress(self) -> Progress:
-        """Begin to show progress."""
+    def progress(self, hint: str = "") -> Progress:
+        """Begin to show progress, on a terminal with a ``hint``: what Ctrl-C does."""
 
 
 class LogDisplay:
@@ -163,7 +164,7 @@ class LogDisplay:
         self.quiet = quiet
         self.notify = notify
 
-    def progress(self) -> Progress:
+    def progress(self, hint: str = "") -> Progress:
         """Begin to write lines."""
         return PlainProgress(self.output)
 
@@ -199,11 +200,11 @@ class TerminalDisplay:
 
         return TerminalOutput(self._screen)
 
-    def progress(self) -> Progress:
+    def progress(self, hint: str = "") -> Progress:
         """Begin to draw."""
         from hera_experiment.follow.live import LiveProgress
 
-        return LiveProgress(self._screen)
+        return LiveProgress(self._screen, hint=hint)
 
 
 def display_of(
@@ -213,7 +214,12 @@ def display_of(
     quiet: bool = False,
     notify: str = "",
 ) -> Display:
-    """Return the display for ``stream``, live when it is a terminal that can move its cursor."""
+    """Return the display for ``stream``, live when it is a terminal that can move its cursor.
+
+    The shell's variables ``QUIET`` and ``NOTIFY`` count where nothing else is asked for.
+    """
+    quiet = quiet or environ.get("QUIET", "").lower() not in _NO
+    notify = notify or environ.get("NOTIFY", "")
     if is_live(stream, environ):
         return TerminalDisplay(quiet=quiet, notify=notify)
     return LogDisplay(stream, quiet=quiet, notify=notify)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _REFRESHES_PER_SECOND = 4
 _SHARE = 10
+_ROOM_FOR_A_HINT = 8
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,12 @@ class LiveProgress:
         console: Console,
         now: Callable[[], datetime] = utc_now,
         waiting: str = "the script has created no workflow yet",
+        hint: str = "",
     ) -> None:
         self._console = console
         self._now = now
         self._waiting = waiting
+        self._hint = hint
         self._workflows: dict[str, _Drawn] = {}
         self._text: Text | None = None
         self._size: tuple[int, int] | None = None
@@ -96,13 +99,16 @@ class LiveProgress:
             return Text(self._waiting, style="dim")
         going = [each for each in self._workflows.values() if not is_finished(each.workflow)]
         width, height = self._console.size
-        rows = max(3, (height - 1) // max(1, len(going)))
+        hint = self._hint if going and height >= _ROOM_FOR_A_HINT else ""
+        rows = max(3, (height - 1 - bool(hint)) // max(1, len(going)))
         text = Text(no_wrap=True, overflow="crop")
         now = self._now()
         for each in going:
             drawn = region(each.workflow, now, width - 1, rows, each.reasons, each.branches)
             for line in drawn:
                 text.append("\n" if text else "").append(printable(line.text), line.style)
+        if hint:
+            text.append(f"\n{hint}", "dim")
         return text
 
     def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:

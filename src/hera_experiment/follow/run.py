@@ -59,7 +59,7 @@ def follow(
     """
     inbox: Inbox = SimpleQueue()
     with signals_into(inbox):
-        followed = _Followed(runs, display.progress(), clock)
+        followed = _Followed(runs, display.progress("Ctrl-C leaves, the run goes on"), clock)
         try:
             followed.go_on(inbox, patience)
         finally:

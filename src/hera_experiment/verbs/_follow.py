@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hera_experiment.verbs._switch import add_switch, is_on
@@ -25,9 +23,8 @@ def add_follow_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def display_for(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Display:
+def display_for(args: argparse.Namespace) -> Display:
     """Return the display that the arguments, or else the shell's variables, ask for."""
     from hera_experiment.follow.display import display_of
 
-    quiet = is_on(args.quiet or environ.get("QUIET", ""), "QUIET")
-    return display_of(quiet=quiet, notify=args.notify or environ.get("NOTIFY", ""))
+    return display_of(quiet=is_on(args.quiet, "--quiet"), notify=args.notify)

@@ -104,7 +104,8 @@ class FakeDisplay:
         self.lines: list[str] = []
         self._screen = screen
 
-    def progress(self) -> Screen:
+    def progress(self, hint: str = "") -> Screen:
+        assert hint == "Ctrl-C ends the run"
         return self._screen
 
     def write(self, lines: Iterable[Line]) -> None:
