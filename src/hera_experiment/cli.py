@@ -12,6 +12,7 @@ from types import ModuleType
 
 from hera_experiment import verbs
 from hera_experiment.errors import UserError, report
+from hera_experiment.printing import filtered_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ def main(argv: list[str], context_module: ModuleType) -> int:
     :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
     """
     try:
-        status = _run(argv, context_module)
-        sys.stdout.flush()
+        with filtered_output():
+            status = _run(argv, context_module)
+            sys.stdout.flush()
         return status
     except UserError as error:
         return report(error)

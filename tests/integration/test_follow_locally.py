@@ -18,8 +18,7 @@ from cutting_proxy import CuttingProxy
 from local_serve import clean_environment, serving
 from polling import until
 
-from hera_experiment.follow.log_follow import follow_logs
-from hera_experiment.follow.log_reader import LogReader
+from hera_experiment.follow.log_reader import LogReader, follow_logs
 from hera_experiment.follow.watch import Follower
 from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_client import ArgoClient

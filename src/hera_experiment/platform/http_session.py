@@ -25,6 +25,9 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 """Seconds to wait for the next byte; Argo's streams send a comment every 15 s."""
 
+_HTTP_1_1 = 11
+_NO_BODY = frozenset({101, 204, 304})
+
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -105,7 +108,11 @@ class Session(requests.Session):
             options["timeout"] = self.timeout
         options["allow_redirects"] = False
         try:
-            return super().request(method, url, **options)
+            response = super().request(method, url, **options)
+            if _is_cut(response):
+                response.close()
+                raise requests.ConnectionError("EOF within the header of the answer")
+            return response
         except (requests.RequestException, OSError) as error:
             text = url.decode() if isinstance(url, bytes) else url
             sentence = unreachable(error, text, self.where)
@@ -128,6 +135,22 @@ class Session(requests.Session):
             **super().merge_environment_settings(url, {}, stream, verify, cert),
             "proxies": {"http": proxy, "https": proxy} if proxy else {},
         }
+
+
+def _is_cut(response: requests.Response) -> bool:
+    """Tell whether the connection ended within the header of ``response``.
+
+    Python takes such an answer for a whole one, without a body: a stream would end in silence.
+    """
+    headers = response.headers
+    return (
+        getattr(response.raw, "version", 0) == _HTTP_1_1
+        and response.status_code not in _NO_BODY
+        and response.request.method != "HEAD"
+        and "Content-Length" not in headers
+        and headers.get("Transfer-Encoding", "").lower() != "chunked"
+        and headers.get("Connection", "").lower() != "close"
+    )
 
 
 def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:

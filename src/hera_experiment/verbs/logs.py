@@ -23,9 +23,8 @@ def main(args: VerbArguments) -> int:
     """Write the lines; Ctrl-C leaves, and the run goes on."""
     following = is_on(args.follow, "--follow")
     context = args.context_told()
-    from hera_experiment.follow.log_follow import follow_logs
-    from hera_experiment.follow.log_output import LogOutput
-    from hera_experiment.follow.log_reader import LogReader
+    from hera_experiment.follow.lines import LogOutput
+    from hera_experiment.follow.log_reader import LogReader, follow_logs
     from hera_experiment.runs.find import find_run
 
     with find_run(context, args.run) as run:
@@ -36,14 +35,14 @@ def main(args: VerbArguments) -> int:
         output = LogOutput(tasks=tasks, prefixed=not args.task or tasks != [args.task])
         if following:
             for line in follow_logs(run, reader):
-                output.write(line)
+                output.write(*line)
                 output.flush()
             reader.refuse_unknown()
         else:
             for line in reader.all():
-                output.write(line)
+                output.write(*line)
             for line in reader.archived():
-                output.write(line)
+                output.write(*line)
         output.flush()
         for remark in reader.remarks():
             tell(remark)
