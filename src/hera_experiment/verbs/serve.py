@@ -197,6 +197,8 @@ def _close(engine: Engine, server: Server, address: LocalServer) -> None:
     # The engine first: who watches shall see how the workflows end.
     engine.close()
     server.close()
+    for name in server.services.store.close():
+        tell(f"{name} is not written down to its end: there is no room in {address.state}")
     (address.state / "server.json").unlink(missing_ok=True)
 
 
