@@ -77,7 +77,7 @@ def list_all(request: Request) -> bytes:
     # Argo sorts each page: what runs comes first, then what ended last.
     page = sorted(page, key=lambda run: str(run.status.get("finishedAt") or "9999"), reverse=True)
     if fields := Fields(request.option("fields")):
-        whole = fields.wants("items.status.nodes") or fields.wants("items.spec")
+        whole = _wants_whole(fields, "items.")
         items = [run.as_dict() if whole else run.head() for run in page]
         selected = fields.select({"metadata": metadata, "items": items})
         answer = {"metadata": {}, **selected, "items": selected.get("items") or None}
@@ -140,9 +140,13 @@ def document(run: Run, fields: Fields) -> bytes:
     """Return the wanted part of a workflow; what is long is read only if it is wanted."""
     if not fields:
         return run.document()
-    whole = fields.wants("status.nodes") or fields.wants("spec")
-    selected = fields.select(run.as_dict() if whole else run.head())
+    selected = fields.select(run.as_dict() if _wants_whole(fields) else run.head())
     return json.dumps(selected, separators=(",", ":")).encode("ascii")
+
+
+def _wants_whole(fields: Fields, prefix: str = "") -> bool:
+    spec = f"{prefix}spec"
+    return fields.wants(f"{prefix}status.nodes") or fields.wants(spec, besides=f"{spec}.shutdown")
 
 
 def _manifest(request: Request, body: dict[str, Any]) -> dict[str, Any]:

@@ -67,10 +67,12 @@ class Body:
             self._spec_json = None
 
     def head(self, version: int) -> dict[str, Any]:
-        """Return the workflow without specification and nodes, not to be changed."""
+        """Return the workflow without nodes, and of its specification the shutdown alone."""
         metadata = {**(self.manifest.get("metadata") or {}), "resourceVersion": str(version)}
-        head = {key: value for key, value in self.manifest.items() if key != "spec"}
-        return {**head, "metadata": metadata, "status": self._argo_status()}
+        shutdown = (self.manifest.get("spec") or {}).get("shutdown")
+        spec = {"shutdown": shutdown} if shutdown else {}
+        head = {**self.manifest, "metadata": metadata, "spec": spec}
+        return {**head, "status": self._argo_status()}
 
     def document(self, version: int) -> bytes:
         """Return the whole workflow as compact JSON."""
@@ -78,6 +80,7 @@ class Body:
             self._spec_json = encode(self.manifest.get("spec") or {})
         head = self.head(version)
         status = encode(head.pop("status"))
+        del head["spec"]
         if self.nodes:
             if len(self._node_json) < len(self.nodes):
                 missing = self.nodes.keys() - self._node_json.keys()

@@ -134,7 +134,7 @@ class Run:
         return self._deleted
 
     def head(self) -> dict[str, Any]:
-        """Return the workflow without specification and nodes, reading little of the disk.
+        """Return the workflow without nodes and most of ``spec``, reading little of the disk.
 
         Raises :class:`NotFound` for a folder whose server died before its first line was written.
         """
@@ -328,7 +328,7 @@ class Run:
         with suppress(OSError):
             found = self._journal.ending()
             if found is None and (last := self._journal.last()) and "checkpoint" in last:
-                head = {key: value for key, value in last["checkpoint"].items() if key != "spec"}
+                head = Body(last["checkpoint"]).head(last["version"])
                 closed = {"version": last["version"], "created": last["created"], "head": head}
             else:
                 closed = (found and found.checkpoint) or {}
@@ -390,7 +390,7 @@ class Run:
             self._created = found.checkpoint["created"]
             head = found.checkpoint["head"]
             status = {**head["status"], "nodes": body.nodes}
-            body = Body({**body.manifest, **head, "status": status})
+            body = Body({**body.manifest, "metadata": head["metadata"], "status": status})
         more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
         self._damage = (
             f"{self._where} is damaged ({damages[0]}{more}) and kept as it is: what it still says"
