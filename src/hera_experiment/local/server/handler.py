@@ -209,6 +209,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         with self._owner.streaming(), contextlib.closing(stream.items):
             for item in stream.items:
                 if item is not None:
+                    item = item.replace(b"\n", b"\n\ndata: ") if events else item
                     frame = b"data: %b\n\n" % item if events else b"%b\n" % item
                 elif events:
                     frame = b":\n"
