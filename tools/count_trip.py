@@ -10,20 +10,16 @@ interpreter reports each call of a Python function (``sys.setprofile``), in the 
 verb's process and of the process of its script. The laptop's server is a program of its own, which
 is not counted, nor are threads.
 
-The way is that of a reader who follows the code as it runs and reads each function once. What counts
-is the first call of each function, where it leads from one place to another; neither imports count
-nor coming back because a function returned. Every function of the library, of ``hera_utils`` and of the project's own files
-takes part. The way is measured twice, with a file as one place and with a room as one: a folder of
-the library, or a file that lies in no folder of it.
+The way is that of a reader who follows the code as it runs and reads each function once. What
+counts is the first call of each function, where it leads from one place to another; neither imports
+count nor coming back because a function returned. Every function of the library, of ``hera_utils``
+and of the project's own files takes part. The way is measured twice, with a file as one place and
+with a room as one: a folder of the library, or a file that lies in no folder of it.
 
-stays
-    calls in a row that lead to one place are one stay
-places
-    how many different ones there are
-climbs
-    stays that begin with a call from a lower layer to a higher one (``LAYERS``)
-returns
-    stays in a place that had been left: ``stays - places``
+- stays: calls in a row that lead to one place are one stay
+- places: how many different ones there are
+- climbs: stays that begin with a call from a lower layer to a higher one (``LAYERS``)
+- returns: stays in a place that had been left, that is stays less places
 """
 
 from __future__ import annotations
@@ -41,7 +37,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 LIBRARY = REPOSITORY / "src" / "hera_experiment"
 
-# From the top downwards; what is not named is a user's intention. Calls within a layer do not climb.
+# From the top downwards; what is not named is a user's intention.
 LAYERS = (
     "workflow.py inputs.py layout.py environment.py",
     "hera_utils",
@@ -171,9 +167,8 @@ def main() -> None:
     end = words.index("--") if "--" in words else len(words)
     args = parser.parse_args(words[:end])
     print(f"{'':15}{'rooms':^32}{'files':^32}")
-    print(
-        f"{'verb':15}" + 2 * "".join(f"{each:>8}" for each in "stays places climbs returns".split())
-    )
+    heads = "".join(f"{each:>8}" for each in ("stays", "places", "climbs", "returns"))
+    print(f"{'verb':15}{heads}{heads}")
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
         for verb in args.verbs:
