@@ -3,11 +3,11 @@
     python tools/sentences.py >sentences.md
     python tools/sentences.py src/hera_experiment/submit
 
-It reads the Python of the library, of ``hera_utils``, of the hooks and of the template's containers.
-A sentence is a text of two words or more that is no docstring; a verb's first line is its help. What
-is filled in stands in braces; the parts of an error (what, where, what next) are put together as the
-person sees them. Before a text stands what it is for: the function that it is handed to, ``return``,
-or ``=`` where it is kept for later.
+It reads the Python of the library, of ``hera_utils``, of the hooks and of the template's
+containers. A sentence is a text of two words or more that is no docstring; a verb's first line is
+its help. What is filled in stands in braces; the parts of an error (what, where, what next) are put
+together as the person sees them. Before a text stands what it is for: the function that it is
+handed to, ``return``, or ``=`` where it is kept for later.
 """
 
 from __future__ import annotations
