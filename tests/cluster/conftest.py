@@ -22,6 +22,7 @@ from argo_front import (
     wait_for_argo,
     wait_for_port,
 )
+from both_sides import NAMESPACE, Argo, Local
 from real_cluster import (
     ACCOUNTS,
     CONTEXT_VARIABLES,
@@ -245,6 +246,22 @@ spec:
     cluster.kubectl("wait", "--for=condition=Ready", "pod/relay", "-n", namespace, "--timeout=90s")
     yield namespace
     cluster.kubectl("delete", "pod,service", "--all", "-n", namespace, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def argo(cluster: Any) -> Iterator[Argo]:
+    token = cluster.token("argo-user", NAMESPACE, "2h")
+    argo = Argo(cluster["ARGO_SERVER"], token)
+    yield argo
+    for name in argo.created:
+        argo.request("DELETE", f"/workflows/{NAMESPACE}/{name}")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    local = Local(tmp_path_factory.mktemp("local"))
+    yield local
+    local.engine.close()
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
