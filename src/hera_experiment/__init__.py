@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from hera_experiment.cli import main
     from hera_experiment.context.arguments import Argument, Arguments, SettingScope
     from hera_experiment.context.context import Context, file_named_by
-    from hera_experiment.environment.hera_hooks import before_each_build, use_service
-    from hera_experiment.environment.recording import experiment_labels, record_submissions
+    from hera_experiment.environment.hera_hooks import before_each_build
     from hera_experiment.environment.refusals import say_refusals
+    from hera_experiment.environment.submissions import experiment_labels, submit_through
     from hera_experiment.errors import UserError
     from hera_experiment.experiment import Experiment
     from hera_experiment.images.published import ImageReferences
@@ -47,22 +47,21 @@ __all__ = [
     "file_named_by",
     "main",
     "no_platform",
-    "record_submissions",
     "refuse_unsendable",
     "say_other_entries",
     "say_refusals",
     "say_unknown",
     "send_whole_values",
-    "use_service",
+    "submit_through",
 ]
 
 _HOME = {
     "cli": "main",
     "context.arguments": "Argument Arguments SettingScope",
     "context.context": "Context file_named_by",
-    "environment.hera_hooks": "before_each_build use_service",
-    "environment.recording": "experiment_labels record_submissions",
+    "environment.hera_hooks": "before_each_build",
     "environment.refusals": "say_refusals",
+    "environment.submissions": "experiment_labels submit_through",
     "errors": "UserError",
     "experiment": "Experiment",
     "images.published": "ImageReferences",

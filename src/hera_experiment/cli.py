@@ -57,14 +57,10 @@ def _run(argv: list[str], context_module: ModuleType) -> int:
     if argv[0] == "--version":
         return _print_version()
     from hera_experiment.context.arguments import parse
-    from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT, VerbArguments
+    from hera_experiment.context.verb_arguments import VerbArguments
 
     kind: type[Context] = context_module.CLIContext
     verb, rest = argv[0], argv[1:]
-    if verb == SUBMITTING_SCRIPT:
-        from hera_experiment.submit.child import main as run_script
-
-        return run_script(rest, kind)
     known = verbs.table()
     if verb not in known:
         raise _unknown(verb, list(known))

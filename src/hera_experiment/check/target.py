@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
+from hera_experiment.argo.objects import Captured, Submitted
 from hera_experiment.check.argo import SERVER, Argo
 from hera_experiment.check.cached_facts import CachedFacts, fact, run_concurrently
 from hera_experiment.check.cluster import Cluster
 from hera_experiment.check.model import CannotTell
 from hera_experiment.check.requirements import ObjectUse, Requirements
 from hera_experiment.check.rights import WORKFLOWS, Right, missing
-from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_reviews import user_name, user_review

@@ -17,11 +17,10 @@ from hera_experiment.errors import UserError, install_excepthook, tell
 from hera_experiment.experiment import Experiment
 
 if TYPE_CHECKING:
+    from hera_experiment.context.inherited import EndpointAddress
     from hera_experiment.platform.argo_server import ArgoServerAccess
     from hera_experiment.platform.cluster import Cluster
     from hera_experiment.provision.declared import Recorder
-
-_QUIET_VARIABLE = "HERA_UTILS_SESSION"
 
 C = TypeVar("C", bound="Context")
 
@@ -56,6 +55,7 @@ class Context(argparse.Namespace):
     _experiment: Experiment
     _sources: dict[str, Source]
     _notes: list[str]
+    _endpoint: EndpointAddress | None
 
     @classmethod
     def settings_files(cls, folder: Path, home: Path, environ: Mapping[str, str]) -> Sequence[Path]:
@@ -104,7 +104,7 @@ class Context(argparse.Namespace):
         for name, source in elsewhere.items():
             if context._sources.setdefault(name, source).origin is Origin.DEFAULT:
                 context._notes.append(f"{source} has no effect: write it into ./hera.config")
-        if not environ.get(_QUIET_VARIABLE):
+        if context.endpoint is None:  # otherwise the verb has told them
             context.tell_notes()
         return context
 
@@ -128,7 +128,7 @@ class Context(argparse.Namespace):
         context = cls(**vars(typed))
         given = {a.name: v for a in cls.ARGUMENTS if isinstance(v := vars(typed).get(a.name), str)}
         found = home or _home(environ)
-        settings, notes = gather(
+        settings, notes, context._endpoint = gather(
             cls.ARGUMENTS,
             given,
             experiment,
@@ -149,6 +149,11 @@ class Context(argparse.Namespace):
     def experiment(self) -> Experiment:
         """The experiment that the script belongs to."""
         return self._experiment
+
+    @property
+    def endpoint(self) -> EndpointAddress | None:
+        """Where requests for Argo's server go when a verb has started this process."""
+        return self._endpoint
 
     @property
     def is_local(self) -> bool:

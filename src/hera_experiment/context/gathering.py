@@ -11,7 +11,7 @@ from pathlib import Path
 from hera_experiment.context import inherited, layers, profiles
 from hera_experiment.context.arguments import Arguments, SettingScope
 from hera_experiment.context.config_parser import SettingsFiles, Sources, effective_settings
-from hera_experiment.context.inherited import InheritedContext
+from hera_experiment.context.inherited import EndpointAddress, InheritedContext
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting, Source, display
 from hera_experiment.experiment import SETTINGS, Experiment
@@ -23,8 +23,8 @@ def gather(
     experiment: Experiment,
     environ: Mapping[str, str],
     files: Callable[[], Sequence[Path]],
-) -> tuple[dict[str, Setting], list[str]]:
-    """Return the setting of each of ``arguments`` by its name, and what a person should know.
+) -> tuple[dict[str, Setting], list[str], EndpointAddress | None]:
+    """Return the setting of each of ``arguments``, what a person should know, and the endpoint.
 
     ``given`` are the typed options by the names of their arguments, ``files`` returns the
     settings files, the strongest first; of those that do not exist nothing is taken. A profile
@@ -83,7 +83,7 @@ def gather(
                 source = setting.source.shadowing(other.source)
                 settings[argument.name] = Setting(setting.value, source)
                 notes.append(str(source))
-    return settings, notes
+    return settings, notes, parent.endpoint if parent else None
 
 
 def _unused(weaker: Setting | None, profile: Path | None) -> str:

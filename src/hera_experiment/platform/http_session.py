@@ -65,7 +65,7 @@ class Session(requests.Session):
         False, or the path of a bundle of certificate authorities; True reads the path from
         ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or ``SSL_CERT_FILE`` and is otherwise certifi's.
     timeout:
-        Seconds to connect and to wait for the next byte, where a request names none of its own.
+        Seconds to connect and to wait for the next byte (None for ever).
     where, advice:
         For the messages: where the server's address came from, and what to do about a server that
         does not answer, in place of the advice for a server somewhere else.
@@ -78,7 +78,7 @@ class Session(requests.Session):
         authorization: Callable[[], str],
         *,
         verify: bool | str = True,
-        timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
+        timeout: tuple[float, float | None] = (CONNECT_TIMEOUT, READ_TIMEOUT),
         where: str = "",
         advice: str = "",
         environ: Mapping[str, str] = os.environ,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TextIO
 
+from hera_experiment.argo.objects import Captured, Submitted
 from hera_experiment.check.catalogue import CATALOGUE, select
 from hera_experiment.check.checks.rights import rights_of_submitter
 from hera_experiment.check.definition import Check, Result
@@ -17,7 +18,6 @@ from hera_experiment.check.report import TextReport, first_step, more_about
 from hera_experiment.check.requirements import Requirements
 from hera_experiment.check.rights import WORKFLOWS, Right
 from hera_experiment.check.runner import run
-from hera_experiment.check.submitted import Captured, Submitted
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, Source

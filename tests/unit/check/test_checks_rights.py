@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from recorded_cluster import REVIEWS, SECRET, SPACE, RecordedCluster
 
-from hera_experiment.check.submitted import KINDS, Captured, Submitted
+from hera_experiment.argo.objects import KINDS, Captured, Submitted
 
 RESEARCHER = "system:serviceaccount:experiments:researcher"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.check.argo import SERVER
 from hera_experiment.check.definition import Check
 from hera_experiment.check.model import CannotTell, Outcome, failure, ok, warning, worst
 from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, Right, grant, missing
-from hera_experiment.check.submitted import WORKFLOW
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.check.wording import APPLY, in_brackets
 from hera_experiment.errors import UserError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from hera_experiment.argo.objects import WORKFLOW, Submitted
 from hera_experiment.check.cached_facts import run_concurrently
 from hera_experiment.check.definition import Check
 from hera_experiment.check.model import Outcome, failed, failure, ok, unknown, warning, worst
-from hera_experiment.check.submitted import WORKFLOW, Submitted
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.check.wording import listed
 from hera_experiment.errors import UserError

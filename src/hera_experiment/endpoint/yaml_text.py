@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hera_experiment.argo.names import SESSION_LABEL
-from hera_experiment.submit.launch import NO_NAMESPACE
+
+NO_NAMESPACE = "no-namespace-is-set"
+"""Stands for the namespace where none is set, for Hera makes no workflow without one."""
 
 _FIRST = ("apiVersion", "kind", "metadata", "spec")
 
