@@ -44,7 +44,7 @@ LAYERS = (
     "cli.py verbs",
     "",
     "endpoint submission environment",
-    "runs execution_engine.py",
+    "runs",
     "platform port_forward images",
     "record",
     "context",
