@@ -121,17 +121,20 @@ def test_make_that_hides_the_variables_is_refused(make: Make) -> None:
     assert "leave -e out" in done.stderr
 
 
-PROGRAMS = """
+PROGRAMS = [
+    line.strip()
+    for line in """
     x"; touch pwned; "
     x'; touch pwned; '
     $(touch pwned)
     $(shell touch pwned)
     `touch pwned`
     x; touch pwned #
-""".strip().splitlines()
+    """.strip().splitlines()
+]
 
 
-@pytest.mark.parametrize("python", map(str.strip, PROGRAMS))
+@pytest.mark.parametrize("python", PROGRAMS)
 def test_python_is_one_word_for_the_shell_of_the_template_s_own_checks(
     python: str, tmp_path: Path
 ) -> None:
@@ -145,7 +148,7 @@ def test_python_is_one_word_for_the_shell_of_the_template_s_own_checks(
     assert not list(tmp_path.rglob("pwned"))
 
 
-@pytest.mark.parametrize("python", map(str.strip, PROGRAMS))
+@pytest.mark.parametrize("python", PROGRAMS)
 def test_python_is_one_word_for_the_shell(make: Make, python: str, tmp_path: Path) -> None:
     done = make("help", f"PYTHON={python}")
     assert done.returncode != 0 and "Error 127" in done.stderr
