@@ -218,9 +218,7 @@ def git(*words: str):  # type: ignore[no-untyped-def]  # origin.Git
     """Call git in the current folder, whatever repository the caller was at work in."""
     from hera_experiment.packaging.origin import Git
 
-    # A hook of theirs may ask, hang, or refuse a commit that is not their work.
-    settings = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
-    return Git(".", os.environ, *settings, *words, errors=True)
+    return Git(".", os.environ, *words, errors=True)
 
 
 def folders_up() -> "list[str]":
