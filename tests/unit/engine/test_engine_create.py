@@ -37,6 +37,16 @@ def test_argos_rules(case: dict[str, Any], bench: Bench) -> None:
     assert bench.store.runs() == []
 
 
+def test_names_may_hold_variables_that_are_known_beforehand(bench: Bench) -> None:
+    manifest = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/names.yaml").read_text())
+    bench.engine.create({**manifest, "metadata": {"name": "w", "namespace": "local"}}, dry_run=True)
+    inner = steps([task("x-{{inputs.parameters.p}}", "ok")], name="inner")
+    inner["inputs"] = {"parameters": [{"name": "p"}]}
+    entry = steps([task("a", "inner", with_={"p": "b"})])
+    with pytest.raises(InvalidWorkflow, match=r"inner\.steps\[0\]\.name 'x-.* is invalid"):
+        bench.engine.create(workflow(entry, inner, OK))
+
+
 PODS = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/pods.yml").read_text())
 
 # What a person has to read in the sentence; the whole words are Kubernetes' own.

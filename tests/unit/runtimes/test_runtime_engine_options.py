@@ -96,6 +96,9 @@ def test_command_and_arguments():
     assert options() == ([], [])
     script = main_container({"script": {"image": "i", "command": ["sh", "-e"], "source": "x"}})
     assert command_options(script, {}) == (["--entrypoint", "sh"], ["-e", "/argo/staging/script"])
+    for source in ({"source": ""}, {}):
+        bare = main_container({"script": {"image": "i", "command": ["sh", "-e"], **source}})
+        assert command_options(bare, {}) == (["--entrypoint", "sh"], ["-e"])
 
 
 def test_process_one(tmp_path: Path):

@@ -41,6 +41,8 @@ _CHOICES = {
     "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
 }
 _POD_GC = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
+_SELECTORS = ("In", "NotIn", "Exists", "DoesNotExist")
+_METRIC = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def refused_by_kubernetes(manifest: Json) -> list[str]:
@@ -56,14 +58,45 @@ def refused_by_kubernetes(manifest: Json) -> list[str]:
         resources = _object(_object(claim, "spec"), "resources")
         for name, value in _object(resources, "requests").items():
             found += _quantity(f"spec.volumeClaimTemplates.{name}", value)
-    strategy = _object(spec, "podGC").get("strategy") or _POD_GC[0]
+    pod_gc = _object(spec, "podGC")
+    strategy = pod_gc.get("strategy") or _POD_GC[0]
     if strategy not in _POD_GC:
         found.append(f"podGC.strategy unknown strategy '{strategy}': use {', '.join(_POD_GC)}")
+    for expression in _list(_object(pod_gc, "labelSelector"), "matchExpressions"):
+        if (operator := expression.get("operator")) not in _SELECTORS:
+            why = f'"{operator}" is not a valid label selector operator'
+            found.append(f"podGC.labelSelector invalid: {why}: use {', '.join(_SELECTORS)}")
     used = _used(spec)
     for template in spec.get("templates") or ():
         if template["name"] in used and (container := _container(template)):
             found += _template(spec, template, container, in_name=used[template["name"]])
     return found
+
+
+def check_metrics(where: str, template: Json) -> None:
+    """Raise :class:`InvalidWorkflow` for a metric of ``template`` that Argo refuses.
+
+    Source: ``validateTemplate`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows.
+    """
+    for metric in _list(_object(template, "metrics"), "prometheus"):
+        name = metric.get("name") or ""
+        if not _METRIC.fullmatch(name):
+            why = "Metric names must contain alphanumeric characters or '_'"
+            raise InvalidWorkflow(f"{where} metric name '{name}' is invalid. {why}")
+        for label in _list(metric, "labels"):
+            if not _METRIC.fullmatch(key := label.get("key") or ""):
+                why = "keys may only contain alphanumeric characters or '_'"
+                raise InvalidWorkflow(f"metric label '{key}' is invalid: {why}")
+        if not metric.get("help"):
+            why = "must contain a help string under 'help: ' field"
+            raise InvalidWorkflow(f"{where} metric '{name}' {why}")
+        for kind in ("gauge", "counter", "histogram"):
+            if metric.get(kind) is not None and not _object(metric, kind).get("value"):
+                raise InvalidWorkflow(f"{where} metric '{name}' error: missing {kind}.value")
+        gauge = _object(metric, "gauge")
+        if gauge.get("realtime") and "resourcesDuration." in str(gauge["value"]):
+            why = "'resourcesDuration.*' metrics cannot be used in real-time"
+            raise InvalidWorkflow(f"{where} metric '{name}' error: {why}")
 
 
 def left_out(manifest: Json) -> list[str]:
