@@ -115,7 +115,7 @@ def test_what_is_left_out_here_is_told(bench: Bench) -> None:
     gpu = {"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "1Gi"}}}
     leaf = {**OK, "script": {**OK["script"], **gpu}}
     leaf["script"]["securityContext"] = {"runAsNonRoot": True}
-    done = bench.run(workflow(leaf, nodeSelector={"disk": "ssd"}))
+    done = bench.run(workflow(leaf, nodeSelector={"disk": "ssd", "kubernetes.io/os": "linux"}))
     assert done["status"]["phase"] == "Succeeded"
     (told,) = (c for c in done["status"]["conditions"] if c["type"] == "SpecWarning")
     assert told["message"] == (

@@ -41,6 +41,7 @@ _CHOICES = {
     "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
 }
 _POD_GC = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
+_ANY_LINUX = ("kubernetes.io/os", "linux")
 _SELECTORS = ("In", "NotIn", "Exists", "DoesNotExist")
 _METRIC = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -108,8 +109,10 @@ def left_out(manifest: Json) -> list[str]:
         if (container := _container(template)) is None or template["name"] not in used:
             continue
         said = []
-        if selector := template.get("nodeSelector") or spec.get("nodeSelector"):
-            said.append("nodeSelector " + ", ".join(f"{k}={v}" for k, v in selector.items()))
+        selector = template.get("nodeSelector") or spec.get("nodeSelector") or {}
+        labels = [f"{k}={v}" for k, v in selector.items() if (k, v) != _ANY_LINUX]
+        if labels:
+            said.append(f"nodeSelector {', '.join(labels)}")
         if template.get("affinity") or spec.get("affinity"):
             said.append("affinity")
         limits = _object(_object(container, "resources"), "limits")
