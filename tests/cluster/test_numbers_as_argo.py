@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comparison import NAMESPACE, Argo, Local, finished, manifest
+from both_sides import NAMESPACE, Argo, Local, finished, manifest
 from real_cluster import RealCluster
 
 COUNT = 60

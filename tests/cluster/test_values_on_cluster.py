@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comparison import Argo, finished
+from both_sides import Argo, finished
 from real_cluster import RealCluster
 from sent_values import differences, workflow_of
 

@@ -211,10 +211,10 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
         }
     )
     environ = {
-        "ARGO_SERVER": server.address,
+        "ARGO_SERVER": server.url,
         "ARGO_SECURE": "false",
         "ARGO_NAMESPACE": "lab",
-        "ARGO_TOKEN": "s3cret",
+        "ARGO_TOKEN": server.token,
         "HOME": "/",
     }
     context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
@@ -224,4 +224,4 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     text = out.getvalue()
     assert status == 2, text
     assert text.splitlines()[-2].startswith("? could not check; first SCRIPT: there is no workflow")
-    assert "s3cret" not in text
+    assert server.token not in text

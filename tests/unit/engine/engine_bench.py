@@ -135,6 +135,13 @@ class Bench:
         until(lambda: ready(run), 10, 0.002, seen=lambda: run.as_dict()["status"])
         return run
 
+    def settle(self, name: str) -> None:
+        """Wait until a running workflow has dealt with all that it was told so far."""
+        operator = self.engine._operators["local", name]
+        done = threading.Event()
+        operator._events.put(lambda: operator._later.append(done.set))
+        assert done.wait(10)
+
     def until_running(self, name: str, *displayed: str) -> None:
         def ready(run: Run) -> bool:
             phases = {
