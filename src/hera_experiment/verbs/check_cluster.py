@@ -162,10 +162,19 @@ def check_cluster(
     out = out or sys.stdout
     end = clock() + wait
     known = (*CATALOGUE, *own_checks(context))
-    wanted = _codes(only, "--only", [each.code for each in known])
-    unwanted = _codes(skip, "--skip", [each.code for each in known])
+    codes = [*(each.code for each in known), PROBE.code]
+    wanted, unwanted = _codes(only, "--only", codes), _codes(skip, "--skip", codes)
     if both := sorted({*wanted} & {*unwanted}):
         raise UserError(f"{both[0]} stands in --only too", "--skip", "take it out of one of them")
+    if PROBE.code in unwanted:
+        consent = None
+        unwanted.remove(PROBE.code)
+    if PROBE.code in wanted:
+        if consent is None:
+            advice = f"type {_probing(context, '1')} ONLY=PROBE"
+            raise UserError("the probe is not asked for", "--only", advice)
+        wanted.remove(PROBE.code)
+        wanted += PROBE.needs
     checks = [
         # Whoever asks for a check by its name wants to know that it could not be made.
         replace(each, essential=each.essential or each.code in wanted)

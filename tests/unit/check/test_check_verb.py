@@ -60,6 +60,7 @@ def typed(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProc
         (("--only", "CLAIM-BOND"), "'CLAIM-BOND' (--only): did you mean CLAIM-BOUND?"),
         (("--only", "scirpt,GPU"), "'SCIRPT' (--only): did you mean SCRIPT?"),
         (("--skip", "0123"), "'0123' (--skip): docs/check_cluster.md lists them"),
+        (("--only", "PROBE"), "the probe is not asked for (--only): type make check-cluster PROBE"),
         (("--only", "GPU,IMAGES", "--skip", "IMAGES"), "IMAGES stands in --only too (--skip)"),
     ],
 )
