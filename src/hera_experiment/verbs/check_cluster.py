@@ -22,7 +22,7 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.platform.state_folder import prepare
 from hera_experiment.sign_in.terminal import Terminal
 from hera_experiment.template_record import library
-from hera_experiment.verbs._switch import is_on
+from hera_experiment.verbs._options import is_on
 
 if TYPE_CHECKING:
     from hera_experiment.check.runner import Result

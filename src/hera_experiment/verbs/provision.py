@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.context.context import Context
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_switch, is_on
 
 if TYPE_CHECKING:
     from hera_experiment.provision.objects import Objects

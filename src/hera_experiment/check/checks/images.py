@@ -106,9 +106,11 @@ def _made_for(target: CheckTarget, name: str, image: Image) -> Outcome:
     if image.registry == DOCKER_HUB and image.repository.startswith(_OFFICIAL):
         return ok(name)  # for all of them, and each look counts against one's limit
     try:
-        made_for = target.registry(image.registry).platforms(image)
+        found = target.registry(image.registry).platforms(image) or ()
     except UserError:
         return ok(name)
+    # A node tells no variant: linux/arm64/v8 is for linux/arm64.
+    made_for = {"/".join(each.split("/")[:2]) for each in found}
     going = _processors(target, name) if made_for else []
     lacking = [(where, have) for where, have in going if have not in made_for]
     if not lacking:
