@@ -95,7 +95,7 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Run the checks and show them.
 
-    Returns 0 when all is well (warnings too), 1 when one failed, 2 when it could not be checked
+    Returns 0 when all is well (warnings too), 1 when one failed or no cluster is set up, 2 when it could not be checked
     whether a submission can work; settings that cannot be read are that case too.
     """
     try:
@@ -112,8 +112,9 @@ def main(args: VerbArguments) -> int:
         consent = _consent(args.probe, context, Terminal())
         context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
-        if not (args.only or args.skip):
-            _refuse_nothing(context)
+        nothing = _nothing_set_up(context)
+        if nothing and args.output == "text" and not (args.only or args.skip):
+            return report(nothing)
         return check_cluster(
             context,
             script,
@@ -217,19 +218,19 @@ def check_cluster(
         return status
 
 
-def _refuse_nothing(context: Context) -> None:
-    """Raise ``UserError`` where nothing leads to a cluster: one thing is to be said, not forty."""
+def _nothing_set_up(context: Context) -> UserError | None:
+    """Return the one sentence to say where nothing leads to a cluster, None where something does."""
     from hera_experiment.platform.kubeconfig import files_of
 
     if context.argo_server or files_of(context.k8s_config_file):
-        return
+        return None
     known = profiles.names(context.experiment.folder)
     if known:
-        raise UserError(
+        return UserError(
             f"no cluster is chosen, of {', '.join(known)}",
             next_step=f"type make check-cluster CLUSTER={known[0]}",
         )
-    raise UserError(
+    return UserError(
         "no cluster is set up yet",
         next_step="type make sign-in CLUSTER=name, which asks for what it needs and keeps it",
     )

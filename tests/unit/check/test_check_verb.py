@@ -89,13 +89,15 @@ def test_settings_that_others_can_read_or_nobody(folder: Path) -> None:
 
 def test_without_any_setting_one_sentence_says_how_to_begin(folder: Path) -> None:
     done = typed(folder)
-    assert done.returncode == 2 and not done.stdout
+    assert done.returncode == 1 and not done.stdout
     assert done.stderr.count("\n") == 1 and "make sign-in CLUSTER=name" in done.stderr
+    done = typed(folder, "-o", "json")
+    assert done.returncode == json.loads(done.stdout)["exit"] == 1, "machines get what they read"
     (folder / "clusters").mkdir()
     for name in ("lab", "other"):
         (folder / "clusters" / f"{name}.config").write_text("")
     done = typed(folder)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert "of lab, other" in done.stderr
     assert done.stderr.rstrip().endswith("make check-cluster CLUSTER=lab")
 
