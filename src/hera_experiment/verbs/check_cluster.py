@@ -95,8 +95,9 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Run the checks and show them.
 
-    Returns 0 when all is well (warnings too), 1 when one failed or no cluster is set up, 2 when it could not be checked
-    whether a submission can work; settings that cannot be read are that case too.
+    Returns 0 when all is well (warnings too), 1 when one failed or no cluster is set up, 2 when it
+    could not be checked whether a submission can work; settings that cannot be read are that case
+    too.
     """
     try:
         timeout, wait = _seconds(args.timeout, "--timeout"), _seconds(args.wait, "--wait")
@@ -219,7 +220,7 @@ def check_cluster(
 
 
 def _nothing_set_up(context: Context) -> UserError | None:
-    """Return the one sentence to say where nothing leads to a cluster, None where something does."""
+    """Return the one sentence to say where nothing leads to a cluster, else None."""
     from hera_experiment.platform.kubeconfig import files_of
 
     if context.argo_server or files_of(context.k8s_config_file):
