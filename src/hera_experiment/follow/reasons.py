@@ -195,6 +195,13 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], Reason]], ..
     (re.compile(r"\d+/\d+ nodes are available: (?P<why>.+)", re.DOTALL), _no_node),
     (re.compile(r"^Unschedulable(?P<why>)$"), lambda _, __: Reason("no node can take it")),
     (
+        re.compile(r"exec format error|no match for platform"),
+        lambda _, __: Reason(
+            "its image is made for other processors than the node's",
+            "build it for those, such as: make build push BUILD_OPTIONS=--platform=linux/amd64",
+        ),
+    ),
+    (
         re.compile(
             r"(?:ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull"
             r"|Failed to pull image|Back-off pulling image|failed to pull)"

@@ -48,7 +48,8 @@ def api_reachable(target: CheckTarget) -> Outcome:
         elif "plain HTTP" in error.what or "closed the connection" in error.what:
             advice = f"correct the scheme: {set_cluster} --server https://HOST:PORT"
         elif "in time" in error.what:
-            advice = "join the VPN, or correct the proxy; then try again with --timeout 30"
+            again = f"{target.make('check-cluster')} TIMEOUT=30"
+            advice = f"join the VPN, or correct the proxy; then try again with: {again}"
         elif error.next_step.startswith("correct HTTPS_PROXY"):
             advice = error.next_step
         else:
