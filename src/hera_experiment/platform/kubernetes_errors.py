@@ -16,6 +16,8 @@ from hera_experiment.platform.kubernetes_client import (
 
 __all__ = ["FORBIDDEN", "NOT_FOUND", "UNAUTHENTICATED", "Forbidden", "KubernetesRefusal"]
 
+_PARTS = ("metadata", "spec", "status", "data")
+
 
 class KubernetesRefusal(UserError):
     """Kubernetes answered with no; ``status`` is the HTTP status, ``message`` its own words."""
@@ -37,9 +39,15 @@ def document(answer: Answer, server: str, where: str, asked: str) -> dict[str, A
 
     Raises :class:`KubernetesRefusal` for any other.
     """
-    if answer.ok and answer.document is not None:
-        return answer.document
-    raise refusal(answer, server, where, asked)
+    if not answer.ok or answer.document is None:
+        raise refusal(answer, server, where, asked)
+    found = {key: value for key, value in answer.document.items() if value is not None}
+    parts = () if found.get("kind") == "Status" else _PARTS
+    wrong = [part for part in parts if not isinstance(found.get(part, {}), dict)]
+    if wrong:
+        what = f"cannot {asked}: {server} does not answer as Kubernetes ('{wrong[0]}' is no object)"
+        raise KubernetesRefusal(what, where, status=answer.status)
+    return found
 
 
 def refusal(answer: Answer, server: str, where: str, asked: str) -> KubernetesRefusal:
@@ -53,7 +61,7 @@ def refusal(answer: Answer, server: str, where: str, asked: str) -> KubernetesRe
             "the token or certificate in it may have expired: get a new kubeconfig",
             **given,
         )
-    said = (answer.document or {}).get("message")
+    said = answer.message if (answer.document or {}).get("message") else ""
     if status == FORBIDDEN:
         return Forbidden(
             f"you have no right to {asked}" + (f"; Kubernetes says: {said}" if said else ""),
@@ -72,7 +80,7 @@ def explain(error: Exception, server: str, where: str, asked: str) -> UserError:
         return unreachable(error, server, where)
     try:
         found = json.loads(error.body or "")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         found = None
     answer = Answer(int(error.status or 0), found if isinstance(found, dict) else None)
     return refusal(answer, server, where, asked)
