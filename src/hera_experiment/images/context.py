@@ -6,6 +6,7 @@ Which files ``.dockerignore`` keeps out is told by Docker's documentation of it 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import posixpath
@@ -13,6 +14,8 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from hera_experiment.errors import UserError
 
 DOCKERFILE, IGNORE_FILE = "Dockerfile", ".dockerignore"
 
@@ -82,6 +85,22 @@ def translate(pattern: str) -> str:
             parts.append(re.escape(pattern[at]))
             at += 1
     return "".join(parts)
+
+
+def container_names(containers: Path) -> list[str]:
+    """Return the folders of ``containers`` that have a Dockerfile."""
+    return sorted(path.parent.name for path in containers.glob(f"*/{DOCKERFILE}"))
+
+
+def no_container(containers: Path, name: str) -> UserError:
+    """Return what to tell somebody who names a container that has no Dockerfile."""
+    known = container_names(containers)
+    close = difflib.get_close_matches(name, known, n=1)
+    there = ", ".join(known) or "none"
+    return UserError(
+        f"there is no {containers.name}/{name}/{DOCKERFILE}",
+        next_step=f"did you mean '{close[0]}'?" if close else f"there is: {there}",
+    )
 
 
 def context_entries(folder: Path) -> list[str]:

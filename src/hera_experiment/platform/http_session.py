@@ -36,6 +36,9 @@ LONGEST = 300.0
 """Seconds for the rest of an answer once it has begun, unless it is a stream."""
 
 _PIECE = 1 << 16
+_HTTP_1_1 = 11
+_NO_BODY = frozenset({101, 204, 304})
+
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -133,7 +136,11 @@ class Session(requests.Session):
             options["timeout"] = self.timeout
         options["allow_redirects"] = False
         try:
-            return super().request(method, url, **options)
+            response = super().request(method, url, **options)
+            if _is_cut(response):
+                response.close()
+                raise requests.ConnectionError("EOF within the header of the answer")
+            return response
         except (requests.RequestException, OSError) as error:
             text = url.decode() if isinstance(url, bytes) else url
             sentence = unreachable(error, text, self.where)
@@ -215,6 +222,22 @@ def moment_in(header: str) -> datetime | None:
         return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def _is_cut(response: requests.Response) -> bool:
+    """Tell whether the connection ended within the header of ``response``.
+
+    Python takes such an answer for a whole one, without a body: a stream would end in silence.
+    """
+    headers = response.headers
+    return (
+        getattr(response.raw, "version", 0) == _HTTP_1_1
+        and response.status_code not in _NO_BODY
+        and response.request.method != "HEAD"
+        and "Content-Length" not in headers
+        and headers.get("Transfer-Encoding", "").lower() != "chunked"
+        and headers.get("Connection", "").lower() != "close"
+    )
 
 
 def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:

@@ -11,7 +11,7 @@ from hera_experiment.context.arguments import Argument, SettingScope
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_switch, is_on
 
 if TYPE_CHECKING:
     from hera_experiment.sign_in.presets import Preset
