@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http_session import unreachable
 from hera_experiment.platform.kubernetes_client import (
     FORBIDDEN,
     NOT_FOUND,
@@ -70,17 +68,3 @@ def refusal(answer: Answer, server: str, where: str, asked: str) -> KubernetesRe
             **given,
         )
     return KubernetesRefusal(f"cannot {asked}; Kubernetes says: {answer.message}", where, **given)
-
-
-def explain(error: Exception, server: str, where: str, asked: str) -> UserError:
-    """Return the sentence for what the ``kubernetes`` package raised when ``asked``."""
-    from kubernetes.client.exceptions import ApiException
-
-    if not isinstance(error, ApiException):
-        return unreachable(error, server, where)
-    try:
-        found = json.loads(error.body or "")
-    except (ValueError, TypeError, RecursionError):
-        found = None
-    answer = Answer(int(error.status or 0), found if isinstance(found, dict) else None)
-    return refusal(answer, server, where, asked)
