@@ -98,6 +98,8 @@ class Session(requests.Session):
     where, advice:
         For the messages: where the server's address came from, and what to do about a server that
         does not answer, in place of the advice for a server somewhere else.
+    certificate:
+        The files of a certificate that is shown to the server, and of its key.
 
     Redirects are not followed: Argo's API has none, so one means a login page or a wrong scheme.
     """
@@ -110,9 +112,11 @@ class Session(requests.Session):
         timeout: tuple[float, float | None] = (CONNECT_TIMEOUT, READ_TIMEOUT),
         where: str = "",
         advice: str = "",
+        certificate: tuple[str, str] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         super().__init__()
+        self.cert = certificate
         self.trust_env = False
         for scheme in ("https://", "http://"):
             self.mount(scheme, BoundedAdapter())
@@ -272,7 +276,9 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
             f"nothing listens at {server}", where, "correct the port, or start the server"
         )
     if _broken_off(text):
-        advice = "it may want TLS: ARGO_SECURE=true" if address.scheme == "http" else ""
+        advice = "it may want TLS: ARGO_SECURE=true"
+        if address.scheme == "https":
+            advice = "type it again, or it may want your certificate: ARGO_CLIENT_CERTIFICATE"
         return Unreachable(f"{server} closed the connection without an answer", where, advice)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
         return Unreachable(f"'{server}' is no address", where, "write host:port")
@@ -297,8 +303,15 @@ def _tls(text: str, server: str, where: str) -> Unreachable:
             "name the file of its authority in REQUESTS_CA_BUNDLE (--ca_bundle), "
             "or ask the administrator for it",
         )
+    if "CERTIFICATE_REQUIRED" in text or "certificate required" in text:
+        what = f"{server} wants a certificate of yours"
+        return Unreachable(what, where, "name its file in ARGO_CLIENT_CERTIFICATE")
     if "EOF" in text:
-        return Unreachable(f"{server} broke off TLS", where, "it may want ARGO_SECURE=false")
+        return Unreachable(
+            f"{server} broke off TLS",
+            where,
+            "it may want ARGO_SECURE=false, or your certificate: ARGO_CLIENT_CERTIFICATE",
+        )
     return Unreachable(f"no TLS with {server}", where, "check the address and the port")
 
 
