@@ -66,7 +66,9 @@ class BuildSettings:
             name, equals, value = words.pop(0).partition("=")
             if name == "--build-arg":
                 raise UserError(
-                    "build arguments are no option", OPTIONS, f"write {ARGUMENTS}='NAME=value'"
+                    f"{OPTIONS} holds a build argument",
+                    "",
+                    f"write {ARGUMENTS}='NAME=value' instead",
                 )
             if name in DECISIVE:
                 arguments[name] = value if equals or not words else words.pop(0)

@@ -10,21 +10,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
-import urllib3
 
 from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
-from hera_experiment.platform.argo_client import ArgoClient, StreamBroken
+from hera_experiment.platform.argo_client import ArgoClient, lines_of
+from hera_experiment.platform.http_session import content_of, moment_in, text_of
 
 ARCHIVED_LOG = "main-logs"
 """The output artifact that holds the log of the main container, where logs are archived."""
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ?")
-_BLOCK = 1 << 16
+_MOST_EVENTS = 10_000
+EVENTS_SECONDS = 30.0
+"""The longest that events are asked for."""
 # What Argo's own program, which starts the task's, writes among its lines.
 _EXECUTOR = re.compile(r'time="[^"]*" level=\w+ msg=.* argo=true( .*)?')
 _EXIT = re.compile(r"Error: exit status \d+")
@@ -84,7 +85,7 @@ def archived_log(
     with closing(response):
         raise_for_page(response, client.where)
         if response.status_code != requests.codes.ok:
-            said = response.text[:200].strip() or str(response.reason)
+            said = text_of(content_of(response, client.where), 200) or str(response.reason)[:200]
             raise ArgoRefusal(
                 f"Argo's server does not hand out the archived log: {said}",
                 next_step="ask the administrator whether your account may read the secret of "
@@ -92,16 +93,8 @@ def archived_log(
                 status=response.status_code,
                 message=said,
             )
-        rest = b""
-        try:
-            for block in response.iter_content(_BLOCK):
-                *whole, rest = (rest + block).split(b"\n")
-                for line in whole:
-                    yield line.removesuffix(b"\r").decode("utf-8", "replace")
-        except (urllib3.exceptions.HTTPError, requests.RequestException) as error:
-            raise StreamBroken(f"the log broke off: {type(error).__name__}") from None
-        if rest:
-            yield rest.decode("utf-8", "replace")
+        for line in lines_of(response):
+            yield line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def events_now(
@@ -114,9 +107,12 @@ def events_now(
     """
     found: list[Mapping[str, Any]] = []
     path = f"stream/events/{quote(namespace, safe='')}"
+    selected = {"listOptions.fieldSelector": fields}
     try:
-        for event in client.stream(path, {"listOptions.fieldSelector": fields}, silence):
+        for event in client.stream(path, selected, silence, EVENTS_SECONDS):
             found.append(event)
+            if len(found) >= _MOST_EVENTS:
+                break
     except ArgoRefusal:
         raise
     except OSError:
@@ -141,8 +137,5 @@ class Executor:
 def clock_of(client: ArgoClient, now: Callable[[], datetime]) -> timedelta:
     """Return how far the server's clock is ahead of ``now``, to a second."""
     answer = client.session.request("GET", f"{client.url}api/v1/version")
-    try:
-        date = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except ValueError:
-        return timedelta()
-    return date - now()
+    date = moment_in(answer.headers.get("Date", ""))
+    return date - now() if date else timedelta()

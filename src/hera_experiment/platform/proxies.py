@@ -24,7 +24,10 @@ _PORTS = {"http": "80", "https": "443"}
 
 def is_loopback(url: str) -> bool:
     """Say whether ``url`` names this machine, to which no proxy leads."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

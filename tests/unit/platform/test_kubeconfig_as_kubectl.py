@@ -26,6 +26,7 @@ import hera_utils
 from hera_experiment.check.cluster import Cluster
 from hera_experiment.errors import UserError
 from hera_experiment.platform import kubeconfig, proxies
+from hera_experiment.platform.kubernetes_access import configuration_of
 from hera_experiment.platform.kubernetes_client import KubernetesClient
 from hera_experiment.platform.kubernetes_user import KubernetesUser
 from hera_utils.cluster import KubernetesCluster
@@ -406,7 +407,7 @@ class TestSignInProgram:
         )
         for ask in (
             cluster.reach,
-            lambda: cluster.api,
+            lambda: configuration_of(cluster.client),
             lambda: Cluster(str(path), "", "n", 1).credentials,
         ):
             with pytest.raises(UserError) as caught:
@@ -484,7 +485,7 @@ def test_the_proxies_of_the_environment_are_not_for_this_machine(
         parse(k8s_config_file=str(path), argo_namespace="n"), asserting=False
     )
     cluster.reach()
-    assert cluster.api.configuration.proxy is None
+    assert configuration_of(cluster.client).proxy is None
     assert client_of(path).get("/version").ok
     error = sentence_of(save(config("http://api.lab.invalid:6443")))
     assert "the proxy on the way" in error.what and "HTTP_PROXY" in error.next_step
