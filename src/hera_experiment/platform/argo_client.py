@@ -23,7 +23,8 @@ from hera_experiment.platform.argo_answers import (
 if TYPE_CHECKING:
     from hera_experiment.platform.local_server import Lease
 
-_PIECE = 65536
+_PIECE = 1 << 18
+_MESSAGES = (b"data:", b"{")
 # gRPC's numbers for what waiting does not mend: invalid, not found, forbidden, unauthenticated.
 _FINAL_CODES = frozenset({3, 5, 7, 16})
 _STREAM_SILENCE = 60.0
@@ -210,6 +211,19 @@ class ArgoClient:
 
         Raises :class:`StreamBroken` when it breaks off, and after ``silence`` seconds of nothing.
         """
+        for block in self.stream_blocks(path, params, silence):
+            yield from self.messages(block)
+
+    def messages(self, block: bytes) -> Iterator[dict[str, Any]]:
+        """Yield the messages of one of :meth:`stream_blocks`."""
+        for line in block.split(b"\n"):
+            if line.startswith(_MESSAGES):
+                yield _frame(line.removeprefix(b"data:"), self.where)
+
+    def stream_blocks(
+        self, path: str, params: Mapping[str, str], silence: float = _STREAM_SILENCE
+    ) -> Iterator[bytes]:
+        """Yield the whole messages of a stream that have come together; as :meth:`stream`."""
         url = f"{self.url}api/v1/{path}"
         # No compression: what compresses also collects, and events would come late.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -223,11 +237,10 @@ class ArgoClient:
         )
         with closing(response):
             raise_for_refusal(response, self.where)
-            for line in _lines(response):
-                if line.startswith((b"data:", b"{")):
-                    yield _frame(line.removeprefix(b"data:"), self.where)
-                elif line.strip() and not line.startswith(_OTHER_LINES):
+            for block in _blocks(response):
+                if not block.lstrip().startswith((*_MESSAGES, *_OTHER_LINES)) and block.strip():
                     raise no_argo(response, self.where)
+                yield block
 
 
 def _given(params: Mapping[str, str] | None) -> dict[str, str]:
@@ -242,17 +255,18 @@ def _path(namespace: str, name: str) -> str:
     return f"workflows/{_part(namespace)}/{_part(name)}"
 
 
-def _lines(response: requests.Response) -> Iterator[bytes]:
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the whole lines that are there, without waiting for more."""
     # iter_lines of requests copies the unfinished line for each piece: quadratic, and the line of
     # a workflow of 10 000 nodes has 5 MB.
     pieces: list[bytes] = []
     try:
         while piece := response.raw.read1(_PIECE):
-            first, *rest = piece.split(b"\n")
-            pieces.append(first)
-            for part in rest:
+            end = piece.rfind(b"\n") + 1
+            pieces.append(piece[:end] if end else piece)
+            if end:
                 yield b"".join(pieces)
-                pieces = [part]
+                pieces = [piece[end:]]
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise StreamBroken(f"the stream broke off: {type(error).__name__}") from None
     if any(pieces):
