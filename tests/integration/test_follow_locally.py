@@ -229,6 +229,8 @@ def test_a_failed_run_is_retried_followed_and_deleted(place: Place) -> None:
     (run,) = place.runs()
     done = place.type("retry")
     assert done.returncode == 0 and "its failed tasks run again" in done.stdout
+    assert "its programs run as containers/ is now" in done.stdout
+    assert "changed since" not in done.stdout
     watched = place.type("watch")
     assert watched.returncode == 0, watched.stdout
     assert f"workflow {run['name']}: Succeeded" in watched.stdout

@@ -224,7 +224,8 @@ def _advice(task: Task) -> list[Line]:
     lines = [Line(f"    {reason}", "yellow")] if reason else []
     found = _RESULTS.search(task.message)
     if found:
-        from hera_experiment.check.rights import RESULTS, grant
+        from hera_experiment.check.rights import grant
+        from hera_experiment.platform.kubernetes_reviews import RESULTS
 
         space = found["space"]
         subject = f"system:serviceaccount:{space}:{found['name']}"

@@ -32,7 +32,10 @@ _COLUMNS = ("RUN", "WHERE", "STATUS", "DONE", "BEGUN", "DURATION", "")
 
 
 def table_of_runs(runs: Sequence[Listed], now: datetime) -> list[Line]:
-    """Return one line a run, in the order given; the moment of its beginning is local time."""
+    """Return one line a run, in the order given; the moment of its beginning is local time.
+
+    A line of its own stands before those that were not submitted from this folder.
+    """
     if not runs:
         return []
     rows = [_row(run, now) for run in runs]
@@ -42,9 +45,12 @@ def table_of_runs(runs: Sequence[Listed], now: datetime) -> list[Line]:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         return "  ".join(padded).rstrip()
 
-    styled = (
+    styled = [
         Line(line(row), _STYLES.get(run.phase, "")) for row, run in zip(rows, runs, strict=True)
-    )
+    ]
+    mine = sum(run.is_mine for run in runs)
+    if mine < len(runs):
+        styled.insert(mine, Line("not submitted from this folder:", "bold"))
     return [Line(line(_COLUMNS), "bold"), *styled]
 
 
@@ -75,6 +81,7 @@ def document_of_runs(runs: Sequence[Listed]) -> list[dict[str, Any]]:
             {
                 "name": run.name,
                 "cluster": run.label,
+                "mine": run.is_mine,
                 "phase": run.phase,
                 "created": run.created,
                 "startedAt": status.get("startedAt") or "",

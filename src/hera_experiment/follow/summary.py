@@ -20,6 +20,7 @@ from hera_experiment.argo.tasks import (
     tasks_of,
     utc_now,
 )
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import tell
 from hera_experiment.experiment import Experiment
 from hera_experiment.follow.count import Plan
@@ -34,7 +35,6 @@ from hera_experiment.follow.watch import WorkflowSource
 from hera_experiment.printing import printable
 from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
-from hera_experiment.results.workflows import claims_of
 
 _NOTIFY_TIMEOUT = 60.0
 

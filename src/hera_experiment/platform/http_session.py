@@ -8,6 +8,7 @@ what a failed connection means.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +16,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.proxies import SOCKS_ADVICE, is_loopback
+from hera_experiment.platform.proxies import SOCKS_ADVICE, proxy_of_environment
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
@@ -92,6 +92,7 @@ class Session(requests.Session):
         self.timeout = timeout
         self.where = where
         self.advice = advice
+        self._environ = environ
         if verify is True:
             named = (environ.get(name) for name in _CERTIFICATE_VARIABLES)
             verify = next((path for path in named if path), True)
@@ -119,19 +120,21 @@ class Session(requests.Session):
             sentence.sent = not _without_connection(error)
             raise sentence from None
 
+    def proxy_to(self, url: str) -> str:
+        """Return the proxy that leads to ``url``, empty for none."""
+        return proxy_of_environment(url, self._environ)
+
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        """Take the proxies from the environment (``NO_PROXY`` too), but not for this machine."""
-        if is_loopback(url):
-            proxies = {}
-        else:
-            # get_environ_proxies reads HTTPS_PROXY, NO_PROXY and, on macOS, the system's settings.
-            proxies = {**get_environ_proxies(url, no_proxy=None), **(proxies or {})}
+        """Choose the proxy as every client of this package does, none for this machine."""
+        proxy = self.proxy_to(url)
         # Hera passes verify=True on each call, which must not hide the bundle of this session.
-        if verify is True or verify is None:
-            verify = self.verify
-        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        verify = self.verify if verify is True or verify is None else verify
+        return {
+            **super().merge_environment_settings(url, {}, stream, verify, cert),
+            "proxies": {"http": proxy, "https": proxy} if proxy else {},
+        }
 
 
 def _is_cut(response: requests.Response) -> bool:
@@ -170,7 +173,8 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
         return Unreachable(
             f"{server} did not answer in time", where, "check the address, the VPN and the proxy"
         )
-    if "NameResolution" in text or "resolve" in text or "getaddrinfo" in text:
+    unknown = any(word in text for word in ("NameResolution", "resolve", "getaddrinfo"))
+    if unknown or isinstance(error, socket.gaierror):
         return Unreachable(
             f"no host is named '{address.hostname}'", where, "correct the name, or join the VPN"
         )

@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_access import KubernetesAccess
-from hera_experiment.platform.kubernetes_package import configuration_of
+from hera_experiment.platform.kubernetes_access import KubernetesAccess, configuration_of
 from hera_experiment.port_forward.relay import Relay
 from hera_experiment.port_forward.target import SERVICE, NotNow, Target, TargetFinder
 from hera_experiment.port_forward.tunnel import KubectlTunnel, PackageTunnel, Tunnel

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
-from hera_experiment.runs.arguments import add_run_arguments
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_run_arguments, add_switch, is_on
 
 
 def add_arguments(parser: VerbParser) -> None:

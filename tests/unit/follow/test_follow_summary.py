@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from follow_workflows import NOW, Collected, node, workflow
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.experiment import Experiment
 from hera_experiment.follow.summary import (
     Conclusion,
@@ -18,7 +19,6 @@ from hera_experiment.follow.summary import (
 )
 from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
-from hera_experiment.results.workflows import claims_of
 
 
 def test_the_verdict_is_a_sentence() -> None:

@@ -1,12 +1,14 @@
-"""What may come of a check."""
+"""What may come of a check, and how it is worded."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
-from hera_experiment.check.wording import in_brackets
 from hera_experiment.errors import UserError
 
 
@@ -28,7 +30,14 @@ _WORST_FIRST = (Status.FAILURE, Status.UNKNOWN, Status.WARNING, Status.OK)
 
 
 class CannotTell(Exception):
-    """A check cannot be decided here; the text says why, and neither passes nor fails."""
+    """A check cannot be decided here; the text says why, and neither passes nor fails.
+
+    ``because`` is the code of the check that is about the reason, where there is one.
+    """
+
+    def __init__(self, reason: str, because: str = "") -> None:
+        super().__init__(reason)
+        self.because = because
 
 
 @dataclass(frozen=True)
@@ -93,3 +102,27 @@ def worst(outcomes: Iterable[Outcome], nothing: str) -> Outcome:
     if first.status is Status.OK:
         return ok("; ".join(dict.fromkeys(each.message for each in found)))
     return first
+
+
+APPLY = "send this YAML to the administrator, to be applied with: kubectl apply -f -"
+_BARE = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z][a-z0-9.-]*")
+
+
+def local_time(moment: datetime) -> str:
+    """Return ``moment`` as a clock on the wall here shows it."""
+    return f"{moment.astimezone():%Y-%m-%d at %H:%M} (local time)"
+
+
+def in_brackets(where: str) -> str:
+    """Return where a value came from as the end of a sentence; nothing for nowhere."""
+    return f" ({where})" if where else ""
+
+
+def in_yaml(name: str) -> str:
+    """Return ``name`` as YAML reads it back as a string: quoted where a number would come of it."""
+    return name if _BARE.fullmatch(name) else json.dumps(name)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names in single quotes, separated by commas."""
+    return ", ".join(f"'{name}'" for name in names)

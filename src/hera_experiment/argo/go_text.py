@@ -1,9 +1,17 @@
-"""JSON, numbers and durations as Go spells them: what Argo puts into parameters and names."""
+"""JSON, numbers and durations as Go spells them: what Argo puts into parameters and names.
+
+Go reads a number into a float64, unless a type says otherwise; Kubernetes keeps a whole number of
+64 bits as it is. Source: ``encoding/json`` and ``strconv`` of Go, ``pkg/util/json`` of
+kubernetes/apimachinery, ``anystring.go`` and ``item.go`` of argoproj/argo-workflows.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 _ESCAPES = {
@@ -14,7 +22,11 @@ _ESCAPES = {
     "\u2029": "\\u2029",
 }
 _LITERALS = ("true", "false", "null")
-_EXACT = 2**53
+INT64 = range(-(2**63), 2**63)
+"""What Go's int64 can hold."""
+_PLAIN_FROM, _PLAIN_TO = 1e-6, 1e21
+"""Beyond these JSON has an exponent."""
+
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _STRING_OR_SPACE = re.compile(rf"({_STRING})|[ \t\r\n]+")
 _TOKEN = re.compile(rf'{_STRING}|[\[\]{{}},:]|[^\[\]{{}},:"]+')
@@ -30,15 +42,28 @@ class JsonError(ValueError):
 
 
 def loads(text: str) -> Any:
-    """Parse ``text``; raises :class:`JsonError`."""
+    """Parse ``text`` as Go does, all numbers being floats; raises :class:`JsonError`."""
+    return _parsed(text, _float64)
+
+
+def _parsed(text: str, number_of: Callable[[str], Any]) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(
+            text, parse_constant=_refuse_constant, parse_int=number_of, parse_float=number_of
+        )
     except _Constant as error:
         raise JsonError(_beginning(str(error)[0])) from None
     except json.JSONDecodeError as error:
         raise JsonError(_message(text, error)) from None
     except RecursionError:
         raise JsonError("exceeded max depth") from None
+
+
+def _float64(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise JsonError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return value
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
@@ -63,7 +88,7 @@ def compact(text: str) -> str:
 
     Raises :class:`JsonError`.
     """
-    loads(text)
+    _parsed(text, str)
     return _escaped(_STRING_OR_SPACE.sub(lambda match: match[1] or "", text))
 
 
@@ -90,37 +115,53 @@ def unescaped(text: str) -> str:
 
 
 def number(value: int | float) -> str:
-    """Return a number as Go's ``encoding/json`` spells a float64."""
-    if isinstance(value, int) and abs(value) <= _EXACT:
+    """Return a number as JSON has it: one of 64 bits as it is, another as Go's float64."""
+    if isinstance(value, int) and value in INT64:
         return str(value)
-    value = float(value)
-    if value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    text = repr(value)
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
-    if 1e-6 <= abs(value) < 1e21:
-        return f"{value:.20f}".rstrip("0")
-    return (
-        f"{mantissa}e{exponent[0]}{exponent[1:]}"
-        if exponent[0] in "+-"
-        else f"{mantissa}e+{exponent}"
-    )
+    value = _finite(value)
+    if value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_TO:
+        return decimal(value)
+    mantissa, exponent = repr(value).split("e")
+    return f"{mantissa}e{exponent.replace('-0', '-')}"
 
 
 def decimal(value: int | float) -> str:
     """Return a number as Go's ``FormatFloat(value, 'f', -1, 64)``: never with an exponent."""
-    if isinstance(value, int):
-        return str(value)
-    if value.is_integer():
-        return str(int(value))
-    text = repr(value)
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
-    digits = len(mantissa.partition(".")[2]) - int(exponent)
-    return f"{value:.{max(digits, 0)}f}"
+    return format(Decimal(repr(_finite(value))), "f").removesuffix(".0")
+
+
+def general(value: float) -> str:
+    """Return a number as Go's ``Sprint`` shows it."""
+    if not math.isfinite(value):
+        return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
+    return decimal(value) if value == 0 or 1e-4 <= abs(value) < _PLAIN_TO else repr(value)
+
+
+def stored(value: Any) -> Any:
+    """Return a JSON value as Kubernetes keeps it: keys in order, numbers of 64 bits or floats.
+
+    Raises :class:`JsonError` for a number that is no float64.
+    """
+    if isinstance(value, dict):
+        return {key: stored(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [stored(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    text = number(value)
+    # What is written without a fraction is read as a whole number.
+    is_whole = re.fullmatch(r"-?\d+", text) and int(text) in INT64
+    return int(text) if is_whole else float(text)
+
+
+def _finite(value: int | float) -> float:
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
+        raise JsonError(f"json: cannot unmarshal number {value} into Go value of type float64")
+    return found
 
 
 def _escaped(text: str) -> str:
@@ -175,7 +216,7 @@ def _in_literal(rest: str, literal: str) -> str:
 
 def seconds(text: str) -> float:
     """Return ``1m30s``, ``500ms`` or (seconds) ``90`` in seconds; raises ValueError."""
-    if re.fullmatch(r"[+-]?\d+", text):
+    if re.fullmatch(r"[+-]?\d+", text, re.ASCII):
         return float(text)
     if text == "0":
         return 0.0
