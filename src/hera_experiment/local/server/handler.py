@@ -201,9 +201,10 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream" if events else "application/json")
         self.send_header("Cache-Control", "no-cache")
-        self.send_header("Connection", "close")
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
+        # Last: a header that is cut before it cannot be taken for that of a stream without length.
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.flush()
         with self._owner.streaming(), contextlib.closing(stream.items):
