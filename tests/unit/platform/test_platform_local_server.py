@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -32,8 +31,12 @@ def command(count):
     return (sys.executable, str(SERVER), str(count))
 
 
+def asked(server):
+    return requests.get(server.url, timeout=10).json()
+
+
 def pid_of(server):
-    return requests.get(server.url, timeout=10).json()["pid"]
+    return asked(server)["pid"]
 
 
 def test_the_first_client_starts_a_server_and_need_not_wait(place):
@@ -62,7 +65,9 @@ def test_a_second_client_shares_it_and_the_last_one_lets_it_go(place):
     assert second.server == first.server and not second.started
     first.close()
     first.close()
-    time.sleep(0.3)
+    # It has looked since whether anybody is there.
+    begin = asked(second.server)["looks"]
+    until(lambda: asked(second.server)["looks"] > begin + 2)
     assert pid_of(second.server) == first.server.pid
     second.close()
     until(lambda: running(experiment) is None, 10, 0.02)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from polling import until
 
 from hera_experiment.local.runtimes.leftovers import end_leftovers
 
@@ -52,6 +52,14 @@ def running_in(session: int) -> list[str]:
     return [state for state in listed.stdout.split() if not state.startswith("Z")]
 
 
+def programs_in(session: int) -> list[str]:
+    """Return the names of the programs of a session."""
+    listed = subprocess.run(
+        ["ps", "-o", "comm=", "-s", str(session)], capture_output=True, text=True, check=False
+    )
+    return sorted(listed.stdout.split())
+
+
 def test_a_task_is_ended_with_all_that_it_started(tmp_path: Path, start: Start) -> None:
     root = tmp_path / "scratch" / "1"
     root.mkdir(parents=True)
@@ -59,7 +67,8 @@ def test_a_task_is_ended_with_all_that_it_started(tmp_path: Path, start: Start) 
     by_variable = start(tmp_path, ARGO_NODE_ID="w-2", HOME=f"{root}/root")
     # A child that has shed all variables is still in the session.
     naked = start(root, code="env -i sleep 60 & wait", ARGO_NODE_ID="w-3")
-    time.sleep(0.2)
+    for process in (by_folder, by_variable, naked):
+        until(lambda process=process: programs_in(process.pid) == ["sh", "sleep"])
 
     assert end_leftovers(tmp_path / "scratch") == 6
     for process in (by_folder, by_variable, naked):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import errno
+import fcntl
 import http.client
 import json
+import os
 import socket
+import struct
+import termios
 import threading
-import time
 
 import pytest
+from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.local.server import Server
@@ -123,16 +128,27 @@ def test_a_chunked_body_is_refused_with_a_reason(server):
     assert b"Content-Length" in response
 
 
-def test_headers_and_body_may_arrive_apart(server):
+def unread(connection):
+    """Return how many bytes have come that the server has not taken."""
+    return struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, b"\0" * 4))[0]
+
+
+def test_headers_and_body_may_arrive_apart(server, monkeypatch):
+    served = []
+    serve = server.process_request
+    monkeypatch.setattr(
+        server, "process_request", lambda one, whom: (served.append(one), serve(one, whom))
+    )
     body = b'{"workflow":{"metadata":{"name":"w"},"spec":{}}}'
     with socket.create_connection(("127.0.0.1", server.server_port)) as raw:
         raw.sendall(
             f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {SECRET}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n".encode()
         )
-        time.sleep(0.05)
+        until(lambda: served)
+        until(lambda: unread(served[0]) == 0)
         raw.sendall(body[:10])
-        time.sleep(0.05)
+        until(lambda: unread(served[0]) == 0)
         raw.sendall(body[10:])
         assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
 
@@ -275,3 +291,15 @@ def test_a_bug_within_a_stream_is_no_clean_end(call, workflow, monkeypatch, capf
     with pytest.raises(http.client.IncompleteRead):
         response.read()
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(call, store, engine, capfd, monkeypatch):
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(engine, "create", full)
+    answer = call("POST", "/api/v1/workflows/local", {"workflow": {"metadata": {}}})
+    assert (answer.status, answer.json["code"]) == (400, 8)
+    assert "No space left on device: make room" in answer.json["message"]
+    assert str(store.root) in answer.json["message"]
+    assert capfd.readouterr().err == ""
