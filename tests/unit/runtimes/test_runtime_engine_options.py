@@ -56,6 +56,9 @@ def test_the_client_never_sees_a_variable_of_its_own_from_a_task():
 def test_a_value_that_a_file_of_variables_cannot_hold(value):
     options, client, lines = variable_options({"KEY": value}, {"KEY": "mine"})
     assert (options, client, lines) == (["--env", "KEY"], {"KEY": value}, "")
+    # Names that only look like one of the client's.
+    for name in ("SSH_PRIVATE_KEY", "GOOGLE_CREDENTIALS", "CONTAINER_KEY", "SSL_KEY", "PATHS"):
+        assert variable_options({name: value}, {}) == (["--env", name], {name: value}, "")
     with pytest.raises(UserError, match="DOCKER_CERT") as caught:
         variable_options({"DOCKER_CERT": value}, {})
     assert value not in str(caught.value)

@@ -28,8 +28,11 @@ _FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
 # What the programs docker and podman, their libraries and the loader read for themselves.
 _OF_CLIENT = re.compile(
-    r"(?:DOCKER|CONTAINER|PODMAN|BUILD|XDG|STORAGE|REGISTRY|SSH|SSL|LD|LC|GO|OTEL)\w*"
-    r"|_CONTAINERS\w*|PATH|HOME|USER|LANG|TERM|TMPDIR|NO_COLOR|(?i:https?|all|no|ftp)_(?i:proxy)",
+    r"(?:DOCKER|PODMAN|BUILDKIT|BUILDX|BUILDAH|_?CONTAINERS|XDG|LD|LC|OTEL)_\w*"
+    r"|CONTAINER_(?:HOST|SSHKEY|PROXY|CONNECTION|PASSPHRASE|TLS\w*)|STORAGE_(?:DRIVER|OPTS)"
+    r"|REGISTRY_AUTH_FILE|SSH_(?:AUTH_SOCK|ASKPASS)|SSL_CERT_(?:FILE|DIR)"
+    r"|GO(?:DEBUG|GC|MAXPROCS|MEMLIMIT|TRACEBACK)|PATH|HOME|USER|LANG|TERM|TMPDIR|NO_COLOR"
+    r"|(?i:https?|all|no|ftp)_(?i:proxy)"
 )
 # Podman reads more than one line between quotes; the programs read 64 KiB of a line.
 _ONE_LINE = re.compile(r"(?![\"'`])[^\r\n\0]{0,50000}")
