@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from hera_experiment.local.store import Run
 from hera_experiment.local.store.objects import check_name
 
 LATEST = "@latest"
+PATIENCE_SECONDS = 30.0
+"""How long a deletion waits for what runs; its tasks have ten seconds."""
 
 
 def create(request: Request) -> dict[str, Any]:
@@ -40,6 +43,12 @@ class LintFailed(ApiError):
     """Argo's own answer to a workflow that does not pass: 500, where create says 400."""
 
     http, code = 500, 2
+
+
+class StillEnding(ApiError):
+    """The tasks of a workflow take longer to end than a client waits."""
+
+    http, code = 504, 4
 
 
 def lint(request: Request) -> dict[str, Any]:
@@ -93,8 +102,27 @@ def delete(request: Request) -> dict[str, Any]:
     if uid and uid != run.metadata.get("uid"):
         raise AlreadyExists(f"the uid in the precondition ({uid}) is not that of the workflow")
     if not request.option("deleteOptions.dryRun"):
-        request.services.engine.delete(run.namespace, run.name)
+        _within_patience(lambda: request.services.engine.delete(run.namespace, run.name), run.name)
     return {}
+
+
+def _within_patience(delete: Callable[[], None], name: str) -> None:
+    """Wait for ``delete``, which ends what runs first; not for ever, whatever a task does."""
+    failure: list[Exception] = []
+
+    def work() -> None:
+        try:
+            delete()
+        except Exception as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name=f"deletion of {name}", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    if failure:
+        raise failure[0]
+    if thread.is_alive():
+        raise StillEnding(f"workflow {name} is still ending; it is deleted when it has ended")
 
 
 def stop(request: Request) -> dict[str, Any]:
