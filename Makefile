@@ -10,6 +10,9 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL = help
 .PHONY: help test lint
 
+# Exported, make would expand what was typed ($ and all) for each command's environment.
+$(foreach name,$(.VARIABLES),$(if $(filter command%,$(origin $(name))),$(eval unexport $(name))))
+
 help:
 	@echo 'make test   all tests, or some: make test TESTS="tests/bake -k git"'
 	@echo 'make lint   ruff and mypy, over the template too; changes nothing'

@@ -29,6 +29,10 @@ def main() -> None:
             " template's files are; give it the template's absolute path or its git address"
         )
     sys.dont_write_bytecode = True
+    # Without a standard output (>&-) the next file that is opened would be taken for it.
+    while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(opened)
     sys.path.insert(0, os.path.join(template, "src"))
     remove_left_overs(template)
     # cruft's updates compare scratch folders: a repository in them would hide all that is new.
@@ -51,6 +55,8 @@ def main() -> None:
 
 def tell(text: str) -> None:
     """Print what the person should read; that nobody reads is no failure."""
+    if sys.stdout is None:
+        return
     # A path may have letters that the terminal's encoding has not.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -130,8 +136,10 @@ class History:
     ``problem`` says why there is none; what was begun is gone then.
     """
 
-    # Most of what is added is packed already.
-    ADD = ("-c", "core.looseCompression=0", "add", "--all")
+    # All of the template is meant to be there, whatever a person ignores elsewhere. Most of it is
+    # packed already.
+    ALL = ("-c", "core.excludesFile=/dev/null", "-c", "core.looseCompression=0")
+    ADD = (*ALL, "add", "--all")
     # With this setting git does not make an identity up from the names of user and machine.
     STRICT = ("-c", "user.useConfigOnly=true", "-c", "maintenance.auto=false")
     COMMIT = (*STRICT, "commit", "--quiet", "--no-verify", "--no-gpg-sign")
@@ -147,6 +155,7 @@ class History:
 
                 self._heed(*making.answer())
             if not self.problem:
+                self._set_aside(True)
                 self._adding = git(*self.ADD)
         except OSError:
             self.problem = "git is not installed"
@@ -158,6 +167,8 @@ class History:
         for words in (self.ADD, (*self.COMMIT, "-m", "Generate the experiment", "-m", origin)):
             if not self.problem:
                 self._do(*words)
+        if not self.problem:
+            self._set_aside(False)
         return self.problem
 
     def abandon(self) -> None:
@@ -188,6 +199,14 @@ class History:
             self.problem = (
                 "git does not know you (git config --global user.name NAME, then user.email)"
             )
+
+    @staticmethod
+    def _set_aside(aside: bool) -> None:
+        """Keep what a person's template of repositories ignores from the first commit."""
+        names = [os.path.join(".git", "info", name) for name in ("exclude", "exclude.aside")]
+        old, new = names if aside else reversed(names)
+        if os.path.exists(old):
+            os.replace(old, new)
 
     def _remove(self) -> None:
         import shutil

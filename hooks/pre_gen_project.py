@@ -20,7 +20,9 @@ def main() -> None:
             " answers; install 2.1 or newer: python -m pip install --upgrade cookiecutter"
         )
     complaints = [complaint(question, ANSWERS[question]) for question in LONGEST_LINE]
-    complaints.append(complaint_about_slug(ANSWERS["project_slug"]))
+    # One that would lie elsewhere, or nowhere, cookiecutter.json has replaced: this hook is only
+    # called once there is a folder.
+    complaints.append(complaint_about_slug(ANSWERS["__typed_slug"]))
     refused = [each for each in complaints if each]
     if refused:
         sys.exit("\n".join(["Nothing was generated:", *refused]))

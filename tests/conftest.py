@@ -1,8 +1,12 @@
-"""Puts the template's Python on the path: it is tested where it stands."""
+"""Puts the template's Python on the path: it is tested where it stands. Orders files for xdist."""
 
+import itertools
+import os
 import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEMPLATE = REPOSITORY / "{{cookiecutter.project_slug}}"
@@ -15,3 +19,36 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )
+
+# What takes minutes begins early, or it would be what the others wait for in the end.
+LONGEST = (
+    "test_whole_experiment.py",
+    "test_same_as_argo.py",
+    "test_results.py",
+    "test_same_when_stopped.py",
+    "test_follow.py",
+)
+APART = 3
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files that wait for pods run beside files that compute, where there are workers.
+
+    What kills parts of the cluster comes first, and beside it nothing that needs the cluster.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    files = [list(group) for _, group in itertools.groupby(items, key=lambda item: item.path)]
+    alone = [file for file in files if file[0].get_closest_marker("disruptive")]
+    waiting = [file for file in files if file[0].get_closest_marker("cluster")]
+    waiting = [file for file in waiting if file not in alone]
+    waiting.sort(key=lambda file: file[0].path.name not in LONGEST)
+    computing = [file for file in files if file not in alone and file not in waiting]
+    # The last third of the short ones levels out who is ready when.
+    stride = max(1, len(computing) * 2 // 3 // max(1, len(waiting)))
+    ordered = alone + computing[:APART]
+    rest = iter(computing[APART:])
+    for file in waiting:
+        ordered += [file, *itertools.islice(rest, stride)]
+    items[:] = itertools.chain.from_iterable([*ordered, *rest])

@@ -24,13 +24,15 @@ from fault_proxy import PID_HEADER  # noqa: E402
 from hera.workflows.models import Workflow, WorkflowCreateRequest  # noqa: E402
 from hera.workflows.service import WorkflowsService  # noqa: E402
 
+from hera_experiment.context.inherited import EndpointAddress  # noqa: E402
+from hera_experiment.endpoint.server import Endpoint  # noqa: E402
+from hera_experiment.endpoint.submission import Submission  # noqa: E402
 from hera_experiment.errors import UserError  # noqa: E402
 from hera_experiment.platform.argo_client import ArgoClient  # noqa: E402
+from hera_experiment.platform.endpoint_session import EndpointSession  # noqa: E402
 from hera_experiment.platform.http_session import Session  # noqa: E402
-from hera_experiment.record.files import Files  # noqa: E402
-from hera_experiment.record.records import Records  # noqa: E402
+from hera_experiment.record.records import Files, Records  # noqa: E402
 from hera_experiment.submission.once import resume, submit_once  # noqa: E402
-from hera_experiment.submission.service import create_with  # noqa: E402
 from hera_experiment.submission.submitter import Submitter  # noqa: E402
 
 
@@ -99,8 +101,12 @@ def act(order: dict[str, Any], step: Steps) -> None:
         random=Random(order["seed"]),
         once=partial(submit_once, **options()),
     )
-    create_with(submitter, order["url"])
-    service = WorkflowsService(order["url"], token=order["token"], namespace=order["namespace"])
+    endpoint = Endpoint(Submission(submitter))
+    url, namespace = order["url"], order["namespace"]
+    address = EndpointAddress(endpoint.url, endpoint.token, server=url, namespace=namespace)
+    service = WorkflowsService(
+        url, token="t", namespace=namespace, session=EndpointSession(address)
+    )
     service.create_workflow(WorkflowCreateRequest(workflow=Workflow(**order["manifest"])))
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from hera_experiment.cli import main
     from hera_experiment.context.arguments import Argument, Arguments, SettingScope
     from hera_experiment.context.context import Context, file_named_by
-    from hera_experiment.environment.hera_hooks import before_each_build, use_service
-    from hera_experiment.environment.recording import experiment_labels, record_submissions
+    from hera_experiment.environment.hera_hooks import before_each_build
     from hera_experiment.environment.refusals import say_refusals
+    from hera_experiment.environment.submissions import experiment_labels, submit_through
     from hera_experiment.errors import UserError
     from hera_experiment.experiment import Experiment
     from hera_experiment.images.published import ImageReferences
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_errors import Forbidden, KubernetesRefusal
     from hera_experiment.platform.laptop_access import LaptopAccess
     from hera_experiment.provision.declared import Recorder
+    from hera_experiment.results.experiment_runs import experiment_runs
     from hera_experiment.submission.scripts import send_whole_values
     from hera_experiment.submission.values import refuse_unsendable
 
@@ -44,25 +45,25 @@ __all__ = [
     "UserError",
     "before_each_build",
     "experiment_labels",
+    "experiment_runs",
     "file_named_by",
     "main",
     "no_platform",
-    "record_submissions",
     "refuse_unsendable",
     "say_other_entries",
     "say_refusals",
     "say_unknown",
     "send_whole_values",
-    "use_service",
+    "submit_through",
 ]
 
 _HOME = {
     "cli": "main",
     "context.arguments": "Argument Arguments SettingScope",
     "context.context": "Context file_named_by",
-    "environment.hera_hooks": "before_each_build use_service",
-    "environment.recording": "experiment_labels record_submissions",
+    "environment.hera_hooks": "before_each_build",
     "environment.refusals": "say_refusals",
+    "environment.submissions": "experiment_labels submit_through",
     "errors": "UserError",
     "experiment": "Experiment",
     "images.published": "ImageReferences",
@@ -72,6 +73,7 @@ _HOME = {
     "platform.kubernetes_errors": "Forbidden KubernetesRefusal",
     "platform.laptop_access": "LaptopAccess",
     "provision.declared": "Recorder",
+    "results.experiment_runs": "experiment_runs",
     "submission.scripts": "send_whole_values",
     "submission.values": "refuse_unsendable",
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +54,9 @@ SLUGS = {
     "a dot": "lyon.census",
     "a space": "lyon census",
     "58 characters": "a" * 58,
+    "300 characters": "a" * 300,
+    "NUL": "lyon\x00census",
+    "a path of folders that are not there": "one/two/three",
     "a look-alike": "ly\u043en",  # a Cyrillic o
     "full-width digits": "lyon-\uff11",
     "a line end": "lyon\n",
@@ -85,8 +91,24 @@ def test_what_is_no_line_of_text_is_refused(
 def test_a_slug_that_kubernetes_would_not_take_is_refused(
     bake: Bake, slug: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert_refused(bake(project_slug=slug), ["project_slug"], capfd)
+    result = bake(project_slug=slug)
+    assert_refused(result, ["project_slug"], capfd)
     assert not Path("/tmp/hera-experiment-absolute").exists()
+
+
+@pytest.mark.parametrize("slug", ["one/two/three", "../outside/one", "a" * 300, "lyon\x00"])
+def test_a_refused_slug_leaves_no_folder_anywhere(
+    template: Path, tmp_path: Path, slug: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "answers").write_text(f"default_context: {{project_slug: {json.dumps(slug)}}}\n")
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", "../answers"]
+    done = subprocess.run(
+        [*command, str(template)], cwd=tmp_path / "here", capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "  project_slug: " in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["answers", "here"]
 
 
 @pytest.mark.parametrize("slug", ["", ".", ".."])

@@ -62,6 +62,56 @@ def test_the_settings_of_a_person_do_not_get_in_the_way(
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("where", ["excludesFile", "templateDir"])
+def test_what_a_person_ignores_elsewhere_is_in_the_first_commit(
+    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    ignored = "results/\nruns/\nlocal/\n*.txt\n*.toml\nMakefile\nvendor/\n.gitignore\n"
+    (tmp_path / "git" / "info").mkdir(parents=True)
+    (tmp_path / "git" / "info" / "exclude").write_text(ignored)
+    settings = {
+        "excludesFile": f"[core]\n\texcludesFile = {tmp_path}/git/info/exclude\n",
+        "templateDir": f"[init]\n\ttemplateDir = {tmp_path}/git\n",
+    }
+    (tmp_path / "config").write_text("[user]\n\tname = Ada\n\temail = a@b\n" + settings[where])
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    folder = project(bake())
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    committed = git(folder, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    assert {*committed} == {path for path in there if not path.startswith(".git/")}
+    if where == "templateDir":
+        assert (folder / ".git" / "info" / "exclude").read_text() == ignored
+        assert not (folder / ".git" / "info" / "exclude.aside").exists()
+
+
+def test_no_hook_of_a_person_is_called(
+    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    names = "prepare-commit-msg post-commit post-index-change reference-transaction".split()
+    for name in ["fsmonitor", *names]:
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/called\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    (tmp_path / "config").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.org\n"
+        f"[core]\n\thooksPath = {hooks}\n\tfsmonitor = {hooks}/fsmonitor\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    folder = project(bake())
+    assert not (tmp_path / "called").exists()
+    assert git(folder, "rev-list", "--count", "HEAD") == "1\n"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "1>&- 2>&-", "0<&- 1>&-", "1>/dev/full"])
+def test_no_standard_output_is_no_failure(template: Path, tmp_path: Path, closed: str) -> None:
+    command = f'"{sys.executable}" -m cookiecutter --no-input "{template}" {closed}'
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert git(tmp_path / "lyon-census", "rev-list", "--count", "HEAD") == "1\n"
+    assert git(tmp_path / "lyon-census", "status", "--porcelain") == ""
+
+
 def test_without_an_identity_there_is_no_repository_and_one_line_says_so(
     bake: Bake, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

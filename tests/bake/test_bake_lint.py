@@ -1,6 +1,6 @@
 """``make lint`` and ``make test`` of a generated project judge what its researcher wrote.
 
-One project for all tests of this file: its environment is made from nothing once.
+One project for all tests of this file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from plain_scripts import PLAIN_SCRIPTS
+from shared_environments import SharedEnvironments
 from stranger import Shell, copy_template
 
 # What a line's comment says must be found in it; the other lines are right.
@@ -65,6 +66,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = f'"{sys.executable}" -m cookiecutter --no-input ./template project_slug=lyon'
     done = Shell(folder)(command)
     assert done.returncode == 0, done.stderr
+    SharedEnvironments.of(tmp_path_factory).lend_venv(Shell(folder / "lyon"))
     return folder / "lyon"
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shared_environments import SharedEnvironments
 from stranger import Shell, copy_template
 
 ABOVE = "def experiment_workflow("
@@ -15,7 +17,7 @@ END_OF_DAG = "    return w\n\n\ndef define_hera_workflow("
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """A project with two more containers, whose lines were pasted where it was said."""
     folder = tmp_path_factory.mktemp("container")
     copy_template(folder / "template")
@@ -23,11 +25,14 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     done = Shell(folder)(command)
     assert done.returncode == 0, done.stderr
     shell = Shell(folder / "lyon")
+    environments = SharedEnvironments.of(tmp_path_factory)
+    environments.lend_venv(shell)
     for name in ("growth", "mean-size"):
         made = shell(f"make new-container NAME={name}")
         assert made.returncode == 0, made.stderr
         paste(shell.folder / "workflow.py", made.stdout)
-    return shell
+    with environments.lend_containers(shell.folder):
+        yield shell
 
 
 def paste(workflow: Path, printed: str) -> None:

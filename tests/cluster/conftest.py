@@ -22,6 +22,7 @@ from argo_front import (
     wait_for_argo,
     wait_for_port,
 )
+from both_sides import NAMESPACE, Argo, Local
 from real_cluster import (
     ACCOUNTS,
     CONTEXT_VARIABLES,
@@ -247,9 +248,31 @@ spec:
     cluster.kubectl("delete", "pod,service", "--all", "-n", namespace, "--wait=false")
 
 
+@pytest.fixture(scope="module")
+def argo(cluster: Any) -> Iterator[Argo]:
+    token = cluster.token("argo-user", NAMESPACE, "2h")
+    argo = Argo(cluster["ARGO_SERVER"], token)
+    yield argo
+    for name in argo.created:
+        argo.request("DELETE", f"/workflows/{NAMESPACE}/{name}")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    local = Local(tmp_path_factory.mktemp("local"))
+    yield local
+    local.engine.close()
+
+
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Mark what needs the cluster; what wants it alone comes first, when nobody else is at it."""
+    """Mark what needs the cluster; what wants it alone comes first, when nobody else is at it.
+
+    A real cluster races now and then: what fails here, and nowhere else, is tried once more, and
+    the summary says so.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("cluster")
+            if item.get_closest_marker("flaky") is None:
+                item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=5))
     items.sort(key=lambda item: item.get_closest_marker("disruptive") is None)

@@ -2,196 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import os
-import secrets
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
-
 import pytest
 import yaml
+from both_sides import NAMESPACE, WORKFLOWS, Ahead, Argo, Json, Local, finished, manifest, nodes_of
 from comparison import differences
-from polling import until
 
-from hera_experiment.local.engine import Engine
 from hera_experiment.local.errors import ApiError
-from hera_experiment.local.runtimes.registry import Runtimes
-from hera_experiment.local.store import Store
 
-NAMESPACE = "experiments"
-WORKFLOWS = Path(__file__).parent / "workflows"
 # These race against time: they have the cluster to themselves, when the others are done.
 TIMED = ("deadline", "exit_deadline", "fail_fast", "workflow_deadline")
 NAMES = sorted((path.stem for path in WORKFLOWS.glob("*.yaml")), key=lambda it: (it in TIMED, it))
 INVALID = yaml.safe_load((WORKFLOWS / "invalid.yml").read_text())
-SECONDS = 600
-Json = dict[str, Any]
-
-
-def manifest(name: str) -> Json:
-    loaded: Json = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
-    loaded["metadata"]["namespace"] = NAMESPACE
-    return loaded
-
-
-class Argo:
-    """The cluster's Argo server, spoken to in plain HTTP."""
-
-    def __init__(self, server: str, token: str, namespace: str = NAMESPACE) -> None:
-        self._namespace = namespace
-        self._url = f"http://{server}/api/v1"
-        self._token = token
-        self.created: list[str] = []
-
-    def request(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
-        request = urllib.request.Request(
-            f"{self._url}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-    def create(self, workflow: Json) -> str:
-        status, answer = self.request(
-            "POST", f"/workflows/{self._namespace}", {"workflow": workflow}
-        )
-        assert status == 200, answer
-        name: str = answer["metadata"]["name"]
-        self.created.append(name)
-        return name
-
-    def get(self, name: str) -> Json:
-        status, answer = self.request("GET", f"/workflows/{self._namespace}/{name}")
-        assert status == 200, answer
-        return answer
-
-    def change(self, name: str, verb: str, **options: Any) -> None:
-        path = f"/workflows/{self._namespace}/{name}/{verb}"
-        status, answer = self.request("PUT", path, options)
-        assert status == 200, answer
-
-    def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:
-        workflow: Json = {}
-
-        def is_ready() -> bool:
-            nonlocal workflow
-            workflow = self.get(name)
-            return ready(workflow)
-
-        until(is_ready, SECONDS, 1, seen=lambda: workflow["status"])
-        return workflow
-
-
-class Local:
-    """The local engine with plain processes."""
-
-    def __init__(self, root: Path) -> None:
-        def now() -> datetime:
-            return datetime.now(timezone.utc)
-
-        self.store = Store(root, now)
-        runtimes = Runtimes(
-            slug="same",
-            containers=root / "containers",
-            state=root,
-            objects=self.store.objects,
-            environ=dict(os.environ),
-        )
-        self.engine = Engine(
-            store=self.store,
-            runtime=runtimes.get,
-            parallelism=4,
-            clock=now,
-            random_suffix=lambda: secrets.token_hex(3)[:5],
-        )
-
-    def create(self, workflow: Json) -> str:
-        name: str = self.engine.create(workflow)["metadata"]["name"]
-        return name
-
-    def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:
-        end = time.monotonic() + 60
-        version = 0
-        run = self.store.get(NAMESPACE, name)
-        while not ready(workflow := run.as_dict()):
-            assert time.monotonic() < end, workflow["status"]
-            version = self.store.wait(version, 1)
-        return workflow
-
-
-def finished(workflow: Json) -> bool:
-    return bool(workflow["status"].get("finishedAt"))
-
-
-def nodes_of(workflow: Json) -> list[Json]:
-    return list(workflow["status"]["nodes"].values())
-
-
-def running(display_name: str) -> Callable[[Json], bool]:
-    """Tell whether the pod of that name runs, and has had time to get at its signal handlers."""
-
-    def ready(workflow: Json) -> bool:
-        nodes = (workflow["status"].get("nodes") or {}).values()
-        return any(n["displayName"] == display_name and n["phase"] == "Running" for n in nodes)
-
-    return ready
-
-
-@pytest.fixture(scope="module")
-def argo(cluster: Any) -> Iterator[Argo]:
-    token = cluster.token("argo-user", NAMESPACE, "2h")
-    argo = Argo(cluster["ARGO_SERVER"], token)
-    yield argo
-    for name in argo.created:
-        argo.request("DELETE", f"/workflows/{NAMESPACE}/{name}")
-
-
-UNTIMED = [name for name in NAMES if name not in TIMED]
-AHEAD = 6
-
-
-class Ahead:
-    """Workflows on Argo, some ahead of those asked for: a pod takes seconds there, mostly idle.
-
-    All of them at once would leave the node no time for anybody else.
-    """
-
-    def __init__(self, argo: Argo) -> None:
-        self._argo = argo
-        self._created: dict[str, str] = {}
-
-    def create(self, name: str) -> str:
-        """Return the name that Argo has given to the workflow."""
-        if name in TIMED:
-            return self._argo.create(manifest(name))
-        begin = UNTIMED.index(name)
-        for each in UNTIMED[begin : begin + AHEAD]:
-            if each not in self._created:
-                self._created[each] = self._argo.create(manifest(each))
-        return self._created.pop(name)
+TIMELESS = {name: manifest(name) for name in NAMES if name not in TIMED}
 
 
 @pytest.fixture(scope="module")
 def ahead(argo: Argo) -> Ahead:
-    return Ahead(argo)
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    local = Local(tmp_path_factory.mktemp("local"))
-    yield local
-    local.engine.close()
+    return Ahead(argo, TIMELESS)
 
 
 KUBELETS = "Pod was active on the node longer than the specified deadline"
@@ -200,7 +27,7 @@ CONTROLLERS = "Step exceeded its deadline"
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ends_alike(name: str, ahead: Ahead, argo: Argo, local: Local) -> None:
-    on_argo = ahead.create(name)
+    on_argo = argo.create(manifest(name)) if name in TIMED else ahead.create(name)
     here = local.wait(local.create(manifest(name)), finished)
     there = argo.wait(on_argo, finished)
 
@@ -226,171 +53,6 @@ def test_ends_alike(name: str, ahead: Ahead, argo: Argo, local: Local) -> None:
             slow.pop("outputs", None)
     assert differences(there, here) == []
     assert there["status"]["nodes"], "nothing was compared"
-
-
-SLEEPERS = """
-metadata: {generateName: sleepers-, namespace: experiments}
-spec:
-  entrypoint: main
-  serviceAccountName: experiment
-  templates:
-  - name: main
-    dag:
-      tasks:
-      - {name: asleep, template: sleep}
-      - {name: retried, template: sleep-again}
-      - {name: after, template: sleep, depends: asleep}
-      - {name: if-it-fails, template: sleep, depends: asleep.Failed}
-  - name: sleep
-    script: &script
-      image: python:3.13-slim
-      imagePullPolicy: IfNotPresent
-      command: [python]
-      source: import time; time.sleep(600)
-  - name: sleep-again
-    retryStrategy: {limit: 3}
-    script: *script
-"""
-
-
-@pytest.mark.parametrize("verb", ["stop", "terminate"])
-def test_is_stopped_alike(verb: str, argo: Argo, local: Local) -> None:
-    there, here = argo.create(yaml.safe_load(SLEEPERS)), local.create(yaml.safe_load(SLEEPERS))
-    for name in ("asleep", "retried(0)"):
-        argo.wait(there, running(name))
-        local.wait(here, running(name))
-    argo.change(there, verb)
-    getattr(local.engine, verb)(NAMESPACE, here)
-    one, other = argo.wait(there, finished), local.wait(here, finished)
-
-    # Argo stops looking at once: some nodes of an ended workflow are Running for ever.
-    nodes = one["status"]["nodes"]
-    left = {node["displayName"] for node in nodes.values() if node["phase"] == "Running"}
-    assert left == {"retried"}
-    one["status"]["conditions"] = other["status"]["conditions"]
-    unlike = [line for line in differences(one, other) if not line.startswith("WF.retried.")]
-    assert unlike == []
-    assert all(n["finishedAt"] for n in other["status"]["nodes"].values())
-
-
-HANDLED = """
-metadata: {generateName: handled-, namespace: experiments}
-spec:
-  entrypoint: main
-  onExit: handler
-  serviceAccountName: experiment
-  templates:
-  - name: main
-    dag: {tasks: [{name: asleep, template: sleep}]}
-  - name: handler
-    dag:
-      tasks:
-      - {name: said, template: say}
-      - {name: last, template: MINUTES, depends: said}
-  - name: say
-    script: &script
-      image: python:3.13-slim
-      imagePullPolicy: IfNotPresent
-      command: [python]
-      source: print("{{workflow.status}}")
-  - name: sleep
-    script:
-      <<: *script
-      source: import time; time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize("verbs", [("stop",), ("terminate",), ("stop", "terminate")], ids="-".join)
-def test_exit_handlers_of_what_is_stopped_alike(
-    verbs: tuple[str, ...], argo: Argo, local: Local
-) -> None:
-    text = HANDLED.replace("MINUTES", "sleep" if len(verbs) > 1 else "say")
-    there, here = argo.create(yaml.safe_load(text)), local.create(yaml.safe_load(text))
-    for name, verb in zip(("asleep", "last"), verbs, strict=False):
-        argo.wait(there, running(name))
-        local.wait(here, running(name))
-        argo.change(there, verb)
-        getattr(local.engine, verb)(NAMESPACE, here)
-    one, other = argo.wait(there, finished), local.wait(here, finished)
-
-    one["status"]["conditions"] = other["status"]["conditions"]
-    for node in nodes_of(one):
-        # The executor may report an exit code when the workflow has ended.
-        if "shutdown with strategy" in node.get("message", ""):
-            node.pop("outputs", None)
-    assert differences(one, other) == []
-    handled = [name for name in (n["name"] for n in nodes_of(other)) if ".onExit" in name]
-    assert bool(handled) == (verbs[0] == "stop")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "failure",
-        "steps_failure",
-        "retry_again",
-        "steps_and_dags",
-        "exit_fails",
-        "exit_after_failure",
-    ],
-)
-def test_is_retried_alike(name: str, argo: Argo, local: Local) -> None:
-    workflow = AGAIN[name] if name in AGAIN else manifest(name)
-    options: Json = {}
-    if name == "steps_and_dags":
-        options = {"restartSuccessful": True, "nodeFieldSelector": "displayName=one"}
-    there, here = argo.create(copy.deepcopy(workflow)), local.create(workflow)
-    argo.wait(there, finished)
-    local.wait(here, finished)
-    argo.change(there, "retry", **options)
-    local.engine.retry(
-        NAMESPACE,
-        here,
-        restart_successful=options.get("restartSuccessful", False),
-        node_field_selector=options.get("nodeFieldSelector", ""),
-    )
-
-    assert differences(argo.wait(there, finished), local.wait(here, finished)) == []
-
-
-AGAIN = {
-    "retry_again": yaml.safe_load(
-        """
-metadata: {generateName: retry-again-, namespace: experiments}
-spec:
-  entrypoint: main
-  serviceAccountName: experiment
-  templates:
-  - name: main
-    dag:
-      tasks:
-      - {name: good, template: by-status, arguments: {parameters: [{name: status, value: 0}]}}
-      - name: loop
-        depends: good
-        template: by-status
-        withItems: [0, 1]
-        arguments: {parameters: [{name: status, value: "{{item}}"}]}
-      - {name: nested, template: nested, depends: good}
-      - {name: retried, template: retried, depends: good}
-      - {name: last, template: nested, depends: loop && nested && retried}
-  - name: nested
-    steps:
-    - - {name: one, template: by-status, arguments: {parameters: [{name: status, value: 0}]}}
-    - - {name: two, template: by-status, arguments: {parameters: [{name: status, value: 1}]}}
-      - {name: three, template: by-status, arguments: {parameters: [{name: status, value: 0}]}}
-  - name: retried
-    retryStrategy: {limit: 1}
-    script: {image: python:3.13-slim, command: [python], source: raise SystemExit(1)}
-  - name: by-status
-    inputs: {parameters: [{name: status}]}
-    script:
-      image: python:3.13-slim
-      imagePullPolicy: IfNotPresent
-      command: [python]
-      source: raise SystemExit({{inputs.parameters.status}})
-"""
-    )
-}
 
 
 @pytest.mark.parametrize("case", INVALID, ids=lambda case: case["name"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from both_sides import Argo, finished
 from real_cluster import RealCluster
 from sent_values import differences, workflow_of
-from test_same_as_argo import Argo, finished
 
 SEED = 11
 

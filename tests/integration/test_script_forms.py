@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from polling import until
+from shared_environments import SharedEnvironments
 
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform.argo_client import ArgoClient
@@ -133,6 +134,12 @@ def collected(project: Path) -> dict[int, dict[str, int]]:
     return found
 
 
+@pytest.fixture
+def containers(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with SharedEnvironments.of(tmp_path_factory).lend_containers(project):
+        yield
+
+
 TOTALS = {1999: 445_452, 2006: 472_305, 2016: 515_695}
 
 
@@ -142,6 +149,7 @@ def check(project: Path) -> None:
     assert all(len(of) == 9 for of in found.values())
 
 
+@pytest.mark.usefixtures("containers")
 @pytest.mark.parametrize("form", ["short.py", "fuller.py"])
 def test_a_form_runs_to_its_end(project, python, form):
     done = python("-m", "hera_utils", "run", form)
@@ -150,6 +158,7 @@ def test_a_form_runs_to_its_end(project, python, form):
     check(project)
 
 
+@pytest.mark.usefixtures("containers")
 def test_a_form_runs_by_itself_with_the_platform_named(project, python):
     done = python("fuller.py", "--cluster", "local")
     assert done.returncode == 0, done.stderr

@@ -8,20 +8,20 @@ from hera_experiment import (
     ArgoServerAccess,
     before_each_build,
     experiment_labels,
-    record_submissions,
     refuse_unsendable,
     say_refusals,
     send_whole_values,
-    use_service,
+    submit_through,
 )
 
 
 class EnvironmentOfSubmission:
     """What Hera submits with: the server and its token, the namespace, the service account.
 
-    Each ``w.create()`` creates its workflow exactly once and writes it down. Hera matches defaults
-    and hooks by exact type, so each of its own classes of workflows gets them; a script's own
-    sub-class falls back on the global host, token and namespace, without time-outs and proxies.
+    Each ``w.create()`` creates its workflow exactly once and writes it down, whichever of Hera's
+    services it goes through. Hera matches hooks by exact type, so each of its own classes of
+    workflows gets them; a script's own sub-class has its namespace from the global values, its
+    labels and its account on the way to the server.
     """
 
     _current: EnvironmentOfSubmission | None = None
@@ -33,7 +33,6 @@ class EnvironmentOfSubmission:
     def define(self) -> None:
         """Make this the environment of every workflow made from now on; the last one counts."""
         from hera.shared import global_config
-        from hera.workflows import WorkflowsService
 
         say_refusals()
         # A script that calls global_config.reset() forgets the hooks, and the host with them.
@@ -49,15 +48,7 @@ class EnvironmentOfSubmission:
         global_config.service_account_name = server.service_account or None
         # Hera hands it on to requests, which takes the file of the authorities here, too.
         global_config.verify_ssl = cast(bool, server.verify)
-        service = WorkflowsService(
-            host=server.url,
-            token=server.authorization() or None,
-            verify_ssl=cast(bool, server.verify),
-            namespace=server.namespace,
-            session=server.session,
-        )
-        use_service(service)
-        record_submissions(server, self.labels)
+        submit_through(server, self.labels)
 
     def complete(self, workflow: Any) -> None:
         """Give ``workflow`` what a submission needs and its script left open."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,20 +9,23 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from hera_experiment.check.capture_server import CaptureServer
-from hera_experiment.check.model import CannotTell
-from hera_experiment.check.submitted import Captured
+from hera_experiment.argo.objects import Captured
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.context.context import Context
-from hera_experiment.context.inherited import handed_on
-from hera_experiment.context.masking import Secret
-from hera_experiment.context.sources import Origin, Source
-from hera_experiment.environment.script_process import for_python
+from hera_experiment.context.inherited import EndpointAddress, handed_on
+from hera_experiment.endpoint.address import without_cluster
+from hera_experiment.endpoint.capture import Capture
+from hera_experiment.endpoint.server import Endpoint
+from hera_experiment.environment.script_process import INTERPRETER, for_python
 from hera_experiment.errors import UserError
 
 LIMIT = 60.0
 """Seconds that a script has to submit."""
-AFTERWARDS = 2.0
-"""Seconds after which a script that has submitted is taken to submit no more."""
+AFTERWARDS = 7.0
+"""Seconds after which a script that has submitted is taken to submit no more.
+
+``w.create(wait=True)`` sleeps for five before it looks.
+"""
 _POLL = 0.02
 
 
@@ -49,32 +51,27 @@ def capture(
     """
     if script is None:
         raise CannotTell("there is no workflow.py here: name the script to check")
-    server = CaptureServer()
+    taken = Capture()
+    endpoint = Endpoint(taken)
     try:
         # A file, not a pipe: a script that writes much must not wait for someone to read it.
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "hera_experiment.check.captured_script",
-                    str(script.absolute()),
-                    *arguments,
-                ],
+                [*INTERPRETER, str(script.absolute()), *arguments],
                 cwd=context.experiment.folder,
-                env=environment(context, environ, server.address),
+                env=_environment(context, environ, endpoint),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
             )
-            status = _wait(process, server, limit)
+            status = _wait(process, taken, limit)
             errors.seek(0)
             written = errors.read().decode(errors="replace")
     finally:
-        server.close()
-    if server.submitted:
-        last = f"{script.name} failed after it submitted {server.submitted[-1].name}"
-        return Captured(server.submitted, f"{last}: {_last(written)}" if status else "")
+        endpoint.close(grace=0)
+    if taken.submitted:
+        last = f"{script.name} failed after it submitted {taken.submitted[-1].name}"
+        return Captured(taken.submitted, f"{last}: {_last(written)}" if status else "")
     if status is None:
         raise UserError(
             f"{script.name} submitted nothing within {limit:g} s",
@@ -91,10 +88,10 @@ def capture(
     raise CannotTell(f"{script.name} submits nothing")
 
 
-def _wait(process: subprocess.Popen[bytes], server: CaptureServer, limit: float) -> int | None:
+def _wait(process: subprocess.Popen[bytes], taken: Capture, limit: float) -> int | None:
     """Wait until the script ends, submits no more, or has had its time; None when it is ended."""
     end = time.monotonic() + limit
-    while time.monotonic() < end and not (server.submitted and server.silence > AFTERWARDS):
+    while time.monotonic() < end and not (taken.submitted and taken.silence > AFTERWARDS):
         try:
             return process.wait(timeout=_POLL)
         except subprocess.TimeoutExpired:
@@ -104,31 +101,20 @@ def _wait(process: subprocess.Popen[bytes], server: CaptureServer, limit: float)
     return None
 
 
-def environment(context: Context, environ: Mapping[str, str], address: str) -> dict[str, str]:
-    """Return ``environ`` changed so that any Hera script submits to ``address``.
+def _environment(
+    context: Context, environ: Mapping[str, str], endpoint: Endpoint
+) -> dict[str, str]:
+    """Return ``environ`` changed so that any Hera script submits to ``endpoint``.
 
     What tells the experiment's needs (claim, ConfigMap, namespace, account, registry) stays; what
     leads to a cluster, and every token, does not: what the script asserts about the cluster is
     unknown to it, and the checks find it out by themselves.
     """
-    handed = handed_on(_without_cluster(context, address), fixed=True)
-    changed = for_python({**environ, **handed}, context.module_folder())
-    for name in ("NO_PROXY", "no_proxy"):
-        changed[name] = ",".join(filter(None, [environ.get(name, ""), "127.0.0.1"]))
-    return changed
-
-
-def _without_cluster(context: Context, address: str) -> Context:
-    return context.changed(
-        Source(Origin.STAND_IN),
-        k8s_config_file=os.devnull,
-        argo_server=address,
-        argo_token=Secret("none"),
-        argo_base_href="",
-        argo_secure=False,
-        argo_insecure_skip_verify=False,
-        ca_bundle="",
+    address = EndpointAddress(
+        endpoint.url, endpoint.token, server=endpoint.url, namespace=context.argo_namespace
     )
+    handed = handed_on(without_cluster(context, address), address, fixed=True)
+    return for_python({**environ, **handed}, context.module_folder())
 
 
 def _last(errors: str) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hera_experiment.context import profiles
 from hera_experiment.context.arguments import Argument, Arguments, add_arguments, parse
@@ -17,11 +17,7 @@ from hera_experiment.errors import UserError, install_excepthook, tell
 from hera_experiment.experiment import Experiment
 
 if TYPE_CHECKING:
-    from hera_experiment.platform.argo_server import ArgoServerAccess
-    from hera_experiment.platform.cluster import Cluster
-    from hera_experiment.provision.declared import Recorder
-
-_QUIET_VARIABLE = "HERA_UTILS_SESSION"
+    from hera_experiment.context.inherited import EndpointAddress
 
 C = TypeVar("C", bound="Context")
 
@@ -56,22 +52,24 @@ class Context(argparse.Namespace):
     _experiment: Experiment
     _sources: dict[str, Source]
     _notes: list[str]
+    _endpoint: EndpointAddress | None
 
     @classmethod
     def settings_files(cls, folder: Path, home: Path, environ: Mapping[str, str]) -> Sequence[Path]:
         """Return the settings files of the experiment in ``folder``, the strongest first."""
         raise NotImplementedError
 
-    def open_cluster(self, *, asserting: bool = False) -> Cluster:
-        """Return the cluster that this context designates."""
+    # What is opened is typed where it is used: this room knows nothing of platforms.
+    def open_cluster(self, *, asserting: bool = False) -> Any:
+        """Return the ``Cluster`` that this context designates."""
         raise NotImplementedError
 
-    def recording_cluster(self) -> Recorder:
-        """Return a cluster that has everything, and remembers what it is asked for."""
+    def recording_cluster(self) -> Any:
+        """Return a ``Recorder``: it has everything, and remembers what it is asked for."""
         raise NotImplementedError
 
-    def open_argo_server(self, cluster: Cluster) -> ArgoServerAccess:
-        """Return the Argo server that this context designates; it makes no request yet."""
+    def open_argo_server(self, cluster: Any) -> Any:
+        """Return the ``ArgoServerAccess`` of this context; it makes no request yet."""
         raise NotImplementedError
 
     @classmethod
@@ -104,7 +102,7 @@ class Context(argparse.Namespace):
         for name, source in elsewhere.items():
             if context._sources.setdefault(name, source).origin is Origin.DEFAULT:
                 context._notes.append(f"{source} has no effect: write it into ./hera.config")
-        if not environ.get(_QUIET_VARIABLE):
+        if context.endpoint is None:  # otherwise the verb has told them
             context.tell_notes()
         return context
 
@@ -128,7 +126,7 @@ class Context(argparse.Namespace):
         context = cls(**vars(typed))
         given = {a.name: v for a in cls.ARGUMENTS if isinstance(v := vars(typed).get(a.name), str)}
         found = home or _home(environ)
-        settings, notes = gather(
+        settings, notes, context._endpoint = gather(
             cls.ARGUMENTS,
             given,
             experiment,
@@ -149,6 +147,11 @@ class Context(argparse.Namespace):
     def experiment(self) -> Experiment:
         """The experiment that the script belongs to."""
         return self._experiment
+
+    @property
+    def endpoint(self) -> EndpointAddress | None:
+        """Where requests for Argo's server go when a verb has started this process."""
+        return self._endpoint
 
     @property
     def is_local(self) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hera_experiment.context import tokens
-from hera_experiment.context.address import server_url
 from hera_experiment.context.layers import Layer
+from hera_experiment.context.masking import Secret
 from hera_experiment.context.sources import Origin, Setting, Source
 from hera_experiment.errors import UserError
 
@@ -22,7 +22,28 @@ if TYPE_CHECKING:
 VARIABLE = "HERA_UTILS_CONTEXT"
 """Holds the values of the parent's context and their sources, as JSON."""
 
-_PORTS = {"https": 443, "http": 80}
+
+@dataclass(frozen=True)
+class EndpointAddress:
+    """Where a script's requests go: the endpoint that a verb opened for it.
+
+    ``url`` ends in a slash, ``token`` is its own. ``server`` is the URL of the server that stands
+    behind it, which links name, ``name`` what messages call that, ``account`` whose token it is
+    asked with and ``token_ends`` when that ends. ``stand_in`` takes the place of a server that the
+    script names; empty where that needs no word.
+    """
+
+    url: str
+    token: str
+    server: str
+    namespace: str
+    name: str = "the local server"
+    account: str = ""
+    token_ends: str = ""
+    stand_in: str = ""
+
+    def __repr__(self) -> str:
+        return f"EndpointAddress(url={self.url!r}, server={self.server!r})"
 
 
 @dataclass(frozen=True)
@@ -31,39 +52,48 @@ class InheritedContext:
 
     layer: Layer
     fixed: bool
+    endpoint: EndpointAddress
 
 
-def handed_on(context: Context, *, fixed: bool = False) -> dict[str, str]:
-    """Return the variables that give a child process ``context``.
+def handed_on(
+    context: Context, endpoint: EndpointAddress, *, fixed: bool = False
+) -> dict[str, str]:
+    """Return the variables that give a script ``context``, and lead its requests to ``endpoint``.
 
-    ``parse_arguments`` in the child finds each value with the
-    source that was found here. The variables that any client of Argo reads say the same, so that a
-    script of plain Hera works, and the argo program; what the context lacks is set to nothing, so
-    that no weaker source's value is left in the environment. With ``fixed`` the options on the
-    child's own command line have no effect; they win otherwise.
-
-    Raises
-    ------
-    UserError
-        When the address of Argo's server is none.
+    ``parse_arguments`` in the script finds each value with the source that was found here, but for
+    the token, which is the endpoint's. The variables that any client of Argo reads lead there, so
+    that a script of plain Hera works, and the argo program; what the context lacks is set to
+    nothing, so that no weaker source's value is left in the environment. With ``fixed`` the options
+    on the script's own command line have no effect; they win otherwise.
     """
+    context = context.changed(context.source("argo_token"), argo_token=Secret(endpoint.token))
     settings = {}
     for argument in context.ARGUMENTS:
         source = context.source(argument.name)
         value = _text(getattr(context, argument.name))
         if value and source.origin is not Origin.DEFAULT:
             settings[argument.name] = [value, *_packed(source)]
-    variables = {VARIABLE: json.dumps({"fixed": fixed, "settings": settings})}
+    document = {"fixed": fixed, "settings": settings, "endpoint": asdict(endpoint)}
+    variables = {VARIABLE: json.dumps(document)}
     for argument in context.ARGUMENTS:
         text = _text(getattr(context, argument.name))
         variables.update(dict.fromkeys(argument.variables, text))
     # Nothing would mean ~/.kube/config to kubectl and to the kubernetes package.
     variables["KUBECONFIG"] = context.k8s_config_file or os.devnull
-    # One script of Nebari's document reads the token under the second name.
-    bearer = tokens.authorization(context.argo_token)
-    variables.update(ARGO_TOKEN=bearer, ARGO_TOKEN_TOKEN=bearer)
-    if context.argo_server:
-        variables.update(_address(context))
+    # The argo program wants a port in any case. One script of Nebari's document reads the token
+    # under the second name.
+    bearer = tokens.authorization(endpoint.token)
+    variables.update(
+        GLOBAL_CONFIG_HOST=endpoint.url,
+        ARGO_SERVER=urlsplit(endpoint.url).netloc,
+        ARGO_SECURE="false",
+        ARGO_HTTP1="true",
+        ARGO_BASE_HREF="",
+        ARGO_TOKEN=bearer,
+        ARGO_TOKEN_TOKEN=bearer,
+        GLOBAL_CONFIG_NAMESPACE=endpoint.namespace,
+        ARGO_NAMESPACE=endpoint.namespace,
+    )
     return variables
 
 
@@ -78,32 +108,14 @@ def of_parent(environ: Mapping[str, str]) -> InheritedContext | None:
             name: Setting(str(value), _unpacked(*source))
             for name, (value, *source) in document["settings"].items()
         }
-        return InheritedContext(Layer(settings), bool(document["fixed"]))
+        endpoint = EndpointAddress(**document["endpoint"])
+        return InheritedContext(Layer(settings), bool(document["fixed"]), endpoint)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UserError(
             "this is no context that hera_utils handed on",
             f"{VARIABLE} in the environment",
             "unset it",
         ) from None
-
-
-def _address(context: Context) -> dict[str, str]:
-    url = server_url(
-        context.argo_server,
-        secure=context.argo_secure,
-        base_path=context.argo_base_href,
-        where=context.where("argo_server"),
-    )
-    parts = urlsplit(url)
-    # The argo program wants a port in any case.
-    server = parts.netloc if parts.port else f"{parts.netloc.rstrip(':')}:{_PORTS[parts.scheme]}"
-    return {
-        "GLOBAL_CONFIG_HOST": url,
-        "ARGO_SERVER": server,
-        "ARGO_SECURE": _text(parts.scheme == "https"),
-        "ARGO_HTTP1": "true",
-        "ARGO_BASE_HREF": parts.path.rstrip("/"),
-    }
 
 
 def _text(value: str | bool) -> str:

@@ -11,9 +11,6 @@ from typing import Any
 from hera_experiment.context.context import Context
 from hera_experiment.experiment import Experiment
 
-SUBMITTING_SCRIPT = "_submitting-script"
-"""The verb of a process that runs a script which submits; no help shows it."""
-
 
 class VerbArguments(argparse.Namespace):
     """The options of one verb; ``kind`` is the context module's class of contexts."""

@@ -1,12 +1,9 @@
-"""Hooks and defaults for each of Hera's classes of workflows: Hera matches them by exact type."""
+"""Hooks for each of Hera's classes of workflows: Hera matches them by exact type."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hera.workflows import WorkflowsService
+from typing import Any
 
 
 def before_each_build(complete: Callable[[Any], None]) -> None:
@@ -15,14 +12,6 @@ def before_each_build(complete: Callable[[Any], None]) -> None:
 
     for kind in _kinds():
         global_config.register_pre_build_hook(_hook(kind, complete))
-
-
-def use_service(service: WorkflowsService) -> None:
-    """Make ``service`` what each of them is sent with, unless a script gives it another one."""
-    from hera.shared import global_config
-
-    for kind in _kinds():
-        global_config.set_class_defaults(kind, workflows_service=service)
 
 
 def _kinds() -> tuple[type, ...]:

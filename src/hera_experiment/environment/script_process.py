@@ -46,7 +46,8 @@ class ScriptProcess:
 
     With ``terminal`` its standard output and error (where they are this process's terminal) go
     through a terminal of its own to the inbox, since we draw on the real one; otherwise they are
-    inherited. Standard input is inherited.
+    inherited; ``output`` is the descriptor that takes the place of standard output. Standard input
+    is inherited.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class ScriptProcess:
         *,
         terminal: bool,
         pass_fds: Sequence[int] = (),
+        output: int | None = None,
     ) -> None:
         self._terminal: int | None = None
-        output = error = None
+        error = None
         if terminal:
             self._terminal, output = os.openpty()
             _copy_size(1, output)
@@ -66,7 +68,7 @@ class ScriptProcess:
         self._process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=error, pass_fds=pass_fds
         )
-        if output is not None:
+        if terminal and output is not None:
             os.close(output)
 
     def report_to(self, inbox: SimpleQueue[Any]) -> None:
@@ -124,7 +126,11 @@ def for_python(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return ``environ`` for a script that finds the context module in ``folder``."""
     path = os.pathsep.join(filter(None, [str(folder), environ.get("PYTHONPATH", "")]))
     # What the script prints must not wait for its end when it goes to a file or a pipe.
-    return {"PYTHONUNBUFFERED": "1", **environ, "PYTHONPATH": path}
+    found = {"PYTHONUNBUFFERED": "1", **environ, "PYTHONPATH": path}
+    for name in ("NO_PROXY", "no_proxy"):  # the endpoint is on this machine
+        hosts = [host for host in environ.get(name, "").split(",") if host.strip()]
+        found[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1"]))
+    return found
 
 
 def is_live(stream: TextIO, environ: Mapping[str, str]) -> bool:

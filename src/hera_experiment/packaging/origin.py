@@ -15,14 +15,15 @@ commit = {commit}
 
 [template.answers]
 {answers}"""
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 
 class Git:
     """A call of git in a folder, which is at work until its answer is read.
 
-    The call heeds no repository that the caller is at work in; what it says on standard error is
-    part of the answer where ``errors`` is set. ``subprocess`` takes longer to import than git does
-    to answer.
+    The call heeds no repository that the caller is at work in, and calls no hook: one may ask,
+    hang, or refuse what is nobody's work. What git says on standard error is part of the answer
+    where ``errors`` is set. ``subprocess`` takes longer to import than git does to answer.
 
     Raises
     ------
@@ -47,7 +48,7 @@ class Git:
             *([(os.POSIX_SPAWN_DUP2, output, 2)] if errors else []),
         ]
         try:
-            command = ["git", "-C", folder, *arguments]
+            command = ["git", "-C", folder, *_NO_HOOKS, *arguments]
             self._process = os.posix_spawnp("git", command, kept, file_actions=actions)
         except OSError:
             os.close(self._output)

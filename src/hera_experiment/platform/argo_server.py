@@ -9,10 +9,11 @@ from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
-from hera_experiment.platform import credentials, http_session, local_server
+from hera_experiment.platform import credentials, http_session
 from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.cluster import Cluster
+from hera_experiment.platform.endpoint_session import EndpointSession
 from hera_experiment.platform.kubernetes_access import KubernetesAccess, no_platform
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.platform.laptop_access import LaptopAccess
@@ -41,12 +42,18 @@ class ArgoServerAccess:
         self.service_account = args.argo_service_account
         self.verify: bool | str = True
         advice = ""
-        self._ways: list[credentials.Credential]
-        if isinstance(cluster, LaptopAccess):
+        self._ways: list[credentials.TokenCandidate]
+        self._endpoint = args.endpoint
+        if self._endpoint is not None:
+            # A verb has found the server and the token, and stands between.
+            _assert_namespace(args)
+            self.url, self.where = self._endpoint.server, args.where("argo_server")
+            self._ways = [credentials.given_token(self._endpoint.token, "")]
+        elif isinstance(cluster, LaptopAccess):
             self.url = cluster.server.url
             self.where, advice = cluster.server.where, cluster.server.advice
-            token = cluster.server.token(*local_server.session_of(args.runtime))
-            self._ways = [credentials.GivenToken(token, "of the local server")]
+            token = cluster.server.token(runtime=args.runtime)
+            self._ways = [credentials.given_token(token, "of the local server")]
         else:
             self.where = args.where("argo_server")
             self.url = _url(args)
@@ -55,11 +62,15 @@ class ArgoServerAccess:
                 cluster = KubernetesAccess(args)
             self._ways = credentials.candidates(args, cluster)
         self._way = self._ways[0]
-        self.session = http_session.Session(
-            self.authorization, verify=self.verify, where=self.where, advice=advice
-        )
-        # Hera, too, shall hear of a login page as what it is.
-        self.session.hooks["response"].append(self._refuse_pages)
+        self.session: http_session.Session
+        if self._endpoint is not None:
+            self.session = EndpointSession(self._endpoint)
+        else:
+            self.session = http_session.Session(
+                self.authorization, verify=self.verify, where=self.where, advice=advice
+            )
+            # Hera, too, shall hear of a login page as what it is.
+            self.session.hooks["response"].append(self._refuse_pages)
         self.client = ArgoClient(self.url, self.session, self.where)
 
     def _refuse_pages(self, response: requests.Response, **_: Any) -> None:
@@ -72,7 +83,7 @@ class ArgoServerAccess:
     @property
     def account(self) -> str:
         """Whose token is used."""
-        return self._way.name
+        return self._endpoint.account if self._endpoint else self._way.name
 
     def assert_accessible(self) -> bool:
         """Assert that the server answers and accepts a token; the context module says how."""
@@ -90,10 +101,12 @@ class ArgoServerAccess:
         ``UserError`` when there is no answer.
         """
         found: list[tuple[str, UserError]] = []
+        if self._endpoint is not None:
+            return found
         for way in self._ways:
             self._way = way
             try:
-                if not isinstance(way, credentials.NoToken) and not way.authorization():
+                if not way.wants_none and not way.authorization():
                     continue
                 self.client.list_workflows(self.namespace, fields="metadata", limit=1)
             except (ArgoRefusal, KubernetesRefusal) as error:
@@ -108,7 +121,9 @@ class ArgoServerAccess:
     @property
     def token_ends(self) -> str:
         """When the token ends, in local time; empty where it does not say."""
-        if isinstance(self._way, credentials.NoToken):
+        if self._endpoint is not None:
+            return self._endpoint.token_ends
+        if self._way.wants_none:
             return ""
         ends = tokens.expiry(self.authorization())
         return f"{ends.astimezone():%Y-%m-%d at %H:%M} (local time)" if ends else ""
@@ -117,15 +132,19 @@ class ArgoServerAccess:
 def _url(args: Context) -> str:
     if not args.argo_server:
         raise no_platform(args)
-    if not args.argo_namespace:
-        where, advice = args.where("argo_namespace"), "set ARGO_NAMESPACE (--argo_namespace)"
-        raise UserError("no namespace is named", where, advice)
+    _assert_namespace(args)
     return server_url(
         args.argo_server,
         secure=args.argo_secure,
         base_path=args.argo_base_href,
         where=args.where("argo_server"),
     )
+
+
+def _assert_namespace(args: Context) -> None:
+    if not args.argo_namespace:
+        where, advice = args.where("argo_namespace"), "set ARGO_NAMESPACE (--argo_namespace)"
+        raise UserError("no namespace is named", where, advice)
 
 
 def _verification(args: Context, url: str) -> bool | str:

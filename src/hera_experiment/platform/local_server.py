@@ -33,8 +33,6 @@ from hera_experiment.platform import state_folder
 
 NAMESPACE = "local"
 """The namespace that the laptop offers unless a script names another."""
-SESSION_VARIABLE = "HERA_UTILS_SESSION"
-RUNTIME_VARIABLE = "HERA_UTILS_RUNTIME"
 
 _BACKLOG = 128
 _PATIENCE = 30.0
@@ -83,25 +81,6 @@ class LocalServer:
             return self.secret
         packed = json.dumps(given, separators=(",", ":")).encode()
         return f"{self.secret}.{base64.urlsafe_b64encode(packed).decode().rstrip('=')}"
-
-    def script_environment(
-        self, session: str = "", runtime: str = "", environ: Mapping[str, str] = os.environ
-    ) -> dict[str, str]:
-        """Return ``environ`` with every variable that any client of Argo reads set to this server.
-
-        An unmodified script, which reads ``ARGO_SERVER`` or ``GLOBAL_CONFIG_HOST``, and the argo
-        program find the local server with it.
-        """
-        found = {key: value for key, value in environ.items() if key != "ARGO_BASE_HREF"}
-        found.update(self.exports(session, runtime))
-        # One script of Nebari's document reads the token under this name.
-        found["ARGO_TOKEN_TOKEN"] = found["ARGO_TOKEN"]
-        found[SESSION_VARIABLE] = session
-        found[RUNTIME_VARIABLE] = runtime
-        for name in ("NO_PROXY", "no_proxy"):
-            kept = [host for host in environ.get(name, "").split(",") if host.strip()]
-            found[name] = ",".join([*kept, "127.0.0.1"] if "127.0.0.1" not in kept else kept)
-        return found
 
     def exports(self, session: str = "", runtime: str = "") -> dict[str, str]:
         """Return the variables that lead a client here; a terminal shows them as exports."""
@@ -291,8 +270,3 @@ def _read(state: Path) -> LocalServer | None:
         return LocalServer(found["url"], found["secret"], found["pid"], state)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def session_of(runtime: str, environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
-    """Return session and runtime of a script: those of the ``run`` that started it, if any."""
-    return environ.get(SESSION_VARIABLE, ""), environ.get(RUNTIME_VARIABLE, "") or runtime

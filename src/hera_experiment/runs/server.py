@@ -29,7 +29,8 @@ class Server:
 
     ``label`` is ``local``, the profile's name, or empty for a cluster that comes from settings
     other than a profile. On a cluster the experiment's runs are those of ``namespace`` that carry
-    its label; on the laptop they are all there are, whatever their namespace.
+    its label; on the laptop they are all there are, whatever their namespace. ``account`` is whose
+    token it is asked with, ``token_ends`` when that ends, where it says.
     """
 
     label: str
@@ -37,6 +38,8 @@ class Server:
     client: ArgoClient
     namespace: str
     cluster: Cluster
+    account: str = ""
+    token_ends: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -89,7 +92,15 @@ def open_server(context: Context) -> Server:
     argo = context.open_argo_server(cluster)
     if not context.is_local:
         argo.assert_accessible()
-    return Server(context.cluster, context, argo.client, argo.namespace, cluster)
+    return Server(
+        context.cluster,
+        context,
+        argo.client,
+        argo.namespace,
+        cluster,
+        argo.account,
+        argo.token_ends,
+    )
 
 
 def age(workflow: dict[str, Any]) -> tuple[str, int]:

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from secrets import token_hex
 from signal import SIGINT, SIGTERM
+from typing import Any
 
+from hera_experiment.argo.names import SESSION_LABEL
 from hera_experiment.context.context import Context
-from hera_experiment.context.inherited import handed_on
-from hera_experiment.context.sources import Origin, Source
-from hera_experiment.context.verb_arguments import SUBMITTING_SCRIPT
+from hera_experiment.context.inherited import EndpointAddress, handed_on
+from hera_experiment.endpoint.address import address_of, name_of, without_cluster
+from hera_experiment.endpoint.printer import Printer
+from hera_experiment.endpoint.server import Endpoint
+from hera_experiment.endpoint.submission import Submission
+from hera_experiment.endpoint.yaml_text import NO_NAMESPACE
 from hera_experiment.environment.interpreter import environment_of
-from hera_experiment.environment.script_process import ScriptEnded, ScriptProcess
+from hera_experiment.environment.script_process import INTERPRETER, ScriptEnded, ScriptProcess
+from hera_experiment.environment.submissions import experiment_labels, submitter_of
 from hera_experiment.errors import tell
 from hera_experiment.follow.events import Inbox, SignalReceived, signals_into
 from hera_experiment.platform.kubernetes_access import no_platform
-from hera_experiment.platform.local_server import SESSION_VARIABLE, acquire
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord, State
-from hera_experiment.runs.server import open_server
+from hera_experiment.runs.server import Server, open_server
 from hera_experiment.submission.create_attempts import RESUME
+from hera_experiment.submit.data import DataUpload
+from hera_experiment.submit.messages import created
+from hera_experiment.submit.preflight import Preflight
 
-DRY_RUN_VARIABLE = "HERA_UTILS_DRY_RUN"
-"""Set for a script whose workflows are printed, to one of the two below."""
-VALIDATED, UNSEEN = "validated", "unseen"
-"""The designated platform is asked whether it would accept them; none is designated."""
-NO_NAMESPACE = "no-namespace-is-set"
-"""Stands for the namespace where none is set, for Hera makes no workflow without one."""
-
-_PROGRAM = (sys.executable, "-m", "hera_utils", SUBMITTING_SCRIPT)
 _PLAIN_ENDS = (0, 1, 130)
 """Exit statuses that need no word: all is well, somebody said why, the person knows."""
 
@@ -59,6 +58,7 @@ class Launch:
         self._inputs = inputs
         self._environ = environ
         self._session = f"submit-{token_hex(4)}"
+        self._labels = {**experiment_labels(context.experiment), SESSION_LABEL: self._session}
         self._signalled = False
 
     def submit(self, *, wait: bool) -> int:
@@ -70,12 +70,15 @@ class Launch:
         Raises
         ------
         UserError
-            When no platform is designated, or following fails.
+            When no platform is designated or it does not answer, or following fails.
         """
         if not _is_designated(self._context):
             raise no_platform(self._context)
-        with self._variables() as variables:
-            status = self._run(variables)
+        with open_server(self._context) as server:
+            submission = self._submission(server)
+            with Endpoint(submission) as endpoint:
+                status = self._run(address_of(endpoint, server))
+                submission.close()
             records = [
                 record
                 for record in Records.of(self._context.experiment).all()
@@ -87,10 +90,59 @@ class Launch:
             if status or unsure or not there:
                 return status or len(unsure[:1])
             if wait:
-                return follow_to_end(self._context, there)
+                return follow_to_end(server, there)
             name = "" if len(there) == 1 else " RUN=NAME"
             print(f"follow it: make watch{name}; its files: make results{name}")
             return 0
+
+    def dry_run(self) -> int:
+        """Print the workflows of the script as YAML; nothing is created and nothing recorded."""
+        account = self._context.argo_service_account
+        if not _is_designated(self._context):
+            # Something must answer a script that asserts that its server is there.
+            with Endpoint(Printer(sys.stdout, labels=self._labels, account=account)) as endpoint:
+                namespace = self._context.argo_namespace or NO_NAMESPACE
+                address = EndpointAddress(
+                    endpoint.url, endpoint.token, server=endpoint.url, namespace=namespace
+                )
+                context = without_cluster(self._context, address)
+                return self._run(address, context, output=2)
+        with open_server(self._context) as server:
+            name = name_of(server)
+            printer = Printer(sys.stdout, server.client, name, labels=self._labels, account=account)
+            with Endpoint(printer) as endpoint:
+                return self._run(address_of(endpoint, server), output=2)
+
+    def _submission(self, server: Server) -> Submission:
+        experiment = self._context.experiment
+        submitter = submitter_of(
+            experiment,
+            server.client,
+            self._context.cluster,
+            labels=self._labels,
+            script=self._script,
+            inputs=self._inputs,
+            session=self._session,
+        )
+
+        def say_created(namespace: str, workflow: Mapping[str, Any]) -> None:
+            name = str(workflow["metadata"]["name"])
+            line = created(server.client.url, namespace, name, is_local=server.is_local)
+            print(line, flush=True)
+
+        def say(sentence: str) -> None:
+            submission.refuse_when_closing()
+            tell(sentence)
+
+        data = DataUpload(server, say)
+        checks = [] if server.is_local else [Preflight(self._context, server.client)]
+        submission = Submission(
+            submitter,
+            account=self._context.argo_service_account,
+            before=[*checks, data],
+            created=say_created,
+        )
+        return submission
 
     def _tell(self, status: int, there: list[RunRecord], unsure: list[RunRecord]) -> None:
         """Say what a script that did not end well left, and whatever else needs a word."""
@@ -106,41 +158,16 @@ class Launch:
         if status not in _PLAIN_ENDS and not self._signalled:
             tell(f"{self._script.name} ended with exit status {status}")
 
-    def dry_run(self) -> int:
-        """Print the workflows of the script as YAML; nothing is created and nothing recorded."""
-        if _is_designated(self._context):
-            with self._variables() as variables:
-                return self._run({**variables, DRY_RUN_VARIABLE: VALIDATED})
-        from hera_experiment.check.capture import environment
-        from hera_experiment.check.capture_server import CaptureServer
-
-        # Something must answer a script that asserts that its server is there.
-        server = CaptureServer()
-        context = self._context
-        if not context.argo_namespace:
-            context = context.changed(Source(Origin.PLATFORM), argo_namespace=NO_NAMESPACE)
-        try:
-            leading = environment(context, self._environ, server.address)
-            return self._run({**leading, DRY_RUN_VARIABLE: UNSEEN})
-        finally:
-            server.close()
-
-    @contextmanager
-    def _variables(self) -> Iterator[dict[str, str]]:
-        """Yield the environment that leads any Hera script to the designated platform."""
-        handed = {**self._environ, **handed_on(self._context, fixed=True)}
-        if not self._context.is_local:
-            yield {**handed, SESSION_VARIABLE: self._session}
-            return
-        with acquire(self._context.experiment) as lease:
-            yield lease.server.script_environment(self._session, self._context.runtime, handed)
-
-    def _run(self, variables: Mapping[str, str]) -> int:
-        command = [*_PROGRAM, str(self._script), *self._arguments]
+    def _run(
+        self, address: EndpointAddress, context: Context | None = None, output: int | None = None
+    ) -> int:
+        context = context or self._context
+        variables = {**self._environ, **handed_on(context, address, fixed=True)}
+        command = [*INTERPRETER, str(self._script), *self._arguments]
         inbox: Inbox = SimpleQueue()
         with signals_into(inbox):
-            environment = environment_of(variables, self._context, self._inputs)
-            process = ScriptProcess(command, environment, terminal=False)
+            environment = environment_of(variables, context, self._inputs)
+            process = ScriptProcess(command, environment, terminal=False, output=output)
             process.report_to(inbox)
             return self._end_of(process, inbox)
 
@@ -163,15 +190,14 @@ def _is_designated(context: Context) -> bool:
     return context.is_local or bool(context.argo_server)
 
 
-def follow_to_end(context: Context, records: Sequence[RunRecord]) -> int:
-    """Follow the workflows of ``records``, all on the platform of ``context``; their verdict."""
+def follow_to_end(server: Server, records: Sequence[RunRecord]) -> int:
+    """Follow the workflows of ``records`` on ``server``; return their verdict."""
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.run import follow
     from hera_experiment.runs.find import Run
 
-    with open_server(context) as server:
-        runs = [
-            Run(server, server.client.get_workflow(record.namespace, record.name), record)
-            for record in records
-        ]
-        return follow(runs, display_of())
+    runs = [
+        Run(server, server.client.get_workflow(record.namespace, record.name), record)
+        for record in records
+    ]
+    return follow(runs, display_of())

@@ -12,7 +12,7 @@ from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.locations import RunLocation, run_locations
 from hera_experiment.submission import once
-from hera_experiment.submit.told import created
+from hera_experiment.submit.messages import created
 
 
 def resume(

@@ -14,6 +14,8 @@ PLAIN = (
     " core.fileMode=true merge.directoryRenames=true user.name=make-update user.email=none"
 ).split()
 
+_NO_HOOKS = ("core.hooksPath=/dev/null", "core.fsmonitor=false")
+
 # What says where a repository is belongs to the caller's; all else is about the person.
 _ELSEWHERE = (
     "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_NAMESPACE"
@@ -35,9 +37,7 @@ class Git:
 
     def __init__(self, folder: Path, *settings: str, **environ: str) -> None:
         self.folder = folder
-        self._settings = [
-            word for each in ("core.hooksPath=/dev/null", *settings) for word in ("-c", each)
-        ]
+        self._settings = [word for each in (*_NO_HOOKS, *settings) for word in ("-c", each)]
         # Reading takes no lock and writes nothing.
         self._environ = {**clean_environ(), "GIT_OPTIONAL_LOCKS": "0", **environ}
 

@@ -36,7 +36,7 @@ def main(args: VerbArguments) -> int:
     """Forward until Ctrl-C or SIGTERM, then return 0."""
     if not str(args.port).isdigit() or int(args.port) > 65535:
         raise UserError(f"'{args.port}' is no port", "--port", "give a number, such as 2746")
-    from hera_experiment.port_forward.opening import open_port_forward
+    from hera_experiment.port_forward.forward import open_port_forward
 
     context = args.context()
     context.tell_notes()

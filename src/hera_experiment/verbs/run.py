@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-from hera_experiment.argo.names import LABEL_CREATOR
+from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
 from hera_experiment.verbs._script import add_script_arguments, script_of
@@ -69,22 +70,45 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     runtime = [] if args.runtime is None else ["--runtime", args.runtime]
     context = args.kind.read(None, ["--cluster", LOCAL, *runtime])
     script, arguments = script_of(args, context.experiment, "run")
-    with acquire(context.experiment) as lease:
-        laptop = Laptop(lease, context, f"run-{token_hex(4)}", args.inputs)
+    session = f"run-{token_hex(4)}"
+    with (
+        acquire(context.experiment) as lease,
+        Laptop(lease, context, session, script, args.inputs) as laptop,
+    ):
         engine = ExecutionEngine(context, laptop, display_of(), waiting=waiting)
         return engine.run(script, arguments)
 
 
 class Laptop:
-    """The local server as the platform of one run, told from others by the ``session``."""
+    """The local server as the platform of one run, told from others by the ``session``.
 
-    def __init__(self, lease: Lease, context: Context, session: str, inputs: str = "") -> None:
-        self._lease = lease
+    The script submits to an endpoint in front of it, which is open until this is closed.
+    """
+
+    def __init__(
+        self, lease: Lease, context: Context, session: str, script: Path, inputs: str = ""
+    ) -> None:
+        from hera_experiment.endpoint.server import Endpoint
+        from hera_experiment.endpoint.submission import Submission
+        from hera_experiment.environment.submissions import experiment_labels, submitter_of
+        from hera_experiment.platform.argo_client import ArgoClient
+
         self._session = session
         self._context = context
         self._inputs = inputs
-        self._client: WorkflowClient | None = None
-        self._lock = threading.Lock()
+        self._client = ArgoClient.for_local(lease, session, context.runtime)
+        labels = {**experiment_labels(context.experiment), SESSION_LABEL: session}
+        submitter = submitter_of(
+            context.experiment,
+            self._client,
+            LOCAL,
+            labels=labels,
+            script=script,
+            inputs=inputs,
+            session=session,
+        )
+        self._submission = Submission(submitter)
+        self._endpoint = Endpoint(self._submission)
 
     @property
     def labels(self) -> str:
@@ -92,20 +116,33 @@ class Laptop:
         return f"{LABEL_CREATOR}={self._session}"
 
     def script_environment(self) -> Mapping[str, str]:
-        """Return the environment that leads any Hera script to the local server."""
-        runtime = self._context.runtime
-        environment = self._lease.server.script_environment(self._session, runtime)
+        """Return the environment that leads any Hera script to the endpoint."""
+        from hera_experiment.context.inherited import EndpointAddress, handed_on
         from hera_experiment.environment.interpreter import environment_of
 
-        return environment_of(environment, self._context, self._inputs)
+        address = EndpointAddress(
+            self._endpoint.url,
+            self._endpoint.token,
+            server=self._client.url,
+            namespace=self._context.argo_namespace,
+            account="the token of the local server",
+            stand_in="the local one",
+        )
+        variables = {**os.environ, **handed_on(self._context, address)}
+        return environment_of(variables, self._context, self._inputs)
 
     def client(self) -> WorkflowClient:
         """Return the client of the local server, the same one for each thread."""
-        with self._lock:
-            if self._client is None:
-                from hera_experiment.platform.argo_client import ArgoClient
+        return self._client
 
-                self._client = ArgoClient.for_local(
-                    self._lease, self._session, self._context.runtime
-                )
-            return self._client
+    def __enter__(self) -> Laptop:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._submission.close()
+        self._endpoint.close()

@@ -141,6 +141,7 @@ def _build(
     from datetime import datetime, timezone
 
     from hera_experiment.local.engine.controller import Engine
+    from hera_experiment.local.runtimes.leftovers import adopt_orphans
     from hera_experiment.local.runtimes.registry import Runtimes
     from hera_experiment.local.server import Server
     from hera_experiment.local.store import Store
@@ -148,6 +149,7 @@ def _build(
     def clock() -> datetime:
         return datetime.now(timezone.utc)
 
+    adopt_orphans()
     store = Store(experiment.state, clock)
     runtimes = Runtimes(
         slug=experiment.slug,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -152,7 +151,7 @@ def test_stop_during_the_handler_leaves_it_alone_and_terminate_ends_it(bench: Be
     name = bench.create(handled(OK, WAIT, cleaning, handler="exit"))
     bench.until_running(name, "slow")
     bench.engine.stop("local", name)
-    time.sleep(0.1)
+    bench.settle(name)
     assert not bench.store.get("local", name).finished
     bench.runtime.open("gate")
     done = bench.ended(name)
@@ -171,7 +170,7 @@ def test_stop_leaves_a_handler_its_own_deadline(bench: Bench) -> None:
     name = bench.create(handled(OK, slow, handler="slow"))
     bench.until_running(name, f"{name}.onExit")
     bench.engine.stop("local", name)
-    time.sleep(0.2)
+    bench.settle(name)
     assert not bench.store.get("local", name).finished
     done = bench.ended(name)
     assert node(done, "onExit")["message"].startswith("Pod was active on the node longer")
@@ -185,7 +184,7 @@ def test_a_handler_in_the_queue_survives_a_stop(make_bench: Callable[..., Bench]
     bench.engine.stop("local", name)
     bench.until(name, lambda run: any(n["displayName"] == "first" for n in run.nodes.values()))
     bench.engine.stop("local", name)
-    time.sleep(0.1)
+    bench.settle(name)
     bench.runtime.open("block")
     done = bench.ended(name)
     assert node(done, "a")["phase"] == "Failed"

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from fake_server import Answer
 
-from hera_experiment.platform.local_server import LocalServer
+from hera_experiment.context.inherited import EndpointAddress, handed_on
+from hera_experiment.endpoint.server import Endpoint
+from hera_experiment.endpoint.submission import Submission
+from hera_experiment.environment.submissions import submitter_of
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.http_session import Session
+from hera_utils.cli_context import parse_arguments
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 HELLO = """
@@ -27,7 +33,15 @@ def interpret(fake, tmp_path):
         return Answer(asked.body["workflow"] if asked.method == "POST" else {})
 
     fake.answer = answer
-    server = LocalServer(fake.url, "secret", 1, tmp_path / ".hera")
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname="P"\nslug="p"\n')
+    context = parse_arguments(argv=["--cluster=local"], environ={}, folder=tmp_path, home=tmp_path)
+    client = ArgoClient(fake.url, Session(lambda: "Bearer secret.x"))
+    labels = {"of": "all"}
+    submitter = submitter_of(context.experiment, client, "local", labels=labels, script=None)
+    endpoint = Endpoint(Submission(submitter))
+    address = EndpointAddress(
+        endpoint.url, endpoint.token, fake.url, "local", stand_in="the local one"
+    )
 
     def interpret(script, *argv, name="scripts/script.py"):
         path = tmp_path / name
@@ -37,14 +51,15 @@ def interpret(fake, tmp_path):
         return subprocess.run(
             [sys.executable, "-m", "hera_experiment.environment.interpreter", name, *argv],
             cwd=tmp_path,
-            env=server.script_environment("run-1", "process", base),
+            env={**base, **handed_on(context, address)},
             capture_output=True,
             text=True,
             check=False,
         )
 
     interpret.folder = tmp_path
-    return interpret
+    yield interpret
+    endpoint.close()
 
 
 def quiet(done):

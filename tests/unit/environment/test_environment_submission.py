@@ -11,6 +11,7 @@ from hera.shared import global_config
 from hera.workflows import Container, CronWorkflow, Workflow, WorkflowTemplate
 
 from hera_experiment.argo import names as submission
+from hera_experiment.environment import hera_services
 from hera_experiment.errors import UserError
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import State
@@ -28,7 +29,7 @@ def untouched_hera(monkeypatch):
     global_config.reset()
     monkeypatch.setattr(EnvironmentOfSubmission, "_current", None)
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-    monkeypatch.delenv("HERA_UTILS_SESSION", raising=False)
+    monkeypatch.setattr(hera_services, "_ROUTES", {})
     yield
     global_config.reset()
 
@@ -189,14 +190,6 @@ def test_a_login_page_is_told_to_hera_too(server, fake):
     fake.answer = lambda asked: Answer(status=302, headers={"Location": "https://sso/"})
     with pytest.raises(UserError, match="signed out or wrong path"):
         simple(name="w").create()
-
-
-def test_the_run_a_script_belongs_to_is_a_label(server, fake, monkeypatch):
-    monkeypatch.setenv("HERA_UTILS_SESSION", "run-1")
-    server().define_argo_server_part_of_environment()
-    simple(name="w").create()
-    labels = created(fake)[0].body["workflow"]["metadata"]["labels"]
-    assert labels[submission.SESSION_LABEL] == "run-1"
 
 
 SCRIPT = """

@@ -121,9 +121,34 @@ def test_make_that_hides_the_variables_is_refused(make: Make) -> None:
     assert "leave -e out" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "python", ['x"; touch pwned; "', "x'; touch pwned; '", "$(touch pwned)", "x; touch pwned #"]
-)
+PROGRAMS = [
+    line.strip()
+    for line in """
+    x"; touch pwned; "
+    x'; touch pwned; '
+    $(touch pwned)
+    $(shell touch pwned)
+    `touch pwned`
+    x; touch pwned #
+    """.strip().splitlines()
+]
+
+
+@pytest.mark.parametrize("python", PROGRAMS)
+def test_python_is_one_word_for_the_shell_of_the_template_s_own_checks(
+    python: str, tmp_path: Path
+) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "test.txt").touch()
+    for file in ("Makefile", "pyproject.toml"):
+        shutil.copy(TEMPLATE.parent / file, tmp_path)
+    command = ["make", "test", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0 and "Error 127" in done.stderr
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("python", PROGRAMS)
 def test_python_is_one_word_for_the_shell(make: Make, python: str, tmp_path: Path) -> None:
     done = make("help", f"PYTHON={python}")
     assert done.returncode != 0 and "Error 127" in done.stderr

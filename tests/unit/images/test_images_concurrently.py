@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.images.concurrently import run_concurrently
+from hera_experiment.images.build_session import run_concurrently
 from hera_experiment.images.engine import Ended, Programs
 from hera_experiment.images.progress import PlainProgress, progress_of
 from hera_experiment.verbs.images import age_of
@@ -42,13 +42,15 @@ def test_a_mistake_of_ours_is_no_sentence():
 
 def test_no_more_than_the_limit_at_once():
     running, most, lock = 0, 0, threading.Lock()
+    # Three are there at once, or none goes on.
+    meeting = threading.Barrier(3, timeout=10)
 
     def work(name: str) -> None:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.02)
+        meeting.wait()
         with lock:
             running -= 1
 

@@ -13,12 +13,15 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+looks = 0
+
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with its own process number."""
+    """Answers with its own process number, and how often it has looked for clients."""
 
     def do_GET(self):
-        body = json.dumps({"pid": os.getpid(), "token": self.headers["Authorization"]}).encode()
+        said = {"pid": os.getpid(), "token": self.headers["Authorization"], "looks": looks}
+        body = json.dumps(said).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -29,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main(count_file, listen_fd):
+    global looks
     with open(count_file, "a") as file:
         file.write(f"{os.getpid()}\n")
     server = HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
@@ -40,6 +44,7 @@ def main(count_file, listen_fd):
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            looks += 1
             continue
         os.unlink(".hera/server.json")
         return

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.execution_engine import ExecutionEngine
@@ -77,6 +78,7 @@ class Screen:
         self.data = b""
         self.closed = False
         self.on_update = lambda name, phase: None
+        self.on_note = lambda: None
 
     def update(self, workflow: Mapping[str, Any]) -> None:
         seen = (workflow["metadata"]["name"], workflow["status"]["phase"])
@@ -85,6 +87,7 @@ class Screen:
 
     def note(self, line: Line) -> None:
         self.notes.append(line.text)
+        self.on_note()
 
     def script_wrote(self, data: bytes) -> None:
         self.data += data
@@ -95,6 +98,8 @@ class Screen:
 
 class FakeDisplay:
     width = 80
+    quiet = True
+    notify = ""
 
     def __init__(self, screen: Screen, live: bool) -> None:
         self.is_live = live
@@ -102,7 +107,8 @@ class FakeDisplay:
         self.lines: list[str] = []
         self._screen = screen
 
-    def progress(self) -> Screen:
+    def progress(self, hint: str = "") -> Screen:
+        assert hint == "Ctrl-C ends the run"
         return self._screen
 
     def write(self, lines: Iterable[Line]) -> None:
@@ -182,6 +188,11 @@ def test_a_workflow_of_the_last_moment_is_waited_for(case: Case) -> None:
     assert case.concluded == ["late"]
 
 
+def until_there(path: Path) -> str:
+    """Return a script that ends once ``path`` is there."""
+    return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.02)"
+
+
 def test_a_script_that_goes_on_may_create_more(case: Case) -> None:
     def next_one(name: str, phase: str) -> None:
         if (name, phase) == ("a", "Succeeded"):
@@ -191,8 +202,7 @@ def test_a_script_that_goes_on_may_create_more(case: Case) -> None:
 
     case.screen.on_update = next_one
     case.platform.sees(workflow("a", "Succeeded", 2))
-    waiting = "import os, time\nwhile not os.path.exists('GO'): time.sleep(0.02)"
-    assert case.run(waiting.replace("GO", str(case.folder / "go"))) == 1
+    assert case.run(until_there(case.folder / "go")) == 1
     assert case.concluded == ["a", "b"]
 
 
@@ -200,14 +210,14 @@ def test_a_stale_list_does_not_undo_an_end(case: Case) -> None:
     case.screen.on_update = lambda name, phase: (case.folder / "go").touch()
     case.platform.sees(workflow("a", "Succeeded", 5))
     case.platform.listed = [workflow("a", "Running", 4)]
-    waiting = "import os, time\nwhile not os.path.exists('GO'): time.sleep(0.02)"
-    assert case.run(waiting.replace("GO", str(case.folder / "go"))) == 0
+    assert case.run(until_there(case.folder / "go")) == 0
 
 
 def test_a_deleted_workflow_is_not_waited_for(case: Case) -> None:
     case.platform.sees(workflow("a"))
     case.platform.sees(workflow("a"), kind="DELETED")
-    assert case.run("import time; time.sleep(0.3)") == 0
+    case.screen.on_note = lambda: (case.folder / "go").touch()  # type: ignore[assignment]
+    assert case.run(until_there(case.folder / "go")) == 0
     assert case.screen.notes == ["workflow a was deleted"]
 
 
@@ -226,8 +236,14 @@ def test_a_signal_ends_the_workflows_first(case: Case, number: int, status: int)
 
 def test_a_signal_ends_the_script_and_what_it_creates_meanwhile(case: Case) -> None:
     case.platform.listed = [workflow("late")]
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    assert case.run("import time; time.sleep(60)") == 143
+    up = case.folder / "up"
+
+    def kill() -> None:
+        until(up.exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=kill).start()
+    assert case.run(f"import time; open({str(up)!r}, 'w'); time.sleep(60)") == 143
     assert case.platform.terminated == [("ns", "late")]
 
 
@@ -253,7 +269,7 @@ def test_a_lost_server_is_one_sentence_and_no_orphan(case: Case) -> None:
     case.platform.watch_workflows = refuse  # type: ignore[method-assign]
     mark = case.folder / "ended"
     with pytest.raises(UserError, match="token"):
-        case.run(f"import time; time.sleep(2); open({str(mark)!r}, 'w')")
+        case.run(f"import time; time.sleep(60); open({str(mark)!r}, 'w')")
     assert case.screen.closed and case.display.lines == []
     assert not mark.exists()
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import errno
+import fcntl
 import http.client
 import json
 import os
 import socket
+import struct
+import termios
 import threading
-import time
 
 import pytest
+from polling import until
 
 from hera_experiment.errors import UserError
 from hera_experiment.local.server import Server
@@ -125,16 +128,27 @@ def test_a_chunked_body_is_refused_with_a_reason(server):
     assert b"Content-Length" in response
 
 
-def test_headers_and_body_may_arrive_apart(server):
+def unread(connection):
+    """Return how many bytes have come that the server has not taken."""
+    return struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, b"\0" * 4))[0]
+
+
+def test_headers_and_body_may_arrive_apart(server, monkeypatch):
+    served = []
+    serve = server.process_request
+    monkeypatch.setattr(
+        server, "process_request", lambda one, whom: (served.append(one), serve(one, whom))
+    )
     body = b'{"workflow":{"metadata":{"name":"w"},"spec":{}}}'
     with socket.create_connection(("127.0.0.1", server.server_port)) as raw:
         raw.sendall(
             f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {SECRET}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n".encode()
         )
-        time.sleep(0.05)
+        until(lambda: served)
+        until(lambda: unread(served[0]) == 0)
         raw.sendall(body[:10])
-        time.sleep(0.05)
+        until(lambda: unread(served[0]) == 0)
         raw.sendall(body[10:])
         assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
 

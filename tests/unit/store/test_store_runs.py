@@ -265,9 +265,8 @@ def test_concurrent_updates_and_readers_agree(store, open_store, manifest):
             run.update(nodes={key: {**NODE, "id": key}}, status={f"by{writer}": number})
 
     def read() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.001):
             documents.append(json.loads(run.document()))
-            time.sleep(0.001)
 
     reader = threading.Thread(target=read)
     reader.start()

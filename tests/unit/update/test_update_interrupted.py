@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -175,7 +176,9 @@ def test_killed_at_any_instant(
         # The end of it, where all is written, more often than the beginning.
         wait = whole * (0.3 + 0.9 * instants.random() ** 0.5)
         process = project.start()
-        time.sleep(wait)
+        # It is killed at that instant, unless it has ended.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(wait)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         said = process.communicate(timeout=60)[0]

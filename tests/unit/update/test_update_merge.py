@@ -269,11 +269,13 @@ def test_settings_and_hooks_of_the_person_do_not_get_in_the_way(
     for name in ("pre-commit", "reference-transaction", "post-checkout", "commit-msg"):
         (hook / name).write_text("#!/bin/sh\nexit 1\n")
         (hook / name).chmod(0o755)
+    (hook / "fsmonitor").write_text(f"#!/bin/sh\npwd >>{tmp_path}/called\nexit 1\n")
+    (hook / "fsmonitor").chmod(0o755)
     (tmp_path / "ignored").write_text("*.tmpl\n")
     (tmp_path / "attributes").write_text("* text eol=crlf\n")
     (tmp_path / "config").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.org\n"
-        f"[core]\n\thooksPath = {hook}\n\tautocrlf = true\n"
+        f"[core]\n\thooksPath = {hook}\n\tautocrlf = true\n\tfsmonitor = {hook}/fsmonitor\n"
         f"\texcludesFile = {tmp_path / 'ignored'}\n"
         "[commit]\n\tgpgSign = true\n[merge]\n\trenames = false\n\tff = only\n"
         "[status]\n\tshowUntrackedFiles = no\n[diff]\n\tnoprefix = true\n"
@@ -284,7 +286,10 @@ def test_settings_and_hooks_of_the_person_do_not_get_in_the_way(
     project.git(*plain, "commit", "-qm", "Mine")
     # As in a hook of another repository.
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    (tmp_path / "called").write_text("")
     assert project.update() == 0
+    # The hooks of the template's versions are theirs.
+    assert str(project.folder) not in (tmp_path / "called").read_text().splitlines()
     monkeypatch.delenv("GIT_DIR")
     assert project.git("show", "HEAD:model.py") == lines("w", line3="new")
     assert (project.folder / "model.py").read_bytes().startswith(b"w = 1\r\n")

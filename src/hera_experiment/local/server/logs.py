@@ -12,8 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from hera_experiment.argo.limits import POD_NAME_PREFIX
-from hera_experiment.argo.names import LABEL_COMPLETED
+from hera_experiment.argo.names import LABEL_COMPLETED, POD_NAME_PREFIX
 from hera_experiment.argo.phases import FULFILLED, PENDING, RUNNING
 from hera_experiment.local.server.log_lines import Lines, LogFile
 from hera_experiment.local.server.messages import Request, Stream

@@ -1,0 +1,52 @@
+"""What leads a script to the endpoint, and says what stands behind it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from hera_experiment.context.context import Context
+from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.context.sources import Origin, Source
+from hera_experiment.endpoint.server import Endpoint
+
+if TYPE_CHECKING:
+    from hera_experiment.runs.server import Server
+
+
+def address_of(endpoint: Endpoint, server: Server) -> EndpointAddress:
+    """Return what leads a script to ``endpoint``, behind which ``server`` stands."""
+    url = server.client.url
+    return EndpointAddress(
+        endpoint.url,
+        endpoint.token,
+        server=url,
+        namespace=server.namespace,
+        name=name_of(server),
+        account=server.account,
+        token_ends=server.token_ends,
+        stand_in="the local one" if server.is_local else f"{url}, which is designated,",
+    )
+
+
+def name_of(server: Server) -> str:
+    """Return what messages call ``server``."""
+    return "the local server" if server.is_local else "Argo's server"
+
+
+def without_cluster(context: Context, address: EndpointAddress) -> Context:
+    """Return ``context`` for a script whose server is the endpoint at ``address`` alone.
+
+    What tells the experiment's needs (claim, ConfigMap, namespace, account, registry) stays; what
+    leads to a cluster does not.
+    """
+    return context.changed(
+        Source(Origin.STAND_IN),
+        k8s_config_file=os.devnull,
+        argo_server=address.url,
+        argo_namespace=address.namespace,
+        argo_base_href="",
+        argo_secure=False,
+        argo_insecure_skip_verify=False,
+        ca_bundle="",
+    )

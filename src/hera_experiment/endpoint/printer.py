@@ -1,0 +1,72 @@
+"""Prints what a script would create: nothing is created and nothing is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, TextIO
+
+import requests
+
+from hera_experiment.argo.objects import WORKFLOW
+from hera_experiment.endpoint.capture import Capture
+from hera_experiment.endpoint.messages import Creation, Request, creation_in
+from hera_experiment.endpoint.submission import completed, forward
+from hera_experiment.endpoint.yaml_text import as_yaml
+from hera_experiment.errors import UserError, tell
+from hera_experiment.platform.argo_client import ArgoClient
+
+
+class Printer(Capture):
+    """Writes each object to ``out`` as YAML.
+
+    The server of ``client``, called ``name``, is asked whether it would accept each workflow, and
+    answers what the script reads; without a client nothing is asked. ``labels`` and ``account`` are
+    as for a submission.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        client: ArgoClient | None = None,
+        name: str = "",
+        *,
+        labels: Mapping[str, str] = MappingProxyType({}),
+        account: str = "",
+    ) -> None:
+        super().__init__()
+        self._out = out
+        self._client = client
+        self._name = name
+        self._labels = labels
+        self._account = account
+
+    def answer(self, request: Request) -> requests.Response:
+        """Return the answer of the server, or what takes its place.
+
+        Raises
+        ------
+        UserError
+            When the server would refuse a workflow, or the script asks for another change.
+        """
+        if creation_in(request) is None:
+            if request.method not in ("GET", "HEAD") and request.words[-1:] != ["lint"]:
+                raise UserError(
+                    f"a dry run changes nothing, and the script asks for {request.method} "
+                    f"{request.words[0]}",
+                    next_step="submit without DRY_RUN=1",
+                )
+            if self._client is not None and self.made(request) is None:
+                return forward(self._client, request)
+        return super().answer(request)
+
+    def take(self, creation: Creation) -> dict[str, Any]:
+        """Print what is to be created, and let the server judge it."""
+        manifest = completed(creation, self._labels, self._account)
+        self._out.write(as_yaml(manifest))
+        self._out.flush()
+        if creation.kind is WORKFLOW and self._client is not None:
+            self._client.create_workflow(creation.namespace, manifest, server_dry_run=True)
+            tell(f"{self._name} accepts it; nothing was created")
+        return super().take(replace(creation, manifest=manifest))

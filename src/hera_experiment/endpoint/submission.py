@@ -1,0 +1,123 @@
+"""An Argo server behind the endpoint: what is created there is a submission."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import requests
+
+from hera_experiment.argo.objects import WORKFLOW
+from hera_experiment.endpoint.messages import API, Creation, Request, answer_of, creation_in
+from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_answers import raise_for_page
+from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.submission.once import submit_once
+from hera_experiment.submission.submitter import Submitter
+
+Before = Callable[[str, Mapping[str, Any]], None]
+"""Is told the namespace and the manifest of a workflow that is about to be created."""
+Created = Callable[[str, Mapping[str, Any]], None]
+"""Is told the namespace and the manifest of a workflow that exists now."""
+
+_FORWARDED = ("Accept", "Accept-Encoding", "Content-Type")
+
+
+class Submission:
+    """Creates each workflow once and writes it down; hands every other request on.
+
+    ``account`` is the service account of what names none. Each of ``before`` is called, in turn,
+    before a workflow is created and may refuse it with a ``UserError``; ``created`` is called
+    afterwards. Templates and CronWorkflows are labelled, and handed on.
+    """
+
+    def __init__(
+        self,
+        submitter: Submitter,
+        *,
+        account: str = "",
+        before: Sequence[Before] = (),
+        created: Created = lambda namespace, workflow: None,
+    ) -> None:
+        if submitter.once is submit_once:
+            submitter = replace(submitter, once=partial(submit_once, pause=self.pause))
+        self._client = submitter.client
+        self._submitter = submitter
+        self._account = account
+        self._before = before
+        self._created = created
+        self._preparing = threading.Lock()
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Create nothing from now on: what has not been sent yet is refused."""
+        self._closing.set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the submission is being ended; to be used between two requests."""
+        self._closing.wait(seconds)
+        self.refuse_when_closing()
+
+    def refuse_when_closing(self) -> None:
+        """Raise :class:`UserError` once nothing is to be created any more."""
+        if self._closing.is_set():
+            raise UserError("interrupted")
+
+    def answer(self, request: Request) -> requests.Response:
+        """Return the answer of the server; see the class."""
+        creation = creation_in(request)
+        if creation is None:
+            return forward(self._client, request)
+        self.refuse_when_closing()
+        manifest = completed(creation, self._submitter.labels, self._account)
+        metadata = manifest["metadata"]
+        named = metadata.get("name") or metadata.get("generateName")
+        if creation.kind is not WORKFLOW or not creation.plainly or not named:
+            body = request.document()
+            body[creation.kind.key] = manifest
+            return forward(self._client, request, body)
+        with self._preparing:
+            for step in self._before:
+                step(creation.namespace, manifest)
+                self.refuse_when_closing()
+        workflow = self._submitter(creation.namespace, manifest)
+        self._created(creation.namespace, workflow)
+        return answer_of(workflow)
+
+
+def completed(creation: Creation, labels: Mapping[str, str], account: str) -> dict[str, Any]:
+    """Return the manifest with those of ``labels`` that it lacks, and its service account."""
+    manifest = dict(creation.manifest)
+    metadata = dict(manifest.get("metadata") or {})
+    metadata["labels"] = {**labels, **(metadata.get("labels") or {})}
+    manifest["metadata"] = metadata
+    spec = dict(manifest.get("spec") or {})
+    if account and spec:
+        of_pods = dict(spec.get("workflowSpec") or {}) if "workflowSpec" in spec else spec
+        if not of_pods.get("serviceAccountName"):
+            of_pods["serviceAccountName"] = account
+        manifest["spec"] = {**spec, "workflowSpec": of_pods} if of_pods is not spec else spec
+    return manifest
+
+
+def forward(
+    client: ArgoClient, request: Request, document: Mapping[str, Any] | None = None
+) -> requests.Response:
+    """Return what the server of ``client`` answers, with ``document`` as the body where given.
+
+    Raises :class:`UserError` when it does not answer, or a login page does.
+    """
+    given = request.headers or {}
+    headers = {name: given[name] for name in _FORWARDED if name in given}
+    # No compression by ourselves: what compresses also collects, and events would come late.
+    headers.setdefault("Accept-Encoding", "identity")
+    body: dict[str, Any] = {"json": document} if document is not None else {"data": request.body}
+    query = f"?{request.query}" if request.query else ""
+    url = client.url + request.path.lstrip("/") + query
+    response = client.session.request(request.method, url, headers=headers, stream=True, **body)
+    if API in request.path:
+        raise_for_page(response, client.where)
+    return response

@@ -1,0 +1,77 @@
+"""What is submitted from here: its records, its labels, and the way to the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hera_experiment.argo.names import EXPERIMENT_LABEL
+from hera_experiment.context.sources import display
+from hera_experiment.environment.inputs import VARIABLE
+from hera_experiment.experiment import Experiment
+from hera_experiment.template_record import library
+
+if TYPE_CHECKING:
+    from hera_experiment.platform.argo_client import ArgoClient
+    from hera_experiment.platform.argo_server import ArgoServerAccess
+    from hera_experiment.submission.submitter import Submitter
+
+
+def experiment_labels(experiment: Experiment) -> dict[str, str]:
+    """Return the labels of what ``experiment`` submits."""
+    return {EXPERIMENT_LABEL: experiment.slug}
+
+
+def submitter_of(
+    experiment: Experiment,
+    client: ArgoClient,
+    cluster: str,
+    *,
+    labels: Mapping[str, str],
+    script: Path | None,
+    inputs: str = "",
+    session: str = "",
+) -> Submitter:
+    """Return what submits to the server of ``client``, that of ``cluster``, for ``experiment``."""
+    from hera_experiment.record.records import Records
+    from hera_experiment.submission.submitter import Submitter
+
+    return Submitter(
+        client,
+        Records.of(experiment),
+        cluster=cluster,
+        script=display(script.resolve()) if script is not None and script.is_file() else "",
+        inputs=inputs,
+        session=session,
+        labels=labels,
+        library=library(experiment.template),
+    )
+
+
+def submit_through(
+    server: ArgoServerAccess, labels: Mapping[str, str], environ: Mapping[str, str] = os.environ
+) -> None:
+    """Let each ``w.create()`` for ``server`` create its workflow once, with ``labels``.
+
+    In a script that a verb started this is so already, for every server.
+    """
+    args = server.args
+    if args.endpoint is not None:
+        return
+    from hera_experiment.endpoint.submission import Submission
+    from hera_experiment.environment.hera_services import BackendSession, Route, lead_to
+
+    submitter = submitter_of(
+        args.experiment,
+        server.client,
+        args.cluster,
+        labels=labels,
+        script=Path(sys.argv[0]) if sys.argv and sys.argv[0] else None,
+        inputs=environ.get(VARIABLE, ""),
+    )
+    backend = Submission(submitter, account=server.service_account)
+    session = BackendSession(backend, server.url)
+    lead_to(Route(server.url, session, server.authorization, server.namespace))
