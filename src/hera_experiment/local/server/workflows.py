@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from hera_experiment.local.store import Run
 from hera_experiment.local.store.objects import check_name
 
 LATEST = "@latest"
+_PLACE = secrets.token_hex(16)
 PATIENCE_SECONDS = 30.0
 """How long a deletion waits for what runs; its tasks have ten seconds."""
 
@@ -85,14 +87,11 @@ def list_all(request: Request) -> bytes:
             metadata["remainingItemCount"] = remaining
     # Argo sorts each page: what runs comes first, then what ended last.
     page = sorted(page, key=lambda run: str(run.status.get("finishedAt") or "9999"), reverse=True)
-    if fields := Fields(request.option("fields")):
-        whole = _wants_whole(fields, "items.")
-        items = [run.as_dict() if whole else run.head() for run in page]
-        selected = fields.select({"metadata": metadata, "items": items})
-        answer = {"metadata": {}, **selected, "items": selected.get("items") or None}
-        return json.dumps(answer, separators=(",", ":")).encode("ascii")
-    documents = b"[%b]" % b",".join(run.document() for run in page) if page else b"null"
-    return b'{"metadata":%b,"items":%b}' % (json.dumps(metadata).encode("ascii"), documents)
+    fields = Fields(request.option("fields"))
+    shown = fields.select({"metadata": metadata}).get("metadata", {})
+    items = b",".join(document(run, fields, "items") for run in page)
+    listed = b"[%b]" % items if page and fields.wants("items") else b"null"
+    return b'{"metadata":%b,"items":%b}' % (json.dumps(shown).encode("ascii"), listed)
 
 
 def delete(request: Request) -> dict[str, Any]:
@@ -164,17 +163,28 @@ def resolve(request: Request, name: str = "") -> Run:
     return runs[0]
 
 
-def document(run: Run, fields: Fields) -> bytes:
-    """Return the wanted part of a workflow; what is long is read only if it is wanted."""
-    if not fields:
+def document(run: Run, fields: Fields, path: str = "") -> bytes:
+    """Return the wanted part of a workflow; what is long is read only if it is wanted.
+
+    ``path`` is what leads to workflows in the paths of ``fields``.
+    """
+    below = f"{path}." if path else ""
+    if fields.has_all(path):
         return run.document()
-    selected = fields.select(run.as_dict() if _wants_whole(fields) else run.head())
-    return json.dumps(selected, separators=(",", ":")).encode("ascii")
+    spec, nodes = f"{below}spec", f"{below}status.nodes"
+    long = fields.wants(spec, besides=f"{spec}.shutdown")
+    if long or (fields.wants(nodes) and not fields.has_all(nodes)):
+        return _encode(fields.select(run.as_dict(), path))
+    head = run.head()
+    if not fields.wants(nodes) or not (known := run.nodes_json()):
+        return _encode(fields.select(head, path))
+    # A thousand nodes are passed on as they are, in the place of a word that nobody else knows.
+    kept = fields.select({**head, "status": {**head["status"], "nodes": _PLACE}}, path)
+    return _encode(kept).replace(_encode(_PLACE), known, 1)
 
 
-def _wants_whole(fields: Fields, prefix: str = "") -> bool:
-    spec = f"{prefix}spec"
-    return fields.wants(f"{prefix}status.nodes") or fields.wants(spec, besides=f"{spec}.shutdown")
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def _manifest(request: Request, body: dict[str, Any]) -> dict[str, Any]:

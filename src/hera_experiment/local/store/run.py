@@ -155,6 +155,14 @@ class Run:
                         return document
             return self._view().document(self._version)
 
+    def nodes_json(self) -> bytes:
+        """Return the nodes by id as compact JSON, empty when there is none."""
+        with self._lock:
+            status = encode(self.head()["status"])
+            begin = f',"status":{status[:-1]},"nodes":'.encode("ascii")
+            _, found, nodes = self.document().rpartition(begin)
+            return nodes[:-2] if found else b""
+
     def pods(self) -> list[dict[str, Any]]:
         """Return the nodes that are pods, whose logs :meth:`log_path` names."""
         with self._lock:
