@@ -99,12 +99,26 @@ def test_fields_select_and_exclude(call, workflow, pod):
 @pytest.mark.parametrize(
     "fields",
     [
-        "metadata", "metadata.name,status", "status.nodes",
-        "metadata.uid,status.nodes,spec.shutdown", "spec", "spec.entrypoint,status.nodes", "status.phase,spec.shutdown", "-status.nodes",
-        "-spec", "-metadata", "-status.nodes.w-1", "-spec,status.nodes", "-status.phase", "nothing", "kind",
-        "status.nodes.w-1.phase", "-status", "-spec.shutdown",
+        "metadata",
+        "metadata.name,status",
+        "status.nodes",
+        "metadata.uid,status.nodes,spec.shutdown",
+        "spec",
+        "spec.entrypoint,status.nodes",
+        "status.phase,spec.shutdown",
+        "-status.nodes",
+        "-spec",
+        "-metadata",
+        "-status.nodes.w-1",
+        "-spec,status.nodes",
+        "-status.phase",
+        "nothing",
+        "kind",
+        "status.nodes.w-1.phase",
+        "-status",
+        "-spec.shutdown",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("end", ["", END])
 def test_the_wanted_parts_are_those_of_the_whole(call, store, workflow, pod, fields, end):
     from hera_experiment.local.server.selectors import Fields
