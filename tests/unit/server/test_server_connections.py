@@ -113,3 +113,20 @@ def test_a_deletion_answers_although_a_workflow_does_not_end(
     assert call("GET", LIST).json["items"]
     gate.set()
     until(lambda: not call("GET", LIST).json["items"], 10)
+
+
+def test_a_server_ends_although_a_workflow_does_not(server, engine, tmp_path, monkeypatch, capsys):
+    from hera_experiment.platform.local_server import LocalServer
+    from hera_experiment.verbs import serve
+
+    gate = threading.Event()
+    monkeypatch.setattr(serve, "_PATIENCE", 0.1)
+    monkeypatch.setattr(engine, "close", lambda: gate.wait(60), raising=False)
+    address = tmp_path / "server.json"
+    address.touch()
+    began = time.monotonic()
+    serve._close(engine, server, LocalServer(server.url, "s", 1, tmp_path))
+    assert time.monotonic() - began < 30
+    assert "a workflow does not end" in capsys.readouterr().err
+    assert not address.exists()
+    gate.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from hera_experiment.errors import tell
 from hera_experiment.local.errors import InvalidWorkflow, NotFound
 from hera_experiment.local.store.body import Body, closing, encode, encode_nodes, unknown
 from hera_experiment.local.store.journal import Damage, Ending, Journal, ending
@@ -272,7 +272,7 @@ class Run:
             # What runs goes on: memory holds it, and the first line that has room holds all.
             if not self._behind:
                 why = error.strerror or type(error).__name__
-                print(f"{self._where} cannot be written: {why}; make room there", file=sys.stderr)
+                tell(f"{self._where} cannot be written: {why}; make room there")
             self._behind = True
         else:
             self._behind = False
