@@ -86,7 +86,9 @@ def list_all(request: Request) -> bytes:
         if FieldSelector.parse(request.option("listOptions.fieldSelector")).show_remaining:
             metadata["remainingItemCount"] = remaining
     # Argo sorts each page: what runs comes first, then what ended last.
-    page = sorted(page, key=lambda run: str(run.status.get("finishedAt") or "9999"), reverse=True)
+    page = sorted(
+        page, key=lambda run: str(run.head()["status"].get("finishedAt") or "9999"), reverse=True
+    )
     fields = Fields(request.option("fields"))
     shown = fields.select({"metadata": metadata}).get("metadata", {})
     items = b",".join(document(run, fields, "items") for run in page)
@@ -218,14 +220,15 @@ def _selected(request: Request) -> list[Run]:
     finished_before = request.time("finishedBefore")
     selected = []
     for run in request.services.store.runs(namespace):
-        metadata = run.metadata
+        head = run.head()
+        metadata = head["metadata"]
         if not matches(run.name) or run.name in fields.other_names:
             continue
         if not accepts(metadata.get("labels") or {}):
             continue
         if created_after and not created_after < parse_time(metadata.get("creationTimestamp")):
             continue
-        finished = run.status.get("finishedAt")
+        finished = head["status"].get("finishedAt")
         if finished_before and not (finished and parse_time(finished) < finished_before):
             continue
         selected.append(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections import OrderedDict
@@ -51,11 +52,11 @@ class Store:
         self._note(self._version + _VERSIONS)
         self._milestone = self._version
         self._in_memory: OrderedDict[str, Run] = OrderedDict()
-        for path in self._folder.iterdir():
-            if path.name.startswith("."):
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.is_dir():
-                self._runs[path.name] = Run(path, self)
+        for entry in os.scandir(self._folder):
+            if entry.name.startswith("."):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.is_dir():
+                self._runs[entry.name] = Run(self._folder / entry.name, self)
 
     def create(self, manifest: dict[str, Any]) -> Run:
         """Keep a new workflow; raises :class:`AlreadyExists` when the name is taken."""
