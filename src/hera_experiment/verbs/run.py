@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._script import add_script_arguments, script_of
+from hera_experiment.verbs._options import add_switch, is_on
+from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
+    from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.environment.script_process import WaitingScript
     from hera_experiment.follow.watch import WorkflowClient
     from hera_experiment.platform.local_server import Lease
@@ -37,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="how containers run: process (unless RUNTIME says otherwise), docker or podman",
     )
+    add_switch(parser, "--detach", "submit and return; make watch and make results follow")
+    add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")
     add_script_arguments(parser)
 
 
@@ -48,6 +52,9 @@ def main(args: VerbArguments) -> int:
             where="--cluster",
             next_step=f"leave it out, or type: make submit CLUSTER={args.cluster}",
         )
+    detach, dry_run = (is_on(getattr(args, n), f"--{n}") for n in ("detach", "dry_run"))
+    if detach or dry_run:
+        return _submit(args, dry_run=dry_run)
     # Late: the help of all verbs imports this module. The script's process comes first: importing
     # Hera is most of what a run takes to begin.
     from hera_experiment.environment.script_process import WaitingScript, for_python, is_live
@@ -60,6 +67,19 @@ def main(args: VerbArguments) -> int:
         waiting.close()
 
 
+def _submit(args: VerbArguments, *, dry_run: bool) -> int:
+    from hera_experiment.submit.outcome import submit_script
+
+    context = _context(args)
+    script, arguments = script_of(args, context.experiment, "run")
+    return submit_script(context, script, arguments, inputs_of(args), dry_run=dry_run)
+
+
+def _context(args: VerbArguments) -> Context:
+    runtime = [] if args.runtime is None else ["--runtime", args.runtime]
+    return args.kind.read(None, ["--cluster", LOCAL, *runtime])
+
+
 def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     from secrets import token_hex
 
@@ -67,13 +87,12 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     from hera_experiment.follow.display import display_of
     from hera_experiment.platform.local_server import acquire
 
-    runtime = [] if args.runtime is None else ["--runtime", args.runtime]
-    context = args.kind.read(None, ["--cluster", LOCAL, *runtime])
+    context = _context(args)
     script, arguments = script_of(args, context.experiment, "run")
     session = f"run-{token_hex(4)}"
     with (
         acquire(context.experiment) as lease,
-        Laptop(lease, context, session, script, args.inputs) as laptop,
+        Laptop(lease, context, session, script, inputs_of(args)) as laptop,
     ):
         engine = ExecutionEngine(context, laptop, display_of(), waiting=waiting)
         return engine.run(script, arguments)
@@ -86,7 +105,7 @@ class Laptop:
     """
 
     def __init__(
-        self, lease: Lease, context: Context, session: str, script: Path, inputs: str = ""
+        self, lease: Lease, context: Context, session: str, script: Path, inputs: InputChoice
     ) -> None:
         from hera_experiment.endpoint.server import Endpoint
         from hera_experiment.endpoint.submission import Submission
@@ -104,7 +123,7 @@ class Laptop:
             LOCAL,
             labels=labels,
             script=script,
-            inputs=inputs,
+            inputs=str(inputs),
             session=session,
         )
         self._submission = Submission(submitter)
@@ -117,8 +136,8 @@ class Laptop:
 
     def script_environment(self) -> Mapping[str, str]:
         """Return the environment that leads any Hera script to the endpoint."""
-        from hera_experiment.context.inherited import EndpointAddress, handed_on
-        from hera_experiment.environment.interpreter import environment_of
+        from hera_experiment.context.endpoint_address import EndpointAddress
+        from hera_experiment.environment.script_process import script_environment
 
         address = EndpointAddress(
             self._endpoint.url,
@@ -128,8 +147,7 @@ class Laptop:
             account="the token of the local server",
             stand_in="the local one",
         )
-        variables = {**os.environ, **handed_on(self._context, address)}
-        return environment_of(variables, self._context, self._inputs)
+        return script_environment(self._context, address, self._inputs, fixed=False)
 
     def client(self) -> WorkflowClient:
         """Return the client of the local server, the same one for each thread."""
