@@ -328,12 +328,12 @@ def test_a_document_of_ten_thousand_nodes_is_joined_not_encoded(store, manifest)
     run = store.create(manifest())
     run.update(nodes={f"w-{n}": {**NODE, "id": f"w-{n}", "x": "y" * 400} for n in range(10_000)})
     nodes = dict(run.nodes)
-    started = time.perf_counter()
+    started = time.thread_time()
     json.dumps(nodes)
-    encoding = time.perf_counter() - started
+    encoding = time.thread_time() - started
     joining = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         run.document()
-        joining.append(time.perf_counter() - started)
+        joining.append(time.thread_time() - started)
     assert min(joining) < encoding / 3
