@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,19 @@ class Journal:
             self._descriptor = None
 
     def modified(self) -> float:
-        """Return when the last line was written, in seconds since the epoch."""
-        return self.path.stat().st_mtime
+        """Return when the last line was written, in seconds since the epoch; else the folder."""
+        for path in (self.path, self.path.parent):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
 
     def lines(self) -> Iterator[dict[str, Any] | Damage]:
         """Yield every whole line, or what is wrong with it."""
         checked = False
         number = 0
+        if not self.path.exists():
+            yield Damage(1, "is missing")
+            return
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
@@ -108,7 +114,10 @@ class Journal:
             yield Damage(1, "is missing")
 
     def never_began(self) -> bool:
-        """Tell a journal without a first line, whose server died before it was written."""
+        """Tell a journal whose server died before its first line, without which no task began."""
+        logs = self.path.parent / "logs"
+        if logs.is_dir() and any(logs.iterdir()):
+            return False
         try:
             with self.path.open("rb") as file:
                 line = file.readline(_BLOCK)
