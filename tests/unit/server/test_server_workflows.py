@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+END = "2026-11-05T08:00:09Z"
 LIST = "/api/v1/workflows/local"
 
 
@@ -93,6 +94,50 @@ def test_fields_select_and_exclude(call, workflow, pod):
     listed = call("GET", f"{LIST}?fields=items.metadata.name,metadata").json
     assert listed["items"] == [{"metadata": {"name": "w"}}]
     assert listed["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "metadata",
+        "metadata.name,status",
+        "status.nodes",
+        "metadata.uid,status.nodes,spec.shutdown",
+        "spec",
+        "spec.entrypoint,status.nodes",
+        "status.phase,spec.shutdown",
+        "-status.nodes",
+        "-spec",
+        "-metadata",
+        "-status.nodes.w-1",
+        "-spec,status.nodes",
+        "-status.phase",
+        "nothing",
+        "kind",
+        "status.nodes.w-1.phase",
+        "-status",
+        "-spec.shutdown",
+    ],
+)
+@pytest.mark.parametrize("end", ["", END])
+def test_the_wanted_parts_are_those_of_the_whole(call, store, workflow, pod, fields, end):
+    from hera_experiment.local.server.selectors import Fields
+
+    run = workflow()
+    workflow("empty")
+    run.update(nodes={"w-1": pod(), "w-2": pod("w-2", message='",status":{"nodes":')})
+    run.update(status={"phase": "Running", "message": '"nodes":{}'}, spec={"shutdown": "Stop"})
+    if end:
+        run.update(status={"finishedAt": end})
+        assert run.forget()
+    for name in ("w", "empty"):
+        whole = call("GET", f"{LIST}/{name}").json
+        assert call("GET", f"{LIST}/{name}?fields={fields}").json == Fields(fields).select(whole)
+    listed = call("GET", LIST).json
+    minus, of_items = fields.startswith("-"), fields.removeprefix("-").split(",")
+    asked = ("-" if minus else "") + ",".join(f"items.{each}" for each in of_items)
+    found = call("GET", f"{LIST}?fields={asked}").json
+    assert found == {"metadata": {}, **Fields(asked).select(listed)}
 
 
 def test_an_empty_list_is_null_with_metadata(call):

@@ -51,6 +51,9 @@ class Owner(Protocol):
     secret: str
     services: Services
 
+    def serving(self, request: socket.socket) -> AbstractContextManager[None]:
+        """Leave the connection open while a request with the token is answered."""
+
     def streaming(self) -> AbstractContextManager[None]:
         """Count a stream while it lasts."""
 
@@ -71,12 +74,13 @@ class RequestHandler(BaseHTTPRequestHandler):
         try:
             self._check_host()
             claims = _authenticate(self.headers.get("Authorization"), self._owner.secret)
-            body = self._body()
-            handler, variables = find(self.command, path.path)
-            query = parse_qs(path.query, keep_blank_values=True)
-            services = self._owner.services
-            request = Request(variables, query, body, claims, services, self._gone)
-            self._answer(handler(request))
+            with self._owner.serving(self.connection):
+                body = self._body()
+                handler, variables = find(self.command, path.path)
+                query = parse_qs(path.query, keep_blank_values=True)
+                services = self._owner.services
+                request = Request(variables, query, body, claims, services, self._gone)
+                self._answer(handler(request))
         except ApiError as error:
             self._refuse(error.http, error.code, error.message)
         except UserError as error:

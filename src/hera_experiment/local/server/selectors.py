@@ -128,6 +128,14 @@ class Fields:
         paths = self._paths - {besides}
         return any(path.startswith(p) or p.startswith(path) for p in paths)
 
+    def has_all(self, path: str) -> bool:
+        """Tell whether everything at and below ``path`` is wanted."""
+        here, paths = f"{path}." if path else "", [f"{each}." for each in self._paths]
+        above = any(here.startswith(each) for each in paths)
+        if self._exclude:
+            return not above and not any(each.startswith(here) for each in paths)
+        return above or not paths
+
     def select(self, value: Any, path: str = "") -> Any:
         """Return the wanted part of ``value``, which is left as it is."""
         if not self._paths:
