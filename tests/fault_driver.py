@@ -31,8 +31,7 @@ from hera_experiment.errors import UserError  # noqa: E402
 from hera_experiment.platform.argo_client import ArgoClient  # noqa: E402
 from hera_experiment.platform.endpoint_session import EndpointSession  # noqa: E402
 from hera_experiment.platform.http_session import Session  # noqa: E402
-from hera_experiment.record.files import Files  # noqa: E402
-from hera_experiment.record.records import Records  # noqa: E402
+from hera_experiment.record.records import Files, Records  # noqa: E402
 from hera_experiment.submission.once import resume, submit_once  # noqa: E402
 from hera_experiment.submission.submitter import Submitter  # noqa: E402
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_errors import Forbidden, KubernetesRefusal
     from hera_experiment.platform.laptop_access import LaptopAccess
     from hera_experiment.provision.declared import Recorder
+    from hera_experiment.results.experiment_runs import experiment_runs
     from hera_experiment.submission.scripts import send_whole_values
     from hera_experiment.submission.values import refuse_unsendable
 
@@ -44,6 +45,7 @@ __all__ = [
     "UserError",
     "before_each_build",
     "experiment_labels",
+    "experiment_runs",
     "file_named_by",
     "main",
     "no_platform",
@@ -71,6 +73,7 @@ _HOME = {
     "platform.kubernetes_errors": "Forbidden KubernetesRefusal",
     "platform.laptop_access": "LaptopAccess",
     "provision.declared": "Recorder",
+    "results.experiment_runs": "experiment_runs",
     "submission.scripts": "send_whole_values",
     "submission.values": "refuse_unsendable",
 }

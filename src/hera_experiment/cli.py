@@ -12,6 +12,7 @@ from types import ModuleType
 
 from hera_experiment import verbs
 from hera_experiment.errors import UserError, report
+from hera_experiment.printing import filtered_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ def main(argv: list[str], context_module: ModuleType) -> int:
     :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
     """
     try:
-        status = _run(argv, context_module)
-        sys.stdout.flush()
+        with filtered_output():
+            status = _run(argv, context_module)
+            sys.stdout.flush()
         return status
     except UserError as error:
         return report(error)
@@ -67,6 +69,12 @@ def _run(argv: list[str], context_module: ModuleType) -> int:
 
     parser, module = _made(verb, known[verb], kind)
     goals = os.environ.pop(GOALS_VARIABLE, "").split()
+    if (
+        verb == "submit"
+        and "results" in goals[goals.index(verb) if verb in goals else len(goals) :]
+    ):
+        # It waits in place of submit: what a run has made comes home though it failed.
+        rest = [word for word in rest if word.partition("=")[0] != "--wait"]
     others = [_made(goal, "", kind)[0] for goal in goals if goal != verb and goal in known]
     args = VerbArguments(kind)
     parse(parser, _without_those_of(others, parser, rest), args, {}, kind.ARGUMENTS)

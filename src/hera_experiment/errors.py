@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
+from hera_experiment.printing import printable
+
 
 class UserError(Exception):
     """A mistake that its author can mend: shown as one sentence, never as a traceback.
@@ -39,7 +41,7 @@ EXIT_STATUS = 1
 
 def tell(sentence: object) -> None:
     """Tell the person something on standard error, at once."""
-    print(f"hera_utils: {sentence}", file=sys.stderr, flush=True)
+    print(printable(f"hera_utils: {sentence}"), file=sys.stderr, flush=True)
 
 
 def report(error: UserError) -> int:

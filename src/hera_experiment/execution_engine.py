@@ -69,7 +69,7 @@ class ExecutionEngine:
             try:
                 # Its imports overlap with those of the script and of the server.
                 threading.Thread(target=self._follow, args=(inbox,), daemon=True).start()
-                progress = self._display.progress()
+                progress = self._display.progress("Ctrl-C ends the run")
                 session = Session(self._platform, process, progress, self._clock)
                 try:
                     session.go_on(inbox)
@@ -100,14 +100,5 @@ class ExecutionEngine:
             inbox.put(FollowFailed(error))
 
     def _conclude(self, workflows: Sequence[Workflow]) -> None:
-        experiment = self.context.experiment
-        runs = experiment.state / "runs"
-        conclude = Conclusion(
-            self._display.output,
-            claims=experiment.state / "claims",
-            log_file=lambda workflow, node: runs / workflow / "logs" / f"{node}.log",
-            results=experiment.results,
-            start=Path.cwd(),
-            width=self._display.width,
-        )
+        conclude = Conclusion(self._display, self.context.experiment, Path.cwd())
         conclude(workflows, self._platform.client())

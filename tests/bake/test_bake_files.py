@@ -31,7 +31,7 @@ OWN_FILES = """
     containers/collect/census_lyon.csv containers/collect/requirements.txt
     containers/chart/.dockerignore containers/chart/Dockerfile containers/chart/chart.py
     containers/chart/requirements.txt
-    docs/volumes_and_containers.md docs/check_cluster.md
+    docs/volumes_and_containers.md docs/check_cluster.md docs/settings.md
     hera_utils/LICENSE hera_utils/__init__.py hera_utils/__main__.py hera_utils/bootstrap.py
     hera_utils/cli_context.py hera_utils/cluster.py hera_utils/environment_of_execution.py
     hera_utils/environment_of_submission.py hera_utils/execution_platform.py hera_utils/server.py

@@ -17,8 +17,7 @@ from cutting_proxy import CuttingProxy
 from polling import until
 from real_cluster import Done, Project, RealCluster
 
-from hera_experiment.follow.log_follow import follow_logs
-from hera_experiment.follow.log_reader import LogReader
+from hera_experiment.follow.log_reader import LogReader, follow_logs
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.http_session import Session
 from hera_experiment.runs.find import Run

@@ -77,7 +77,7 @@ UPLOAD = """
 from pathlib import Path
 
 import hera_utils
-from hera_experiment.results.upload import upload_data
+from hera_experiment.results.claim_files import upload_data
 from hera_experiment.runs.server import open_server
 
 workflow = {"spec": {"templates": [{"name": "a", "container": {"image": "python:3.13-slim"}}]}}
@@ -555,3 +555,34 @@ def test_without_a_kubeconfig_only_unchanged_data_will_do(
     done = upload()
     assert done.status == 1 and "1 file of data/ changed and cannot be copied" in done.err, done.all
     assert "ask whoever can write to the claim" in done.err
+
+
+@pytest.mark.parametrize("way", ["pod", "workflow"])
+def test_a_run_is_deleted_with_its_files(
+    place: Place,
+    project: Project,
+    results: Any,
+    ways: dict[str, str],
+    without_kubeconfig: dict[str, str],
+    way: str,
+) -> None:
+    erased, kept = place.run(f"erased-{way}"), place.run(f"kept-{way}")
+    (erased / "deep").mkdir()
+    (erased / "deep" / "b").write_text("x")
+    (erased / "out").symlink_to(kept)
+    results(erased.name)
+    environ = ways if way == "pod" else without_kubeconfig
+    command = ("hera_utils", "delete", f"--run={erased.name}", "--files=1")
+    done = project.run(*command, timeout=120, **environ)
+    assert done.status == 1 and erased.exists(), done.all
+    done = project.run(*command, "--yes=1", timeout=120, **environ)
+    assert done.status == 0, done.all
+    assert not erased.exists() and not (project.folder / "results" / erased.name).exists()
+    assert contents(kept) == {"a.txt": contents(kept)["a.txt"]}
+    assert (
+        place.kubectl("get", "workflows", "-o", "name")
+        .split()
+        .count(f"workflow.argoproj.io/{erased.name}")
+        == 0
+    )
+    until(lambda: place.readers() == [])

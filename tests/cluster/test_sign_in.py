@@ -274,6 +274,13 @@ class Screen:
         while data:
             data = data[os.write(self._master, data[:512]) :]
 
+    def enter_for(self, *names: str) -> None:
+        """Answer the questions of what the experiment uses there by nothing."""
+        for name in names:
+            self.wait_for(f"\n{name}: ")
+            self.wait_for(f"\n{name}: ")
+            self.type("\n")
+
     def end(self) -> int:
         status = self.process.wait(40)
         while select.select([self._master], [], [], 0.2)[0]:
@@ -296,6 +303,7 @@ class TestAtATerminal:
         time.sleep(0.3)
         screen.type(block)
         screen.type("\x04")
+        screen.enter_for("KUBEVOLUMECLAIMNAME", "REGISTRY")
         screen.wait_for("next: make check-cluster CLUSTER=mine")
         assert screen.end() == 0
         assert token not in screen.seen
@@ -317,6 +325,7 @@ class TestAtATerminal:
         screen.wait_for("speaks plain HTTP")
         screen.wait_for("> ")
         screen.type("ARGO_SECURE=false\n")
+        screen.enter_for("KUBEVOLUMECLAIMNAME", "REGISTRY")
         screen.wait_for("next: make check-cluster")
         assert screen.end() == 0
         assert token not in screen.seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import os
 import shutil
 import subprocess
@@ -159,6 +161,13 @@ print(os.getcwd(), os.statvfs('/dev/shm').f_blocks * os.statvfs('/dev/shm').f_fr
     assert written.stat().st_uid == os.getuid()
 
 
+def test_an_argument_too_long_for_linux_is_a_file(laptop: Laptop):
+    read = "import sys; print(sys.argv[1], len(open(sys.argv[2][1:]).read()), sys.argv[2])"
+    container = {"image": BASE, "command": ["python3", "-c", read], "args": ["a", "ä" * 70_000]}
+    result, log = laptop.run({"container": container})
+    assert result.result == "a 70000 @/tmp/argo_arg_3.txt", (result.message, log)
+
+
 def test_output_parameters_from_files_and_volumes(laptop: Laptop):
     template = shell(
         r"printf 'a\n\n' > /tmp/a; mkdir /out; ln -s /tmp/a /out/link; echo v > /v/x",
@@ -174,6 +183,65 @@ def test_output_parameters_from_files_and_volumes(laptop: Laptop):
     result, _ = laptop.run({**shell("true"), **missing})
     assert (result.exit_code, result.error) == (0, True)
     assert result.message.endswith("/outputs/parameters/tmp/nope: no such file or directory")
+
+
+def test_outputs_that_are_not_taken(laptop: Laptop):
+    (laptop.project.root / "secret").write_text("s3cret")
+    laptop.project.objects.add_claim("data")
+    code = (
+        f"ln -s {laptop.project.root}/secret /v/absolute; ln -s ../../../secret /v/relative;"
+        "mkfifo /v/pipe /tmp/pipe; ln -s /dev/zero /tmp/zero; mkdir /tmp/folder;"
+        "ln -s /dev/zero /v/zero; head -c 3000000 /dev/zero > /tmp/large; cp /tmp/large /v/large"
+    )
+    template = shell(f"rm -rf /v/*; {code}", volumeMounts=[{"name": "v", "mountPath": "/v"}])
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    words = {
+        **{"/v/absolute": "a link out", "/v/relative": "leads out", "/v/zero": "a link out"},
+        **{"/v/pipe": "a named pipe", "/tmp/pipe": "a named pipe", "/tmp/zero": "a device"},
+        **{"/tmp/folder": "a folder", "/tmp/large": "1536 KiB", "/v/large": "1536 KiB"},
+    }
+    for path, word in words.items():
+        parameters = {"parameters": [{"name": "x", "valueFrom": {"path": path}}]}
+        result, log = laptop.run({**template, "outputs": parameters}, volumes=volumes)
+        assert result.error and result.parameters == {}, (path, result, log)
+        assert word in result.message and path in result.message, result
+
+
+def test_a_sub_path_through_a_planted_link_is_not_mounted(laptop: Laptop):
+    claim = laptop.project.objects.add_claim("data")
+    (claim / "out").symlink_to("..")
+    mounts = [{"name": "v", "mountPath": "/v", "subPath": "out"}]
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    result, _ = laptop.run(shell("ls /v", volumeMounts=mounts), volumes=volumes)
+    assert (result.exit_code, result.error) == (None, True)
+    assert "leads out of its folder" in result.message
+
+
+def test_no_value_is_in_the_list_of_processes(laptop: Laptop, monkeypatch: pytest.MonkeyPatch):
+    values = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "OWN": "s3cret 1 ",
+        "HOME": "/s3cret",
+        "A": "b",
+    }
+    values |= {"HTTPS_PROXY": "http://s3cret@x", "DOCKER_KEY": "s3cret='#", "LINES_": "s3cret\n'"}
+    monkeypatch.setenv("OWN", "mine")
+    monkeypatch.setenv("LINES_", "mine")
+    seen = set()
+
+    def announce(text: str) -> None:
+        # Called once the client of the engine runs.
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                seen.add((folder / "cmdline").read_bytes())
+
+    env = [{"name": name, "value": value} for name, value in values.items()]
+    pod = laptop.project.pod(shell("python3 -c 'import os; print(dict(os.environ))'", env=env))
+    result = laptop.new_runtime().run(pod, announce)
+    assert result.exit_code == 0, pod.log.read_text()
+    assert values.items() <= ast.literal_eval(result.result).items()
+    assert any(b"--env" in words for words in seen)
+    assert not any(b"s3cret" in words for words in seen)
 
 
 DOCKERFILE = """\

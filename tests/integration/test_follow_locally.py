@@ -18,8 +18,7 @@ from cutting_proxy import CuttingProxy
 from local_serve import clean_environment, serving
 from polling import until
 
-from hera_experiment.follow.log_follow import follow_logs
-from hera_experiment.follow.log_reader import LogReader
+from hera_experiment.follow.log_reader import LogReader, follow_logs
 from hera_experiment.follow.watch import Follower
 from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_client import ArgoClient
@@ -230,6 +229,8 @@ def test_a_failed_run_is_retried_followed_and_deleted(place: Place) -> None:
     (run,) = place.runs()
     done = place.type("retry")
     assert done.returncode == 0 and "its failed tasks run again" in done.stdout
+    assert "its programs run as containers/ is now" in done.stdout
+    assert "changed since" not in done.stdout
     watched = place.type("watch")
     assert watched.returncode == 0, watched.stdout
     assert f"workflow {run['name']}: Succeeded" in watched.stdout

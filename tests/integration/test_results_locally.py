@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -42,7 +43,7 @@ UPLOAD = """
 from pathlib import Path
 
 import hera_utils
-from hera_experiment.results.upload import upload_data
+from hera_experiment.results.claim_files import upload_data
 from hera_experiment.runs.server import open_server
 
 with open_server(hera_utils.parse_arguments()) as server:
@@ -112,3 +113,18 @@ def test_data_is_copied_to_the_claim_when_it_changed(folder: Path, run: Run) -> 
     (folder / "data" / "deep" / "a").unlink()
     assert run(*upload).stdout == ""
     assert there.read_text() == "2"
+
+
+def test_results_are_told_to_machines_and_removed_with_their_run(folder: Path, run: Run) -> None:
+    assert run("-m", "hera_utils", "run").returncode == 0
+    (copy,) = (folder / "results").glob("*/found.txt")
+    (found,) = json.loads(run("-m", "hera_utils", "results", "--output=json", "--wait=1").stdout)
+    assert (found["name"], found["phase"]) == (copy.parent.name, "Succeeded")
+    assert found["files"] == [str(copy)] and found["folder"] == str(copy.parent)
+    there = folder / ".hera" / "claims" / "claim" / copy.parent.name
+    assert there.is_dir()
+    done = run("-m", "hera_utils", "prune", "--keep=0", "--files=1", "--yes=1")
+    assert done.returncode == 0, done.stderr
+    assert "1 run will be deleted" in done.stdout and " freed" in done.stdout
+    assert not there.exists() and not copy.parent.exists()
+    assert "no run yet" in run("-m", "hera_utils", "status").stdout

@@ -217,7 +217,7 @@ def test_a_diamond_succeeds(place: Place) -> None:
     assert created is not None
     name = created[1]
     assert f"workflow {name} is running" in done.stdout
-    rows = re.findall(r"^(\w) +Succeeded +(?:<1|\d)s$", done.stdout, re.MULTILINE)
+    rows = re.findall(r"^[├└]─ ✔ (\w)  (?:<1|\d)s$", done.stdout, re.MULTILINE)
     assert rows[0] == "a" and sorted(rows) == list("abcd") and rows[-1] == "d"
     assert f"workflow {name}: Succeeded" in done.stdout.splitlines()[-1]
     assert [log.read_text() for log in place.logs()].count("the word is a\n") == 1
@@ -233,7 +233,7 @@ def test_a_failing_task_shows_its_stack_trace_and_its_log(place: Place) -> None:
     assert "    ZeroDivisionError: division by zero" in trace
     assert "    dividing" in out
     assert re.search(r"^bad: Failed after .*: Error \(exit code 1\)$", out, re.MULTILINE)
-    assert re.search(r"^later +Omitted", out, re.MULTILINE)
+    assert re.search(r"^└─ ○ later", out, re.MULTILINE)
     log = re.search(r"its whole log: (\S+)", out)
     assert log is not None
     assert "ZeroDivisionError" in (place.folder / log[1]).read_text()
@@ -278,7 +278,7 @@ def test_each_of_many_tasks_is_told_once(place: Place) -> None:
     assert done.returncode == 0, done.stdout
     told = re.findall(r"^Succeeded +(\S+)", done.stdout, re.MULTILINE)
     assert len(told) == len(set(told)) == 60
-    assert re.search(r"\(60 tasks\) +Succeeded", done.stdout)
+    assert re.search(r"^└─ ✔ tiny ×60  60/60", done.stdout, re.MULTILINE)
 
 
 def test_results_come_home(place: Place) -> None:

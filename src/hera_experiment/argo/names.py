@@ -1,14 +1,29 @@
-"""How Argo names workflows, nodes and pods.
+"""How Argo names workflows, nodes and pods, and how long a name may be.
 
 Source: ``NodeID`` in ``pkg/apis/workflow/v1alpha1/workflow_types.go``,
-``workflow/util/pod_name.go`` and ``workflow/common/common.go`` of argoproj/argo-workflows.
+``workflow/util/pod_name.go``, ``workflow/common/common.go``, ``workflow/validate/validate.go`` and
+``workflow/controller/controller.go`` of argoproj/argo-workflows; ``names/generate.go`` of
+kubernetes/apiserver.
 """
 
 from __future__ import annotations
 
 import re
 
-from hera_experiment.argo.limits import GENERATED_PREFIX, POD_NAME_PREFIX
+WORKFLOW_NAME = 63
+"""Characters of a workflow's name: it becomes the value of a label."""
+
+GENERATED_PREFIX = 58
+"""Characters of a ``generateName`` that are kept before the random suffix."""
+
+FIELD_NAME_LENGTH = 128
+"""Characters of the name of a template, a step or a task."""
+
+POD_NAME_PREFIX = 242
+"""Characters of a pod's name before the hyphen and the hash."""
+
+TEMPLATE_DEPTH = 100
+"""How deep templates may nest, recursion included."""
 
 LABEL_COMPLETED = "workflows.argoproj.io/completed"
 LABEL_PHASE = "workflows.argoproj.io/phase"
@@ -32,9 +47,8 @@ OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 DISPLAY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]", re.ASCII)
 
 
-def fnv32a(text: str) -> int:
-    """Return the 32-bit FNV-1a hash of ``text`` in UTF-8."""
-    value = 0x811C9DC5
+def fnv32a(text: str, value: int = 0x811C9DC5) -> int:
+    """Return the 32-bit FNV-1a hash of ``text`` in UTF-8, or of what ``value`` is of and it."""
     for byte in text.encode():
         value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
     return value

@@ -10,12 +10,13 @@ from typing import Any
 
 from hera_experiment.check.cached_facts import CachedFacts, fact, run_concurrently
 from hera_experiment.check.cluster import Cluster
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.context import tokens
 from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal, document
+from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.http_session import Authorization, Session
 from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
@@ -90,6 +91,15 @@ class Argo(CachedFacts):
                 status=200,
             )
         return str(found["version"])
+
+    @property
+    def platform(self) -> str:
+        """What the server runs on, ("linux/amd64"), as a rule a node; empty where unknown."""
+        try:
+            _ = self.version
+            return str(self._version_for(self.token or _ANYBODY).get("platform") or "")
+        except (CannotTell, UserError):
+            return ""
 
     @fact
     def modes(self) -> frozenset[str]:
@@ -221,6 +231,16 @@ class Argo(CachedFacts):
         auth = Authorization(lambda: authorization)
         response = self._session.request(method, url, params=params, json=body, auth=auth)
         return document(response, self.where)
+
+    def client(self, authorization: str) -> ArgoClient:
+        """Return a client of the whole API whose requests carry ``authorization``."""
+        session = Session(
+            lambda: authorization,
+            verify=self.verify,
+            timeout=(self._timeout, self._timeout),
+            where=self.where,
+        )
+        return ArgoClient(self.url, session, self.where)
 
     @fact
     def _session(self) -> Session:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hera_experiment.argo.objects import Captured
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.context.context import Context
 from hera_experiment.context.inherited import EndpointAddress, handed_on
 from hera_experiment.endpoint.address import without_cluster

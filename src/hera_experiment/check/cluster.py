@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hera_experiment.check.cached_facts import CachedFacts, fact
-from hera_experiment.check.kubernetes_api import (
-    FORBIDDEN,
-    NOT_FOUND,
-    UNAUTHENTICATED,
-    KubernetesApi,
-)
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell, listed
 from hera_experiment.errors import UserError
 from hera_experiment.platform import kubeconfig as kubeconfigs
 from hera_experiment.platform.kubeconfig import CurrentContext, Kubeconfig, NoKubeconfig
-from hera_experiment.platform.kubernetes_client import KubernetesClient
+from hera_experiment.platform.kubernetes_client import (
+    FORBIDDEN,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    Answer,
+    KubernetesClient,
+)
 from hera_experiment.platform.kubernetes_reviews import user_name, user_review
 from hera_experiment.platform.kubernetes_user import KubernetesUser
 
+_MOST_NAMES = 10
+_OF_KUBERNETES = ("kube-root-ca.crt",)
+"""What is in every namespace, and is nobody's."""
 _PATIENCE = 3
 """Time-outs that a sign-in program has, which may ask a server of its own."""
 
 ANONYMOUS = "system:anonymous"
 """The user name of whoever shows no credentials."""
+
+
+class KubernetesApi(CachedFacts):
+    """Remembers what ``client`` was answered; raises what it raises."""
+
+    def __init__(self, client: KubernetesClient) -> None:
+        super().__init__()
+        self.client = client
+        self.server, self.where = client.server, client.where
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """Read ``path``, which begins with a slash."""
+        given = dict(params or {})
+        key = ("GET", path, *sorted(given.items()))
+        return self.once(key, lambda: self.client.get(path, given))
+
+    def post(self, path: str, body: Mapping[str, Any], authorization: str | None = None) -> Answer:
+        """Ask a question that Kubernetes wants as POST (a review, a token); creates no object.
+
+        ``authorization`` takes the place of the kubeconfig's own user.
+        """
+        key = ("POST", path, json.dumps(body, sort_keys=True), authorization)
+        return self.once(key, lambda: self.client.post(path, body, authorization))
 
 
 class Refused(UserError):
@@ -73,7 +101,7 @@ class Cluster(CachedFacts):
         except NoKubeconfig as error:
             # Not what ``str`` says, which names a step: it is no fault.
             place = f" ({error.where})" if error.where else ""
-            raise CannotTell(f"{error.what}{place}") from None
+            raise CannotTell(f"{error.what}{place}", "KUBECONFIG-FILE") from None
 
     @fact
     def context(self) -> CurrentContext:
@@ -144,6 +172,16 @@ class Cluster(CachedFacts):
         """Return the objects of a kind in the namespace ("" for those of the whole cluster)."""
         document = self.find(f"/api/v1/namespaces/{self.namespace}/{kind}", kind)
         return list((document or {}).get("items") or ())
+
+    def others(self, kind: str) -> str:
+        """Return which objects of a kind there are, as the end of a sentence; "" if unknown."""
+        try:
+            names = [str(each["metadata"]["name"]) for each in self.list_of(kind)]
+        except (CannotTell, UserError):
+            return ""
+        shown = [each for each in names if each not in _OF_KUBERNETES]
+        more = ", …" if len(shown) > _MOST_NAMES else ""
+        return f"; there are {listed(shown[:_MOST_NAMES])}{more}" if shown else "; there is none"
 
     @fact
     def nodes(self) -> list[dict[str, Any]]:

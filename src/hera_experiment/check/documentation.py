@@ -8,7 +8,8 @@ from __future__ import annotations
 from itertools import groupby
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.definition import OWN, Check
+from hera_experiment.check.probe.results import CHECK as PROBE
+from hera_experiment.check.runner import OWN, Check
 
 _HEAD = """\
 # What `make check-cluster` checks
@@ -17,14 +18,18 @@ _HEAD = """\
 
 One line a check: √ well, ‼ a warning, × failed, ? unknown. A check that needs another one is
 unknown when that one failed or is unknown, so that one fault shows as one ×. Nothing on the cluster
-is changed. Exit status: 0 all well (warnings, and unknowns that do not matter to a submission), 1 a
-check failed, 2 it could not be found out whether a submission can work (an *essential* check is
-unknown, or the settings cannot be read).
+is changed, unless the [probe](#probe) is asked for. Exit status: 0 all well (warnings, and unknowns
+that do not matter to a submission), 1 a check failed, 2 it could not be found out whether a
+submission can work (an *essential* check is unknown, or the settings cannot be read).
 
 `-o json` prints one document for machines, `-o junit` the XML that CI systems read (what is unknown
 is skipped there), `--wait SECONDS` tries again until all is well, `--timeout SECONDS` bounds each
 request. `--only CODE,CODE` makes these checks alone, with what they need (then each of them is
 essential), `--skip CODE,CODE` all but these; with make: `make check-cluster ONLY=IMAGES`.
+
+`make check-cluster PROBE=1` also tries it with one small workflow, which tells those who have no
+kubeconfig what else stays unknown. It asks before the first time in each namespace; `PROBE=yes`
+agrees.
 
 A code is explained at its own address on this page, such as [#images](#images).
 """
@@ -44,7 +49,7 @@ unknown when it returns False, and failed when it raises `UserError`, which says
 def as_markdown() -> str:
     """Return the documentation of all checks, by category."""
     parts = [_HEAD]
-    for category, checks in groupby(CATALOGUE, key=lambda each: each.category):
+    for category, checks in groupby((*CATALOGUE, PROBE), key=lambda each: each.category):
         parts.append(f"\n## {category}\n")
         parts += [_section(each) for each in checks]
     parts.append(_OWN)

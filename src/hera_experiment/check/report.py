@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from hera_experiment.check.definition import PAGE, Check, Result
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
+from hera_experiment.check.runner import PAGE, Check, Result
 
 _COLOURS = {
     Status.OK: "32",
@@ -19,6 +19,7 @@ _COLOURS = {
 }
 _PLAIN = {"√": "ok", "‼": "!!", "×": "XX", "?": "??", "→": "->"}
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KUBECONFIG = "KUBECONFIG-FILE"
 _WELL, _FAILED, _NOT_CHECKED = 0, 1, 2
 
 
@@ -32,17 +33,23 @@ def exit_status(results: Iterable[Result]) -> int:
     return _WELL
 
 
-def first_step(results: Sequence[Result], left_out: int = 0) -> str:
+def first_step(results: Sequence[Result], left_out: int = 0, probe: str = "") -> str:
     """Return one line: ready to submit, or the first thing to do.
 
-    ``results`` are in the catalogue's order; ``left_out`` is how many checks were not wanted.
+    ``results`` are in the catalogue's order; ``left_out`` is how many checks were not wanted;
+    ``probe`` is what to type to try what is unknown without a kubeconfig.
     """
     status = exit_status(results)
     if status == _WELL:
         verdict = "ready to submit"
         if left_out:
             verdict = f"no failure in the {len(results)} checks made ({left_out} left out)"
-        return f"√ {verdict}{_not_known(results)}"
+        without = any(
+            each.check.code == _KUBECONFIG and each.outcome.status is Status.UNKNOWN
+            for each in results
+        )
+        tried = f"; to try it: {probe}" if probe and without else ""
+        return f"√ {verdict}{_not_known(results)}{tried}"
     first = _first(results)
     if status == _FAILED:
         block = f" (the lines under {first.check.code})" if first.outcome.paste else ""
@@ -104,11 +111,11 @@ class TextReport:
             self._printed += 1
         self._out.flush()
 
-    def close(self, left_out: int = 0) -> None:
+    def close(self, left_out: int = 0, probe: str = "") -> None:
         """Print the last lines: what to do first, and where the codes are explained."""
         results = [self._results[each.code] for each in self._order if each.code in self._results]
         self._write("")
-        self._write(first_step(results, left_out))
+        self._write(first_step(results, left_out, probe))
         self._write(more_about(results))
         self._out.flush()
 

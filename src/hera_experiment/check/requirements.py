@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class PodUse:
     images: tuple[str, ...]
     tolerations: tuple[Mapping[str, Any], ...]
     node_selector: Mapping[str, str]
+    chooses_processor: bool = False
+    """Whether it says itself which processor its node must have."""
 
 
 class Requirements:
@@ -121,9 +124,9 @@ class Requirements:
         ]
 
     @property
-    def uses_artifacts(self) -> bool:
-        """Whether an artifact is read from or kept in an artifact repository."""
-        return any(_uses_artifacts(spec) for spec in self._specs)
+    def specs(self) -> Sequence[Manifest]:
+        """The specifications of the workflows, the first first."""
+        return self._specs
 
     @property
     def artifact_repositories(self) -> list[Mapping[str, str]]:
@@ -158,14 +161,15 @@ def _volumes(spec: Manifest) -> Iterator[Manifest]:
         yield from template.get("volumes") or ()
 
 
-def _containers(template: Manifest) -> list[Manifest]:
+def containers_of(template: Manifest) -> list[Manifest]:
+    """Return the containers of a template's pod, but for those that come before it."""
     main = [template[kind] for kind in ("container", "script") if template.get(kind)]
     many = (template.get("containerSet") or {}).get("containers") or ()
     return [*main, *many, *(template.get("sidecars") or ())]
 
 
 def _pod(spec: Manifest, template: Manifest) -> PodUse:
-    containers = _containers(template)
+    containers = containers_of(template)
     begin = list(template.get("initContainers") or ())
     limits = [dict((each.get("resources") or {}).get("limits") or {}) for each in containers]
     requests = [
@@ -179,14 +183,19 @@ def _pod(spec: Manifest, template: Manifest) -> PodUse:
         tuple(str(each.get("image", "")) for each in (*containers, *begin)),
         tuple(template.get("tolerations") or spec.get("tolerations") or ()),
         template.get("nodeSelector") or spec.get("nodeSelector") or {},
+        "kubernetes.io/arch" in json.dumps([_placement(spec), _placement(template)]),
     )
+
+
+def _placement(source: Manifest) -> list[Any]:
+    return [source.get(key) for key in ("nodeSelector", "affinity", "podSpecPatch")]
 
 
 def _references(spec: Manifest, kind: str) -> Iterator[ObjectUse]:
     """Yield each reference to an object of ``kind`` that is not optional."""
     name_in_volume = "secretName" if kind == "secret" else "name"
     for template in _templates(spec):
-        for container in (*_containers(template), *(template.get("initContainers") or ())):
+        for container in (*containers_of(template), *(template.get("initContainers") or ())):
             for source in container.get("envFrom") or ():
                 reference = source.get(f"{kind}Ref") or {}
                 if _is_needed(name := str(reference.get("name") or ""), reference):

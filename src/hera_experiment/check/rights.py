@@ -6,24 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hera_experiment.check.kubernetes_api import KubernetesApi
-from hera_experiment.check.model import CannotTell
-from hera_experiment.check.wording import in_yaml
+from hera_experiment.check.cluster import KubernetesApi
+from hera_experiment.check.outcome import CannotTell, in_yaml
 from hera_experiment.platform import kubernetes_reviews as reviews
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
-from hera_experiment.platform.kubernetes_reviews import RESULTS, Right
-
-__all__ = [
-    "LOGS",
-    "PODS",
-    "RESULTS",
-    "TOKENS",
-    "WORKFLOWS",
-    "Right",
-    "account_may",
-    "grant",
-    "missing",
-]
+from hera_experiment.platform.kubernetes_reviews import Right
 
 _ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")

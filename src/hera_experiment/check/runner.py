@@ -1,16 +1,85 @@
-"""Runs checks side by side, each as soon as those it needs came out."""
+"""Checks as data, and the one runner: side by side, each as soon as those it needs came out."""
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from time import monotonic
 
-from hera_experiment.check.definition import Check, Result
-from hera_experiment.check.model import CannotTell, Outcome, Status, unknown
+from hera_experiment.check.outcome import CannotTell, Outcome, Status, unknown
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.errors import UserError
+
+PAGE = "docs/check_cluster.md"
+"""The page of a project that says what each check is about."""
+OWN = "OWN"
+"""How the codes begin of the checks that a laboratory adds; the page has one paragraph for all."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about the way of the next submission.
+
+    ``code`` is stable. The check runs when those named in ``needs`` came out well (or with a
+    warning) and none in ``unless_failed`` failed: otherwise it is unknown, so that one fault turns
+    one code into a failure. It takes what those in ``informed_by`` find into account, but runs
+    without it. Without the answer to an ``essential`` check nothing can be said about
+    the next submission. ``hint`` says how a failure is mended in general; it is the advice of a
+    failure or warning that gives none of its own; ``CLUSTER=NAME`` in it stands for the person's.
+    """
+
+    code: str
+    category: str
+    title: str
+    function: Callable[[CheckTarget], Outcome]
+    hint: str = ""
+    needs: tuple[str, ...] = ()
+    unless_failed: tuple[str, ...] = ()
+    informed_by: tuple[str, ...] = ()
+    essential: bool = False
+
+    @property
+    def documentation(self) -> str:
+        """The docstring of the check."""
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    @property
+    def anchor(self) -> str:
+        """The name of its paragraph on the page of the documentation."""
+        return (OWN if self.code.startswith(f"{OWN}-") else self.code).lower()
+
+    @property
+    def address(self) -> str:
+        """Where its paragraph stands in a project."""
+        return f"{PAGE}#{self.anchor}"
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The codes that must have come out before this check starts."""
+        return self.needs + self.unless_failed
+
+    def run(self, target: CheckTarget) -> Outcome:
+        """Find the answer; raises :class:`CannotTell` and ``UserError`` where there is none."""
+        outcome = self.function(target)
+        if outcome.advice or outcome.status not in (Status.FAILURE, Status.WARNING):
+            return outcome
+        return replace(outcome, advice=self.hint)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check that came out: ``started`` and ``seconds`` count from the run's beginning."""
+
+    check: Check
+    outcome: Outcome
+    started: float = 0.0
+    seconds: float = 0.0
+    because: str = ""
+    """The code of the first check that kept this one from running; empty when it ran."""
+
 
 _GOOD = (Status.OK, Status.WARNING)
 
@@ -34,8 +103,8 @@ def run(
     running: dict[str, tuple[Check, float]] = {}
 
     def work(check: Check, started: float) -> None:
-        outcome = _outcome(check, target)
-        ended.put(Result(check, outcome, started, clock() - begin - started))
+        outcome, because = _answer(check, target)
+        ended.put(Result(check, outcome, started, clock() - begin - started, because))
 
     while waiting or running:
         ready = [each for each in waiting if all(code in results for code in each.earlier)]
@@ -82,14 +151,23 @@ def _blocked(cause: Result) -> Outcome:
     return unknown(f"not checked: {cause.check.code} {'failed' if failed else 'is unknown'}")
 
 
-def _outcome(check: Check, target: CheckTarget) -> Outcome:
+def outcome_of(check: Check, target: CheckTarget) -> Outcome:
+    """Return what comes of ``check``; what it raises is unknown, but for interruptions."""
+    return _answer(check, target)[0]
+
+
+def _answer(check: Check, target: CheckTarget) -> tuple[Outcome, str]:
+    """Return what comes of ``check``, and the code of another check that is about the reason."""
     try:
-        return check.run(target)
+        return check.run(target), ""
     except CannotTell as reason:
-        return unknown(str(reason))
+        if reason.because and reason.because != check.code:
+            return unknown(f"not checked: {reason.because} is unknown"), reason.because
+        return unknown(str(reason)), ""
     except UserError as error:
         # The next step goes with it, but not the place: checks name their own.
-        return unknown(error.what, error.next_step)
+        return unknown(error.what, error.next_step), ""
     except Exception as error:  # a fault in one check must not hide the others
         # Only the kind: the text of an unforeseen error may hold a whole request.
-        return unknown(f"the check itself failed ({type(error).__name__}); please report it")
+        text = f"the check itself failed ({type(error).__name__}); please report it"
+        return unknown(text), ""

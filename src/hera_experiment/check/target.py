@@ -12,12 +12,17 @@ from hera_experiment.argo.objects import Captured, Submitted
 from hera_experiment.check.argo import SERVER, Argo
 from hera_experiment.check.cached_facts import CachedFacts, fact, run_concurrently
 from hera_experiment.check.cluster import Cluster
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.check.requirements import ObjectUse, Requirements
-from hera_experiment.check.rights import WORKFLOWS, Right, missing
+from hera_experiment.check.rights import WORKFLOWS, missing
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_reviews import user_name, user_review
+from hera_experiment.platform.kubernetes_reviews import (
+    DEFAULT_ACCOUNT,
+    Right,
+    user_name,
+    user_review,
+)
 from hera_experiment.platform.registry import Registry, host_of
 from hera_experiment.platform.registry_credentials import kept_credentials
 
@@ -75,6 +80,11 @@ class CheckTarget(CachedFacts):
         )
         self.argo = Argo(context, self.cluster, timeout)
 
+    def make(self, targets: str) -> str:
+        """Return the command that makes ``targets`` for this cluster, as a person types it."""
+        cluster = self.context.cluster
+        return f"make {targets}" + (f" CLUSTER={cluster}" if cluster else "")
+
     @property
     def namespace(self) -> str:
         """The namespace to submit to."""
@@ -110,7 +120,7 @@ class CheckTarget(CachedFacts):
         """The accounts that pods run as."""
         if self.known_requirements:
             return self.known_requirements.service_accounts
-        return [self.context.argo_service_account or "default"]
+        return [self.context.argo_service_account or DEFAULT_ACCOUNT]
 
     @property
     def claims(self) -> list[str]:

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from hera_experiment.errors import UserError
 
+_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 # What a person copies from the address bar of Argo's user interface, or from its documentation.
 _PAGES = re.compile(
@@ -47,6 +48,13 @@ def server_url(server: str, *, secure: bool = True, base_path: str = "", where: 
     return (
         f"{parts.scheme}://{parts.netloc}/{path}/" if path else f"{parts.scheme}://{parts.netloc}/"
     )
+
+
+def host_and_port(url: str) -> str:
+    """Return ``host:port`` of a URL, with the scheme's own port where it names none."""
+    parts = urlsplit(url)
+    port = "" if parts.port else f":{_PORTS[parts.scheme]}"
+    return parts.netloc.rstrip(":") + port
 
 
 def _split(url: str) -> SplitResult | None:

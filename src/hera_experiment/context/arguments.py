@@ -90,8 +90,9 @@ def take_dashes(parser: argparse.ArgumentParser) -> None:
 def add_arguments(parser: argparse.ArgumentParser, arguments: Arguments) -> None:
     """Add each of ``arguments`` to ``parser`` as ``--some_name``, which ``--some-name`` equals.
 
-    Abbreviations are switched off: they would change their meaning with each new option. An
-    option that ``parser`` already has stays its own.
+    So does each of its variables in small letters, which no help shows. Abbreviations are switched
+    off: they would change their meaning with each new option. An option that ``parser`` already has
+    stays its own.
     """
     parser.allow_abbrev = False
     group = parser.add_argument_group("execution platform")
@@ -105,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser, arguments: Arguments) -> None
         default = f", {value} unless given" if value else ""
         text = f"{argument.help}{choices} [{variable}{default}]"
         if argument.boolean:
-            group.add_argument(
+            action = group.add_argument(
                 option,
                 default=argparse.SUPPRESS,
                 help=text,
@@ -114,9 +115,12 @@ def add_arguments(parser: argparse.ArgumentParser, arguments: Arguments) -> None
                 const="true",
             )
         else:
-            group.add_argument(
+            action = group.add_argument(
                 option, default=argparse.SUPPRESS, help=text, metavar=variable.upper()
             )
+        # Messages speak of variables: 'make submit KUBECONFIG=x' is '--kubeconfig=x' here.
+        for name in argument.variables:
+            parser._option_string_actions.setdefault(f"--{name.lower()}", action)
     take_dashes(parser)
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hera_experiment.context import profiles
 from hera_experiment.context.arguments import Argument, Arguments, add_arguments, parse
@@ -18,9 +18,6 @@ from hera_experiment.experiment import Experiment
 
 if TYPE_CHECKING:
     from hera_experiment.context.inherited import EndpointAddress
-    from hera_experiment.platform.argo_server import ArgoServerAccess
-    from hera_experiment.platform.cluster import Cluster
-    from hera_experiment.provision.declared import Recorder
 
 C = TypeVar("C", bound="Context")
 
@@ -62,16 +59,17 @@ class Context(argparse.Namespace):
         """Return the settings files of the experiment in ``folder``, the strongest first."""
         raise NotImplementedError
 
-    def open_cluster(self, *, asserting: bool = False) -> Cluster:
-        """Return the cluster that this context designates."""
+    # What is opened is typed where it is used: this room knows nothing of platforms.
+    def open_cluster(self, *, asserting: bool = False) -> Any:
+        """Return the ``Cluster`` that this context designates."""
         raise NotImplementedError
 
-    def recording_cluster(self) -> Recorder:
-        """Return a cluster that has everything, and remembers what it is asked for."""
+    def recording_cluster(self) -> Any:
+        """Return a ``Recorder``: it has everything, and remembers what it is asked for."""
         raise NotImplementedError
 
-    def open_argo_server(self, cluster: Cluster) -> ArgoServerAccess:
-        """Return the Argo server that this context designates; it makes no request yet."""
+    def open_argo_server(self, cluster: Any) -> Any:
+        """Return the ``ArgoServerAccess`` of this context; it makes no request yet."""
         raise NotImplementedError
 
     @classmethod

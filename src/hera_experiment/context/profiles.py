@@ -15,7 +15,8 @@ SUFFIX = ".config"
 LOCAL = "local"
 """The platform that is built in: this machine."""
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+"""What a profile can be named."""
 _READABLE_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 
@@ -34,7 +35,7 @@ def path_of(folder: Path, name: str, source: Source) -> Path:
     """
     known = [LOCAL, *names(folder)]
     path = folder / FOLDER / f"{name}{SUFFIX}"
-    if _NAME.fullmatch(name) and path.is_file():
+    if NAME.fullmatch(name) and path.is_file():
         return path
     close = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
@@ -45,11 +46,9 @@ def path_of(folder: Path, name: str, source: Source) -> Path:
     )
 
 
-def refuse_readable(path: Path) -> None:
-    """Raise :class:`UserError` when others than its owner may read ``path``, which has a token."""
-    if path.stat().st_mode & _READABLE_BY_OTHERS:
-        raise UserError(
-            "others can read the token in it",
-            where=display(path),
-            next_step=f"chmod 600 {display(path)}",
-        )
+def readable(path: Path) -> UserError | None:
+    """Return what is wrong where others than its owner may read ``path``, which has a token."""
+    if not path.stat().st_mode & _READABLE_BY_OTHERS:
+        return None
+    name = display(path)
+    return UserError("others can read the token in it", name, f"chmod 600 {name}")

@@ -1,7 +1,9 @@
-"""Why a workflow failed: each failed task's message, the end of its log, its stack trace."""
+"""What tasks printed, and why they failed: message, the end of the log, stack trace."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -10,13 +12,29 @@ from hera_experiment.argo.tasks import Task, Workflow, duration, tasks_of
 from hera_experiment.errors import UserError
 from hera_experiment.follow.lines import STYLES, Line, as_seen
 from hera_experiment.follow.reasons import reason_of
-from hera_experiment.follow.task_log import Origin, TaskLogs
+from hera_experiment.follow.source_paths import SourcePaths
+from hera_experiment.follow.task_log import Origin, TaskLogs, whole_log
+from hera_experiment.runs.find import Run
 
 LAST_LINES = 20
 """How many lines of a failed task's output are shown, but for a longer stack trace."""
 
 MOST_REPORTED = 5
-"""How many failed tasks are reported with their output; the others are in the table."""
+"""How many kinds of failure are reported with their output; the others are in the tree."""
+
+MOST_PRINTED = 10
+"""How many tasks that went well show what they printed, the last ones."""
+
+PRINTED_LINES = 40
+"""How many lines of each of them."""
+
+_COMPARED = 10
+_LOOP = re.compile(r"\(\d+:(.*?)\)")
+_NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
+_RESULTS = re.compile(
+    r"workflowtaskresults\S* is forbidden: User \"system:serviceaccount:(?P<space>[^:\"]+):"
+    r"(?P<name>[^:\"]+)\""
+)
 
 _FETCHED = 1000
 _LONGEST = 2000
@@ -71,71 +89,160 @@ def _end(lines: Sequence[str], trace: int) -> int:
     return end
 
 
-def report(
-    workflow: Workflow,
-    logs: TaskLogs,
-    now: datetime,
-    whole_log: Callable[[Task], str] | None = None,
-) -> list[Line]:
-    """Return the lines that explain why ``workflow`` failed; none when no task did.
+class Reporter:
+    """Reads what the tasks of ``workflow`` printed, for a person.
 
-    ``whole_log`` tells where the whole log of a task is, or what to type to see it.
+    ``whole_log`` tells where the whole log of a task is, or what to type to see it; ``paths`` name
+    the experiment's files.
     """
-    failed = [task for task in tasks_of(workflow) if task.phase in FAILURES]
-    # A task ended by us (Ctrl-C, terminate) explains nothing: the ones that broke come first.
-    failed = [task for task in failed if "workflow shutdown" not in task.message]
-    lines: list[Line] = []
-    for task in failed[:MOST_REPORTED]:
-        lines.append(Line(""))
-        lines.extend(_explained(task, workflow, logs, now, whole_log))
-    if len(failed) > MOST_REPORTED:
-        lines.append(Line(""))
-        lines.append(Line(f"… and {len(failed) - MOST_REPORTED} more failed tasks", "red"))
-    return lines
 
+    def __init__(
+        self,
+        workflow: Workflow,
+        logs: TaskLogs,
+        whole_log: Callable[[Task], str] | None = None,
+        paths: SourcePaths | None = None,
+    ) -> None:
+        self._workflow = workflow
+        self._logs = logs
+        self._whole_log = whole_log
+        self._paths = paths
 
-def _explained(
-    task: Task,
-    workflow: Workflow,
-    logs: TaskLogs,
-    now: datetime,
-    whole_log: Callable[[Task], str] | None,
-) -> list[Line]:
-    lines = [_head(task, now), *_advice(task)]
-    if task.pod is None:
+    @classmethod
+    def of(cls, run: Run, workflow: Workflow) -> Reporter:
+        """Return what tells about the tasks of ``run``, of which ``workflow`` is the present."""
+        paths = SourcePaths(run.server.context.experiment, workflow)
+        return cls(workflow, TaskLogs.of(run.server), lambda task: whole_log(run, task), paths)
+
+    def failures(self, now: datetime) -> list[Line]:
+        """Return the lines that explain why the workflow failed; none when no task did.
+
+        What several tasks died of in the same way is told once.
+        """
+        failed = [task for task in tasks_of(self._workflow) if task.phase in FAILURES]
+        # A task ended by us (Ctrl-C, terminate) explains nothing: the ones that broke come first.
+        failed = [task for task in failed if "workflow shutdown" not in task.message]
+        groups = self._alike(failed)
+        lines: list[Line] = []
+        for tasks, body in groups[:MOST_REPORTED]:
+            lines += [Line(""), _head(tasks, now), *body]
+        rest = sum(len(tasks) for tasks, _ in groups[MOST_REPORTED:])
+        if rest:
+            lines += [Line(""), Line(f"… and {rest} more failed tasks", "red")]
         return lines
-    try:
-        log = logs.end_of(workflow, task, _FETCHED)
-    except (OSError, UserError) as error:
-        return [*lines, Line(f"    its log cannot be read: {error}", "yellow")]
-    shown = last_lines([as_seen(line, colours=False)[:_LONGEST] for line in log.lines])
-    if 0 < len(shown) < len(log.lines):
-        lines.append(Line("    the end of its output:", "dim"))
-    lines.extend(Line(f"    {line}") for line in shown)
-    if not shown and log.origin is not Origin.POD:
-        lines.append(Line(f"    {log.origin.value}", "yellow"))
+
+    def printed(self, tasks: Sequence[Task]) -> list[Line]:
+        """Return what ``tasks`` that went well printed, the end of it where that is much."""
+        lines: list[Line] = []
+        for task in tasks[-MOST_PRINTED:]:
+            try:
+                log = self._logs.end_of(self._workflow, task, PRINTED_LINES + 1)
+            except (OSError, UserError):
+                continue
+            shown = self._seen(task, log.lines)
+            while shown and not shown[-1].strip():
+                shown.pop()
+            if not shown:
+                continue
+            lines += [Line(""), Line(f"{task.name}:", "bold")]
+            lines += (Line(f"    {line}") for line in shown[-PRINTED_LINES:])
+            if len(log.lines) > PRINTED_LINES:
+                whole = self._whole_log(task) if self._whole_log else ""
+                lines.append(Line(f"    … the end alone; its whole log: {whole}", "dim"))
         return lines
-    if not shown:
-        lines.append(Line("    it printed nothing", "dim"))
-    if log.origin is Origin.ARCHIVE:
-        lines.append(Line(f"    {log.origin.value}", "dim"))
-    if whole_log is not None and shown:
-        lines.append(Line(f"    its whole log: {whole_log(task)}", "dim"))
-    return lines
+
+    def _alike(self, failed: Sequence[Task]) -> list[tuple[list[Task], list[Line]]]:
+        """Return the tasks that died in the same way together, with what there is to say."""
+        found: dict[object, tuple[list[Task], list[Line]]] = {}
+        read: Counter[object] = Counter()
+        first: dict[object, object] = {}
+        for task in failed:
+            cause = _cause(task)
+            if cause is not None:
+                found.setdefault(cause, ([], _advice(task)))[0].append(task)
+                continue
+            kind = (task.node.get("templateName"), _neutral(task, task.message), task.exit_code)
+            read[kind] += 1
+            if read[kind] > _COMPARED or len(read) > _COMPARED:
+                # To read the logs of a thousand takes minutes, and they tell the same.
+                key = first.get(kind, kind)
+                found.setdefault(key, ([], []))[0].append(task)
+                continue
+            body = [*_advice(task), *self._output(task)]
+            text = (_neutral(task, line.text) for line in body if line.style != "dim")
+            key = (kind, tuple(text))
+            first.setdefault(kind, key)
+            found.setdefault(key, ([], body))[0].append(task)
+        return list(found.values())
+
+    def _output(self, task: Task) -> list[Line]:
+        if task.pod is None:
+            return []
+        try:
+            log = self._logs.end_of(self._workflow, task, _FETCHED)
+        except (OSError, UserError) as error:
+            return [Line(f"    its log cannot be read: {error}", "yellow")]
+        shown = last_lines(self._seen(task, log.lines))
+        lines = []
+        if 0 < len(shown) < len(log.lines):
+            lines.append(Line("    the end of its output:", "dim"))
+        lines.extend(Line(f"    {line}") for line in shown)
+        if not shown and log.origin is not Origin.POD:
+            return [Line(f"    {log.origin.value}", "yellow")]
+        if not shown:
+            lines.append(Line("    it printed nothing", "dim"))
+        if log.origin is Origin.ARCHIVE:
+            lines.append(Line(f"    {log.origin.value}", "dim"))
+        if self._whole_log is not None and shown:
+            lines.append(Line(f"    its whole log: {self._whole_log(task)}", "dim"))
+        return lines
+
+    def _seen(self, task: Task, log: Sequence[str]) -> list[str]:
+        lines = [as_seen(line, colours=False)[:_LONGEST] for line in log]
+        if self._paths is None:
+            return lines
+        return [self._paths.shown(task.pod, line) for line in lines]
 
 
-def _head(task: Task, now: datetime) -> Line:
-    message = task.message or "no message"
-    code = task.exit_code
-    if code and f"exit code {code}" not in message:
-        message += f" (exit code {code})"
-    ran = duration(task.seconds(now))
-    after = f" after {ran}" if ran else ""
-    tries = f" in the last of {task.attempts} attempts" if task.attempts > 1 else ""
-    text = f"{task.name}: {task.phase}{after}{tries}: {message}"
-    return Line(text, f"bold {STYLES['Failed']}")
+def _neutral(task: Task, text: str) -> str:
+    """Return ``text`` without what tells one task of a loop from another, and one run of it."""
+    for items in _LOOP.findall(task.name):
+        for word in re.split(r"[,:]", items):
+            if len(word) > 1:
+                text = text.replace(word, "•")
+    return _NUMBERS.sub("0", text)
+
+
+def _cause(task: Task) -> str | None:
+    """Return what lies behind the failure of ``task`` where it is no fault of its own."""
+    found = _RESULTS.search(task.message)
+    return found[0] if found else None
 
 
 def _advice(task: Task) -> list[Line]:
     reason = reason_of(task.message)
-    return [Line(f"    {reason}", "yellow")] if reason else []
+    lines = [Line(f"    {reason}", "yellow")] if reason else []
+    found = _RESULTS.search(task.message)
+    if found:
+        from hera_experiment.check.rights import grant
+        from hera_experiment.platform.kubernetes_reviews import RESULTS
+
+        space = found["space"]
+        subject = f"system:serviceaccount:{space}:{found['name']}"
+        yaml = grant("report-results", space, subject, RESULTS)
+        lines += [Line(f"    {line}") for line in yaml.splitlines()]
+    return lines
+
+
+def _head(tasks: Sequence[Task], now: datetime) -> Line:
+    task = tasks[0]
+    message = task.message or "no message"
+    code = task.exit_code
+    if code not in ("", "0") and f"exit code {code}" not in message:
+        message += f" (exit code {code})"
+    ran = duration(task.seconds(now))
+    after = f" after {ran}" if ran else ""
+    tries = f" in the last of {task.attempts} attempts" if task.attempts > 1 else ""
+    more = f" and {len(tasks) - 1} more alike" if len(tasks) > 1 else ""
+    text = f"{task.name}{more}: {task.phase}{after}{tries}: {message}"
+    return Line(text, f"bold {STYLES['Failed']}")

@@ -1,12 +1,13 @@
-"""A line of output with the role it plays, and the two ways of showing it."""
+"""A line of output with the role it plays, and the ways of showing it and the lines of tasks."""
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
+from hera_experiment.printing import printable, unfiltered
 from hera_experiment.signals import discard_output
 
 
@@ -36,7 +37,7 @@ class PlainOutput:
         Once nobody reads any more (``| head``) lines go nowhere: the run itself goes on.
         """
         try:
-            self._stream.write("".join(f"{line.text}\n" for line in lines))
+            self._stream.write("".join(f"{printable(line.text)}\n" for line in lines))
             self._stream.flush()
         except BrokenPipeError:
             discard_output(self._stream.fileno())
@@ -70,11 +71,6 @@ def shown(path: Path, start: Path) -> str:
         return str(path)
 
 
-_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_]|.|$)")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
-
-
 def as_seen(line: str, *, colours: bool = True) -> str:
     """Return ``line`` as it looks in the end on a terminal.
 
@@ -83,9 +79,61 @@ def as_seen(line: str, *, colours: bool = True) -> str:
     """
     if "\r" in line:
         line = next((part for part in reversed(line.split("\r")) if part), "")
-    if line.isprintable():
-        return line
-    kept = _ESCAPES.sub(lambda found: found[0] if _COLOURS.fullmatch(found[0]) else "", line)
-    if not colours:
-        kept = _COLOURS.sub("", kept)
-    return _CONTROLS.sub("", kept)
+    return printable(line, colours=colours)
+
+
+_WIDEST = 40
+_TASK_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+_PLAIN = "\x1b[0m"
+
+
+class LogOutput:
+    """Writes ``task | line``; on a terminal in a colour a task, and fit to be looked at.
+
+    Elsewhere lines are as the task wrote them. ``tasks`` are those known from the beginning, for
+    the width of the column; with ``prefixed`` off the lines stand alone.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO = sys.stdout,
+        *,
+        tasks: list[str],
+        prefixed: bool = True,
+        terminal: bool | None = None,
+    ) -> None:
+        self._stream = unfiltered(stream)
+        self._prefixed = prefixed
+        self._terminal = stream.isatty() if terminal is None else terminal
+        self._width = min(_WIDEST, max(map(len, tasks), default=0))
+        self._colours: dict[str, int] = {}
+
+    def write(self, task: str, text: str) -> None:
+        """Write one line of ``task``; the last lines are written with :meth:`flush`."""
+        if self._terminal:
+            text = as_seen(text)
+        if self._terminal and "\x1b" in text:
+            text += _PLAIN
+        if self._prefixed:
+            text = self._prefix(task) + text
+        self._put(text + "\n")
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        self._stream.flush()
+
+    def _prefix(self, task: str) -> str:
+        self._width = max(self._width, min(_WIDEST, len(task)))
+        name = shortened(printable(" ".join(task.split())), self._width).ljust(self._width)
+        if not self._terminal:
+            return f"{name} | "
+        index = self._colours.setdefault(task, len(self._colours))
+        return f"\x1b[{_TASK_COLOURS[index % len(_TASK_COLOURS)]}m{name} |{_PLAIN} "
+
+    def _put(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            # A terminal of another encoding, or half a character: shown as well as can be.
+            encoding = self._stream.encoding or "ascii"
+            self._stream.write(text.encode(encoding, "replace").decode(encoding))

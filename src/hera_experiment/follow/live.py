@@ -20,6 +20,7 @@ from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Reasons
 from hera_experiment.follow.rows import region
 from hera_experiment.follow.tree import Branch, tree_of
+from hera_experiment.printing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _REFRESHES_PER_SECOND = 4
 _SHARE = 10
+_ROOM_FOR_A_HINT = 8
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,12 @@ class LiveProgress:
         console: Console,
         now: Callable[[], datetime] = utc_now,
         waiting: str = "the script has created no workflow yet",
+        hint: str = "",
     ) -> None:
         self._console = console
         self._now = now
         self._waiting = waiting
+        self._hint = hint
         self._workflows: dict[str, _Drawn] = {}
         self._text: Text | None = None
         self._size: tuple[int, int] | None = None
@@ -95,13 +99,16 @@ class LiveProgress:
             return Text(self._waiting, style="dim")
         going = [each for each in self._workflows.values() if not is_finished(each.workflow)]
         width, height = self._console.size
-        rows = max(3, (height - 1) // max(1, len(going)))
+        hint = self._hint if going and height >= _ROOM_FOR_A_HINT else ""
+        rows = max(3, (height - 1 - bool(hint)) // max(1, len(going)))
         text = Text(no_wrap=True, overflow="crop")
         now = self._now()
         for each in going:
             drawn = region(each.workflow, now, width - 1, rows, each.reasons, each.branches)
             for line in drawn:
-                text.append("\n" if text else "").append(line.text, line.style)
+                text.append("\n" if text else "").append(printable(line.text), line.style)
+        if hint:
+            text.append(f"\n{hint}", "dim")
         return text
 
     def update(self, workflow: Workflow, reasons: Reasons = NO_REASONS) -> None:
@@ -111,7 +118,7 @@ class LiveProgress:
 
     def note(self, line: Line) -> None:
         """Write ``line`` above the region."""
-        self._console.print(line.text, style=line.style, markup=False, highlight=False)
+        self._console.print(printable(line.text), style=line.style, markup=False, highlight=False)
 
     def script_wrote(self, data: bytes) -> None:
         """Write ``data`` above the region, byte for byte."""
@@ -136,7 +143,7 @@ class TerminalOutput:
         """Write ``lines``, each as it is: no markup, no highlighting, no wrapping."""
         for line in lines:
             self._console.print(
-                line.text,
+                printable(line.text),
                 style=line.style or None,
                 markup=False,
                 highlight=False,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from hera_experiment.argo.phases import PENDING
 from hera_experiment.argo.tasks import Node, Workflow, name_of, nodes_of, pod_name_of
@@ -66,25 +65,15 @@ class FactsOfKubernetes:
 
     def texts(self, namespace: str, workflow: str) -> Mapping[str, list[str]]:
         """Ask for the workflow's pods that do not run, then for the namespace's events."""
-        from kubernetes.client import CoreV1Api
-
-        api = CoreV1Api(self._cluster.api)
         pods = self._list(
-            "list pods",
-            partial(
-                api.list_namespaced_pod,
-                namespace,
-                label_selector=f"workflows.argoproj.io/workflow={workflow}",
-                field_selector="status.phase=Pending",
-            ),
+            namespace,
+            "pods",
+            labelSelector=f"workflows.argoproj.io/workflow={workflow}",
+            fieldSelector="status.phase=Pending",
         )
         if not pods:
             return {}
-        events = self._list(
-            "list events",
-            partial(api.list_namespaced_event, namespace, field_selector=_OF_PODS),
-        )
-        said = texts_of_events(events)
+        said = texts_of_events(self._list(namespace, "events", fieldSelector=_OF_PODS))
         found = {}
         for pod in pods:
             name = str(pod["metadata"]["name"])
@@ -93,19 +82,14 @@ class FactsOfKubernetes:
 
     def exists(self, namespace: str, pod: str) -> bool | None:
         """Ask for the pod."""
-        from kubernetes.client import CoreV1Api
-
-        api = CoreV1Api(self._cluster.api)
-        named = partial(api.list_namespaced_pod, namespace, field_selector=f"metadata.name={pod}")
         try:
-            return bool(self._list("list pods", named))
+            return bool(self._list(namespace, "pods", fieldSelector=f"metadata.name={pod}"))
         except UserError:
             return None
 
-    def _list(self, asked: str, request: Any) -> list[dict[str, Any]]:
-        # Not the package's own objects: making them costs more than the request.
-        answer: Any = self._cluster.ask(asked, partial(request, _preload_content=False))
-        return list(json.loads(answer.data).get("items") or ())
+    def _list(self, namespace: str, kind: str, **params: str) -> list[dict[str, Any]]:
+        answer = self._cluster.client.get(f"/api/v1/namespaces/{quote(namespace)}/{kind}", params)
+        return list(self._cluster.document(f"list {kind}", answer).get("items") or ())
 
 
 class FactsOfArgo:

@@ -40,6 +40,12 @@ def reason_of(text: str) -> Reason | None:
     return None
 
 
+def in_short(message: str) -> str:
+    """Return what ``message`` means where that is known, else itself."""
+    reason = reason_of(message)
+    return reason.what if reason else message
+
+
 def with_claims(reason: Reason, claims: list[str]) -> Reason:
     """Name the ``claims`` of the pod where Kubernetes says only that one of them is not bound."""
     if reason.what != _UNBOUND or not claims:
@@ -167,6 +173,16 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], Reason]], ..
     (
         re.compile(rf"(?i)serviceaccount {_NAMED} not found"),
         _missing("service account", "correct ARGO_SERVICE_ACCOUNT"),
+    ),
+    (
+        re.compile(
+            r"workflowtaskresults\S* is forbidden: User \"system:serviceaccount:[^:\"]+:"
+            r"(?P<name>[^:\"]+)\""
+        ),
+        lambda found, _: Reason(
+            f"the account '{found['name']}' of the pods may not report results to Argo",
+            "set ARGO_SERVICE_ACCOUNT to an account that may, or send the administrator this",
+        ),
     ),
     (re.compile(r"(?:exceeded|failed) quota: (?P<name>[^,:]+)"), _quota),
     (

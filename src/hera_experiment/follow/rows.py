@@ -16,9 +16,10 @@ from hera_experiment.argo.tasks import (
     name_of,
     phase_of,
 )
+from hera_experiment.follow.count import Plan
 from hera_experiment.follow.lines import STYLES, Line, shortened
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
-from hera_experiment.follow.reasons import Reason
+from hera_experiment.follow.reasons import Reason, in_short
 from hera_experiment.follow.tree import Branch, tree_of
 
 SYMBOLS = {
@@ -111,13 +112,16 @@ def region(
 def head(workflow: Workflow, branches: Sequence[Branch], now: datetime, width: int) -> Line:
     """Return the line about ``workflow`` as a whole: its phase, a bar, tasks done, how long."""
     tasks = [task for branch in branches for task in branch.tasks()]
-    done = sum(task.phase in FULFILLED for task in tasks)
+    count = Plan(workflow).count(tasks)
     status = workflow.get("status") or {}
     ran = duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now))
-    bar = min(_BAR, max(0, width - _BESIDE_THE_BAR))
-    filled = bar * done // len(tasks) if tasks else 0
     phase = phase_of(workflow)
-    tail = f"  {phase}  {'━' * filled}{'╌' * (bar - filled)}  {done}/{len(tasks)}  {ran}"
+    parts = ["", phase, str(count), *([f"{count.failed} failed"] if count.failed else []), ran]
+    if count.total and phase not in FAILURES:
+        bar = min(_BAR, max(0, width - _BESIDE_THE_BAR))
+        filled = bar * count.done // count.total
+        parts.insert(2, "━" * filled + "╌" * (bar - filled))
+    tail = "  ".join(parts)
     message = str(status.get("message") or "")
     room = width - len(tail) - len(name_of(workflow))
     if message and phase not in FAILURES and room > _LEAST_MESSAGE:
@@ -138,6 +142,7 @@ class _Drawing:
         self._width = width
         self._reasons = reasons
         self._detail = detail
+        self._plan = Plan(workflow)
         self._advised: set[Reason] = set()
 
     def lines(self, branches: Sequence[Branch]) -> list[Line]:
@@ -197,8 +202,7 @@ class _Drawing:
     def _head(self, branch: Branch, guide: str) -> Line:
         tasks = list(branch.tasks())
         phases = Counter(task.phase for task in tasks)
-        done = sum(phases[phase] for phase in FULFILLED)
-        parts = [f"{done}/{len(tasks)}"] if tasks else []
+        parts = [str(self._plan.count_below(branch, tasks))] if tasks else []
         for phase, word in _COUNTED:
             if phases[phase] and (branch.is_fan_out or phase in FAILURES):
                 parts.append(f"{phases[phase]} {word}")
@@ -226,7 +230,7 @@ class _Drawing:
         if reason is not None:
             parts.append(reason.what)
         elif task.phase in FAILURES or task.node.get("type") == "Skipped":
-            parts.append(task.message)
+            parts.append(in_short(task.message))
         text = "  ".join(part for part in parts if part)
         label = branch.label
         yield self._row(guide, task.phase, label, text)

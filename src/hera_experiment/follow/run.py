@@ -12,7 +12,7 @@ from time import monotonic
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of, utc_now
 from hera_experiment.errors import UserError
-from hera_experiment.follow.display import Display
+from hera_experiment.follow.display import Display, Progress
 from hera_experiment.follow.events import (
     FollowFailed,
     Inbox,
@@ -22,11 +22,10 @@ from hera_experiment.follow.events import (
     next_events,
     signals_into,
 )
+from hera_experiment.follow.failure import Reporter
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
-from hera_experiment.follow.progress import Progress
-from hera_experiment.follow.summary import ending
-from hera_experiment.follow.task_log import TaskLogs, whole_log
+from hera_experiment.follow.summary import ending, notify, where_to_fetch
 from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of
 from hera_experiment.runs.find import Run
 from hera_experiment.signals import discard_output
@@ -42,6 +41,7 @@ def follow(
     runs: Sequence[Run],
     display: Display,
     *,
+    says_files: bool = False,
     patience: float = PATIENCE,
     clock: Callable[[], float] = monotonic,
     now: Callable[[], datetime] = utc_now,
@@ -49,7 +49,8 @@ def follow(
     """Show ``runs`` until all have ended, then their tasks, why they failed, and the verdict.
 
     Returns 0 when all have succeeded, 1 when one has not or was deleted meanwhile. Ctrl-C only
-    leaves: the runs go on; 128 + n is returned after signal n. For the main thread.
+    leaves: the runs go on; 128 + n is returned after signal n. ``says_files`` adds what fetches the
+    files of each. For the main thread.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def follow(
     """
     inbox: Inbox = SimpleQueue()
     with signals_into(inbox):
-        followed = _Followed(runs, display.progress(), clock)
+        followed = _Followed(runs, display.progress("Ctrl-C leaves, the run goes on"), clock)
         try:
             followed.go_on(inbox, patience)
         finally:
@@ -66,6 +67,10 @@ def follow(
     for key, workflow in followed.workflows.items():
         if is_finished(workflow):
             display.output.write([Line(""), *_end(followed.runs[key], workflow, display, now())])
+            if says_files:
+                display.output.write(where_to_fetch(workflow))
+            if not is_finished(followed.runs[key].workflow):
+                notify(display.notify, workflow)
     for name in followed.deleted:
         text = f"workflow {name} was deleted while it was followed"
         display.output.write([Line(""), Line(text, "bold red")])
@@ -77,9 +82,8 @@ def follow(
 
 
 def _end(run: Run, workflow: Workflow, display: Display, now: datetime) -> list[Line]:
-    return ending(
-        workflow, TaskLogs.of(run.server), now, display.width, lambda task: whole_log(run, task)
-    )
+    reporter = Reporter.of(run, workflow)
+    return ending(reporter, workflow, now, display.width, quiet=display.quiet)
 
 
 def _left(followed: _Followed) -> list[Line]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from hera_experiment.argo.tasks import Workflow, is_finished, name_of, phase_of
 from hera_experiment.environment.script_process import ScriptEnded, ScriptProcess, ScriptWrote
 from hera_experiment.errors import UserError, tell
+from hera_experiment.follow.display import Progress
 from hera_experiment.follow.events import (
     Event,
     FollowFailed,
@@ -19,7 +20,6 @@ from hera_experiment.follow.events import (
     next_events,
 )
 from hera_experiment.follow.lines import Line
-from hera_experiment.follow.progress import Progress
 from hera_experiment.follow.watch import Key, WorkflowClient, WorkflowEvent, is_older, key_of
 from hera_experiment.signals import discard_output
 

@@ -17,23 +17,25 @@ from hera_experiment.argo.tasks import (
     phase_of,
     tasks_of,
 )
-from hera_experiment.follow.failure import report
+from hera_experiment.follow.failure import Reporter
 from hera_experiment.follow.lines import STYLES, Line
 from hera_experiment.follow.pending import Explainer, Reasons, facts_of
 from hera_experiment.follow.rows import head, tree_lines
 from hera_experiment.follow.summary import verdict
-from hera_experiment.follow.task_log import TaskLogs, whole_log
 from hera_experiment.follow.tree import tree_of
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.listing import GONE, REFUSED, UNKNOWN, UNSURE, Listed
 
 _WIDE = 10_000
 _STYLES = {**STYLES, UNSURE: "yellow", REFUSED: "red", GONE: "dim", UNKNOWN: "yellow"}
-_COLUMNS = ("RUN", "WHERE", "STATUS", "TASKS", "BEGUN", "DURATION", "")
+_COLUMNS = ("RUN", "WHERE", "STATUS", "DONE", "BEGUN", "DURATION", "")
 
 
 def table_of_runs(runs: Sequence[Listed], now: datetime) -> list[Line]:
-    """Return one line a run, in the order given; the moment of its beginning is local time."""
+    """Return one line a run, in the order given; the moment of its beginning is local time.
+
+    A line of its own stands before those that were not submitted from this folder.
+    """
     if not runs:
         return []
     rows = [_row(run, now) for run in runs]
@@ -43,9 +45,12 @@ def table_of_runs(runs: Sequence[Listed], now: datetime) -> list[Line]:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         return "  ".join(padded).rstrip()
 
-    styled = (
+    styled = [
         Line(line(row), _STYLES.get(run.phase, "")) for row, run in zip(rows, runs, strict=True)
-    )
+    ]
+    mine = sum(run.is_mine for run in runs)
+    if mine < len(runs):
+        styled.insert(mine, Line("not submitted from this folder:", "bold"))
     return [Line(line(_COLUMNS), "bold"), *styled]
 
 
@@ -59,7 +64,8 @@ def _row(run: Listed, now: datetime) -> tuple[str, ...]:
         run.name,
         run.label or "(settings)",
         run.phase,
-        str(status.get("progress") or ""),
+        # Argo's total counts the pods that there are so far: tasks that are done alone stay true.
+        str(status.get("progress") or "").partition("/")[0],
         f"{begun.astimezone():%Y-%m-%d %H:%M}" if begun else "",
         duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now)),
         " ".join(message.split()),
@@ -75,6 +81,7 @@ def document_of_runs(runs: Sequence[Listed]) -> list[dict[str, Any]]:
             {
                 "name": run.name,
                 "cluster": run.label,
+                "mine": run.is_mine,
                 "phase": run.phase,
                 "created": run.created,
                 "startedAt": status.get("startedAt") or "",
@@ -100,8 +107,7 @@ def lines_of(run: Run, now: datetime, width: int) -> list[Line]:
     branches = tree_of(workflow)
     lines = [head(workflow, branches, now, max(width, 40))]
     lines += tree_lines(workflow, now, _WIDE, reasons=reasons_of(run), branches=branches)
-    logs = TaskLogs.of(run.server)
-    lines += report(workflow, logs, now, lambda task: whole_log(run, task))
+    lines += Reporter.of(run, workflow).failures(now)
     if is_finished(workflow):
         lines += [Line(""), verdict(workflow, now)]
     return lines

@@ -1,16 +1,15 @@
-"""What a person sees at the end: the table of tasks, why it failed, the verdict, the results."""
+"""What a person sees at the end: the tree of tasks, what they said, the verdict, the results."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from hera_experiment.argo.phases import FAILURES
+from hera_experiment.argo.phases import FAILURES, SUCCEEDED
 from hera_experiment.argo.tasks import (
     Task,
     Workflow,
@@ -21,86 +20,23 @@ from hera_experiment.argo.tasks import (
     tasks_of,
     utc_now,
 )
-from hera_experiment.follow.failure import report
-from hera_experiment.follow.lines import STYLES, Line, Output, shortened, shown
-from hera_experiment.follow.task_log import TaskLogs
+from hera_experiment.argo.workflows import claims_of
+from hera_experiment.errors import tell
+from hera_experiment.experiment import Experiment
+from hera_experiment.follow.count import Plan
+from hera_experiment.follow.display import Display
+from hera_experiment.follow.failure import Reporter
+from hera_experiment.follow.lines import STYLES, Line, shown
+from hera_experiment.follow.rows import tree_lines
+from hera_experiment.follow.source_paths import SourcePaths
+from hera_experiment.follow.task_log import TaskLogs, log_file
+from hera_experiment.follow.tree import Branch, tree_of
 from hera_experiment.follow.watch import WorkflowSource
+from hera_experiment.printing import printable
 from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
 
-MOST_ROWS = 40
-"""With more tasks than this the table has one row per fan-out."""
-
-_MOST_FAILED_ROWS = 10
-
-
-class _Row(NamedTuple):
-    name: str
-    status: str
-    ran: str
-    style: str
-
-
-def table(workflow: Workflow, now: datetime, width: int) -> list[Line]:
-    """Return the table of the tasks of ``workflow`` in lines of at most ``width`` columns.
-
-    Beyond :data:`MOST_ROWS` tasks each fan-out is one row (its duration runs from the first start
-    to the last end), with its failed tasks below it.
-    """
-    tasks = tasks_of(workflow)
-    if not tasks:
-        return []
-    rows = _rows(tasks, now) if len(tasks) <= MOST_ROWS else _grouped(tasks, now)
-    statuses = max(len("STATUS"), *(len(row.status) for row in rows))
-    durations = max(len("DURATION"), *(len(row.ran) for row in rows))
-    names = max(len("TASK"), *(len(row.name) for row in rows))
-    names = min(names, max(8, width - statuses - durations - 4))
-    lines = [Line(f"{'TASK':<{names}}  {'STATUS':<{statuses}}  {'DURATION':>{durations}}", "bold")]
-    for row in rows:
-        name = shortened(row.name, names)
-        text = f"{name:<{names}}  {row.status:<{statuses}}  {row.ran:>{durations}}"
-        lines.append(Line(text, row.style))
-    return lines
-
-
-def _rows(tasks: Sequence[Task], now: datetime) -> list[_Row]:
-    return [
-        _Row(
-            task.name if task.attempts < 2 else f"{task.name} ({task.attempts} attempts)",
-            task.phase,
-            duration(task.seconds(now)),
-            STYLES.get(task.phase, ""),
-        )
-        for task in tasks
-    ]
-
-
-def _grouped(tasks: Sequence[Task], now: datetime) -> list[_Row]:
-    groups: dict[str, list[Task]] = {}
-    for task in tasks:
-        groups.setdefault(task.group, []).append(task)
-    rows: list[_Row] = []
-    for name, members in groups.items():
-        if len(members) == 1:
-            rows.extend(_rows(members, now))
-            continue
-        phases = Counter(task.phase for task in members)
-        status = ", ".join(
-            phase if len(phases) == 1 else f"{count} {phase}"
-            for phase, count in phases.most_common()
-        )
-        starts = [str(task.node["startedAt"]) for task in members if task.node.get("startedAt")]
-        ends = [str(task.node["finishedAt"]) for task in members if task.node.get("finishedAt")]
-        ran = duration(elapsed(min(starts), max(ends), now) if starts and ends else None)
-        failed = [task for task in members if task.phase in FAILURES]
-        style = STYLES["Failed"] if failed else STYLES.get(members[0].phase, "")
-        rows.append(_Row(f"{name} ({len(members)} tasks)", status, ran, style))
-        for row in _rows(failed[:_MOST_FAILED_ROWS], now):
-            rows.append(row._replace(name=f"  {row.name}"))
-        if len(failed) > _MOST_FAILED_ROWS:
-            more = f"  … and {len(failed) - _MOST_FAILED_ROWS} more failed"
-            rows.append(_Row(more, "", "", STYLES["Failed"]))
-    return rows
+_NOTIFY_TIMEOUT = 60.0
 
 
 def verdict(workflow: Workflow, now: datetime) -> Line:
@@ -109,74 +45,120 @@ def verdict(workflow: Workflow, now: datetime) -> Line:
     phase = phase_of(workflow)
     ran = duration(elapsed(status.get("startedAt"), status.get("finishedAt"), now))
     text = f"workflow {name_of(workflow)}: {phase}" + (f" after {ran}" if ran else "")
-    tasks = tasks_of(workflow)
-    failed = sum(task.phase in FAILURES for task in tasks)
+    count = Plan(workflow).count(tasks_of(workflow))
     # Tasks that were ended because someone stopped the workflow did not fail by themselves.
     stopped = bool((workflow.get("spec") or {}).get("shutdown"))
-    if phase in FAILURES and failed and not stopped:
-        text += f", {failed} of {len(tasks)} tasks failed"
+    if phase in FAILURES and count.failed and not stopped:
+        of = "" if count.total is None else f" of {count.total}"
+        text += f", {count.failed}{of} tasks failed"
     elif phase in FAILURES and status.get("message"):
         text += f": {status['message']}"
     return Line(text, f"bold {STYLES.get(phase, '')}".strip())
 
 
 def where_results_are(results: Results, start: Path) -> list[Line]:
-    """Return the lines that name the folder of results, each picture in it, and what is amiss.
+    """Return the lines that say what is amiss, name the folder of results, last each picture in it.
 
     Paths are relative to ``start`` when they lie below it.
     """
-    lines = []
+    lines = [Line(sentence, "yellow") for sentence in results.remarks]
     if results.files:
         count = f"{len(results.files)} file{'s' if len(results.files) > 1 else ''}"
         lines.append(Line(f"results: {shown(results.folder, start)}{os.sep} ({count})"))
         pictures = [path for path in results.files if path.suffix.lower() == ".png"]
         lines.extend(Line(f"chart:   {shown(path, start)}") for path in pictures)
-    lines.extend(Line(sentence, "yellow") for sentence in results.remarks)
     return lines
 
 
 def ending(
-    workflow: Workflow,
-    logs: TaskLogs,
-    now: datetime,
-    width: int,
-    whole_log: Callable[[Task], str] | None = None,
+    reporter: Reporter, workflow: Workflow, now: datetime, width: int, *, quiet: bool = False
 ) -> list[Line]:
-    """Return the table of tasks, the explanation of each failure, and last the verdict."""
-    lines = table(workflow, now, width)
+    """Return the tree of tasks, what those outside loops printed, why some failed, the verdict.
+
+    ``quiet`` leaves out what tasks printed that went well.
+    """
+    branches = tree_of(workflow)
+    lines = tree_lines(workflow, now, width, branches=branches)
+    if not quiet:
+        well = [each for each in _outside_loops(branches) if each.phase == SUCCEEDED and each.pod]
+        lines += reporter.printed(well)
     if phase_of(workflow) in FAILURES:
-        lines += report(workflow, logs, now, whole_log)
+        lines += reporter.failures(now)
     return [*lines, Line(""), verdict(workflow, now)]
+
+
+def where_to_fetch(workflow: Workflow) -> list[Line]:
+    """Return the line that says how to get the files of ``workflow``; none when it has none."""
+    if not claims_of(workflow):
+        return []
+    return [Line(f"its files: make results RUN={name_of(workflow)}")]
+
+
+def notify(command: str, workflow: Workflow, environ: Mapping[str, str] = os.environ) -> None:
+    """Run a person's ``command`` about the end of ``workflow``; whatever comes of it, go on.
+
+    What a server says reaches it in variables alone, never as a part of the command.
+    """
+    if not command:
+        return
+    about = {
+        "HERA_RUN": name_of(workflow),
+        "HERA_PHASE": phase_of(workflow),
+        "HERA_MESSAGE": verdict(workflow, utc_now()).text,
+    }
+    clean = {name: printable(value).replace("\n", " ") for name, value in about.items()}
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            env={**environ, **clean},
+            stdin=subprocess.DEVNULL,
+            timeout=_NOTIFY_TIMEOUT,
+        )
+        trouble = f"ended with exit status {done.returncode}" if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        trouble = f"did not end within {_NOTIFY_TIMEOUT:.0f} seconds"
+    except OSError as error:
+        trouble = f"cannot be run: {error.strerror}"
+    if trouble:
+        tell(f"the command of NOTIFY {trouble}")
+
+
+def _outside_loops(branches: Sequence[Branch]) -> Iterator[Task]:
+    for branch in branches:
+        if branch.task is not None:
+            yield branch.task
+        elif not branch.is_fan_out:
+            yield from _outside_loops(branch.branches)
 
 
 @dataclass(frozen=True)
 class Conclusion:
     """Shows each workflow of a run on the laptop when it is over, and fetches its results.
 
-    ``claims`` is the folder of the claims; ``log_file`` tells where the log of a pod (by workflow
-    and node) lies; ``results`` is the folder that receives one folder per workflow; ``width`` the
-    columns of the table; paths are shown as from ``start``.
+    Paths are shown as from ``start``.
     """
 
-    output: Output
-    claims: Path
-    log_file: Callable[[str, str], Path]
-    results: Path
+    display: Display
+    experiment: Experiment
     start: Path
-    width: int
     now: Callable[[], datetime] = utc_now
 
     def __call__(self, workflows: Sequence[Workflow], source: WorkflowSource) -> None:
-        """Show ``workflows``; ``source`` is asked for the logs of tasks that failed."""
+        """Show ``workflows``; ``source`` is asked for the logs of tasks."""
         for workflow in workflows:
-            self.output.write([Line(""), *self._about(workflow, TaskLogs(source))])
+            self.display.output.write([Line(""), *self._about(workflow, TaskLogs(source))])
+            notify(self.display.notify, workflow)
 
     def _about(self, workflow: Workflow, logs: TaskLogs) -> list[Line]:
         name = name_of(workflow)
 
         def whole_log(task: Task) -> str:
-            return shown(self.log_file(name, str((task.pod or task.node)["id"])), self.start)
+            return shown(log_file(self.experiment, name, task.pod or task.node), self.start)
 
-        lines = ending(workflow, logs, self.now(), self.width, whole_log)
-        results = FolderTransport(workflow, self.claims).download(self.results / name)
+        paths = SourcePaths(self.experiment, workflow)
+        reporter = Reporter(workflow, logs, whole_log, paths)
+        width, quiet = self.display.width, self.display.quiet
+        lines = ending(reporter, workflow, self.now(), width, quiet=quiet)
+        claims, folder = self.experiment.state / "claims", self.experiment.results / name
+        results = FolderTransport(workflow, claims).download(folder)
         return lines + where_results_are(results, self.start)

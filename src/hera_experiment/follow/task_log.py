@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hera_experiment.argo.tasks import Node, Task, Workflow, name_of
+from hera_experiment.experiment import Experiment
 from hera_experiment.follow.lines import shown
 from hera_experiment.follow.pending import NoFacts, PodFacts, facts_of
 from hera_experiment.follow.watch import WorkflowSource
@@ -84,9 +85,13 @@ def is_archived(node: Node) -> bool:
     return any(artifact.get("name") == ARCHIVED_LOG for artifact in artifacts)
 
 
+def log_file(experiment: Experiment, workflow: str, node: Node) -> Path:
+    """Return the file that the laptop's server keeps a task's log in."""
+    return experiment.state / "runs" / workflow / "logs" / f"{node['id']}.log"
+
+
 def whole_log(run: Run, task: Task) -> str:
     """Return where the whole log of ``task`` lies, or what to type to see it."""
     if run.server.is_local and task.pod is not None:
-        folder = run.server.context.experiment.state / "runs" / run.name / "logs"
-        return shown(folder / f"{task.pod['id']}.log", Path.cwd())
+        return shown(log_file(run.server.context.experiment, run.name, task.pod), Path.cwd())
     return f"make logs RUN={run.name} TASK='{task.name}'"

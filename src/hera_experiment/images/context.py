@@ -1,16 +1,106 @@
-"""The build context of one image: which files it holds, and a hash of their content."""
+"""The build context of one image: which files it holds, and a hash of their content.
+
+Which files ``.dockerignore`` keeps out is told by Docker's documentation of it (Go's
+``filepath.Match``, plus ``**`` for any number of folders; the last pattern that matches decides).
+"""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
+import posixpath
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hera_experiment.images.ignore import Ignore
+from hera_experiment.errors import UserError
 
-DOCKERFILE = "Dockerfile"
+DOCKERFILE, IGNORE_FILE = "Dockerfile", ".dockerignore"
+
+
+class Ignore:
+    """The patterns of one ``.dockerignore``; none when there is no such file."""
+
+    def __init__(self, text: str) -> None:
+        self._rules: list[tuple[re.Pattern[str], bool]] = []
+        for line in text.splitlines():
+            pattern = line.strip()
+            if not pattern or line.startswith("#"):
+                continue
+            exception = pattern.startswith("!")
+            pattern = posixpath.normpath(pattern.lstrip("!").strip()).strip("/")
+            if pattern != ".":
+                # What matches a folder matches everything below it.
+                expression = re.compile(translate(pattern) + r"(?:/.*)?\Z", re.DOTALL)
+                self._rules.append((expression, exception))
+
+    @classmethod
+    def of(cls, folder: Path) -> Ignore:
+        """Read the patterns of the build context ``folder``."""
+        try:
+            return cls((folder / IGNORE_FILE).read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            return cls("")
+
+    @property
+    def has_exceptions(self) -> bool:
+        """True when a file below an ignored folder may be wanted after all."""
+        return any(exception for _, exception in self._rules)
+
+    def ignores(self, path: str) -> bool:
+        """Tell whether ``path`` (relative to the context, with forward slashes) is kept out."""
+        ignored = False
+        for expression, exception in self._rules:
+            if ignored == exception and expression.match(path):
+                ignored = not exception
+        return ignored
+
+
+def translate(pattern: str) -> str:
+    """Return the regular expression for a pattern of Go's ``filepath.Match`` with ``**``."""
+    parts: list[str] = []
+    at = 0
+    while at < len(pattern):
+        if pattern.startswith("**/", at):
+            parts.append("(?:.*/)?")
+            at += 3
+        elif pattern.startswith("**", at):
+            parts.append(".*")
+            at += 2
+        elif pattern[at] == "*":
+            parts.append("[^/]*")
+            at += 1
+        elif pattern[at] == "?":
+            parts.append("[^/]")
+            at += 1
+        elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
+            parts.append("[" + pattern[at + 1 : end].replace("\\", "\\\\") + "]")
+            at = end + 1
+        elif pattern[at] == "\\" and at + 1 < len(pattern):
+            parts.append(re.escape(pattern[at + 1]))
+            at += 2
+        else:
+            parts.append(re.escape(pattern[at]))
+            at += 1
+    return "".join(parts)
+
+
+def container_names(containers: Path) -> list[str]:
+    """Return the folders of ``containers`` that have a Dockerfile."""
+    return sorted(path.parent.name for path in containers.glob(f"*/{DOCKERFILE}"))
+
+
+def no_container(containers: Path, name: str) -> UserError:
+    """Return what to tell somebody who names a container that has no Dockerfile."""
+    known = container_names(containers)
+    close = difflib.get_close_matches(name, known, n=1)
+    there = ", ".join(known) or "none"
+    return UserError(
+        f"there is no {containers.name}/{name}/{DOCKERFILE}",
+        next_step=f"did you mean '{close[0]}'?" if close else f"there is: {there}",
+    )
 
 
 def context_entries(folder: Path) -> list[str]:

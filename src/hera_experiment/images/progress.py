@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from hera_experiment.printing import printable, unfiltered
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -46,7 +48,8 @@ class PlainProgress:
     def say(self, container: str, text: str, style: str = "") -> None:
         """Write the line."""
         with self._lock:
-            print(f"{container.ljust(self._width)}  {text}", file=self._stream, flush=True)
+            line = f"{container.ljust(self._width)}  {printable(text)}"
+            print(line, file=self._stream, flush=True)
 
     def step(self, container: str, text: str) -> None:
         """Write the step."""
@@ -85,7 +88,7 @@ class LiveProgress:
 
     def say(self, container: str, text: str, style: str = "") -> None:
         """Write the line above the rows."""
-        line = f"{container.ljust(self._width)}  {text}"
+        line = f"{container.ljust(self._width)}  {printable(text)}"
         self._console.print(
             line, style=style or None, markup=False, highlight=False, emoji=False, soft_wrap=True
         )
@@ -122,7 +125,7 @@ class LiveProgress:
             room = max(10, self._console.width - self._width - len(seconds) - 5)
             words = f"{step}  {detail}" if detail else step
             row = f"{container.ljust(self._width)}  {words[:room].ljust(room)}  {seconds}"
-            text.append("\n" if text else "").append(row, "cyan")
+            text.append("\n" if text else "").append(printable(row), "cyan")
         return text
 
 
@@ -133,5 +136,5 @@ def progress_of(
     if stream.isatty() and environ.get("TERM", "dumb") != "dumb":
         from rich.console import Console
 
-        return LiveProgress(Console(file=stream), width)
+        return LiveProgress(Console(file=unfiltered(stream)), width)
     return PlainProgress(stream, width)

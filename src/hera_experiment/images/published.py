@@ -10,7 +10,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.images.ledger import Ledger
-from hera_experiment.images.source import BuildSettings
+from hera_experiment.images.source import BuildSettings, ImageSource
 from hera_experiment.images.sources import Sources
 from hera_experiment.platform.registry import Image, ImageLookup, Registry
 from hera_experiment.platform.registry_credentials import kept_credentials
@@ -58,14 +58,22 @@ class Published:
         self._known: dict[str, str] = {}
         self._answers = bool(registry)
 
+    def source(self, container: str) -> ImageSource:
+        """Return what the image of ``container`` has to be made of now."""
+        return self._sources.wanted(container)
+
+    def tagged(self, source: ImageSource) -> str:
+        """Return the reference of the image of ``source`` by the tag that tells its content."""
+        return self._sources.reference(source, self._registry)
+
     def reference(self, container: str) -> str:
         """Return the reference of the image of ``container`` as its files are now.
 
         By digest where the ledger or the registry knows it, otherwise by the tag that tells the
         content. Raises :class:`UserError` when the container has no Dockerfile.
         """
-        source = self._sources.wanted(container)
-        tagged = self._sources.reference(source, self._registry)
+        source = self.source(container)
+        tagged = self.tagged(source)
         if tagged not in self._known:
             digest = self._ledger.digest(tagged) or self._asked(tagged)
             self._known[tagged] = image_reference(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hera_experiment.argo.images import image_reference
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
-from hera_experiment.images.context import DOCKERFILE
+from hera_experiment.images.context import container_names, no_container
 from hera_experiment.images.ledger import Entry, Ledger
 from hera_experiment.images.source import ARGUMENTS, BuildSettings, ImageSource, variable_of
 
@@ -28,20 +27,14 @@ class Sources:
 
     def names(self) -> list[str]:
         """Return the containers that have a Dockerfile."""
-        found = self._experiment.containers.glob(f"*/{DOCKERFILE}")
-        return sorted(path.parent.name for path in found)
+        return container_names(self._experiment.containers)
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """Return those of ``names``, all for none; raises ``UserError`` for one that is not."""
         known = self.names()
         for name in names:
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                there = ", ".join(known) or "none"
-                raise UserError(
-                    f"there is no containers/{name}/{DOCKERFILE}",
-                    next_step=f"did you mean '{close[0]}'?" if close else f"there is: {there}",
-                )
+                raise no_container(self._experiment.containers, name)
         return list(dict.fromkeys(names)) or known
 
     def reference(self, source: ImageSource, registry: str = "") -> str:

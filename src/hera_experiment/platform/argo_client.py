@@ -81,11 +81,6 @@ class ArgoClient:
             body["serverDryRun"] = True
         return self._call("POST", f"workflows/{_part(namespace)}", body)
 
-    def lint_workflow(self, namespace: str, workflow: Mapping[str, Any]) -> dict[str, Any]:
-        """Let the server check ``workflow``; it is kept nowhere."""
-        body = {"namespace": namespace, "workflow": workflow}
-        return self._call("POST", f"workflows/{_part(namespace)}/lint", body)
-
     def get_workflow(self, namespace: str, name: str, *, fields: str = "") -> dict[str, Any]:
         """Return one workflow, or only its ``fields`` ("metadata.name,status.phase")."""
         return self._call("GET", _path(namespace, name), params={"fields": fields})

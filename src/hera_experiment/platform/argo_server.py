@@ -42,18 +42,18 @@ class ArgoServerAccess:
         self.service_account = args.argo_service_account
         self.verify: bool | str = True
         advice = ""
-        self._ways: list[credentials.Credential]
+        self._ways: list[credentials.TokenCandidate]
         self._endpoint = args.endpoint
         if self._endpoint is not None:
             # A verb has found the server and the token, and stands between.
             _assert_namespace(args)
             self.url, self.where = self._endpoint.server, args.where("argo_server")
-            self._ways = [credentials.GivenToken(self._endpoint.token, "")]
+            self._ways = [credentials.given_token(self._endpoint.token, "")]
         elif isinstance(cluster, LaptopAccess):
             self.url = cluster.server.url
             self.where, advice = cluster.server.where, cluster.server.advice
             token = cluster.server.token(runtime=args.runtime)
-            self._ways = [credentials.GivenToken(token, "of the local server")]
+            self._ways = [credentials.given_token(token, "of the local server")]
         else:
             self.where = args.where("argo_server")
             self.url = _url(args)
@@ -106,7 +106,7 @@ class ArgoServerAccess:
         for way in self._ways:
             self._way = way
             try:
-                if not isinstance(way, credentials.NoToken) and not way.authorization():
+                if not way.wants_none and not way.authorization():
                     continue
                 self.client.list_workflows(self.namespace, fields="metadata", limit=1)
             except (ArgoRefusal, KubernetesRefusal) as error:
@@ -123,7 +123,7 @@ class ArgoServerAccess:
         """When the token ends, in local time; empty where it does not say."""
         if self._endpoint is not None:
             return self._endpoint.token_ends
-        if isinstance(self._way, credentials.NoToken):
+        if self._way.wants_none:
             return ""
         ends = tokens.expiry(self.authorization())
         return f"{ends.astimezone():%Y-%m-%d at %H:%M} (local time)" if ends else ""

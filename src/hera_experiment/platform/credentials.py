@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple
 
 from hera_experiment.context import tokens
 from hera_experiment.context.context import Context
@@ -20,37 +20,22 @@ LIFETIME = 3600
 _RENEW_AFTER = 0.8
 
 
-class Credential(Protocol):
-    """One way to a token."""
+class TokenCandidate(NamedTuple):
+    """One way to a token: whose it is, for a message, and the header's value, "Bearer …".
 
-    @property
-    def name(self) -> str:
-        """Whose token it is, for a message."""
+    ``authorization`` raises ``UserError`` where there is none; it is empty where a kubeconfig has
+    none, which is no way then, or where a server ``wants_none`` (``--auth-mode server``).
+    """
 
-    def authorization(self) -> str:
-        """Return the value of the header, "Bearer …"; raises UserError where there is none."""
-
-
-class GivenToken:
-    """The token that the user gave."""
-
-    def __init__(self, token: str, source: str) -> None:
-        self.name = f"the token {source}".strip()
-        self._value = tokens.authorization(token)
-
-    def authorization(self) -> str:
-        """Return it with the word Bearer before it, once."""
-        return self._value
+    name: str
+    authorization: Callable[[], str]
+    wants_none: bool = False
 
 
-class NoToken:
-    """No token at all, for a server that wants none (``--auth-mode server``)."""
-
-    name = "no token"
-
-    def authorization(self) -> str:
-        """Return nothing."""
-        return ""
+def given_token(token: str, source: str) -> TokenCandidate:
+    """Return the way of a token that is at hand; ``source`` says whence."""
+    value = tokens.authorization(token)
+    return TokenCandidate(f"the token {source}".strip(), lambda: value)
 
 
 class ServiceAccountToken:
@@ -88,27 +73,19 @@ class ServiceAccountToken:
         return token, lifetime if 0 < lifetime <= LIFETIME else LIFETIME
 
 
-class KubeconfigToken:
-    """The bearer that the kubeconfig's user has, from an exec plug-in too."""
-
-    name = "the user of the kubeconfig"
-
-    def __init__(self, cluster: KubernetesAccess) -> None:
-        self._cluster = cluster
-
-    def authorization(self) -> str:
-        """Return it; empty where the kubeconfig uses certificates."""
-        return tokens.authorization(self._cluster.client.user.authorization())
-
-
-def candidates(args: Context, cluster: KubernetesAccess) -> list[Credential]:
+def candidates(args: Context, cluster: KubernetesAccess) -> list[TokenCandidate]:
     """Return the ways to a token that ``args`` leaves open, the first to try first."""
     if args.argo_token:
-        return [GivenToken(args.argo_token, args.where("argo_token"))]
-    found: list[Credential] = []
+        return [given_token(args.argo_token, args.where("argo_token"))]
+    found: list[TokenCandidate] = []
     if cluster.has_access:
         if args.argo_service_account:
-            found.append(ServiceAccountToken(cluster, args.argo_service_account))
-        found.append(KubeconfigToken(cluster))
-    found.append(NoToken())
-    return found
+            requested = ServiceAccountToken(cluster, args.argo_service_account)
+            found.append(TokenCandidate(requested.name, requested.authorization))
+
+        def own() -> str:
+            return tokens.authorization(cluster.client.user.authorization())
+
+        # Of a sign-in program too; empty where the kubeconfig uses certificates.
+        found.append(TokenCandidate("the user of the kubeconfig", own))
+    return [*found, TokenCandidate("no token", str, wants_none=True)]

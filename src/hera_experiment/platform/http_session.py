@@ -8,6 +8,7 @@ what a failed connection means.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,15 +16,17 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.proxies import SOCKS_ADVICE, is_loopback
+from hera_experiment.platform.proxies import SOCKS_ADVICE, proxy_of_environment
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 READ_TIMEOUT = 60.0
 """Seconds to wait for the next byte; Argo's streams send a comment every 15 s."""
+
+_HTTP_1_1 = 11
+_NO_BODY = frozenset({101, 204, 304})
 
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -89,6 +92,7 @@ class Session(requests.Session):
         self.timeout = timeout
         self.where = where
         self.advice = advice
+        self._environ = environ
         if verify is True:
             named = (environ.get(name) for name in _CERTIFICATE_VARIABLES)
             verify = next((path for path in named if path), True)
@@ -104,7 +108,11 @@ class Session(requests.Session):
             options["timeout"] = self.timeout
         options["allow_redirects"] = False
         try:
-            return super().request(method, url, **options)
+            response = super().request(method, url, **options)
+            if _is_cut(response):
+                response.close()
+                raise requests.ConnectionError("EOF within the header of the answer")
+            return response
         except (requests.RequestException, OSError) as error:
             text = url.decode() if isinstance(url, bytes) else url
             sentence = unreachable(error, text, self.where)
@@ -112,19 +120,37 @@ class Session(requests.Session):
             sentence.sent = not _without_connection(error)
             raise sentence from None
 
+    def proxy_to(self, url: str) -> str:
+        """Return the proxy that leads to ``url``, empty for none."""
+        return proxy_of_environment(url, self._environ)
+
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        """Take the proxies from the environment (``NO_PROXY`` too), but not for this machine."""
-        if is_loopback(url):
-            proxies = {}
-        else:
-            # get_environ_proxies reads HTTPS_PROXY, NO_PROXY and, on macOS, the system's settings.
-            proxies = {**get_environ_proxies(url, no_proxy=None), **(proxies or {})}
+        """Choose the proxy as every client of this package does, none for this machine."""
+        proxy = self.proxy_to(url)
         # Hera passes verify=True on each call, which must not hide the bundle of this session.
-        if verify is True or verify is None:
-            verify = self.verify
-        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        verify = self.verify if verify is True or verify is None else verify
+        return {
+            **super().merge_environment_settings(url, {}, stream, verify, cert),
+            "proxies": {"http": proxy, "https": proxy} if proxy else {},
+        }
+
+
+def _is_cut(response: requests.Response) -> bool:
+    """Tell whether the connection ended within the header of ``response``.
+
+    Python takes such an answer for a whole one, without a body: a stream would end in silence.
+    """
+    headers = response.headers
+    return (
+        getattr(response.raw, "version", 0) == _HTTP_1_1
+        and response.status_code not in _NO_BODY
+        and response.request.method != "HEAD"
+        and "Content-Length" not in headers
+        and headers.get("Transfer-Encoding", "").lower() != "chunked"
+        and headers.get("Connection", "").lower() != "close"
+    )
 
 
 def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
@@ -147,7 +173,8 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
         return Unreachable(
             f"{server} did not answer in time", where, "check the address, the VPN and the proxy"
         )
-    if "NameResolution" in text or "resolve" in text or "getaddrinfo" in text:
+    unknown = any(word in text for word in ("NameResolution", "resolve", "getaddrinfo"))
+    if unknown or isinstance(error, socket.gaierror):
         return Unreachable(
             f"no host is named '{address.hostname}'", where, "correct the name, or join the VPN"
         )

@@ -174,15 +174,9 @@ class _Session(http_session.Session):
         certificate = self._client.user.certificate() if own else None
         return super().request(method, url, **{**options, "cert": certificate})
 
-    def merge_environment_settings(
-        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
-    ) -> Any:
-        """Take the one proxy that leads to this server, to this machine as well."""
-        proxy = self._client.proxy
-        chosen = {"http": proxy, "https": proxy} if proxy else {}
-        return requests.Session.merge_environment_settings(
-            self, url, chosen, stream, self.verify if verify is None else verify, cert
-        )
+    def proxy_to(self, url: str) -> str:
+        """Return the one proxy that leads to this server, to this machine as well."""
+        return self._client.proxy
 
 
 class _Adapter(HTTPAdapter):

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from hera_experiment.platform.kubernetes_client import Answer
 from hera_experiment.platform.kubernetes_errors import refusal
 
+DEFAULT_ACCOUNT = "default"
+"""The service account of pods that name none."""
 _AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 
 

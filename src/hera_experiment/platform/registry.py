@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -33,6 +33,8 @@ _ACCEPT = ", ".join(
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
+# What a registry has to take at least (OCI distribution, "Pushing Manifests").
+_LARGEST = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Registry:
         verify = _authority(host)
         self._session = Session(lambda: "", verify=verify, timeout=(timeout, timeout), where=where)
         self._base = ""
+        self._tokens: dict[str, str] = {}
 
     def ping(self) -> requests.Response:
         """Ask nothing in particular, as nobody: 200, or 401 where the registry wants to know who.
@@ -138,19 +141,60 @@ class Registry:
 
     def find(self, image: Image) -> ImageLookup:
         """Say whether the image is there, and under which digest."""
-        path = f"/v2/{image.repository}/manifests/{image.reference}"
         self._reach()
-        response = self._request("HEAD", path)
-        if response.status_code == _UNAUTHORIZED:
-            authorization = self._authorization(response, f"repository:{image.repository}:pull")
-            if authorization:
-                response = self._request("HEAD", path, authorization)
+        response = self._ask("HEAD", image.repository, f"manifests/{image.reference}")
         if response.status_code == _NOT_FOUND:
             return ImageLookup(False)
         if response.status_code != 200:
             return ImageLookup(None)
         digest = response.headers.get("Docker-Content-Digest", "")
         return ImageLookup(True, digest if _DIGEST.fullmatch(digest) else "")
+
+    def platforms(self, image: Image) -> frozenset[str] | None:
+        """Return what the image was built for, as Docker writes it (``linux/arm64/v8``).
+
+        None when it is not there or the registry does not let us know.
+        """
+        self._reach()
+        manifest = self._json(image.repository, f"manifests/{image.reference}")
+        if isinstance(listed := manifest.get("manifests"), list):
+            # What says how an image was built is listed beside it, for "unknown/unknown".
+            named = [each.get("platform") for each in listed if isinstance(each, dict)]
+            found = frozenset(_platform(each) for each in named) - {"", "unknown/unknown"}
+        else:
+            config = manifest.get("config")
+            digest = str(config.get("digest")) if isinstance(config, dict) else ""
+            is_safe = _DIGEST.fullmatch(digest)
+            # A manifest of the oldest form tells the architecture itself.
+            image_of = self._json(image.repository, f"blobs/{digest}") if is_safe else manifest
+            found = frozenset((_platform({"os": "linux", **image_of}),)) - {""}
+        return found or None
+
+    def _json(self, repository: str, path: str) -> dict[str, Any]:
+        """Return the JSON object at ``path``, an empty one where there is none."""
+        response = self._ask("GET", repository, path)
+        there = urljoin(response.url, response.headers.get("Location", ""))
+        if response.is_redirect and (there.startswith("https:") or is_loopback(there)):
+            # A blob may lie elsewhere, at an address that is secret enough: nobody signs in there.
+            response = self._session.request("GET", there, auth=Authorization(lambda: ""))
+        if not response.ok or len(response.content) > _LARGEST:
+            return {}
+        try:
+            found: Any = response.json()
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _ask(self, method: str, repository: str, path: str) -> requests.Response:
+        """Ask about what is in ``repository``, with a token for it where that is wanted."""
+        path = f"/v2/{repository}/{path}"
+        response = self._request(method, path, self._tokens.get(repository, ""))
+        if response.status_code == _UNAUTHORIZED:
+            authorization = self._authorization(response, f"repository:{repository}:pull")
+            if authorization:
+                self._tokens[repository] = authorization
+                response = self._request(method, path, authorization)
+        return response
 
     def _reach(self) -> requests.Response:
         if not self._base and is_loopback(f"http://{self.host}"):
@@ -247,6 +291,15 @@ def _challenge(response: requests.Response) -> tuple[str, dict[str, str]]:
 
 def _basic(credentials: tuple[str, str]) -> str:
     return "Basic " + base64.b64encode(":".join(credentials).encode()).decode("ascii")
+
+
+def _platform(found: Any) -> str:
+    if not isinstance(found, dict):
+        return ""
+    parts = [found.get(key) for key in ("os", "architecture", "variant")]
+    if not all(isinstance(each, str) and each for each in parts[:2]):
+        return ""
+    return "/".join(str(each) for each in parts if each)
 
 
 def _is_empty_object(response: requests.Response) -> bool:

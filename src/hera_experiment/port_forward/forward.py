@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
+from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_access import KubernetesAccess, configuration_of
 from hera_experiment.port_forward.relay import Relay
-from hera_experiment.port_forward.target import NotNow, Target
-from hera_experiment.port_forward.tunnel import Tunnel
+from hera_experiment.port_forward.target import SERVICE, NotNow, Target, TargetFinder
+from hera_experiment.port_forward.tunnel import KubectlTunnel, PackageTunnel, Tunnel
 from hera_experiment.waiting import poll
+
+ARGO_NAMESPACE = "argo"
+"""Where Argo's own manifests put its server."""
 
 _PATIENCE = 120.0
 """Seconds that a connection waits for a pod to be ready, which is what a restart takes."""
@@ -161,3 +168,48 @@ class PortForward:
             self._tunnel.close()
         self._tunnel = None
         self._target = None
+
+
+def open_port_forward(
+    args: Context,
+    port: int,
+    say: Callable[[str], None],
+    *,
+    namespace: str = "",
+    service: str = SERVICE,
+    environ: Mapping[str, str] = os.environ,
+) -> PortForward:
+    """Return a port-forward to ``service`` in the cluster of ``args``, kept up until closed.
+
+    The service is looked for in ``namespace``, or else where the workflows go and in ``argo``.
+    ``kubectl`` is used where it is installed, otherwise the kubernetes package.
+
+    Raises
+    ------
+    UserError
+        When there is no kubeconfig, no such service, no right to forward, or the port is taken.
+    """
+    cluster = KubernetesAccess(args)
+    if not cluster.has_access:
+        raise UserError(
+            "a port-forward needs a kubeconfig",
+            args.where("k8s_config_file"),
+            "set KUBECONFIG, or ask the administrator for one",
+        )
+    candidates = [namespace] if namespace else [args.argo_namespace, ARGO_NAMESPACE]
+    finder = TargetFinder(cluster, [each for each in candidates if each], service)
+    return PortForward(port, finder, _way(cluster, environ), say)
+
+
+def _way(cluster: KubernetesAccess, environ: Mapping[str, str]) -> Callable[[Target], Tunnel]:
+    kubectl = shutil.which("kubectl", path=environ.get("PATH"))
+    if kubectl:
+        known = {**environ, "KUBECONFIG": cluster.args.k8s_config_file}
+        return lambda target: KubectlTunnel(kubectl, known, target)
+
+    def core() -> Any:
+        from kubernetes.client import ApiClient, CoreV1Api
+
+        return CoreV1Api(ApiClient(configuration_of(cluster.client)))
+
+    return lambda target: PackageTunnel(core, target)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
@@ -83,41 +83,38 @@ class TargetFinder:
             pods = [pod for labels in _POD_LABELS for pod in self._list(namespace, labels)]
             port: Any = PORT
         else:
-            selector = service.spec.selector or {}
-            if not selector or not service.spec.ports:
+            spec = service.get("spec") or {}
+            selector, ports = spec.get("selector") or {}, spec.get("ports") or []
+            if not selector or not ports:
                 raise UserError(
                     f"service '{self._service}' in namespace '{namespace}' selects no pods",
                     next_step="name another with --service",
                 )
             labels = ",".join(f"{key}={value}" for key, value in selector.items())
             pods = self._list(namespace, labels)
-            port = service.spec.ports[0].target_port or service.spec.ports[0].port
+            port = ports[0].get("targetPort") or ports[0]["port"]
         pod = next((pod for pod in pods if _is_ready(pod)), None)
         if pod is None:
             raise NotNow(
                 f"no pod of service '{self._service}' in namespace '{namespace}' is ready",
                 next_step="wait, or ask the administrator whether Argo's server runs there",
             )
-        return Target(namespace, str(pod.metadata.name), str(pod.metadata.uid), _number(port, pod))
+        metadata = pod["metadata"]
+        return Target(namespace, str(metadata["name"]), str(metadata["uid"]), _number(port, pod))
 
     def is_alive(self, target: Target) -> bool:
         """Say whether ``target`` is still the pod it was, and ready."""
-        from kubernetes.client import CoreV1Api
-
-        read = CoreV1Api(self._cluster.api).read_namespaced_pod
         try:
-            pod: Any = self._cluster.ask("read the pod", read, target.pod, target.namespace)
+            pod = self._ask("read the pod", target.namespace, f"pods/{quote(target.pod)}")
         except UserError:
             return False
-        return bool(pod.metadata.uid == target.uid and _is_ready(pod))
+        return pod["metadata"].get("uid") == target.uid and _is_ready(pod)
 
-    def _read_service(self, namespace: str) -> Any:
+    def _read_service(self, namespace: str) -> dict[str, Any] | None:
         """Return the service, None where it may not be read."""
-        from kubernetes.client import CoreV1Api
-
-        read = CoreV1Api(self._cluster.api).read_namespaced_service
+        path = f"services/{quote(self._service)}"
         try:
-            return self._ask(f"read the service '{self._service}'", read, namespace, self._service)
+            return self._ask(f"read the service '{self._service}'", namespace, path)
         except KubernetesRefusal as error:
             if error.status == FORBIDDEN:
                 return None
@@ -129,17 +126,19 @@ class TargetFinder:
                 "and --service",
             ) from None
 
-    def _list(self, namespace: str, labels: str) -> list[Any]:
-        from kubernetes.client import CoreV1Api
+    def _list(self, namespace: str, labels: str) -> list[dict[str, Any]]:
+        found = self._ask("list pods", namespace, "pods", {"labelSelector": labels})
+        return list(found.get("items") or ())
 
-        pods = partial(CoreV1Api(self._cluster.api).list_namespaced_pod, label_selector=labels)
-        return list(self._ask("list pods", pods, namespace).items)
-
-    def _ask(self, asked: str, request: Callable[..., Any], namespace: str, *names: str) -> Any:
+    def _ask(
+        self, asked: str, namespace: str, path: str, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Return the answer; a server in trouble and no answer at all are :class:`NotNow`."""
-        asked = f"{asked} in namespace '{namespace}'"
         try:
-            return self._cluster.ask(asked, request, *names, namespace)
+            answer = self._cluster.client.get(
+                f"/api/v1/namespaces/{quote(namespace)}/{path}", params
+            )
+            return self._cluster.document(f"{asked} in namespace '{namespace}'", answer)
         except KubernetesRefusal as error:
             if error.status < _SERVER_ERROR and error.status != _TOO_MANY_REQUESTS:
                 raise
@@ -148,22 +147,19 @@ class TargetFinder:
             raise NotNow(error.what, error.where, error.next_step) from None
 
 
-def _is_ready(pod: Any) -> bool:
-    if pod.metadata.deletion_timestamp is not None:
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    if pod["metadata"].get("deletionTimestamp"):
         return False
-    conditions = (pod.status.conditions if pod.status else None) or []
-    return any(each.type == "Ready" and each.status == "True" for each in conditions)
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
-def _number(port: Any, pod: Any) -> int:
+def _number(port: Any, pod: Mapping[str, Any]) -> int:
     """Return the number of a service's target port, which may be the name of a pod's port."""
     if str(port).isdigit():
         return int(port)
-    named: Mapping[str, int] = {
-        each.name: each.container_port
-        for container in pod.spec.containers
-        for each in container.ports or []
-    }
-    if port not in named:
-        raise UserError(f"pod '{pod.metadata.name}' has no port named '{port}'")
-    return named[port]
+    for container in pod["spec"]["containers"]:
+        for each in container.get("ports") or ():
+            if each.get("name") == port:
+                return int(each["containerPort"])
+    raise UserError(f"pod '{pod['metadata']['name']}' has no port named '{port}'")

@@ -9,11 +9,15 @@ from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_client import FORBIDDEN, NOT_FOUND
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
-from hera_experiment.platform.kubernetes_reviews import RESULTS, Right, account_may, may
+from hera_experiment.platform.kubernetes_reviews import (
+    DEFAULT_ACCOUNT,
+    RESULTS,
+    Right,
+    account_may,
+    may,
+)
 from hera_experiment.provision.desired_objects import DesiredObject, results_binding
 
-DEFAULT_ACCOUNT = "default"
-"""The service account of pods that name none."""
 FIELD_MANAGER = "hera-experiment"
 """Who Kubernetes remembers as the author of the fields that are set here."""
 _APPLY = "application/apply-patch+yaml"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from hera_experiment.context.masking import MASK
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, KubernetesRefusal
 from hera_experiment.provision.desired_objects import DesiredObject, without_secrets
-from hera_experiment.provision.difference import difference
 from hera_experiment.provision.typed_secrets import missing_keys
 
 CONFLICT = 409
@@ -95,7 +96,8 @@ def _step(wanted: DesiredObject, keeper: Keeper, force: bool) -> Step:
     if live is not None and _holds(wanted.manifest, live):
         return Step(wanted, Action.NOTHING)
     if not keeper.may_apply(wanted):
-        change = difference(live, {**(live or {}), **wanted.manifest}) if readable else ""
+        # What is not there is shown whole, as what the administrator applies.
+        change = difference(live, {**live, **wanted.manifest}) if live else ""
         return Step(wanted, Action.ASK if readable else Action.UNKNOWN, change)
     try:
         after = keeper.apply(wanted, dry_run=True, force=force)
@@ -140,3 +142,65 @@ def _holds(part: Any, whole: Any) -> bool:
     if isinstance(part, Mapping) and isinstance(whole, Mapping):
         return all(key in whole and _holds(value, whole[key]) for key, value in part.items())
     return bool(part == whole)
+
+
+_NOISE = (
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
+    """Return the unified difference of two states of one object; empty when they are equal.
+
+    What the server keeps for itself (status, versions, authors of fields) does not count. Values
+    of a Secret are replaced by a mask that tells whether they change.
+    """
+    old, new = _essence(before or {}), _essence(after)
+    if old == new:
+        return ""
+    if after["kind"] == "Secret":
+        _mask(old, new)
+    name = f"{after['kind']}/{after['metadata']['name']}"
+    lines = difflib.unified_diff(
+        _lines(old),
+        _lines(new),
+        f"{name} (on the cluster)" if before else "(nothing on the cluster)",
+        f"{name} (wanted)",
+        lineterm="",
+    )
+    return "\n".join(lines)
+
+
+def _essence(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in manifest.items() if key != "status"}
+    metadata = {k: v for k, v in kept.get("metadata", {}).items() if k not in _NOISE}
+    annotations = {k: v for k, v in metadata.get("annotations", {}).items() if k != _LAST_APPLIED}
+    metadata.pop("annotations", None)
+    if annotations:
+        metadata["annotations"] = annotations
+    if kept:
+        kept["metadata"] = metadata
+    return kept
+
+
+def _mask(old: dict[str, Any], new: dict[str, Any]) -> None:
+    for field in ("data", "stringData"):
+        was, becomes = dict(old.get(field) or {}), dict(new.get(field) or {})
+        for values, other, word in ((old, becomes, "before"), (new, was, "after")):
+            if field in values:
+                values[field] = {
+                    key: f"{MASK} ({word})" if key in other and other[key] != value else MASK
+                    for key, value in values[field].items()
+                }
+
+
+def _lines(manifest: Mapping[str, Any]) -> list[str]:
+    import yaml
+
+    return yaml.safe_dump(manifest, sort_keys=True).splitlines() if manifest else []

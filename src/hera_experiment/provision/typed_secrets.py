@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from hera_experiment.errors import UserError
 from hera_experiment.provision.desired_objects import DesiredObject, secret_with
 
-IN_A_TERMINAL = "type make provision in a terminal, which asks for its values"
+_IN_A_TERMINAL = "type make provision{} in a terminal, which asks for its values"
 """What to do where nobody can be asked."""
 
 
@@ -59,13 +59,19 @@ def typed_values(name: str, keys: Sequence[str], person: Person) -> dict[str, st
     return values
 
 
-def command(wanted: DesiredObject, missing: Sequence[str], namespace: str) -> str:
-    """Return what to do by hand about a Secret that lacks ``missing``; no value is in it."""
+def command(
+    wanted: DesiredObject, missing: Sequence[str], namespace: str, cluster: str = ""
+) -> str:
+    """Return what to do by hand about a Secret that lacks ``missing``; no value is in it.
+
+    ``cluster`` is the profile's name.
+    """
+    in_a_terminal = _IN_A_TERMINAL.format(f" CLUSTER={cluster}" if cluster else "")
     if len(missing) < len(wanted.typed):
-        return IN_A_TERMINAL
+        return in_a_terminal
     files = " ".join(f"--from-file={key}=FILE" for key in missing)
     by_hand = f"kubectl -n {namespace} create secret generic {wanted.name} {files}"
-    return f"{IN_A_TERMINAL}, or: {by_hand}"
+    return f"{in_a_terminal}, or: {by_hand}"
 
 
 def filled_in(
@@ -96,6 +102,7 @@ def provide_on_laptop(
         else:
             complete = False
             files = " ".join(f"{folder}/secrets/{name}/{key}" for key in missing)
-            person.say(f"Secret '{name}' has no {', '.join(missing)}: {IN_A_TERMINAL}, or write")
+            by_asking = _IN_A_TERMINAL.format("")
+            person.say(f"Secret '{name}' has no {', '.join(missing)}: {by_asking}, or write")
             person.say(f"each value, without a newline after it, to a file of mode 600: {files}")
     return complete

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
+from hera_experiment.platform.cluster import Kind
+from hera_experiment.platform.kubernetes_errors import Forbidden
 
 if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
@@ -29,46 +31,38 @@ class Claim:
     is_unused: bool = False
 
 
+class NoClaim(UserError):
+    """There is no claim of that name."""
+
+
 def claim_of(cluster: KubernetesAccess, name: str) -> Claim:
     """Return what is known of the claim ``name``.
 
-    Raises :class:`~hera_experiment.errors.UserError` when there is none.
+    Raises :class:`NoClaim` when there is none.
     """
-    from kubernetes.client import CoreV1Api
-
-    read = CoreV1Api(cluster.api).read_namespaced_persistent_volume_claim
     try:
-        claim: Any = cluster.ask(f"read the claim '{name}'", read, name, cluster.namespace)
-    except KubernetesRefusal as error:
-        if error.status == FORBIDDEN:
-            return Claim(name)
-        if error.status != NOT_FOUND:
-            raise
-        raise UserError(
+        claim = cluster.find(Kind.CLAIM, name)
+    except Forbidden:
+        return Claim(name)
+    if claim is None:
+        raise NoClaim(
             f"the namespace '{cluster.namespace}' has no volume claim '{name}'",
             next_step="it was removed, or never made: 'make provision' makes it",
-        ) from None
-    modes = set(claim.status.access_modes or claim.spec.access_modes or ())
-    is_unused = claim.status.phase == "Pending"
+        )
+    status, spec = claim.get("status") or {}, claim.get("spec") or {}
+    modes = set(status.get("accessModes") or spec.get("accessModes") or ())
+    is_unused = status.get("phase") == "Pending"
     if is_unused or modes & _FOR_MANY:
         return Claim(name, is_unused=is_unused)
     return _held(cluster, name)
 
 
 def _held(cluster: KubernetesAccess, name: str) -> Claim:
-    from kubernetes.client import CoreV1Api
-
-    try:
-        pods: Any = cluster.ask(
-            "list pods", CoreV1Api(cluster.api).list_namespaced_pod, cluster.namespace
-        )
-    except KubernetesRefusal:
-        return Claim(name)
-    for pod in pods.items:
-        volumes = [each.persistent_volume_claim for each in pod.spec.volumes or ()]
-        uses = any(each is not None and each.claim_name == name for each in volumes)
-        if uses and pod.spec.node_name and pod.status.phase not in _OVER:
-            api: Any = cluster.api
-            tolerations = api.sanitize_for_serialization(pod.spec.tolerations or [])
-            return Claim(name, str(pod.spec.node_name), list(tolerations))
+    answer = cluster.client.get(f"/api/v1/namespaces/{quote(cluster.namespace)}/pods")
+    for pod in answer.items() if answer.ok else ():
+        spec = pod.get("spec") or {}
+        volumes = [each.get("persistentVolumeClaim") or {} for each in spec.get("volumes") or ()]
+        is_over = (pod.get("status") or {}).get("phase") in _OVER
+        if spec.get("nodeName") and not is_over and name in [v.get("claimName") for v in volumes]:
+            return Claim(name, str(spec["nodeName"]), list(spec.get("tolerations") or ()))
     return Claim(name)

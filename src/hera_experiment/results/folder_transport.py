@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.results.data_files import FOLDER, DataFile, announce
-from hera_experiment.results.outcome import Results, nothing_written
-from hera_experiment.results.store import checksum
-from hera_experiment.results.workflows import claims_of
+from hera_experiment.results.listing import Entry
+from hera_experiment.results.outcome import Results, nothing_written, printable
+from hera_experiment.results.store import FILE_FLAGS, FOLDER_FLAGS, Store
+
+_DEEPEST = 200
 
 
 class FolderTransport:
@@ -29,64 +35,157 @@ class FolderTransport:
         """See :class:`~hera_experiment.results.transport.Transport`.
 
         Links are copied as links, and what is no file (a socket, a pipe) is passed over; a file
-        that cannot be copied becomes a remark, since a run is not undone by a full disk.
+        that cannot be copied becomes a remark, since a run is not undone by a full disk. A link
+        that a task has made is followed neither there nor here.
         """
         name = str(self._workflow["metadata"]["name"])
         claims = claims_of(self._workflow)
-        sources = {claim: self._claims / claim / name for claim in claims}
-        sources = {claim: folder for claim, folder in sources.items() if folder.is_dir()}
+        there = [claim for claim in claims if _is_folder(self._claims / claim / name)]
+        drafts = destination.parent / ".parts" / destination.name
         remarks: list[str] = []
         files: list[Path] = []
-        for claim, source in sources.items():
-            target = destination if len(sources) == 1 else destination / claim
-            _copy_folder(source, target, files, remarks)
-        if claims and not sources:
+        for claim in there:
+            target = destination if len(there) == 1 else destination / claim
+            copying = _Copying(self._claims / claim / name, Store(target, drafts), remarks)
+            copying.copy()
+            files += copying.files
+        with suppress(OSError):
+            drafts.rmdir()
+            drafts.parent.rmdir()
+        if claims and not there:
             remarks.append(nothing_written(name, claims))
         return Results(destination, tuple(sorted(files)), tuple(remarks))
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """See :class:`~hera_experiment.results.transport.Transport`."""
-        target = self._claims / claim / FOLDER
-        paths = {each: target / os.fsdecode(each.path) for each in files}
-        changed = [each for each, path in paths.items() if not _is_there(each, path)]
+        folder = self._claims / claim
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whatever is in the claim is the tasks' to change, so the drafts lie beside it.
+        drafts = folder.resolve().parent / f".{claim}-parts"
+        store = Store(folder, drafts)
+        names = {each: os.fsencode(FOLDER) + b"/" + each.path for each in files}
+        changed = [each for each in files if not store.has(_entry(each, names[each]))]
         announce(changed, claim, self._say)
         try:
             for each in changed:
-                path = paths[each]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                draft = path.with_name(f".{each.sum}.part")
-                shutil.copyfile(each.file, draft)
-                shutil.copymode(each.file, draft)
-                draft.replace(path)
+                file = os.open(each.file, os.O_RDONLY)
+                try:
+                    store.copy(names[each], file)
+                finally:
+                    os.close(file)
         except OSError as error:
             raise UserError(f"cannot write: {error.strerror}", str(error.filename)) from None
+        finally:
+            with suppress(OSError):
+                drafts.rmdir()
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        return sum(
+            remove_tree(self._claims / claim / name)
+            for claim, names in folders.items()
+            for name in names
+        )
 
 
-def _is_there(file: DataFile, path: Path) -> bool:
+def remove_tree(path: Path) -> int:
+    """Remove a folder, a file or a link, which is not followed; return the bytes freed.
+
+    Raises :class:`~hera_experiment.errors.UserError` when that is impossible.
+    """
+    freed = tree_size(path)
     try:
-        with path.open("rb") as opened:
-            return path.stat().st_size == file.size and checksum(opened) == file.sum
-    except OSError:
-        return False
-
-
-def _copy_folder(source: Path, target: Path, files: list[Path], remarks: list[str]) -> None:
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        entries = sorted(os.scandir(source), key=lambda entry: entry.name)
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
     except OSError as error:
-        remarks.append(f"cannot copy {source} to {target}: {error.strerror}")
-        return
-    for entry in entries:
-        copy = target / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            _copy_folder(Path(entry.path), copy, files, remarks)
-        elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
+        raise UserError(
+            f"cannot remove it: {error.strerror}",
+            str(error.filename or path),
+            "a container wrote it as another user: its owner or root may remove it",
+        ) from None
+    return freed
+
+
+def tree_size(path: Path) -> int:
+    """Return the bytes of the files below ``path``, or of the file; links are not followed."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return 0
+    if not stat.S_ISDIR(facts.st_mode):
+        return facts.st_size
+    found = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            with suppress(OSError):
+                found += os.lstat(os.path.join(folder, name)).st_size
+    return found
+
+
+def _entry(file: DataFile, path: bytes) -> Entry:
+    return Entry(path, file.size, 0, 0, file.sum)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+class _Copying:
+    """Copies the folder ``source`` into ``store``; gathers the files and what went wrong."""
+
+    def __init__(self, source: Path, store: Store, remarks: list[str]) -> None:
+        self._source = source
+        self._store = store
+        self._remarks = remarks
+        self.files: list[Path] = []
+
+    def copy(self) -> None:
+        """Copy all that is there."""
+        self._folder(os.fsencode(self._source), b"", None)
+
+    def _folder(self, name: bytes, path: bytes, parent: int | None) -> None:
+        with self._remarked(path):
+            if path.count(b"/") >= _DEEPEST:
+                raise OSError(errno.ENAMETOOLONG, "too many folders in each other")
+            folder = os.open(name, FOLDER_FLAGS, dir_fd=parent)
             try:
-                if copy.is_symlink():
-                    copy.unlink()
-                shutil.copy2(entry.path, copy, follow_symlinks=False)
-            except OSError as error:
-                remarks.append(f"cannot copy {entry.path} to {copy}: {error.strerror}")
-            else:
-                files.append(copy)
+                if path:
+                    self._store.make_folder(path)
+                else:
+                    self._store.folder.mkdir(parents=True, exist_ok=True)
+                for each in sorted(os.fsencode(entry) for entry in os.listdir(folder)):
+                    self._entry(each, path + b"/" + each if path else each, folder)
+            finally:
+                os.close(folder)
+
+    def _entry(self, name: bytes, path: bytes, parent: int) -> None:
+        with self._remarked(path):
+            mode = os.lstat(name, dir_fd=parent).st_mode
+            if stat.S_ISDIR(mode):
+                self._folder(name, path, parent)
+            elif stat.S_ISLNK(mode):
+                self._store.link(path, os.readlink(name, dir_fd=parent))
+                self.files.append(self._store.path(path))
+            elif stat.S_ISREG(mode):
+                self._file(name, path, parent)
+
+    def _file(self, name: bytes, path: bytes, parent: int) -> None:
+        file = os.open(name, FILE_FLAGS, dir_fd=parent)
+        try:
+            # It may have become something else meanwhile, whose content never ends.
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                self._store.copy(path, file)
+                self.files.append(self._store.path(path))
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _remarked(self, path: bytes) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, UserError) as error:
+            why = error.what if isinstance(error, UserError) else error.strerror
+            there, here = self._source / os.fsdecode(path), self._store.path(path)
+            self._remarks.append(printable(f"cannot copy {there} to {here}: {why}"))

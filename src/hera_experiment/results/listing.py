@@ -75,6 +75,16 @@ head -c "$2" | xargs -0 sh -c 'tail -c "+$1" "$3" | head -c "$2"' sh
 """
 """Prints a part of one file; see :func:`part`."""
 
+REMOVE = f"""{ENTER}shift
+for name do
+  [ -e "./$name" ] || [ -L "./$name" ] || continue
+  size=$(du -sk "./$name" 2>/dev/null) || size=0
+  rm -rf "./$name" || exit
+  printf '%s\\n' "${{size%%[!0-9]*}}"
+done
+"""
+"""Removes folders of the folder, which are the other arguments; prints the KiB of each."""
+
 _END = b"-//\n"
 _SUM = re.compile(rb"[0-9a-f]{64}")
 

@@ -28,6 +28,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSES = 0.5, 8.0, 5
 _SMALL, _ARCHIVE = 4 << 20, 64 << 20
 _SMALL_UP, _PIECE_UP = 1 << 20, 8 << 20
 _MOST_NAMES = 500_000
+_MOST_REMOVED = 50
 
 # Beside what it becomes, so that a file appears whole or not at all. A client that was killed
 # leaves it, and the next one goes on with it.
@@ -132,6 +133,28 @@ class PodFolder:
                 f"the claim does not take the files of {FOLDER}/{said}",
                 next_step=f"is it full, or may its folder {FOLDER}/ not be written?",
             ) from None
+
+    def remove(self, names: Sequence[str]) -> int:
+        """Remove folders of this one; return the bytes freed.
+
+        Raises :class:`~hera_experiment.errors.UserError` when one may not be removed.
+        """
+        freed = 0
+        try:
+            for start in range(0, len(names), _MOST_REMOVED):
+                words = names[start : start + _MOST_REMOVED]
+                printed = self._retry(
+                    lambda words=words: b"".join(  # type: ignore[misc]
+                        self._shell.run(listing.REMOVE, self._folder, *words)
+                    )
+                )
+                freed += sum(int(size) for size in printed.split()) * 1024
+        except ScriptFailed as error:
+            raise UserError(
+                f"the claim does not let its files go: {printable(error.errors)}",
+                next_step="they belong to another user: ask whoever made them",
+            ) from None
+        return freed
 
     def _look_again(
         self, entries: Sequence[Entry], store: Store, transfer: Transfer

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hera_experiment.argo.workflows import Json, programs_of, specification
 from hera_experiment.errors import UserError
-from hera_experiment.results.workflows import Json, programs_of, specification
 
 READER_LABEL = "hera-experiment/reader"
 """Marks pods and workflows that read or write a claim for a person; they are no runs."""

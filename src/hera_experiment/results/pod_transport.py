@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
-from hera_experiment.results.claims import Claim, claim_of
+from hera_experiment.results.claims import Claim, NoClaim, claim_of
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.pod_folder import PodFolder
@@ -18,7 +20,6 @@ from hera_experiment.results.pod_profile import MOUNT
 from hera_experiment.results.reader_pod import ReaderPod
 from hera_experiment.results.transfer import ClaimFolder, download
 from hera_experiment.results.transport import TransferRequest, TransportUnavailable
-from hera_experiment.results.workflows import claims_of
 
 _REFUSED = (401, 403)
 
@@ -26,7 +27,7 @@ _REFUSED = (401, 403)
 class PodTransport:
     """Pods that mount the claims.
 
-    Both methods raise :class:`TransportUnavailable` where pods may not be made or entered, and
+    The methods raise :class:`TransportUnavailable` where pods may not be made or entered, and
     :class:`~hera_experiment.errors.UserError` when one does not start or the connection is gone.
     """
 
@@ -60,6 +61,21 @@ class PodTransport:
             announce(changed, claim, request.say)
             if changed:
                 folder.upload(changed)
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        cluster = _with_access(self._request.server.cluster)
+        freed = 0
+        with ExitStack() as stack:
+            for name, those in folders.items():
+                try:
+                    claim = claim_of(cluster, name)
+                except NoClaim:
+                    continue
+                if not claim.is_unused:
+                    pod = self._started(stack, cluster, claim, writable=True)
+                    freed += PodFolder(pod, MOUNT, self._request.say).remove(those)
+        return freed
 
     def _started(
         self,
@@ -96,14 +112,11 @@ def _owner(workflow: dict[str, Any], cluster: KubernetesAccess) -> dict[str, str
 
     Argo's server shows archived workflows too, and a pod of an owner that is no more is removed.
     """
-    from kubernetes.client import CustomObjectsApi
-
-    read = CustomObjectsApi(cluster.api).get_namespaced_custom_object
     name, uid = str(workflow["metadata"]["name"]), workflow["metadata"].get("uid")
-    where = ("argoproj.io", "v1alpha1", cluster.namespace, "workflows", name)
+    space = f"/apis/argoproj.io/v1alpha1/namespaces/{quote(cluster.namespace)}"
     try:
-        found: Any = cluster.ask(f"read the workflow '{name}'", read, *where)
+        found = cluster.client.get(f"{space}/workflows/{quote(name)}")
     except UserError:
         return None
-    same = uid and found.get("metadata", {}).get("uid") == uid
-    return {"name": name, "uid": str(uid)} if same else None
+    there = (found.document or {}).get("metadata") or {}
+    return {"name": name, "uid": str(uid)} if found.ok and uid and there.get("uid") == uid else None

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from time import monotonic, sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
@@ -14,11 +15,10 @@ from hera_experiment.results.claims import Claim
 from hera_experiment.results.listing import PROGRAMS
 from hera_experiment.results.pod_profile import CONTAINER, READER_LABEL, PodProfile, pod_manifest
 from hera_experiment.results.pod_shell import PodShell, ScriptFailed
-from hera_experiment.results.pod_start import ImageUnfit, wait_until_running
 from hera_experiment.results.transfer import ConnectionLost
 from hera_experiment.results.transport import TransferRequest
 from hera_experiment.signals import ended_in_order, undisturbed
-from hera_experiment.waiting import Backoff
+from hera_experiment.waiting import Backoff, poll
 
 if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
@@ -36,6 +36,21 @@ done
 _KILLED = (137, 143)
 # To a pod that is gone, or has ended.
 _NO_POD = (400, 404, 409)
+_EVERY = 0.3
+_OF_THE_IMAGE = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "RunContainerError",
+    "CreateContainerError",
+    "StartError",
+    "ContainerCannotRun",
+)
+
+
+class ImageUnfit(Exception):
+    """A pod does not start, or is of no use, because of its image."""
 
 
 class ReaderPod:
@@ -111,10 +126,8 @@ class ReaderPod:
         return PodShell(self._cluster, self._cluster.namespace, self._name, CONTAINER)
 
     @property
-    def _core(self) -> Any:
-        from kubernetes.client import CoreV1Api
-
-        return CoreV1Api(self._cluster.api)
+    def _space(self) -> str:
+        return f"/api/v1/namespaces/{quote(self._cluster.namespace)}"
 
     def _start(self) -> None:
         """Make the pod with the first image that serves."""
@@ -136,9 +149,7 @@ class ReaderPod:
 
     def _start_like(self, profile: PodProfile) -> None:
         self._create(profile)
-        wait_until_running(
-            self._cluster, self._name, profile.image, self._patience, self._pause, self._clock
-        )
+        self._wait_until_running(profile.image)
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
         while True:
             try:
@@ -168,11 +179,9 @@ class ReaderPod:
             hardened=self._hardened,
         )
         try:
-            self._cluster.ask(
-                f"create a pod in '{self._cluster.namespace}'",
-                self._core.create_namespaced_pod,
-                self._cluster.namespace,
-                manifest,
+            asked = f"create a pod in '{self._cluster.namespace}'"
+            self._cluster.document(
+                asked, self._cluster.client.post(f"{self._space}/pods", manifest)
             )
         except KubernetesRefusal as error:
             self._name = ""
@@ -181,35 +190,65 @@ class ReaderPod:
             self._hardened = True
             self._create(profile)
 
+    def _wait_until_running(self, image: str) -> None:
+        """Return once the pod runs; raises :class:`ImageUnfit` where the image keeps it."""
+        reason = message = ""
+
+        def is_running() -> bool:
+            nonlocal reason, message
+            status = self._read().get("status") or {}
+            if status.get("phase") == "Running":
+                return True
+            reason, message = _reason(status)
+            if reason in _OF_THE_IMAGE:
+                raise ImageUnfit(f"the image '{image}' does not start: {message or reason}")
+            if status.get("phase") in ("Failed", "Succeeded"):
+                said = message or status.get("message") or reason or "no reason given"
+                raise UserError(f"the pod '{self._name}' has ended at once: {said}")
+            return False
+
+        if not poll(is_running, self._patience, _EVERY, sleep=self._pause, clock=self._clock):
+            why = message or reason or self._warning() or "Kubernetes says no reason"
+            raise UserError(
+                f"the pod '{self._name}' has not started within {self._patience:.0f} seconds: "
+                f"{why}",
+                next_step="'make check-cluster' looks for the cause",
+            )
+
+    def _read(self) -> dict[str, Any]:
+        answer = self._cluster.client.get(f"{self._space}/pods/{self._name}")
+        return self._cluster.document(f"read the pod '{self._name}'", answer)
+
+    def _warning(self) -> str:
+        """Return the last warning among the events of the pod."""
+        selector = f"involvedObject.name={self._name},type=Warning"
+        try:
+            answer = self._cluster.client.get(f"{self._space}/events", {"fieldSelector": selector})
+        except UserError:
+            return ""
+        messages = [str(each["message"]) for each in answer.items() if each.get("message")]
+        return messages[-1] if answer.ok and messages else ""
+
     def _make_sure(self) -> None:
         """Have a pod that runs: the same, or a new one."""
-        read = self._core.read_namespaced_pod
         try:
-            pod = self._cluster.ask("read the pod", read, self._name, self._cluster.namespace)
-        except KubernetesRefusal as error:
-            if error.status != NOT_FOUND:
-                raise ConnectionLost(str(error)) from None
-            pod = None
+            pod = self._read()
         except UserError as error:
-            raise ConnectionLost(str(error)) from None
-        if pod is None or pod.metadata.deletion_timestamp or pod.status.phase != "Running":
+            if getattr(error, "status", None) != NOT_FOUND:
+                raise ConnectionLost(str(error)) from None
+            pod = {}
+        is_leaving = "deletionTimestamp" in (pod.get("metadata") or {})
+        if is_leaving or (pod.get("status") or {}).get("phase") != "Running":
             self._request.say(f"the pod '{self._name}' has gone: another one goes on")
             self._remove()
             self._start()
         self._is_doubtful = False
 
     def _remove_those_left(self) -> None:
-        namespace, selector = self._cluster.namespace, f"{READER_LABEL}={self._request.label}"
-
-        def those(*arguments: Any, **options: Any) -> Any:
-            return self._core.list_namespaced_pod(*arguments, label_selector=selector, **options)
-
-        try:
-            found: Any = self._cluster.ask("list pods", those, namespace)
-        except KubernetesRefusal:
-            return
-        for pod in found.items:
-            self._delete(str(pod.metadata.name))
+        selector = {"labelSelector": f"{READER_LABEL}={self._request.label}"}
+        answer = self._cluster.client.get(f"{self._space}/pods", selector)
+        for pod in answer.items() if answer.ok else ():
+            self._delete(str(pod["metadata"]["name"]))
 
     def _remove(self) -> None:
         if not self._name:
@@ -225,9 +264,19 @@ class ReaderPod:
                 )
 
     def _delete(self, name: str) -> None:
-        delete = self._core.delete_namespaced_pod
-        try:
-            self._cluster.ask(f"remove the pod '{name}'", delete, name, self._cluster.namespace)
-        except KubernetesRefusal as error:
-            if error.status != NOT_FOUND:
-                raise
+        answer = self._cluster.client.delete(f"{self._space}/pods/{name}")
+        if answer.status != NOT_FOUND:
+            self._cluster.document(f"remove the pod '{name}'", answer)
+
+
+def _reason(status: dict[str, Any]) -> tuple[str, str]:
+    """Return what keeps the pod from running, Kubernetes' word and sentence; both may be empty."""
+    for each in status.get("containerStatuses") or ():
+        states = each.get("state") or {}
+        state = states.get("waiting") or states.get("terminated") or {}
+        if state.get("reason") not in (None, "ContainerCreating"):
+            return str(state["reason"]), str(state.get("message") or "").strip()
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return str(condition.get("reason") or ""), str(condition.get("message") or "")
+    return "", ""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import requests
 import urllib3
 
+from hera_experiment.argo.workflows import last_node
 from hera_experiment.errors import UserError
 from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, document
@@ -29,7 +30,6 @@ from hera_experiment.results.pod_profile import (
 )
 from hera_experiment.results.transfer import ConnectionLost
 from hera_experiment.results.transport import TransferRequest
-from hera_experiment.results.workflows import last_node
 from hera_experiment.signals import ended_in_order, undisturbed
 
 _FORBIDDEN = 403
@@ -39,6 +39,7 @@ _PIECE = 1 << 16
 _SILENCE = 120.0
 # One argument holds at most 128 KiB (MAX_ARG_STRLEN), a workflow 1 MiB.
 _ARGUMENT = 100_000
+_MOST_REMOVED = 200
 
 ARTIFACT = "found"
 """The name of the artifact, and of its file."""
@@ -117,6 +118,13 @@ class ReaderWorkflows:
         with self._done(PACK, [f"{MOUNT}/{folder}", listing.PACK, *pieces]) as workflow:
             yield lambda: self._artifact(workflow)
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove folders of the claim."""
+        for start in range(0, len(names), _MOST_REMOVED):
+            words = [MOUNT, *names[start : start + _MOST_REMOVED]]
+            with self._done(listing.REMOVE, words, writable=True):
+                pass
+
     def remove_those_left(self) -> None:
         """Remove what an earlier client of this folder, which has ended, left."""
         selector = f"{READER_LABEL}={self._request.label}"
@@ -127,7 +135,9 @@ class ReaderWorkflows:
             self._delete(str(each["metadata"]["name"]), is_over=is_over)
 
     @contextmanager
-    def _done(self, script: str, words: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _done(
+        self, script: str, words: Sequence[str], *, writable: bool = False
+    ) -> Iterator[dict[str, Any]]:
         name = self._request.reader_name()
         is_over = False
         with ended_in_order():
@@ -141,6 +151,7 @@ class ReaderWorkflows:
                     account=self._request.account,
                     label=self._request.label,
                     node=last_node(self._request.workflow),
+                    writable=writable,
                 )
                 self._client.create_workflow(self._namespace, manifest)
                 workflow = self._awaited(name)
@@ -252,11 +263,12 @@ def workflow_manifest(
     account: str = "",
     label: str = "",
     node: str = "",
+    writable: bool = False,
 ) -> dict[str, Any]:
     """Return the workflow that mounts ``claim`` and runs ``script`` with ``words``.
 
-    What the script leaves in the file :data:`ARTIFACT` comes out; ``node`` is where its pod had
-    better go.
+    What the script leaves in the file :data:`ARTIFACT` comes out, unless the claim is ``writable``;
+    ``node`` is where its pod had better go.
     """
     metadata = profile.metadata
     pod = profile.pod(account)
@@ -264,7 +276,7 @@ def workflow_manifest(
         pod["affinity"] = {"nodeAffinity": preferring(node), **(pod.get("affinity") or {})}
     if "priorityClassName" in pod:
         pod["podPriorityClassName"] = pod.pop("priorityClassName")
-    program = container(profile)
+    program = container(profile, writable=writable)
     # Argo names the container itself.
     del program["name"]
     program["command"] = ["sh", "-c", script, "sh", *words]
@@ -274,7 +286,7 @@ def workflow_manifest(
     if "serviceAccountName" in pod:
         garbage["serviceAccountName"] = pod["serviceAccountName"]
     artifact = {"name": ARTIFACT, "path": f"{_OUT}/{ARTIFACT}", "archive": {"none": {}}}
-    spec = {
+    spec: dict[str, Any] = {
         **pod,
         "entrypoint": "read",
         "podMetadata": metadata,
@@ -284,6 +296,8 @@ def workflow_manifest(
         "volumes": [volume(claim), {"name": "out", "emptyDir": {}}],
         "templates": [{"name": "read", "container": program, "outputs": {"artifacts": [artifact]}}],
     }
+    if writable:
+        del spec["artifactGC"], spec["templates"][0]["outputs"]
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

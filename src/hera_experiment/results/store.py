@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -16,8 +17,8 @@ from hera_experiment.errors import UserError
 from hera_experiment.results.listing import Entry, is_safe
 
 _PIECE = 1 << 20
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Store:
@@ -43,7 +44,7 @@ class Store:
         """Say whether the file is here with that very content."""
         try:
             with self._parent(entry.path, make=False) as (parent, name):
-                file = os.open(name, _FILE, dir_fd=parent)
+                file = os.open(name, FILE_FLAGS, dir_fd=parent)
         except OSError:
             return False
         found = os.fstat(file)
@@ -82,6 +83,32 @@ class Store:
             return False
         self._place(entry)
         return True
+
+    def copy(self, name: bytes, source: int) -> None:
+        """Put what the file ``source`` holds now in the place called ``name``, whole or not at all.
+
+        ``source`` is a descriptor of a regular file; its time of change and permissions come too.
+        """
+        facts = os.fstat(source)
+        try:
+            self._drafts.mkdir(parents=True, exist_ok=True)
+            file, draft = tempfile.mkstemp(dir=self._drafts)
+        except OSError as error:
+            raise self._cannot_write(error) from None
+        try:
+            left = facts.st_size
+            while left and (piece := os.read(source, min(left, _PIECE))):
+                left -= len(piece)
+                self._write(file, piece)
+            os.fchmod(file, facts.st_mode & 0o777)
+            os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+            with self._parent(name, make=True) as (parent, last):
+                os.rename(draft, last, dst_dir_fd=parent)
+        except BaseException:
+            os.unlink(draft)
+            raise
+        finally:
+            os.close(file)
 
     def make_folder(self, name: bytes) -> None:
         """Make a folder, and those on the way to it."""
@@ -160,7 +187,7 @@ class Store:
 
 def _enter(parent: int, name: bytes, *, make: bool) -> int:
     try:
-        return os.open(name, _FOLDER, dir_fd=parent)
+        return os.open(name, FOLDER_FLAGS, dir_fd=parent)
     except FileNotFoundError:
         if not make:
             raise
@@ -169,7 +196,7 @@ def _enter(parent: int, name: bytes, *, make: bool) -> int:
             raise
         os.unlink(name, dir_fd=parent)
     os.mkdir(name, dir_fd=parent)
-    return os.open(name, _FOLDER, dir_fd=parent)
+    return os.open(name, FOLDER_FLAGS, dir_fd=parent)
 
 
 def stays_inside(name: bytes, target: bytes) -> bool:

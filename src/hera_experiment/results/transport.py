@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class TransportUnavailable(Exception):
 class Transport(Protocol):
     """A way to the claims of one workflow.
 
-    Both methods raise :class:`~hera_experiment.errors.UserError` when it cannot be done, and
+    The methods raise :class:`~hera_experiment.errors.UserError` when it cannot be done, and
     :class:`TransportUnavailable` where another transport may do it.
     """
 
@@ -45,6 +45,12 @@ class Transport(Protocol):
         """Make sure that ``files`` are on ``claim``, in its folder ``data``.
 
         Only what differs by its checksum is copied, and nothing is removed there.
+        """
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """Remove whole folders, the names of which are given by claim; return the bytes freed.
+
+        What is not there is not missed, and no link is followed.
         """
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
-from hera_experiment.check.rights import Right, grant
+from hera_experiment.argo.workflows import claims_of
+from hera_experiment.check.rights import grant
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
-from hera_experiment.platform.kubernetes_reviews import user_name, user_review
+from hera_experiment.platform.kubernetes_reviews import Right, user_name, user_review
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.listing import Entry, Listing, read_listing
 from hera_experiment.results.outcome import Results, files
@@ -21,7 +22,6 @@ from hera_experiment.results.reader_workflow import MISSING, NoArtifacts, Reader
 from hera_experiment.results.store import Store
 from hera_experiment.results.transfer import Meter, Transfer, download, retry
 from hera_experiment.results.transport import TransferRequest
-from hera_experiment.results.workflows import claims_of
 from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSES = 1.0, 8.0, 4
@@ -57,7 +57,7 @@ data:
 class WorkflowTransport:
     """Workflows that read the claims, where ``why_no_pods`` tells why pods cannot.
 
-    Both methods raise :class:`~hera_experiment.errors.UserError` when this is impossible too; what
+    The methods raise :class:`~hera_experiment.errors.UserError` when this is impossible too; what
     to ask the administrator for has been said then.
     """
 
@@ -96,6 +96,23 @@ class WorkflowTransport:
                 next_step=f"ask whoever can write to the claim to copy {FOLDER}/ there",
             )
         announce([], claim, request.say)
+
+    def remove(self, folders: Mapping[str, Sequence[str]]) -> int:
+        """Remove folders, see :class:`~hera_experiment.results.transport.Transport`.
+
+        How much that freed is not known.
+        """
+        request, why = self._request, self._why_no_pods
+        request.say(f"no pod can change the claim, a workflow tries: {why}")
+        with self._explained(
+            "the files on the claim cannot be removed",
+            "ask whoever can write to the claim to remove them",
+        ):
+            for claim, names in folders.items():
+                readers = ReaderWorkflows(request, claim)
+                readers.remove_those_left()
+                readers.remove(names)
+        return 0
 
     def _folder(self, claim: str, folder: str) -> WorkflowFolder:
         """Return a folder of ``claim``; what was left by an earlier client is removed first."""

@@ -9,24 +9,12 @@ from hera_experiment.argo.phases import FAILURES, SUCCEEDED
 from hera_experiment.argo.tasks import is_finished
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
+from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.runs.find import Run
+from hera_experiment.runs.retrying import what_retry_runs
 
 if TYPE_CHECKING:
     from hera_experiment.record.run_record import RunRecord
-
-
-def refuse_foreign(run: Run, named: str) -> None:
-    """Raise :class:`UserError` for the newest run when it may be somebody else's.
-
-    On a cluster the newest run of the experiment may come from another folder, or person: such a
-    one is changed only by its name.
-    """
-    if named or run.server.is_local or run.record is not None:
-        return
-    raise UserError(
-        f"the newest run, {run.name}, was not submitted from this folder",
-        next_step=f"RUN={run.name} (--run {run.name}) if it is the one you mean",
-    )
 
 
 def stop(run: Run) -> list[str]:
@@ -57,19 +45,24 @@ def retry(run: Run) -> list[str]:
             f"{run.name} has not ended yet: there is nothing to retry",
             next_step=f"'make stop RUN={run.name}' ends it",
         )
+    told = what_retry_runs(run)
     run.server.client.retry_workflow(run.namespace, run.name)
     return [
         f"{run.name} goes on: its failed tasks run again, and what waited for them; what has "
         "succeeded is kept",
+        *told,
         f"'make watch RUN={run.name}' follows it",
     ]
 
 
-def delete(run: Run) -> list[str]:
-    """Remove the workflow and what was written down about it; return what to tell."""
-    run.server.client.delete_workflow(run.namespace, run.name)
+def delete(run: Run) -> None:
+    """Remove the workflow, if it is there, and what was written down about it."""
+    try:
+        run.server.client.delete_workflow(run.namespace, run.name)
+    except ArgoRefusal as error:
+        if error.status != NOT_FOUND:
+            raise
     forget(run)
-    return [f"{run.name} is deleted; its files on the claim are still there"]
 
 
 def forget(run: Run) -> None:
@@ -91,13 +84,16 @@ def forget_records(context: Context, records: Sequence[RunRecord]) -> list[str]:
     return [f"what was written down about {records[0].name} is deleted"]
 
 
-def what_delete_means(run: Run) -> list[str]:
-    """Return what a person should know before it is deleted."""
+def what_delete_means(run: Run, *, files: bool = False) -> list[str]:
+    """Return what a person should know before it is deleted, its ``files`` too or not."""
     where = "this machine" if run.server.is_local else run.server.name
     lines = [f"{run.name} on {where} ({_phase(run)}): its record and its logs go for good"]
     if not is_finished(run.workflow):
         lines.append("it has not ended: what runs of it is ended at once")
-    lines.append("its results stay: on the claim, and in results/ what was fetched")
+    if files:
+        lines.append("its results go as well: on the claim, and in results/ what was fetched")
+    else:
+        lines.append("its results stay, on the claim and in results/ (FILES=1 removes them)")
     return lines
 
 

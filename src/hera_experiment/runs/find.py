@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.context.context import Context
+from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.runs.locations import RunLocation, run_locations
@@ -54,7 +55,7 @@ class Run:
 
 
 class NoSuchRun(UserError):
-    """No server has a run of that name; ``records`` are those of submissions under it."""
+    """The run is not there, or not to be reached; ``records`` are those of its submissions."""
 
     records: Sequence[RunRecord] = ()
 
@@ -77,10 +78,10 @@ class ServerAnswer:
 def find_run(
     context_given: Context, name: str = "", environ: Mapping[str, str] = os.environ
 ) -> Run:
-    """Return the run called ``name``, the newest unless one is named; it is to be closed.
+    """Return the run called ``name``, else the newest that was submitted from this folder.
 
     It is looked for on the platform that ``CLUSTER`` designates, otherwise on the laptop, the
-    server of the settings and every cluster that a record names.
+    server of the settings and every cluster that a record names. It is to be closed.
 
     Raises
     ------
@@ -94,6 +95,67 @@ def find_run(
     return _named(name, where, records) if name else _newest(where, records)
 
 
+def find_run_or_deleted(
+    context: Context, name: str = "", environ: Mapping[str, str] = os.environ
+) -> Run:
+    """Return the run, as :func:`find_run`; one that was deleted as it was submitted from here.
+
+    A workflow is removed by its own time to live, or by a person; the record says what it mounted,
+    and its files are on the claim still.
+    """
+    try:
+        return find_run(context, name, environ)
+    except NoSuchRun as missing:
+        found = deleted_run(context, missing.records, environ)
+        if found is None:
+            raise
+        return found
+
+
+def find_submission(
+    context: Context, name: str = "", environ: Mapping[str, str] = os.environ
+) -> list[Run]:
+    """Return the run of that name, else all that the newest script created, one after the other.
+
+    They are on one server, which is let go with the first.
+    """
+    from hera_experiment.record.records import Records
+
+    newest = find_run_or_deleted(context, name, environ)
+    session = newest.record.session if newest.record else ""
+    if name or not session:
+        return [newest]
+    runs = [newest]
+    for record in Records.of(context.experiment).all():
+        of_session = record.session == session and record.state.value == "created"
+        if of_session and newest.record and record.submission != newest.record.submission:
+            try:
+                workflow = newest.server.client.get_workflow(record.namespace, record.name)
+            except ArgoRefusal as error:
+                if error.status != NOT_FOUND:
+                    raise
+                workflow = as_submitted(record)
+            runs.append(Run(newest.server, workflow, record))
+    return runs[::-1]
+
+
+def deleted_run(
+    context: Context, records: Sequence[RunRecord], environ: Mapping[str, str] = os.environ
+) -> Run | None:
+    """Return what the first of ``records`` that was created says of its run, None for none."""
+    for record in records:
+        places = run_locations(context, [record], environ)
+        place = next((each for each in places if each.label == record.cluster), None)
+        if record.state.value == "created" and place is not None and place.context is not None:
+            return Run(place.open(), as_submitted(record), record)
+    return None
+
+
+def as_submitted(record: RunRecord) -> dict[str, Any]:
+    """Return the workflow of ``record``, which is gone: it has ended, as far as anyone can tell."""
+    return {**record.manifest, "status": {"finishedAt": record.created}}
+
+
 def ask(where: Sequence[RunLocation]) -> list[ServerAnswer]:
     """Ask all run_locations at once for the workflows they have."""
     if len(where) < 2:
@@ -102,22 +164,13 @@ def ask(where: Sequence[RunLocation]) -> list[ServerAnswer]:
         return list(pool.map(_asked, where))
 
 
-def record_of(
-    workflow: Mapping[str, Any], label: str, records: Sequence[RunRecord]
-) -> RunRecord | None:
-    """Return the record of ``workflow``, which is on the server labelled ``label``."""
+def record_of(workflow: Mapping[str, Any], records: Sequence[RunRecord]) -> RunRecord | None:
+    """Return the record of ``workflow``: that of its very submission."""
     from hera_experiment.submission.once import SUBMISSION_LABEL
 
     metadata = workflow["metadata"]
-    submission = (metadata.get("labels") or {}).get(SUBMISSION_LABEL)
-    for record in records:
-        if (record.name, record.cluster, record.submission) == (
-            metadata["name"],
-            label,
-            submission,
-        ):
-            return record
-    return None
+    known = (metadata["name"], (metadata.get("labels") or {}).get(SUBMISSION_LABEL))
+    return next((each for each in records if (each.name, each.submission) == known), None)
 
 
 def _asked(place: RunLocation) -> ServerAnswer:
@@ -135,7 +188,10 @@ def _named(name: str, where: Sequence[RunLocation], records: Sequence[RunRecord]
     known = [record for record in records if record.name == name]
     recorded = {record.cluster for record in known}
     errors: list[UserError] = []
+    without: set[str] = set()
     for place in sorted(where, key=lambda place: place.label not in recorded):
+        if place.is_forgotten:
+            continue
         try:
             server = place.open()
         except UserError as error:
@@ -145,46 +201,61 @@ def _named(name: str, where: Sequence[RunLocation], records: Sequence[RunRecord]
             workflow = server.get(name)
         except UserError as error:
             server.close()
-            if not (isinstance(error, ArgoRefusal) and error.status == NOT_FOUND):
+            if isinstance(error, ArgoRefusal) and error.status == NOT_FOUND:
+                without.add(place.label)
+            else:
                 errors.append(error)
         else:
-            return Run(server, workflow, record_of(workflow, place.label, records))
-    if errors:
+            return Run(server, workflow, record_of(workflow, records))
+    known = [record for record in known if record.cluster in {place.label for place in where}]
+    for place in where:
+        if place.is_forgotten and place.label in recorded:
+            raise _unreachable(known, f"{name} cannot be looked for", place)
+    if errors and not recorded & without:
         raise errors[0]
     labels = ", ".join(place.label or "the server of the settings" for place in where)
     what = f"there is no run '{name}'" + (f" on {labels}" if labels else "")
     if recorded:
         what += ", though it was submitted from here"
     missing = NoSuchRun(what, "--run", "'make status' lists the runs")
-    missing.records = [record for record in known if record.cluster in {p.label for p in where}]
+    missing.records = known
     raise missing
 
 
 def _newest(where: Sequence[RunLocation], records: Sequence[RunRecord]) -> Run:
+    """Return the newest run that was submitted from this folder, by its record.
+
+    Whatever the laptop's server has was. Nothing is ever done to an older one in its stead.
+    """
     answers = ask(where)
     best: ServerAnswer | None = None
+    head: dict[str, Any] | None = None
+    newest: tuple[str, tuple[str, int]] = ("", ("", 0))
     try:
         for answer in answers:
-            if answer.heads and (best is None or age(answer.heads[0]) > age(best.heads[0])):
-                best = answer
-        newest = "" if best is None else age(best.heads[0])[0]
+            for each in answer.heads:
+                record = record_of(each, records)
+                if record is None and answer.place.label != LOCAL:
+                    continue
+                moment = (record.created if record else age(each)[0], age(each))
+                if moment > newest:
+                    best, head, newest = answer, each, moment
+        best_record = record_of(head, records) if head is not None else None
+        labels = {answer.place.label: answer for answer in answers}
+        for record in records:
+            if record.created < newest[0] or record == best_record:
+                break
+            if record.cluster in labels and record.state.value != "refused":
+                other = str(head["metadata"]["name"]) if head is not None else ""
+                raise _without_workflow(record, labels[record.cluster], other)
+        if head is None or best is None or best.server is None:
+            raise _none(answers)
         for answer in answers:
-            # A place that does not answer may have the newest run: nothing is done to another.
-            if answer.error and any(
-                record.created >= newest
-                for record in records
-                if record.cluster == answer.place.label
-            ):
-                raise answer.error
-        if best is None or best.server is None:
-            errors = [answer.error for answer in answers if answer.error]
-            raise errors[0] if errors else _none()
-        for answer in answers:
-            if answer.error:
+            if answer.error and not answer.place.is_forgotten:
                 place = answer.place.label or "the cluster of the settings"
                 tell(f"not looked for on {place}: {answer.error}")
-        workflow = best.server.get(str(best.heads[0]["metadata"]["name"]))
-        return Run(best.server, workflow, record_of(workflow, best.place.label, records))
+        workflow = best.server.get(str(head["metadata"]["name"]))
+        return Run(best.server, workflow, best_record)
     except BaseException:
         best = None
         raise
@@ -194,5 +265,45 @@ def _newest(where: Sequence[RunLocation], records: Sequence[RunRecord]) -> Run:
                 answer.close()
 
 
-def _none() -> UserError:
+def _without_workflow(record: RunRecord, answer: ServerAnswer, other: str) -> UserError:
+    """Return why the newest submission, that of ``record``, is no run that is there."""
+    name, before = record.name, f"; the one before it is RUN={other}" if other else ""
+    if answer.place.is_forgotten:
+        return _unreachable([record], f"the newest run is {name}", answer.place, before)
+    if answer.error:
+        return answer.error
+    if record.state.value == "unsure":
+        what = f"whether the newest run, {name}, was created is not known: no answer came"
+        return UserError(what, next_step=f"'make submit RESUME=1' finds out{before}")
+    where = record.cluster or "the server of the settings"
+    missing = NoSuchRun(
+        f"the newest run, {name}, was deleted on {where}",
+        next_step=f"'make delete RUN={name}' forgets it{before}",
+    )
+    missing.records = [record]
+    return missing
+
+
+def _unreachable(
+    records: Sequence[RunRecord], what: str, place: RunLocation, before: str = ""
+) -> NoSuchRun:
+    """Return what to say of a run on a ``place`` that nothing names any more."""
+    assert place.why is not None
+    advice = f"{place.why.next_step}; 'make delete RUN={records[0].name}' forgets the run{before}"
+    missing = NoSuchRun(f"{what}: {place.why.what}", place.why.where, advice)
+    missing.records = records
+    return missing
+
+
+def _none(answers: Sequence[ServerAnswer]) -> UserError:
+    for answer in answers:
+        if answer.error:
+            return answer.error
+    heads = [head for answer in answers for head in answer.heads]
+    if heads:
+        newest = max(heads, key=age)["metadata"]["name"]
+        return UserError(
+            "no run that is there was submitted from this folder",
+            next_step=f"'make status' lists those of others; RUN={newest} is the newest of them",
+        )
     return UserError("this experiment has no run yet", next_step="'make run' or 'make submit'")

@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from hera_experiment.context import profiles
+from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
@@ -20,12 +23,14 @@ if TYPE_CHECKING:
 class RunLocation:
     """A server that has not been asked yet: how it is labelled, and how it is reached.
 
-    ``context`` is None when it can be reached no more, ``why`` then says the reason.
+    ``context`` is None when it can be reached no more, ``why`` then says the reason;
+    ``is_forgotten`` tells that no setting and no profile names it any more.
     """
 
     label: str
     context: Context | None
     why: UserError | None = None
+    is_forgotten: bool = False
 
     def open(self) -> Server:
         """Reach it; raises :class:`UserError` when that is impossible."""
@@ -41,8 +46,8 @@ def run_locations(
 ) -> list[RunLocation]:
     """Return where to look for runs: where ``CLUSTER`` says, else everywhere.
 
-    Everywhere is the laptop, where it has run anything, the server of the settings, and every
-    cluster that a record names.
+    Everywhere is the laptop, where it has run anything, the server of the settings, every cluster
+    that a record names, and a profile that leads to the server of another one that is gone.
     """
     if context.cluster:
         return [RunLocation(context.cluster, context)]
@@ -57,14 +62,32 @@ def run_locations(
             "the server that they were submitted to is named no more",
             next_step="set ARGO_SERVER, or choose a profile with CLUSTER=NAME",
         )
-        found.append(RunLocation("", None, why))
+        found.append(RunLocation("", None, why, is_forgotten=True))
     found += [_profile(context, label, environ) for label in labels if label not in ("", LOCAL)]
+    forgotten = {place.label for place in found if place.is_forgotten}
+    addresses = {_address(each.server) for each in records if each.cluster in forgotten} - {""}
+    if addresses:
+        others = [n for n in profiles.names(context.experiment.folder) if n not in labels]
+        more = [_profile(context, name, environ) for name in others]
+        found += [each for each in more if each.context and _leads_to(each.context, addresses)]
     return found
+
+
+def _leads_to(context: Context, addresses: set[str]) -> bool:
+    try:
+        return bool(context.argo_server) and _address(server_url(context.argo_server)) in addresses
+    except UserError:
+        return False
+
+
+def _address(url: str) -> str:
+    return urlsplit(url).netloc
 
 
 def _profile(context: Context, label: str, environ: Mapping[str, str]) -> RunLocation:
     try:
         chosen = context.of_cluster(label, environ)
     except UserError as error:
-        return RunLocation(label, None, error)
+        is_gone = label not in profiles.names(context.experiment.folder)
+        return RunLocation(label, None, error, is_forgotten=is_gone)
     return RunLocation(label, chosen)

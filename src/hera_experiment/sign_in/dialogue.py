@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol
 
-from hera_experiment.context.arguments import Arguments
+from hera_experiment.context.arguments import Argument, Arguments
 from hera_experiment.context.masking import MASK, shown
 from hera_experiment.errors import UserError
 from hera_experiment.sign_in.presets import PRESETS, Preset, Question, asked_for, variable
-from hera_experiment.sign_in.values import from_block
+from hera_experiment.sign_in.profile import from_block
 
 
 class Person(Protocol):
@@ -31,6 +31,13 @@ class Person(Protocol):
 
     def ask_block(self, prompt: str) -> str:
         """Return a pasted text, not shown."""
+
+
+Check = Callable[[Argument, str, Mapping[str, str]], str]
+"""Returns what may be wrong with an answer, given the values so far; empty for nothing.
+
+Raises ``UserError`` for an answer that cannot work.
+"""
 
 
 def choose_preset(name: str, person: Person) -> Preset:
@@ -61,11 +68,14 @@ def gather(
     known: Callable[[str], str],
     person: Person,
     arguments: Arguments,
+    check: Check = lambda argument, value, others: "",
+    keep: Callable[[Mapping[str, str]], None] = lambda values: None,
 ) -> dict[str, str]:
     """Return the values by variable: ``given`` ones, and for the rest what the person answers.
 
     ``known`` returns the value a variable has at present, empty for none: Enter keeps it, and
-    without a person it is taken. Raises ``UserError`` naming what is missing.
+    without a person it is taken. What ``check`` finds wrong is asked again at once; ``keep`` gets
+    the values after each answer. Raises ``UserError`` naming what is missing.
     """
     values = dict(given)
     if preset.block and person.is_interactive and "ARGO_TOKEN" not in given:
@@ -76,7 +86,8 @@ def gather(
         key = variable(asked_for(question, arguments))
         if values.get(key) or (question.optional and key in given):
             continue
-        values[key] = _answer(question, known(key), person, arguments)
+        values[key] = _answer(question, known(key), person, arguments, values, check)
+        keep(values)
     return {key: value for key, value in values.items() if value}
 
 
@@ -89,7 +100,10 @@ class Choice(Enum):
 
 
 def correct(
-    values: Mapping[str, str], person: Person, arguments: Arguments
+    values: Mapping[str, str],
+    person: Person,
+    arguments: Arguments,
+    check: Check = lambda argument, value, others: "",
 ) -> tuple[Choice, dict[str, str]]:
     """Ask what to do with values that do not work; return the choice and the values it is for."""
     person.say(
@@ -110,7 +124,13 @@ def correct(
         key = variable(argument)
         if not separator:
             value = person.ask_hidden(f"{key} (not shown): ")
-        return Choice.AGAIN, {**values, key: value.strip().strip("'\"")}
+        value = value.strip().strip("'\"")
+        try:
+            check(argument, value, values)
+        except UserError as error:
+            person.say(f"× {key}: {error}")
+            continue
+        return Choice.AGAIN, {**values, key: value}
 
 
 def agrees(question: str, person: Person) -> bool:
@@ -118,7 +138,14 @@ def agrees(question: str, person: Person) -> bool:
     return person.ask(f"{question} [y/N] ").lower() in ("y", "yes")
 
 
-def _answer(question: Question, present: str, person: Person, arguments: Arguments) -> str:
+def _answer(
+    question: Question,
+    present: str,
+    person: Person,
+    arguments: Arguments,
+    others: Mapping[str, str],
+    check: Check,
+) -> str:
     argument = asked_for(question, arguments)
     key = variable(argument)
     default = present or question.default
@@ -127,18 +154,30 @@ def _answer(question: Question, present: str, person: Person, arguments: Argumen
             return default
         raise UserError(
             f"{key} is missing",
-            next_step=f"give it by --{argument.name} or in the text of --from ({question.found})",
+            next_step=f"add {key}=… (--{argument.name} …), or give it in the text of FROM=file "
+            f"({question.found})",
         )
     optional = "; Enter for none" if question.optional and not default else ""
     person.say(f"{key}: {argument.help}. Where: {question.found}{optional}")
-    if argument.secret:
-        keep = f" [{MASK}, Enter keeps it]" if default else ""
-        ask, prompt = person.ask_hidden, f"{key} (not shown){keep}: "
-    else:
-        ask, prompt = person.ask, f"{key}{f' [{shown(default)}]' if default else ''}: "
+    doubted = ""
     while True:
-        if answer := ask(prompt) or default:
+        if argument.secret:
+            keep = f" [{MASK}, Enter keeps it]" if default else ""
+            answer = person.ask_hidden(f"{key} (not shown){keep}: ") or default
+        else:
+            answer = person.ask(f"{key}{f' [{shown(default)}]' if default else ''}: ") or default
+        if not answer:
+            if question.optional:
+                return ""
+            person.say(f"{key} is needed")
+            continue
+        try:
+            doubt = check(argument, answer, others)
+        except UserError as error:
+            person.say(f"× {error}")
+            default = "" if answer == default else default
+            continue
+        if not doubt or answer == doubted:
             return answer
-        if question.optional:
-            return ""
-        person.say(f"{key} is needed")
+        person.say(f"‼ {doubt}; correct it, or press Enter to keep it")
+        default = doubted = answer

@@ -46,6 +46,24 @@ _NAMESPACE = Question(
 )
 _ACCOUNT = Question("argo_service_account", "what your workflows' pods run as; the administrator")
 
+USES = Preset(
+    "uses",
+    "what the experiment uses there",
+    (
+        Question(
+            "k8s_volume_claim_name",
+            "the administrator; make provision can have it made",
+            optional=True,
+        ),
+        Question(
+            "registry",
+            "the administrator; the cluster must be able to pull from it what you push",
+            optional=True,
+        ),
+    ),
+)
+"""Asked once the way in works, since it can then be said what is there."""
+
 PRESETS = (
     Preset(
         "kubeconfig",

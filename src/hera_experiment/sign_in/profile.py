@@ -1,4 +1,4 @@
-"""The profile of one cluster, ``clusters/NAME.config``: read, compared, written."""
+"""The profile of one cluster, ``clusters/NAME.config``: its values, read, compared, written."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hera_experiment.context import profiles, settings_file
+from hera_experiment.context.address import host_and_port, server_url
 from hera_experiment.context.arguments import Arguments, SettingScope
 from hera_experiment.context.masking import MASK
 from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
 from hera_experiment.sign_in.presets import variable
-
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,16 @@ class Profile:
                 f"cannot write the profile: {error.strerror}", where=display(self.path)
             ) from None
 
+    def keep(self, answers: Mapping[str, str]) -> None:
+        """Write those of ``answers`` that are no secret, as the draft of a profile."""
+        self.path.unlink(missing_ok=True)
+        plain = {key: value for key, value in answers.items() if self._shown(key, value) == value}
+        self.write(plain, "Answers of a sign-in that did not end; no secrets.")
+
+    def forget(self) -> None:
+        """Remove the draft."""
+        self.path.unlink(missing_ok=True)
+
     def protect(self) -> None:
         """Take from others the right to read the profile."""
         self.path.chmod(0o600)
@@ -100,6 +110,11 @@ class Profile:
         known = argument is not None and not argument.secret
         # What is not known may be anything, a password of a registry for example.
         return str(value) if known else MASK
+
+
+def draft_of(state: Path, name: str, arguments: Arguments) -> Profile:
+    """Return the draft of the profile ``name``: what was answered before a sign-in broke off."""
+    return Profile.read(state / f"sign-in-{name}{profiles.SUFFIX}", arguments)
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -136,10 +151,74 @@ def path_for(folder: Path, name: str) -> Path:
         )
     if name == profiles.LOCAL:
         raise UserError("'local' is this machine, which needs no sign-in", "--cluster")
-    if not _NAME.fullmatch(name):
+    if not profiles.NAME.fullmatch(name):
         raise UserError(
             f"'{name}' cannot be the name of a cluster",
             "--cluster",
             "use letters, digits, '-', '_' and '.', and begin with a letter or digit",
         )
     return folder / profiles.FOLDER / f"{name}{profiles.SUFFIX}"
+
+
+_ASSIGNMENT = re.compile(r"\s*(export\s+)?[A-Za-z_][\w-]*\s*[=:]")
+
+
+def from_block(text: str, name: str, arguments: Arguments) -> dict[str, str]:
+    """Return the values by variable of a pasted text; of two for one argument, the one that counts.
+
+    Lines that are no assignments are passed over: Argo's user interface copies a command to try
+    along with the variables. ``name`` stands for the text in messages, which never show a line.
+    Raises ``UserError`` for a quote that is not closed.
+    """
+    kept = [line if _ASSIGNMENT.match(line) else "" for line in text.splitlines()]
+    found: dict[str, tuple[int, str]] = {}
+    for line in settings_file.parse("\n".join(kept), name):
+        argument = arguments.named(line.name)
+        if argument is None:
+            continue
+        names = [each.lower() for each in argument.variables]
+        written = line.name.lower().replace("-", "_")
+        rank = names.index(written) if written in names else len(names)
+        key = variable(argument)
+        if key not in found or rank <= found[key][0]:
+            found[key] = (rank, line.value)
+    return {key: value for key, (_, value) in found.items()}
+
+
+def normalized(values: Mapping[str, str], folder: Path, arguments: Arguments) -> dict[str, str]:
+    """Return ``values`` as a profile holds them, empty ones left out.
+
+    An address from a browser becomes what Argo calls ARGO_SERVER (host:port), ARGO_SECURE and
+    ARGO_BASE_HREF; a path that is relative to ``folder`` becomes absolute.
+    """
+    result = {key: value.strip() for key, value in values.items() if value.strip()}
+    if server := result.get("ARGO_SERVER", ""):
+        result.update(_address(server, result))
+    for key, value in result.items():
+        argument = arguments.named(key)
+        if argument is not None and argument.path:
+            parts = [Path(os.path.expandvars(part)) for part in value.split(os.pathsep)]
+            result[key] = os.pathsep.join(
+                os.path.normpath(folder / part.expanduser()) for part in parts
+            )
+    return result
+
+
+def whole_address(value: Callable[[str], str]) -> str:
+    """Return what the three variables of an address say, as one; ``value`` returns each."""
+    server, secure = value("ARGO_SERVER"), value("ARGO_SECURE").lower() != "false"
+    try:
+        return server_url(server, secure=secure, base_path=value("ARGO_BASE_HREF")).rstrip("/")
+    except UserError:
+        return server
+
+
+def _address(server: str, values: Mapping[str, str]) -> dict[str, str]:
+    secure = values.get("ARGO_SECURE", "true").lower() != "false"
+    url = urlsplit(server_url(server, secure=secure, base_path=values.get("ARGO_BASE_HREF", "")))
+    found = {"ARGO_SERVER": host_and_port(url.geturl())}
+    if url.path != "/":
+        found["ARGO_BASE_HREF"] = url.path.rstrip("/")
+    if "://" in server or url.scheme == "http":
+        found["ARGO_SECURE"] = "true" if url.scheme == "https" else "false"
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -30,8 +31,8 @@ class Terminal:
         return self._source.isatty()
 
     def say(self, line: str = "") -> None:
-        """Show one line."""
-        print(line, file=self._sink, flush=True)
+        """Show one line, on a terminal in as many as it takes, parted between words."""
+        print(self._wrapped(line), file=self._sink, flush=True)
 
     def ask(self, prompt: str) -> str:
         """Return what is typed on one line; raises ``UserError`` when the input has ended."""
@@ -60,6 +61,19 @@ class Terminal:
         with self._silence():
             text = self._read(until=_END_OF_TRANSMISSION)
         return text
+
+    def _wrapped(self, line: str) -> str:
+        if not self._sink.isatty():
+            return line
+        # A terminal that does not know how wide it is says 0.
+        width = os.get_terminal_size(self._sink.fileno()).columns or 80
+        return textwrap.fill(
+            line,
+            max(width - 1, 20),
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def _prompt(self, prompt: str) -> None:
         print(prompt, end="", file=self._sink, flush=True)

@@ -65,7 +65,7 @@ def _sign_in(
     forward: bool,
     say: Callable[[str], None],
 ) -> str:
-    from hera_experiment.port_forward.opening import open_port_forward
+    from hera_experiment.port_forward.forward import open_port_forward
 
     port = urlsplit(f"//{context.argo_server}").port or 0
     needed = forward and not _listens(port)

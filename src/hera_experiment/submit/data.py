@@ -34,6 +34,6 @@ class DataUpload:
         if not claim:
             self._say(f"{DATA}/ is copied nowhere: the workflow uses no volume claim")
             return
-        from hera_experiment.results.upload import upload_data
+        from hera_experiment.results.claim_files import upload_data
 
         upload_data(self._server, folder, claim, self._say, manifest)

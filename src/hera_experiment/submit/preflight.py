@@ -9,20 +9,19 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from hera_experiment.argo.objects import Captured, Submitted
-from hera_experiment.check.catalogue import CATALOGUE, select
+from hera_experiment.check.catalogue import CATALOGUE, own_checks, select
 from hera_experiment.check.checks.rights import rights_of_submitter
-from hera_experiment.check.definition import Check, Result
-from hera_experiment.check.model import Outcome, Status
-from hera_experiment.check.own_checks import own_checks
+from hera_experiment.check.outcome import Outcome, Status
 from hera_experiment.check.report import TextReport, first_step, more_about
 from hera_experiment.check.requirements import Requirements
-from hera_experiment.check.rights import WORKFLOWS, Right
-from hera_experiment.check.runner import run
+from hera_experiment.check.rights import WORKFLOWS
+from hera_experiment.check.runner import Check, Result, run
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.kubernetes_reviews import Right
 
 CODES = (
     "RIGHTS-WORKFLOWS",

@@ -13,18 +13,30 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from hera_experiment.context import profiles
 from hera_experiment.context.context import Context
+from hera_experiment.context.sources import Origin, Source
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.platform.state_folder import prepare
+from hera_experiment.sign_in.terminal import Terminal
 from hera_experiment.template_record import library
+from hera_experiment.verbs._options import is_on
 
 if TYPE_CHECKING:
-    from hera_experiment.check.definition import Result
+    from hera_experiment.check.runner import Result
 
 SCRIPT = "workflow.py"
 TIMEOUT = 5.0
 _COULD_NOT_CHECK = 2
+_NO_NAMESPACE = "no-namespace-is-set"
+"""Stands for the namespace where none is set, for Hera makes no workflow without one."""
+_PROBED = "probed"
+"""The file of the local state with the places that a probe may be sent to, one a line."""
+_AGREED = ("yes", "y")
+Consent = Callable[[str], str]
+"""Told what the probe does; returns why it is not to be sent, nothing where it is."""
 _PAUSE = 2.0
 _LONGEST_CHECK = 4
 """A check that has not ended after so many time-outs is given up."""
@@ -63,6 +75,14 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="SECONDS",
         help=f"the time-out of each request ({TIMEOUT:g})",
     )
+    parser.add_argument(
+        "--probe",
+        nargs="?",
+        const="1",
+        default="",
+        metavar="1|yes",
+        help="try it with a small workflow too; asks before the first time, unless it says yes",
+    )
     parser.add_context_arguments()
     parser.add_argument(
         "script",
@@ -87,10 +107,13 @@ def main(args: VerbArguments) -> int:
             raise UserError(
                 "this machine needs no check",
                 context.where("cluster"),
-                "choose a cluster with CLUSTER=NAME, or run with: python -m hera_utils run",
+                "choose a cluster: make check-cluster CLUSTER=name; or run it here: make run",
             )
+        consent = _consent(args.probe, context, Terminal())
         context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
+        if not (args.only or args.skip):
+            _refuse_nothing(context)
         return check_cluster(
             context,
             script,
@@ -100,6 +123,7 @@ def main(args: VerbArguments) -> int:
             skip=args.skip,
             timeout=timeout,
             wait=wait,
+            consent=consent,
         )
     except UserError as error:
         report(error)
@@ -116,6 +140,7 @@ def check_cluster(
     skip: str = "",
     timeout: float = TIMEOUT,
     wait: float = 0.0,
+    consent: Consent | None = None,
     environ: Mapping[str, str] = os.environ,
     out: TextIO | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -123,12 +148,14 @@ def check_cluster(
 ) -> int:
     """Check what ``context`` designates, until it is well or ``wait`` seconds are over.
 
-    ``only`` and ``skip`` hold codes as they were typed. Raises ``UserError`` for one that is none.
+    ``only`` and ``skip`` hold codes as they were typed; ``consent`` says whether the probe may be
+    sent, None for no probe. Raises ``UserError`` for a code that is none.
     """
     from hera_experiment.check import report as reports
     from hera_experiment.check.capture import capture
-    from hera_experiment.check.catalogue import CATALOGUE, select
-    from hera_experiment.check.own_checks import own_checks
+    from hera_experiment.check.catalogue import CATALOGUE, own_checks, select
+    from hera_experiment.check.probe.results import CHECK as PROBE
+    from hera_experiment.check.probe.results import with_probe
     from hera_experiment.check.runner import run
     from hera_experiment.check.target import CheckTarget
 
@@ -142,17 +169,18 @@ def check_cluster(
     checks = [
         # Whoever asks for a check by its name wants to know that it could not be made.
         replace(each, essential=each.essential or each.code in wanted)
-        for each in select(known, wanted, unwanted)
+        for each in select(known, wanted, unwanted, context.cluster)
     ]
     if not checks:
         raise UserError("no check is left to make", "--skip", "leave out fewer")
     made = {each.code for each in checks}
     left_out = [each.code for each in known if each.code not in made]
     while True:
-        find = partial(capture, script, arguments, context, environ)
+        find = partial(capture, script, arguments, _somewhere(context), environ)
         target = CheckTarget(context, find, timeout=timeout, environ=environ)
-        text = reports.TextReport(checks, out, colour=_in_colour(out, environ))
-        streaming = output == "text" and not wait
+        streaming = output == "text" and not wait and consent is None
+        shown = checks if consent is None else [*checks, PROBE]
+        text = reports.TextReport(shown, out, colour=_in_colour(out, environ))
         found: dict[str, Result] = {}
         for result in run(checks, target, limit=_LONGEST_CHECK * timeout):
             found[result.check.code] = result
@@ -165,6 +193,9 @@ def check_cluster(
             tell(reports.first_step(results, len(left_out)))
             sleep(min(_PAUSE, remaining))
             continue
+        if consent is not None:
+            results = with_probe(results, target, consent)
+            status = reports.exit_status(results)
         made_by = library(context.experiment.template)
         if output == "json":
             print(reports.as_json(results, made_by, left_out), file=out, flush=True)
@@ -173,8 +204,69 @@ def check_cluster(
         else:
             for result in [] if streaming else results:
                 text.add(result)
-            text.close(len(left_out))
+            text.close(len(left_out), "" if consent else _probing(context, "1"))
         return status
+
+
+def _refuse_nothing(context: Context) -> None:
+    """Raise ``UserError`` where nothing leads to a cluster: one thing is to be said, not forty."""
+    from hera_experiment.platform.kubeconfig import files_of
+
+    if context.argo_server or files_of(context.k8s_config_file):
+        return
+    known = profiles.names(context.experiment.folder)
+    if known:
+        raise UserError(
+            f"no cluster is chosen, of {', '.join(known)}",
+            next_step=f"type make check-cluster CLUSTER={known[0]}",
+        )
+    raise UserError(
+        "no cluster is set up yet",
+        next_step="type make sign-in CLUSTER=name, which asks for what it needs and keeps it",
+    )
+
+
+def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
+    """Return what asks ``person`` whether the probe may be sent; None where none is wanted.
+
+    It asks once for each namespace of each server; the answer is kept in the local state.
+    """
+    kept = context.experiment.state / _PROBED
+    place = f"{context.argo_server} {context.argo_namespace}"
+    known = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
+    if not is_on(value, "--probe"):
+        return None
+    is_agreed = value.lower() in _AGREED or place in known
+    if not is_agreed and not person.is_interactive:
+        raise UserError(
+            "the probe sends a workflow to the cluster, and there is nobody to ask about it",
+            "--probe",
+            f"agree by typing {_probing(context, 'yes')}",
+        )
+
+    def ask(what: str) -> str:
+        if not is_agreed:
+            person.say(what)
+            if person.ask("Send it? [y/N] ").lower() not in ("y", "yes"):
+                return "nobody agreed to it"
+        if place not in known:
+            prepare(context.experiment.state)
+            kept.write_text("\n".join([*known, place]) + "\n", encoding="utf-8")
+        return ""
+
+    return ask
+
+
+def _somewhere(context: Context) -> Context:
+    """Return ``context`` with a namespace: that none is set is the fault of another check."""
+    if context.argo_namespace:
+        return context
+    return context.changed(Source(Origin.PLATFORM), argo_namespace=_NO_NAMESPACE)
+
+
+def _probing(context: Context, value: str) -> str:
+    where = f" CLUSTER={context.cluster}" if context.cluster else ""
+    return f"make check-cluster{where} PROBE={value}"
 
 
 def _in_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
@@ -187,7 +279,7 @@ def _codes(text: str, option: str, known: list[str]) -> list[str]:
         if code not in known:
             import difflib
 
-            from hera_experiment.check.definition import PAGE
+            from hera_experiment.check.runner import PAGE
 
             close = difflib.get_close_matches(code, known, n=1)
             advice = f"did you mean {close[0]}?" if close else f"{PAGE} lists them"

@@ -1,23 +1,35 @@
-"""Delete a run: its workflow, its logs and its record; its results stay."""
+"""Delete a run: its workflow, its logs and its record; with FILES=1 its results as well."""
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
-from hera_experiment.runs.arguments import add_run_arguments
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.errors import tell
+from hera_experiment.verbs._options import (
+    add_reader_image,
+    add_run_arguments,
+    add_switch,
+    is_agreed,
+    is_on,
+)
+
+if TYPE_CHECKING:
+    from hera_experiment.context.context import Context
+    from hera_experiment.runs.find import NoSuchRun, Run
 
 
 def add_arguments(parser: VerbParser) -> None:
-    """Declare the arguments: consent, the run, and where it is looked for."""
+    """Declare the arguments: consent, what goes, the run, and where it is looked for."""
     add_switch(parser, "--yes", "delete without asking")
+    add_switch(parser, "--files", "its results too, on the claim and in results/")
+    add_reader_image(parser)
     add_run_arguments(parser)
 
 
 def main(args: VerbArguments) -> int:
     """Say what goes, ask, and delete the run; returns 1 when it was not agreed to."""
-    yes = is_on(args.yes, "--yes")
+    yes, files = is_on(args.yes, "--yes"), is_on(args.files, "--files")
     context = args.context_told()
     from hera_experiment.runs import changes
     from hera_experiment.runs.find import NoSuchRun, find_run
@@ -25,28 +37,43 @@ def main(args: VerbArguments) -> int:
     try:
         found = find_run(context, args.run)
     except NoSuchRun as missing:
-        if not missing.records:
-            raise
-        state = missing.records[0].state.value
-        print(f"there is no workflow {args.run}; what is written down about it ({state}) goes")
-        if not (yes or _agreed()):
-            return 1
-        print("\n".join(changes.forget_records(context, missing.records)))
-        return 0
+        return _forget(context, missing, args.reader_image, yes=yes, files=files)
     with found as run:
-        changes.refuse_foreign(run, args.run)
-        print("\n".join(changes.what_delete_means(run)))
-        if not (yes or _agreed()):
+        print("\n".join(changes.what_delete_means(run, files=files)))
+        if not is_agreed(yes, "delete"):
             return 1
-        print("\n".join(changes.delete(run)))
+        freed = _remove_files(run, args.reader_image) if files else ""
+        changes.delete(run)
+        print(f"{run.name} is deleted" + (freed or "; its files on the claim are still there"))
     return 0
 
 
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        print("nothing was deleted: YES=1 (--yes 1) deletes it")
-        return False
-    if input("Delete it? [y/N] ").strip().lower() in ("y", "yes"):
-        return True
-    print("nothing was deleted")
-    return False
+def _forget(context: Context, missing: NoSuchRun, image: str, *, yes: bool, files: bool) -> int:
+    """Delete what is left of a run whose workflow is not there."""
+    if not missing.records:
+        raise missing
+    from hera_experiment.runs import changes
+    from hera_experiment.runs.find import deleted_run
+
+    state = missing.records[0].state.value
+    print(f"{missing.what}; what is written down about it here ({state}) goes")
+    run = deleted_run(context, missing.records) if files else None
+    if run is not None:
+        print("its results go as well: on the claim, and in results/ what was fetched")
+    elif files:
+        print("its results on the claim stay: they cannot be reached")
+    if not is_agreed(yes, "delete"):
+        return 1
+    if run is not None:
+        with run:
+            print(f"its files are removed{_remove_files(run, image)}")
+    print("\n".join(changes.forget_records(context, missing.records)))
+    return 0
+
+
+def _remove_files(run: Run, image: str) -> str:
+    from hera_experiment.results.claim_files import remove_files
+    from hera_experiment.results.outcome import size
+
+    freed = remove_files([run], tell, image=image)
+    return f", {size(freed)} freed" if freed else ", and its files"

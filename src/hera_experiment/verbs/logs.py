@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
-from hera_experiment.runs.arguments import add_run_arguments
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_run_arguments, add_switch, is_on
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -24,9 +23,8 @@ def main(args: VerbArguments) -> int:
     """Write the lines; Ctrl-C leaves, and the run goes on."""
     following = is_on(args.follow, "--follow")
     context = args.context_told()
-    from hera_experiment.follow.log_follow import follow_logs
-    from hera_experiment.follow.log_output import LogOutput
-    from hera_experiment.follow.log_reader import LogReader
+    from hera_experiment.follow.lines import LogOutput
+    from hera_experiment.follow.log_reader import LogReader, follow_logs
     from hera_experiment.runs.find import find_run
 
     with find_run(context, args.run) as run:
@@ -37,14 +35,14 @@ def main(args: VerbArguments) -> int:
         output = LogOutput(tasks=tasks, prefixed=not args.task or tasks != [args.task])
         if following:
             for line in follow_logs(run, reader):
-                output.write(line)
+                output.write(*line)
                 output.flush()
             reader.refuse_unknown()
         else:
             for line in reader.all():
-                output.write(line)
+                output.write(*line)
             for line in reader.archived():
-                output.write(line)
+                output.write(*line)
         output.flush()
         for remark in reader.remarks():
             tell(remark)

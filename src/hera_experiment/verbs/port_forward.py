@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import ssl
-import threading
-from types import FrameType
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError, tell
+from hera_experiment.signals import Ending
 
 PORT = 2746
 
@@ -38,7 +36,7 @@ def main(args: VerbArguments) -> int:
     """Forward until Ctrl-C or SIGTERM, then return 0."""
     if not str(args.port).isdigit() or int(args.port) > 65535:
         raise UserError(f"'{args.port}' is no port", "--port", "give a number, such as 2746")
-    from hera_experiment.port_forward.opening import open_port_forward
+    from hera_experiment.port_forward.forward import open_port_forward
 
     context = args.context()
     context.tell_notes()
@@ -48,26 +46,18 @@ def main(args: VerbArguments) -> int:
             str(context.source("cluster")),
             "use: python -m hera_utils serve",
         )
-    ended = threading.Event()
-    _end_on_signals(ended)
-    with open_port_forward(
-        context, int(args.port), tell, namespace=args.namespace, service=args.service
-    ) as forward:
+    with (
+        Ending() as ending,
+        open_port_forward(
+            context, int(args.port), tell, namespace=args.namespace, service=args.service
+        ) as forward,
+    ):
         for line in _export_lines(forward.port):
             print(line, flush=True)
         tell("forwarding until Ctrl-C")
-        while not ended.wait(3600):
-            pass
+        ending.wait()
     tell("the port-forward has ended")
     return 0
-
-
-def _end_on_signals(ended: threading.Event) -> None:
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
 
 
 def _export_lines(port: int) -> list[str]:

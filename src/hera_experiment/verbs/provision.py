@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.context.context import Context
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_switch, is_on
 
 if TYPE_CHECKING:
     from hera_experiment.provision.objects import Objects
@@ -65,8 +65,7 @@ def _provision_laptop(context: Context) -> int:
 
 def _provision(context: Context, *, yes: bool, force: bool) -> int:
     from hera_experiment.platform.kubernetes_access import KubernetesAccess
-    from hera_experiment.provision.declared import environment_of
-    from hera_experiment.provision.needs import objects_of
+    from hera_experiment.provision.declared import environment_of, objects_of
     from hera_experiment.provision.objects import Objects
     from hera_experiment.provision.plan import Action, plan
 
@@ -90,7 +89,9 @@ def _provision(context: Context, *, yes: bool, force: bool) -> int:
     applied = bool(to_apply) and (yes or _agreed(len(to_apply)))
     if applied:
         _apply(to_apply, objects)
-    complete = _type_values([step for step in steps if step.action is Action.TYPE], objects)
+    complete = _type_values(
+        [step for step in steps if step.action is Action.TYPE], objects, context.cluster
+    )
     _show_rest(steps, objects)
     if not any(step.action is not Action.NOTHING for step in steps):
         print("nothing to do")
@@ -121,7 +122,7 @@ def _apply(steps: list[Step], objects: Objects) -> None:
         print(f"{step.wanted}: applied")
 
 
-def _type_values(steps: list[Step], objects: Objects) -> bool:
+def _type_values(steps: list[Step], objects: Objects, cluster: str) -> bool:
     """Ask for the values of Secrets and keep them on the cluster; say whether all are there."""
     from hera_experiment.provision.typed_secrets import (
         command,
@@ -136,7 +137,7 @@ def _type_values(steps: list[Step], objects: Objects) -> bool:
         wanted, live = step.wanted, objects.read(step.wanted)
         missing = missing_keys(wanted, live)
         if not person.is_interactive:
-            print(f"{wanted}: {command(wanted, missing, objects.namespace)}")
+            print(f"{wanted}: {command(wanted, missing, objects.namespace, cluster)}")
             continue
         values = typed_values(wanted.name, missing, person)
         objects.apply(filled_in(wanted, live, values), force=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import signal
 import socket
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.signals import Ending
 
 if TYPE_CHECKING:
     from hera_experiment.local.engine.controller import Engine
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _IDLE_POLL_SECONDS = 0.25
 _SHARED_POLL_SECONDS = 1.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE = 30.0
+"""Seconds that workflows may take to end when the server does; their tasks have ten."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,42 +64,14 @@ def main(args: argparse.Namespace) -> int:
         )
     parallelism = args.parallelism or _processors()
     experiment = Experiment.find(Path.cwd())
-    with _Ending() as ending:
+    with Ending() as ending:
         if args.listen_fd is not None:
             return _serve_clients(experiment, args, parallelism, ending)
         return _serve_person(experiment, args, parallelism, ending)
 
 
-class _Ending:
-    """Turns the signals that end a program into an event, while it is entered."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> _Ending:
-        for number in _SIGNALS:
-            self._previous[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for a signal, at most so long; tell whether there was one."""
-        return self._event.wait(seconds)
-
-    def _handle(self, number: int, frame: object) -> None:
-        if self._event.is_set():
-            # Asked a second time: the children hear of it through the engine's own end.
-            for again in _SIGNALS:
-                signal.signal(again, signal.SIG_DFL)
-        self._event.set()
-
-
 def _serve_clients(
-    experiment: Experiment, args: argparse.Namespace, parallelism: int, ending: _Ending
+    experiment: Experiment, args: argparse.Namespace, parallelism: int, ending: Ending
 ) -> int:
     """Be the server that a client started: leave when no workflow runs and no client is left."""
     from hera_experiment.platform import local_server, state_folder
@@ -125,7 +98,7 @@ def _serve_clients(
 
 
 def _serve_person(
-    experiment: Experiment, args: argparse.Namespace, parallelism: int, ending: _Ending
+    experiment: Experiment, args: argparse.Namespace, parallelism: int, ending: Ending
 ) -> int:
     """Serve in the foreground, or keep up and show the server that is already there."""
     from hera_experiment.platform import local_server
@@ -144,7 +117,7 @@ def _serve_person(
     return 0
 
 
-def _share(experiment: Experiment, args: argparse.Namespace, ending: _Ending) -> int:
+def _share(experiment: Experiment, args: argparse.Namespace, ending: Ending) -> int:
     from hera_experiment.platform import local_server
 
     if args.port or args.parallelism:
@@ -168,6 +141,7 @@ def _build(
     from datetime import datetime, timezone
 
     from hera_experiment.local.engine.controller import Engine
+    from hera_experiment.local.runtimes.leftovers import adopt_orphans
     from hera_experiment.local.runtimes.registry import Runtimes
     from hera_experiment.local.server import Server
     from hera_experiment.local.store import Store
@@ -175,6 +149,7 @@ def _build(
     def clock() -> datetime:
         return datetime.now(timezone.utc)
 
+    adopt_orphans()
     store = Store(experiment.state, clock)
     runtimes = Runtimes(
         slug=experiment.slug,
@@ -195,8 +170,14 @@ def _build(
 
 def _close(engine: Engine, server: Server, address: LocalServer) -> None:
     # The engine first: who watches shall see how the workflows end.
-    engine.close()
+    ending = threading.Thread(target=engine.close, name="end of the engine", daemon=True)
+    ending.start()
+    ending.join(_PATIENCE)
+    if ending.is_alive():
+        tell("a workflow does not end: the next server notes that it was left")
     server.close()
+    for name in server.services.store.close():
+        tell(f"{name} is not written down to its end: there is no room in {address.state}")
     (address.state / "server.json").unlink(missing_ok=True)
 
 

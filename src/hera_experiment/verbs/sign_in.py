@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.context.arguments import SettingScope
-from hera_experiment.context.context import Context
+from hera_experiment.context.arguments import Argument, SettingScope
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_switch, is_on
 
 if TYPE_CHECKING:
     from hera_experiment.sign_in.presets import Preset
@@ -43,42 +42,89 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Sign in; return 0 when the profile is written, or is as it should be already."""
     yes, force = is_on(args.yes, "--yes"), is_on(args.force, "--force")
+    from hera_experiment.platform.state_folder import prepare
     from hera_experiment.sign_in.dialogue import Choice, choose_preset, correct, gather
-    from hera_experiment.sign_in.profile import Profile, path_for
+    from hera_experiment.sign_in.presets import USES
+    from hera_experiment.sign_in.profile import (
+        Profile,
+        draft_of,
+        normalized,
+        path_for,
+        whole_address,
+    )
     from hera_experiment.sign_in.terminal import Terminal
-    from hera_experiment.sign_in.values import normalized
 
     experiment = Experiment.find(Path.cwd())
     path = path_for(experiment.folder, getattr(args, "cluster", ""))
     arguments = args.kind.ARGUMENTS
-    profile = Profile.read(path, arguments)
+    profile, draft = Profile.read(path, arguments), draft_of(experiment.state, path.stem, arguments)
     person = Terminal()
     given = _given(args, person)
     preset = choose_preset(args.preset, person)
-    values = gather(preset, given, lambda key: _known(key, profile, os.environ), person, arguments)
-    while True:
+
+    def known(key: str) -> str:
+        def environ(name: str) -> str:
+            return os.environ.get(name, "")
+
+        drafts = [draft.value] if person.is_interactive else []
+        places = [value for value in (*drafts, profile.value, environ) if value(key)]
+        if not places:
+            return ""
+        return whole_address(places[0]) if key == "ARGO_SERVER" else places[0](key)
+
+    def check(argument: Argument, value: str, others: Mapping[str, str]) -> str:
+        from hera_experiment.sign_in.answers import doubt
+
+        key = argument.variables[-1]
+        new = normalized({key: value}, Path.cwd(), arguments).get(key, value)
+        reach = preset.name != "port-forward" or argument.name != "argo_server"
+        return doubt(argument, new, normalized(others, Path.cwd(), arguments), reach=reach)
+
+    def keep(values: Mapping[str, str]) -> None:
+        if person.is_interactive:
+            prepare(experiment.state)
+            draft.keep(values)
+
+    values = gather(preset, given, known, person, arguments, check, keep)
+    works = False
+    while not works:
         values = normalized(values, Path.cwd(), arguments)
-        if _works(path, profile.merged(values), args.kind, experiment, preset, person):
-            break
-        if not person.is_interactive:
+        works = _works(path, profile.merged(values), args, experiment, preset, person)
+        if not works and not person.is_interactive:
             if force:
                 break
             person.say("nothing was written; FORCE=1 (--force 1) writes it all the same")
             return 1
-        choice, values = correct(values, person, arguments)
-        if choice is Choice.LEAVE:
-            person.say("nothing was written")
-            return 1
-        if choice is Choice.WRITE:
-            values = normalized(values, Path.cwd(), arguments)
-            break
-    return _write(profile, values, preset, person, yes=yes)
+        if not works:
+            choice, values = correct(values, person, arguments, check)
+            keep(values)
+            if choice is Choice.LEAVE:
+                person.say("nothing was written; the next sign-in offers your answers again")
+                return 1
+            if choice is Choice.WRITE:
+                break
+    if works and person.is_interactive:
+        named = ((arguments.named(key), value) for key, value in experiment.defaults.items())
+        defaults = {each.variables[-1]: value for each, value in named if each}
+        found = gather(
+            USES, values, lambda key: known(key) or defaults.get(key, ""), person, arguments, check
+        )
+        # What is committed holds here too, and a profile would hide a change of it.
+        values = {
+            key: value
+            for key, value in found.items()
+            if key in values or profile.value(key) or defaults.get(key) != value
+        }
+    status = _write(profile, normalized(values, Path.cwd(), arguments), preset, person, yes=yes)
+    if status == 0:
+        draft.forget()
+    return status
 
 
 def _works(
     path: Path,
     values: Mapping[str, str],
-    kind: type[Context],
+    args: VerbArguments,
     experiment: Experiment,
     preset: Preset,
     person: Terminal,
@@ -90,7 +136,7 @@ def _works(
         success = attempt(
             path,
             values,
-            kind,
+            args.kind,
             experiment,
             os.environ,
             forward=preset.name == "port-forward",
@@ -102,6 +148,12 @@ def _works(
     person.say(f"√ {success.line}")
     for remark in success.remarks:
         person.say(f"‼ {remark}")
+    for argument in args.kind.ARGUMENTS:
+        if argument.secret and vars(args).get(argument.name):
+            person.say(
+                f"‼ whoever uses this machine can see the {argument.variables[-1]} that you typed "
+                "(ps shows it): leave it out, and sign-in asks for it"
+            )
     return True
 
 
@@ -142,7 +194,7 @@ def _write(
 def _given(args: VerbArguments, person: Terminal) -> dict[str, str]:
     """Return the values by variable of ``--from`` and of the options, which win."""
     from hera_experiment.sign_in.presets import variable
-    from hera_experiment.sign_in.values import from_block
+    from hera_experiment.sign_in.profile import from_block
 
     values: dict[str, str] = {}
     if args.source == "-":
@@ -158,10 +210,6 @@ def _given(args: VerbArguments, person: Terminal) -> dict[str, str]:
         values = from_block(text, args.source, args.kind.ARGUMENTS)
     for argument in args.kind.ARGUMENTS:
         typed = getattr(args, argument.name, None)
-        if argument.concern is SettingScope.CLUSTER and isinstance(typed, str):
+        if argument.concern is not SettingScope.CHOICE and isinstance(typed, str):
             values[variable(argument)] = typed
     return values
-
-
-def _known(key: str, profile: Profile, environ: Mapping[str, str]) -> str:
-    return profile.value(key) or environ.get(key, "")

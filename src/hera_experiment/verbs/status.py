@@ -1,4 +1,4 @@
-"""List all runs, newest first, or show one of them with all its tasks."""
+"""List the runs, those of this folder first, or show one of them with all its tasks."""
 
 from __future__ import annotations
 
@@ -7,30 +7,42 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import tell
-from hera_experiment.runs.arguments import add_run_arguments
+from hera_experiment.verbs._options import (
+    add_output,
+    add_run_arguments,
+    add_switch,
+    is_on,
+    number,
+)
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
 
+_LIMIT = "20"
+
 
 def add_arguments(parser: VerbParser) -> None:
     """Declare the arguments: the run, the output, and where runs are looked for."""
+    add_output(parser)
+    add_switch(parser, "--all", "list all runs")
     parser.add_argument(
-        "-o",
-        "--output",
-        default="text",
-        choices=("text", "json"),
-        help="lines for people (text), or one document for machines",
+        "--limit",
+        default="",
+        metavar="N",
+        help=f"list so many runs ({_LIMIT}, all in json)",
     )
     add_run_arguments(parser)
 
 
 def main(args: VerbArguments) -> int:
     """Show the runs, or the one that is named; returns 1 when a server does not answer."""
+    limit = None
+    if args.limit or not (is_on(args.all, "--all") or args.output == "json"):
+        limit = number(args.limit or _LIMIT, "--limit")
     context = args.context_told()
     if args.run:
         return _one(context, args.run, args.output)
-    return _all(context, args.output)
+    return _all(context, args.output, limit)
 
 
 def _one(context: Context, name: str, output: str) -> int:
@@ -48,7 +60,7 @@ def _one(context: Context, name: str, output: str) -> int:
     return 0
 
 
-def _all(context: Context, output: str) -> int:
+def _all(context: Context, output: str, limit: int | None) -> int:
     from hera_experiment.argo.tasks import utc_now
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
@@ -56,10 +68,14 @@ def _all(context: Context, output: str) -> int:
     from hera_experiment.runs.listing import all_runs
 
     found = all_runs(context)
+    shown = found.runs[:limit]
     if output == "json":
-        print(json.dumps(document_of_runs(found.runs), indent=2))
+        print(json.dumps(document_of_runs(shown), indent=2))
     else:
-        lines = table_of_runs(found.runs, utc_now())
+        lines = table_of_runs(shown, utc_now())
+        if len(shown) < len(found.runs):
+            more = f"… and {len(found.runs) - len(shown)} more: make status ALL=1"
+            lines.append(Line(more, "dim"))
         if lines:
             lines += [Line(""), Line("make status RUN=NAME shows one of them", "dim")]
         elif not found.remarks:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
+from hera_experiment.verbs._options import add_switch, is_on
 from hera_experiment.verbs._script import add_script_arguments, script_of
-from hera_experiment.verbs._switch import add_switch, is_on
 
 
 def add_arguments(parser: VerbParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
-from hera_experiment.runs.arguments import add_run_arguments
+from hera_experiment.verbs._options import add_run_arguments
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -18,6 +18,5 @@ def main(args: VerbArguments) -> int:
     from hera_experiment.runs.find import find_run
 
     with find_run(context, args.run) as run:
-        changes.refuse_foreign(run, args.run)
         print("\n".join(changes.terminate(run)))
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import SETTINGS, Experiment, _read_toml
-from hera_experiment.verbs._switch import add_switch, is_on
+from hera_experiment.verbs._options import add_switch, is_on
 
 if TYPE_CHECKING:
     from hera_experiment.update.applying import Project

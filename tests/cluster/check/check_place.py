@@ -19,10 +19,9 @@ import yaml
 
 from hera_experiment.argo.objects import Captured, Submitted
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.definition import Result
-from hera_experiment.check.model import Outcome, Status
+from hera_experiment.check.outcome import Outcome, Status
 from hera_experiment.check.report import TextReport, as_json, as_junit, exit_status, first_step
-from hera_experiment.check.runner import run
+from hera_experiment.check.runner import Result, run
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.experiment import Experiment
 from hera_utils.cli_context import CLIContext

@@ -17,7 +17,7 @@ from check_place import WORKFLOW_RULE, Place, kubeconfig_text, objects_of
 from test_check_kubeconfig import SCRIPT
 
 from hera_experiment.check.capture import capture
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
 
 
 def test_argo_crds(place: Place, empty_api: Any, cluster: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from check_place import Place
 
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
 
 UNKNOWN_TO_A_RESEARCHER = {"TAINTS"}
 """A researcher has no right to list nodes."""

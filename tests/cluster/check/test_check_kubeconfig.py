@@ -18,7 +18,7 @@ import pytest
 from check_front import Front, Reply
 from check_place import Place, kubeconfig_text
 
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
 from hera_experiment.verbs.check_cluster import check_cluster
 
 

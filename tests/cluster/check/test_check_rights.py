@@ -19,7 +19,7 @@ from check_place import (
 )
 from test_check_kubeconfig import certificate_of
 
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
 
 
 @pytest.mark.parametrize("verb", ["create", "get", "list", "watch", "delete", "update"])

@@ -21,7 +21,7 @@ from check_place import (
 )
 from real_cluster import TEMPLATE
 
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
 from hera_experiment.images.source import ImageSource
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from check_place import SECRETS_RULE, Place, one_pod_at_a_time
 
-from hera_experiment.check.model import Status
+from hera_experiment.check.outcome import Status
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import yaml
 
 from hera_experiment.argo.objects import Captured, Submitted
 from hera_experiment.check.catalogue import CATALOGUE
-from hera_experiment.check.model import Outcome, Status
+from hera_experiment.check.outcome import Outcome, Status
 from hera_experiment.check.runner import run
 from hera_experiment.check.target import CheckTarget
 from hera_experiment.experiment import Experiment

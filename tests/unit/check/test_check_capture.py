@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hera_experiment.check.capture import capture
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.check.requirements import Requirements
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import CLIContext, parse_arguments

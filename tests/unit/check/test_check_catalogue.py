@@ -12,9 +12,9 @@ from pathlib import Path
 
 import hera_experiment.check
 from hera_experiment.check.catalogue import CATALOGUE, select
-from hera_experiment.check.definition import Check
 from hera_experiment.check.documentation import as_markdown
-from hera_experiment.check.model import ok
+from hera_experiment.check.outcome import ok
+from hera_experiment.check.runner import Check
 
 FOLDER = Path(hera_experiment.check.__file__).parent
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
@@ -86,7 +86,7 @@ def test_every_check_has_a_test_that_breaks_the_recorded_cluster() -> None:
 
 def test_every_code_has_an_address_in_the_documentation() -> None:
     anchors = re.findall(r'<a id="([a-z-]+)"></a>', PAGE.read_text(encoding="utf-8"))
-    assert anchors == [*(each.code.lower() for each in CATALOGUE), "own"]
+    assert anchors == [*(each.code.lower() for each in CATALOGUE), "probe", "own"]
     for each in CATALOGUE:
         assert each.address == f"docs/{PAGE.name}#{each.anchor}" and each.anchor in anchors
     own = Check("OWN-GPU-QUOTA", "of hera_utils", "", lambda _: ok(""))
@@ -112,6 +112,14 @@ def test_a_check_that_is_skipped_hands_on_what_it_needs() -> None:
     assert found["CONFIGMAP"].needs == ("API-REACHABLE",)
     assert found["WORKFLOW"].unless_failed == ("API-REACHABLE", "SCRIPT")
     assert codes(select(CATALOGUE, ["CONFIGMAP"], codes(CATALOGUE))) == []
+
+
+def test_hints_are_commands_as_this_person_types_them() -> None:
+    for cluster, words in (("lab", "make provision CLUSTER=lab"), ("", "make provision")):
+        for each in select(CATALOGUE, cluster=cluster):
+            assert "python -m" not in each.hint and "CLUSTER=NAME" not in each.hint
+            if "make provision" in each.hint:
+                assert words in each.hint and ("CLUSTER" in each.hint) is bool(cluster)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -147,8 +147,8 @@ def test_pods_with_sidecars_and_defaults_of_the_workflow() -> None:
 )
 def test_whether_the_artifact_repository_is_used(artifact: dict[str, Any], used: bool) -> None:
     template = {**POD, "outputs": {"artifacts": [artifact]}}
-    assert demand(template).uses_artifacts is used
-    assert demand(POD, archiveLogs=True).uses_artifacts
+    assert bool(demand(template).artifact_repositories) is used
+    assert demand(POD, archiveLogs=True).artifact_repositories == [{}]
 
 
 def test_the_defaults_of_a_limit_range_count() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hera_experiment.check import certificate
+from hera_experiment.check.checks.kubeconfig import certificate_expiry
 from hera_experiment.check.cluster import Cluster
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.check.rights import WORKFLOWS, grant
 from hera_experiment.errors import UserError
 from hera_experiment.platform import kubeconfig
@@ -106,7 +106,7 @@ def test_the_expiry_of_a_certificate(tmp_path: Path, options: tuple[str, ...]) -
     """2049 is the last year that is written with two digits; RFC 5280, section 4.1.2.5."""
     pem = make_certificate(tmp_path, *options)
     wanted = datetime.now(timezone.utc) + timedelta(days=int(options[-1]))
-    assert abs(certificate.expiry("words before\n" + pem) - wanted) < timedelta(minutes=5)
+    assert abs(certificate_expiry("words before\n" + pem) - wanted) < timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_expiry_of_a_certificate(tmp_path: Path, options: tuple[str, ...]) -
 )
 def test_no_certificate(text: str) -> None:
     with pytest.raises(ValueError, match="no certificate"):
-        certificate.expiry(text)
+        certificate_expiry(text)
 
 
 def test_the_yaml_that_grants_a_right() -> None:

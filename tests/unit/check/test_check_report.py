@@ -8,8 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hera_experiment.check.definition import Check, Result
-from hera_experiment.check.model import (
+from hera_experiment.check.outcome import (
     Outcome,
     Status,
     failure,
@@ -25,6 +24,7 @@ from hera_experiment.check.report import (
     first_step,
     more_about,
 )
+from hera_experiment.check.runner import Check, Result
 
 BAD = failure("bad", "it is bad.", "mend it", "kind: Role\n")
 
@@ -64,6 +64,14 @@ def test_the_last_line() -> None:
         result("B", unknown(""), essential=True, because="A"),
     ]
     assert first_step(blocked) == "? could not check; first A: no file: name one"
+
+
+def test_without_a_kubeconfig_the_last_line_names_the_probe() -> None:
+    probe = "make check-cluster CLUSTER=lab PROBE=1"
+    some = [result("KUBECONFIG-FILE", unknown("")), result("A", ok(""))]
+    assert first_step(some, probe=probe).endswith(f"KUBECONFIG-FILE; to try it: {probe}")
+    assert "PROBE" not in first_step(some)
+    assert "PROBE" not in first_step([result("A", unknown(""))], probe=probe)
 
 
 def test_lines_are_in_the_catalogues_order_and_by_category() -> None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from hera_experiment.check.definition import Check, Result
-from hera_experiment.check.model import (
+from hera_experiment.check.outcome import (
     CannotTell,
     Outcome,
     Status,
@@ -18,7 +17,7 @@ from hera_experiment.check.model import (
     ok,
     unknown,
 )
-from hera_experiment.check.runner import run
+from hera_experiment.check.runner import Check, Result, run
 from hera_experiment.errors import UserError
 
 

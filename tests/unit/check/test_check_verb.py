@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from recorded_cluster import RecordedServer
 
 import hera_utils
 from hera_experiment.errors import UserError
@@ -85,13 +86,50 @@ def test_settings_that_others_can_read_or_nobody(folder: Path) -> None:
     assert "./hera.config, line 1" in done.stderr
 
 
-def test_without_any_setting_the_first_thing_to_do_is_to_name_a_server(folder: Path) -> None:
+def test_without_any_setting_one_sentence_says_how_to_begin(folder: Path) -> None:
     done = typed(folder)
-    assert done.returncode == 1
-    assert done.stdout.splitlines()[-2:] == [
-        "× not ready; first ARGO-REACHABLE: set ARGO_SERVER to its host:port",
-        "about ARGO-REACHABLE and each other code: docs/check_cluster.md#argo-reachable",
-    ]
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.count("\n") == 1 and "make sign-in CLUSTER=name" in done.stderr
+    (folder / "clusters").mkdir()
+    for name in ("lab", "other"):
+        (folder / "clusters" / f"{name}.config").write_text("")
+    done = typed(folder)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "of lab, other" in done.stderr
+    assert done.stderr.rstrip().endswith("make check-cluster CLUSTER=lab")
+
+
+SCRIPT = """
+import hera_utils
+
+args = hera_utils.parse_arguments()
+server = hera_utils.argo_server(hera_utils.k8s_cluster(args), args)
+server.define_argo_server_part_of_environment()
+
+from hera.workflows import Container, Workflow
+
+with Workflow(generate_name="try-", entrypoint="main") as w:
+    Container(name="main", image="a:1")
+w.create()
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "code"),
+    [
+        ({"KUBECONFIG": "absent"}, "KUBECONFIG-FILE"),
+        ({"ARGO_SERVER": "127.0.0.1:9"}, "ARGO-REACHABLE"),
+        ({"ARGO_SERVER": "127.0.0.1:9", "ARGO_NAMESPACE": "lab"}, "ARGO-REACHABLE"),
+    ],
+)
+def test_one_fault_is_one_failure(folder: Path, environ: dict[str, str], code: str) -> None:
+    (folder / "workflow.py").write_text(SCRIPT)
+    done = typed(folder, **environ)
+    failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("× ")]
+    assert failed[0] == code, done.stdout
+    assert [each for each in failed[1:-1] if each != "ARGO-REACHABLE"] == [], done.stdout
+    assert "√ SCRIPT" in done.stdout and "√ REGISTRY" not in done.stdout
+    assert "‼" not in done.stdout, "what follows of the fault is no word of its own"
 
 
 def test_what_is_chosen_is_what_is_checked(folder: Path) -> None:
@@ -166,14 +204,17 @@ def test_waiting_is_bounded_and_says_what_for(
 
 def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     """Argo's server answers, and there is neither a script nor a way to know more."""
-    from hera_experiment.check.capture_server import CaptureServer
-
-    server = CaptureServer()
+    server = RecordedServer(
+        {
+            "GET /api/v1/version": (200, {"version": "v3.7.0"}),
+            "GET /api/v1/workflows/lab": (200, {"items": None}),
+        }
+    )
     environ = {
-        "ARGO_SERVER": server.address,
+        "ARGO_SERVER": server.url,
         "ARGO_SECURE": "false",
         "ARGO_NAMESPACE": "lab",
-        "ARGO_TOKEN": "s3cret",
+        "ARGO_TOKEN": server.token,
         "HOME": "/",
     }
     context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
@@ -183,4 +224,4 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     text = out.getvalue()
     assert status == 2, text
     assert text.splitlines()[-2].startswith("? could not check; first SCRIPT: there is no workflow")
-    assert "s3cret" not in text
+    assert server.token not in text

@@ -27,7 +27,7 @@ def test_api_ready(recorded: RecordedCluster) -> None:
     recorded.kubernetes["GET /readyz"] = 500, "[+]ping ok\n[-]etcd failed: reason withheld\n"
     failed = recorded.failure("API-READY")
     assert failed.cause.endswith("is starting, stopping or ill: etcd")
-    assert "check-cluster --wait 120" in failed.advice
+    assert "make check-cluster CLUSTER=NAME WAIT=120" in failed.advice
     recorded.kubernetes.forbid("GET /readyz")
     assert recorded.unknown("API-READY") == "it does not tell you"
 

@@ -9,7 +9,7 @@ from recorded_cluster import SECRET, RecordedCluster
 from test_checks_kubeconfig import token
 
 from hera_experiment.argo.objects import KINDS, Captured, Submitted
-from hera_experiment.check.model import CannotTell
+from hera_experiment.check.outcome import CannotTell
 from hera_experiment.errors import UserError
 
 VERSION = "GET /api/v1/version"

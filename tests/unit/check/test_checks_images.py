@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
-from recorded_cluster import SECRET, RecordedCluster
+from recorded_cluster import SECRET, RecordedCluster, node
 
 IMAGE = "HEAD /v2/hera-check/probe/manifests/latest"
 
@@ -20,7 +21,7 @@ def test_registry_reachable(recorded: RecordedCluster) -> None:
     recorded.registry.close()
     assert "correct REGISTRY" in recorded.failure("REGISTRY-REACHABLE").advice
     del recorded.settings["REGISTRY"]
-    assert recorded.ok("REGISTRY-REACHABLE") == "none is set"
+    assert recorded.unknown("REGISTRY-REACHABLE") == "none is set"
 
 
 def test_registry_signed_in(recorded: RecordedCluster, tmp_path: Path) -> None:
@@ -55,3 +56,47 @@ def test_images_of_the_experiment_itself(recorded: RecordedCluster, tmp_path: Pa
     assert recorded.failure("IMAGES").advice == "make build push"
     recorded.pod["container"]["image"] = "localhost/try-chart:1"
     assert "no registry is set" in recorded.unknown("IMAGES")
+
+
+def on(name: str, architecture: str) -> dict[str, Any]:
+    """Return a node with such a processor."""
+    found = node(name)
+    found["status"]["nodeInfo"] = {"architecture": architecture, "operatingSystem": "linux"}
+    return found
+
+
+def made_for(recorded: RecordedCluster, architecture: str) -> None:
+    manifest = {"manifests": [{"platform": {"os": "linux", "architecture": architecture}}]}
+    recorded.registry["GET /v2/hera-check/probe/manifests/latest"] = 200, manifest
+
+
+def test_images_made_for_other_processors(recorded: RecordedCluster) -> None:
+    made_for(recorded, "arm64")
+    recorded.nodes(on("n1", "arm64"))
+    recorded.ok("IMAGES")
+    recorded.nodes(on("n1", "amd64"))
+    failed = recorded.failure("IMAGES")
+    assert failed.message.endswith("is for linux/arm64")
+    assert "the node 'n1' is linux/amd64" in failed.cause and "exec format error" in failed.cause
+    assert failed.advice.startswith("make build push BUILD_OPTIONS=--platform=linux/amd64")
+    recorded.nodes(on("n1", "amd64"), on("n2", "arm64"))
+    warned = recorded.warning("IMAGES")
+    assert "node_selector={'kubernetes.io/arch': 'arm64'}" in warned.advice
+    recorded.nodes(on("n1", "amd64"), on("n2", "arm64"))
+    recorded.kubernetes.answers["GET /api/v1/nodes"][1]["items"][1]["metadata"]["labels"] = {
+        "kubernetes.io/arch": "arm64"
+    }
+    recorded.pod["nodeSelector"] = {"kubernetes.io/arch": "arm64"}
+    recorded.ok("IMAGES")
+
+
+def test_images_for_nodes_that_may_not_be_seen(recorded: RecordedCluster) -> None:
+    made_for(recorded, "arm64")
+    recorded.kubernetes.forbid("GET /api/v1/nodes")
+    recorded.argo.change("GET /api/v1/version", platform="linux/amd64")
+    assert "the machine of Argo's server is linux/amd64" in recorded.failure("IMAGES").cause
+    recorded.argo.change("GET /api/v1/version", platform="linux/arm64")
+    recorded.ok("IMAGES")
+    recorded.argo.change("GET /api/v1/version", platform="linux/amd64")
+    recorded.pod["nodeSelector"] = {"kubernetes.io/arch": "arm64"}
+    recorded.ok("IMAGES")

@@ -23,6 +23,9 @@ def test_configmap(recorded: RecordedCluster) -> None:
     failed = recorded.failure("CONFIGMAP")
     assert "no ConfigMap 'other' in 'experiments' (KUBECONFIGMAP" in failed.cause
     assert "kind: ConfigMap" in failed.paste
+    there = [{"metadata": {"name": name}} for name in ("kube-root-ca.crt", "proxies")]
+    recorded.kubernetes[f"GET {SPACE}/configmaps"] = 200, {"items": there}
+    assert recorded.failure("CONFIGMAP").cause.endswith("; there are 'proxies'")
     recorded.kubernetes.forbid(f"GET {SPACE}/configmaps/other")
     assert "you may not read" in recorded.unknown("CONFIGMAP")
 

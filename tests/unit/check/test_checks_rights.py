@@ -100,3 +100,21 @@ def test_account_results(recorded: RecordedCluster) -> None:
     assert recorded.ok("ACCOUNT-RESULTS") == "experiment", "with a token of the account"
     recorded.kubernetes.forbid(f"POST {SPACE}/serviceaccounts/experiment/token")
     assert "rights of another account" in recorded.unknown("ACCOUNT-RESULTS")
+
+
+def test_the_default_account_is_known_before_where_nobody_can_be_asked(
+    recorded: RecordedCluster,
+) -> None:
+    asked = f"POST {REVIEWS}/namespaces/experiments/localsubjectaccessreviews"
+    del recorded.spec["serviceAccountName"], recorded.settings["ARGO_SERVICE_ACCOUNT"]
+    assert recorded.ok("ACCOUNT-RESULTS") == "default"
+    recorded.kubernetes.forbid(asked, f"POST {SPACE}/serviceaccounts/default/token")
+    recorded.settings["ARGO_TOKEN"] = f"{SECRET}-own"
+    for kubeconfig in (recorded.settings["KUBECONFIG"], "/dev/null"):
+        recorded.settings["KUBECONFIG"] = kubeconfig
+        warned = recorded.warning("ACCOUNT-RESULTS")
+        assert "ARGO_SERVICE_ACCOUNT is not set" in warned.cause and "'default'" in warned.cause
+        assert warned.advice.endswith("make check-cluster PROBE=1")
+        assert "workflowtaskresults" in warned.paste and "name: default" in warned.paste
+    recorded.spec["serviceAccountName"] = "experiment"
+    assert recorded.unknown("ACCOUNT-RESULTS") == "not checked: KUBECONFIG-FILE is unknown"

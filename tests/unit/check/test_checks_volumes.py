@@ -40,6 +40,12 @@ def test_claim_bound_that_is_missing(recorded: RecordedCluster) -> None:
     failed = recorded.failure("CLAIM-BOUND")
     assert "there is no volume claim 'other' in 'experiments'" in failed.cause
     assert "KUBEVOLUMECLAIMNAME" in failed.cause and "name: other" in failed.paste
+    assert failed.advice.startswith("correct KUBEVOLUMECLAIMNAME, create it with: make provision,")
+    there = [{"metadata": {"name": name}} for name in ("results", "scratch")]
+    recorded.kubernetes[f"GET {SPACE}/persistentvolumeclaims"] = 200, {"items": there}
+    assert recorded.failure("CLAIM-BOUND").cause.endswith("; there are 'results', 'scratch'")
+    recorded.kubernetes.forbid(f"GET {SPACE}/persistentvolumeclaims")
+    assert "there are" not in recorded.failure("CLAIM-BOUND").cause
     recorded.kubernetes.forbid(f"GET {SPACE}/persistentvolumeclaims/other")
     assert "you may not read" in recorded.unknown("CLAIM-BOUND")
 

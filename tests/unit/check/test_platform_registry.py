@@ -174,6 +174,43 @@ def test_the_dance_for_a_token(dance: Dance) -> None:
     assert ("HEAD", "/v2/a/b/manifests/1") in dance.asked
 
 
+def test_what_an_image_is_made_for(dance: Dance) -> None:
+    documents: dict[str, Any] = {
+        "/v2/a/b/manifests/one": {"config": {"digest": DIGEST}},
+        f"/v2/a/b/blobs/{DIGEST}": {"os": "linux", "architecture": "arm64", "config": {}},
+        "/v2/a/b/manifests/many": {
+            "manifests": [
+                {"platform": {"os": "linux", "architecture": "amd64"}},
+                {"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
+                {"platform": {"os": "unknown", "architecture": "unknown"}},
+            ]
+        },
+    }
+    plain = dance.answer
+
+    def answer(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        # Large registries keep blobs elsewhere, which takes no token of theirs.
+        if path == f"/stored{DIGEST}":
+            assert "Authorization" not in headers
+            return 200, {}, json.dumps(documents[f"/v2/a/b/blobs/{DIGEST}"]).encode()
+        status, more, body = plain(path, headers)
+        if status == 404 and "/blobs/" in path:
+            return 307, {"Location": f"/stored{DIGEST}"}, b""
+        return (
+            (200, {}, json.dumps(documents[path]).encode())
+            if path in documents and (status == 404)
+            else (status, more, body)
+        )
+
+    dance.answer = answer  # type: ignore[method-assign]
+    registry = Registry(dance.host, ("me", "s3cret"))
+    assert registry.platforms(Image(dance.host, "a/b", "one")) == {"linux/arm64"}
+    both = registry.platforms(Image(dance.host, "a/b", "many"))
+    assert both == {"linux/amd64", "linux/arm64"}
+    assert registry.platforms(Image(dance.host, "a/b", "1")) == frozenset()
+    assert registry.platforms(Image(dance.host, "a/b", "2")) == frozenset()
+
+
 def test_a_wrong_password_and_none(dance: Dance) -> None:
     image = Image(dance.host, "a/b", "1")
     for registry in (Registry(dance.host, ("me", "wrong")), Registry(dance.host)):
@@ -196,3 +233,67 @@ def test_a_registry_that_does_not_answer(dance: Dance) -> None:
         Registry(dance.host, where="REGISTRY here").ping()
     with pytest.raises(UserError, match=r"no host is named 'r.invalid': correct the name"):
         Registry("r.invalid").find(Image("r.invalid", "a", "1"))
+
+
+OTHER, CONFIG = "sha256:" + "1b" * 32, "sha256:" + "2c" * 32
+
+
+def published(dance: Dance, **bodies: Any) -> Registry:
+    """Let the registry have these documents by the last part of their path, after the dance."""
+    before = dance.answer
+
+    def answer(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        found = bodies.get(path.rpartition("/")[2].replace(":", "_"))
+        # Where a blob lies nobody signs in: a token there would be one too many.
+        if path.startswith("/elsewhere/") and headers.get("Authorization"):
+            return 400, {}, b""
+        status, told, body = before(path, headers)
+        if (status == 401 and not path.startswith("/elsewhere/")) or found is None:
+            return status, told, body
+        if "/blobs/" in path and not path.startswith("/elsewhere/"):
+            return 307, {"Location": f"/elsewhere{path}"}, b""
+        return 200, {}, found if isinstance(found, bytes) else json.dumps(found).encode()
+
+    dance.answer = answer  # type: ignore[method-assign]
+    dance.public = True
+    return Registry(dance.host)
+
+
+def entry(architecture: str, **more: str) -> dict[str, Any]:
+    return {"platform": {"os": "linux", "architecture": architecture, **more}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "platforms"),
+    [
+        (
+            {"manifests": [entry("amd64"), entry("arm64", variant="v8")]},
+            "linux/amd64 linux/arm64/v8",
+        ),
+        # How it was built, as BuildKit lists it beside the image.
+        (
+            {
+                "manifests": [
+                    entry("arm64"),
+                    {"platform": {"os": "unknown", "architecture": "unknown"}},
+                ]
+            },
+            "linux/arm64",
+        ),
+        ({"config": {"digest": CONFIG}}, "linux/s390x"),
+        ({"config": {"digest": OTHER}}, ""),
+        ({"config": {"digest": "../../../secret"}}, ""),
+        ({"schemaVersion": 1, "architecture": "amd64"}, "linux/amd64"),
+        ({"manifests": []}, ""),
+        ({"manifests": [1, {"platform": [2]}, {"platform": {"os": 3, "architecture": {}}}]}, ""),
+        ([], ""),
+        (b"<html>", ""),
+        (b" " * (5 << 20) + b"{}", ""),
+    ],
+)
+def test_the_platforms_of_an_image(dance: Dance, manifest: Any, platforms: str) -> None:
+    config = {"os": "linux", "architecture": "s390x", "config": {"Env": []}}
+    registry = published(dance, multi=manifest, **{CONFIG.replace(":", "_"): config})
+    found = registry.platforms(Image(dance.host, "a/b", "multi"))
+    assert found == (frozenset(platforms.split()) or None)
+    assert registry.platforms(Image(dance.host, "a/b", "absent")) is None

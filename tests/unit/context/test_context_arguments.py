@@ -10,7 +10,7 @@ import pytest
 from hera_experiment.context.arguments import take_dashes
 from hera_experiment.context.masking import MASK, Secret, shown
 from hera_experiment.errors import UserError
-from hera_utils.cli_context import parse_arguments
+from hera_utils.cli_context import ARGUMENTS, parse_arguments
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 ORIGINAL = {
@@ -40,9 +40,24 @@ def test_the_original_arguments_in_every_spelling(parse, name, variable):
         parse(f"--{name}=v"),
         parse(dashed, "v"),
         parse(f"{dashed}=v"),
+        parse(f"--{variable.lower()}=v"),
         parse(**{variable: "v"}),
     ):
         assert getattr(args, name) == "v"
+
+
+def test_every_variable_is_an_option_as_make_hands_it_on(parse):
+    for argument in ARGUMENTS:
+        for variable in argument.variables:
+            value = (argument.choices or ("true",))[-1]
+            # Of a profile that is not there nothing can be read.
+            value = "local" if argument.name == "cluster" else value
+            args = parse(f"--{variable.lower()}={value}")
+            assert str(args.source(argument.name)) == f"--{argument.name} on the command line"
+    own = argparse.ArgumentParser()
+    own.add_argument("--kubeconfig", type=int)
+    args = parse("--kubeconfig=3", "--k8s_config_file=k", parser=own)
+    assert (args.kubeconfig, args.k8s_config_file) == (3, "k")
 
 
 def test_an_unknown_option_is_named_without_its_value(parse):

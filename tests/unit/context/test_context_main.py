@@ -59,6 +59,7 @@ def test_no_verb_shows_the_verbs_and_fails(run):
 
 def test_config_prints_each_value_with_its_source_and_no_secret(run):
     (run.folder / "hera.config").write_text("ARGO_TOKEN='Bearer hush'\nARGO_SERVR=hush\n")
+    (run.folder / "hera.config").chmod(0o600)
     done = run("config", "--registry=r.example.org/p", ARGO_SERVER="h:443")
     assert done.returncode == 0
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line.split()}

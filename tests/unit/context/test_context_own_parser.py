@@ -5,7 +5,7 @@ import argparse
 import configargparse
 import pytest
 
-from hera_experiment.context.config_parser import SettingsFiles
+from hera_experiment.context.gathering import SettingsFiles
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import parse_arguments
 
@@ -23,6 +23,7 @@ def parse(tmp_path, monkeypatch):
 @pytest.mark.parametrize("package", [argparse, configargparse])
 def test_its_own_arguments_and_the_contexts(parse, package, tmp_path):
     (tmp_path / "hera.config").write_text("ARGO_TOKEN=hush\n")
+    (tmp_path / "hera.config").chmod(0o600)
     own = package.ArgumentParser()
     own.add_argument("--repeats", type=int, default=1)
     args = parse(own, "--repeats=3", "--argo-namespace", "n", ARGO_SERVER="h:443")
@@ -59,6 +60,7 @@ def test_it_does_not_decide_about_the_contexts_arguments(parse, tmp_path):
 
 def test_it_may_read_the_same_file(parse, tmp_path):
     (tmp_path / "hera.config").write_text("ARGO_TOKEN=hush\nargo_server=h:443\n")
+    (tmp_path / "hera.config").chmod(0o600)
     own = configargparse.ArgumentParser(default_config_files=[str(tmp_path / "hera.config")])
     args = parse(own)
     assert (args.argo_token, args.argo_server) == ("hush", "h:443")

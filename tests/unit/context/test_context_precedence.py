@@ -206,3 +206,36 @@ def test_a_committed_secret_is_refused(place):
     with pytest.raises(UserError, match="committed") as raised:
         place()
     assert '"secret"' not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", [".env", "hera.config", "~/hera.config", "ARGOCONFIG"])
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_token_in_a_file_that_others_can_read_is_refused(place, tmp_path, name, mode):
+    known = {"~/hera.config": place.home / "hera.config", "ARGOCONFIG": tmp_path / "other"}
+    path = known.get(name, place.folder / name)
+    environ = {"ARGOCONFIG": str(path)} if name == "ARGOCONFIG" else {}
+    write(path, "ARGO_NAMESPACE=a\nargo_token='s3cret'\n", mode)
+    with pytest.raises(UserError, match="others can read the token") as caught:
+        place(**environ)
+    shown = str(path) if name == "ARGOCONFIG" else name if name[0] == "~" else f"./{name}"
+    assert caught.value.where == shown and caught.value.next_step == f"chmod 600 {shown}"
+    # One that is not used is as open: it is said, and nothing is stopped by it.
+    for other in ({"ARGO_TOKEN": "other"}, {"CLUSTER": "local"}):
+        args = place(**environ, **other)
+        assert args.notes == [str(caught.value)]
+    path.chmod(0o600)
+    assert place(**environ).argo_token == "s3cret" and place(**environ).notes == []
+
+
+def test_a_file_without_a_token_may_be_read_by_all(place):
+    write(place.folder / ".env", "ARGO_NAMESPACE=a\nARGO_TOKEN=\n", 0o644)
+    assert place().argo_namespace == "a" and place().notes == []
+
+
+def test_a_token_on_the_command_line_is_seen_by_others(place):
+    (note,) = place("--argo_token=s3cret").notes
+    assert "ps" in note and "make sign-in CLUSTER=NAME" in note and "s3cret" not in note
+    write(place.folder / "clusters" / "far.config", "ARGO_SERVER=far:443")
+    (note,) = place("--argo_token=s3cret", "--cluster=far").notes
+    assert "make sign-in CLUSTER=far" in note and "clusters/far.config" in note
+    assert place("--argo_namespace=n", ARGO_TOKEN="s3cret").notes == []

@@ -70,6 +70,7 @@ def test_nothing_about_the_cluster_comes_from_elsewhere(place, weaker):
 
 def test_without_a_profile_they_hold(place):
     (place.folder / ".env").write_text(WEAKER)
+    (place.folder / ".env").chmod(0o600)
     assert place().argo_token == "hush"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hera_experiment.context import settings_file
-from hera_utils.cli_context import ARGUMENTS, parse_arguments
+from hera_experiment.context.arguments import SettingScope
+from hera_utils.cli_context import ARGUMENTS, CLIContext, parse_arguments
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 FILES = ["hera.bash.tmpl", "hera.config.tmpl", "env.tmpl"]
@@ -36,6 +37,7 @@ def test_a_template_is_read_without_a_note(name, tmp_path):
     text = active((TEMPLATE / name).read_text())
     text = re.sub(r"^cluster ?=.*$", "", text, flags=re.MULTILINE | re.IGNORECASE)
     (tmp_path / "hera.config").write_text(text)
+    (tmp_path / "hera.config").chmod(0o600)
     args = parse_arguments(argv=[], environ={}, folder=tmp_path, home=tmp_path / "home")
     assert args.notes == []
     assert args.argo_server in ("nebari.example.org/argo", "host/argo")
@@ -69,3 +71,28 @@ def test_a_template_holds_no_jinja_and_no_secret(name):
     lines = settings_file.parse(active(text), name, {})
     (token,) = (line.value for line in lines if line.name.lower() == "argo_token")
     assert token in ("", "Bearer TOKEN")
+
+
+def test_the_page_on_settings_has_each_of_them():
+    page = (TEMPLATE / "docs" / "settings.md").read_text()
+    rows = {
+        name
+        for row in re.findall(r"^\| (`[^|]+) \| (`[^|]+) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", " ".join(row))
+    }
+    for argument in ARGUMENTS:
+        assert {argument.name, *argument.variables} <= rows
+        marked = re.search(rf"`{argument.variables[-1]}`.* † \|", page) is not None
+        assert marked is (argument.concern is SettingScope.RESOURCE)
+
+
+def test_the_page_on_settings_tells_the_order(tmp_path):
+    page = (TEMPLATE / "docs" / "settings.md").read_text()
+    told = [row.group(1) for row in re.finditer(r"^\| \d \| (.*?) \|", page, re.MULTILINE)]
+    named = tmp_path / "named"
+    named.write_text("")
+    files = CLIContext.settings_files(tmp_path, tmp_path / "home", {"ARGOCONFIG": str(named)})
+    names = [".env", "ARGOCONFIG", "hera.config", "home folder"]
+    places = [page.index(name, page.index("| 4 |")) for name in names]
+    assert places == sorted(places) and len(files) == len(names)
+    assert [told[0][:12], told[1][:10], told[-1][:4]] == ["`make submit", "`clusters/", "`[de"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -103,16 +103,21 @@ class Bench:
     """What a test needs of the engine, in few words."""
 
     def __init__(self, root: Path, parallelism: int) -> None:
-        self.store = Store(root, now)
+        self.set_by = timedelta()
+        self.store = Store(root, self.clock)
         self.runtime = FakeRuntime()
         numbers = count()
         self.engine = Engine(
             store=self.store,
             runtime=lambda name: self.runtime,
             parallelism=parallelism,
-            clock=now,
+            clock=self.clock,
             random_suffix=lambda: f"{next(numbers):05d}",
         )
+
+    def clock(self) -> datetime:
+        """Return what a clock shows that somebody has set by ``set_by``."""
+        return datetime.now(timezone.utc) + self.set_by
 
     def create(self, workflow: Json, **options: Any) -> str:
         name: str = self.engine.create(workflow, **options)["metadata"]["name"]
@@ -146,10 +151,6 @@ class Bench:
             return all(phases.get(each) == "Running" for each in displayed)
 
         self.until(name, ready)
-
-
-def now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 def script(name: str, source: str, *inputs: str, **more: Any) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from engine_bench import (
     workflow,
 )
 
+from hera_experiment.local.engine.nodes import Node, Nodes
 from hera_experiment.local.engine.rerun import parse_selector
 from hera_experiment.local.errors import ApiError, InvalidWorkflow, NotFound
 
@@ -163,6 +165,93 @@ def test_a_workflow_may_take_only_so_long(bench: Bench) -> None:
     assert done["status"]["phase"] == "Failed"
     assert by_name(done)["wait"]["message"] == "Step exceeded its deadline"
     assert bench.runtime.running == 0
+
+
+@pytest.mark.parametrize("verb", ["stop", "terminate", "delete", "close"])
+@pytest.mark.parametrize("limit", [0, -1])
+def test_what_may_never_begin_ends_all_the_same(bench: Bench, verb: str, limit: int) -> None:
+    """In Argo such a workflow waits, without a node, until it is deleted."""
+    name = bench.create(workflow(dag(task("ok")), OK, parallelism=limit, onExit="ok"))
+    run = bench.store.get("local", name)
+    if verb == "delete":
+        bench.engine.delete("local", name)
+        assert bench.store.runs() == []
+        return
+    bench.engine.close() if verb == "close" else getattr(bench.engine, verb)("local", name)
+    done = bench.ended(name)
+    assert done["status"]["phase"] == "Failed"
+    assert done["status"]["message"].startswith("Stopped with strategy")
+    assert run.nodes == {} and bench.runtime.pods == []
+
+
+def test_a_template_whose_limit_is_none(bench: Bench) -> None:
+    for limit in (0, -1):
+        done = bench.run(workflow(dag(task("ok"), parallelism=limit), OK))
+        assert done["status"]["phase"] == "Succeeded"
+
+
+HOUR = timedelta(hours=1)
+
+
+def test_a_pause_lasts_as_long_whatever_the_clock_is_set_to(bench: Bench) -> None:
+    flaky = script("flaky", "wait('set'); raise SystemExit(1)")
+    flaky["retryStrategy"] = {"limit": 1, "backoff": {"duration": "1s"}}
+    name = bench.create(workflow(flaky))
+    bench.until_running(name, f"{name}(0)")
+    bench.runtime.open("set")
+    bench.until(name, lambda run: "Backoff" in str(run.as_dict()["status"]))
+    bench.set_by = -HOUR
+    assert bench.ended(name)["status"]["message"] == "No more retries left"
+    bench.set_by = timedelta()
+
+
+@pytest.mark.parametrize(
+    ("limits", "spec"),
+    [
+        ({"activeDeadlineSeconds": 1}, {}),
+        ({"timeout": "300ms"}, {}),
+        ({}, {"activeDeadlineSeconds": 1}),
+    ],
+    ids=["pod", "template", "workflow"],
+)
+def test_a_limit_comes_though_the_clock_is_set_back(
+    bench: Bench, limits: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    name = bench.create(workflow(dag(task("slow")), script("slow", "wait('x')", **limits), **spec))
+    bench.until(name, lambda run: "Running" in [n["phase"] for n in pods_of(run.as_dict())])
+    bench.set_by = -HOUR
+    assert bench.ended(name)["status"]["phase"] == "Failed"
+    assert bench.runtime.running == 0
+
+
+def test_no_limit_comes_because_the_clock_is_set_forward(bench: Bench) -> None:
+    again = {"limit": 2, "backoff": {"duration": "10ms", "maxDuration": "30m"}}
+    slow = script("slow", "wait('set'); raise SystemExit(0 if '{{retries}}' == '1' else 1)")
+    slow.update(retryStrategy=again, activeDeadlineSeconds=600, timeout="10m")
+    name = bench.create(workflow(dag(task("slow")), slow, activeDeadlineSeconds=600))
+    bench.until_running(name, "slow(0)")
+    bench.set_by = HOUR
+    bench.runtime.open("set")
+    assert bench.ended(name)["status"]["phase"] == "Succeeded"
+
+
+def test_times_of_an_earlier_server_count_from_now_when_they_lie_ahead() -> None:
+    seen = datetime(2026, 11, 5, 8, tzinfo=timezone.utc)
+    node = Node("w.a", "w.a", "Pod", "Failed", "a")
+    node.started_at, node.finished_at = "2026-11-05T07:59:00Z", "2026-11-05T09:00:00Z"
+    nodes = Nodes("w", lambda: seen, [node], lambda: 500.0)
+    assert (nodes.began(node), nodes.ended(node)) == (440.0, 500.0)
+
+
+def test_a_limit_beyond_all_time_is_none(bench: Bench) -> None:
+    ok = script("ok", "", activeDeadlineSeconds=2**62, timeout="2000000h")
+    done = bench.run(workflow(ok, activeDeadlineSeconds=2**62))
+    assert done["status"]["phase"] == "Succeeded"
+
+
+def pods_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    nodes = workflow["status"].get("nodes") or {}
+    return [node for node in nodes.values() if node["type"] == "Pod"]
 
 
 def run_again(bench: Bench, done: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from engine_bench import OK, SAY, Bench, dag, steps, task, workflow
 
 from hera_experiment.local.engine.loops import LoopError, expand
 from hera_experiment.local.engine.substitution import SubstitutionError
@@ -73,6 +74,7 @@ def test_sequences(sequence: dict[str, Any], items: list[str]) -> None:
         ({"withParam": '{"a": 1}'}, "cannot unmarshal object into Go value of type []v1alpha1"),
         ({"withParam": "[NaN]"}, "invalid character 'N'"),
         ({"withSequence": {"count": "many"}}, 'parsing "many": invalid syntax'),
+        ({"withSequence": {"end": 2**63}}, "value out of range"),
         ({"withSequence": {"count": 1, "format": "%s"}}, "use %d"),
     ],
 )
@@ -101,3 +103,27 @@ def test_every_variable_of_a_loop_must_be_known() -> None:
 def test_conditions_see_the_item() -> None:
     task = {"name": "t", "template": "s", "when": "{{item}} != b", "withItems": ["a", "b"]}
     assert [one["when"] for one in expand(task, lookup)] == ["a != b", "b != b"]
+
+
+@pytest.mark.parametrize("shape", ["dag", "steps"])
+def test_two_items_with_one_hash_are_named(bench: Bench, shape: str) -> None:
+    """Argo makes one node of both, and so runs one of them."""
+    items = ["run-185404", "run-23080", "run-x"] if shape == "dag" else ["run-77899", "run-205804"]
+    loop = task("sweep", "say", withItems=items, with_={"text": "{{item}}"})
+    entry = dag(loop) if shape == "dag" else steps([loop])
+    manifest = workflow(entry, SAY)
+    manifest["metadata"] = {"name": "hashes", "namespace": "local"}
+    done = bench.run(manifest)
+    assert done["status"]["phase"] in ("Error", "Failed")
+    told = str([node.get("message") for node in done["status"]["nodes"].values()])
+    assert f"sweep(0:{items[0]})" in told and f"sweep(1:{items[1]})" in told
+    assert bench.runtime.pods == []
+
+
+def test_two_tasks_with_one_hash_are_named(bench: Bench) -> None:
+    one, other = "t1218836", "t914889"
+    manifest = workflow(dag(task(one, "ok"), task(other, "ok")), OK)
+    manifest["metadata"] = {"name": "hashes", "namespace": "local"}
+    done = bench.run(manifest)
+    assert done["status"]["phase"] == "Error"
+    assert f"'hashes.{one}' and 'hashes.{other}'" in done["status"]["message"]

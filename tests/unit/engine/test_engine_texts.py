@@ -1,21 +1,27 @@
-"""JSON, durations, parameters: how values are spelt."""
+"""Names, JSON, durations, parameters: how values are spelt."""
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
 
-from hera_experiment.local.engine.arguments import ABSENT, ArgumentError, process
-from hera_experiment.local.engine.go_text import (
+from hera_experiment.argo.go_text import (
     JsonError,
     compact,
     decimal,
     dumps,
     elements,
+    general,
+    loads,
     number,
     seconds,
+    stored,
 )
+from hera_experiment.argo.names import fnv32a, generated_name, node_id, pod_name
+from hera_experiment.local.engine.arguments import ABSENT, ArgumentError, process
 from hera_experiment.local.engine.variables import Globals
 
 
@@ -25,7 +31,7 @@ from hera_experiment.local.engine.variables import Globals
         ({"b": 1, "a": [True, None, "é<>&"]}, '{"b":1,"a":[true,null,"é\\u003c\\u003e\\u0026"]}'),
         (1.0, "1"),
         (1e21, "1e+21"),
-        (1e-7, "1e-07"),
+        (1e-7, "1e-7"),
         (0.000001, "0.000001"),
         (2**60, "1152921504606846976"),
     ],
@@ -56,6 +62,67 @@ def test_values_of_parameters_have_no_exponent(value: float, text: str) -> None:
 
 def test_whole_numbers_stay_whole() -> None:
     assert number(7) == decimal(7) == "7"
+
+
+# Recorded from Argo 3.7.18 on Kubernetes 1.34: what JSON has, what an item of it becomes, and what
+# the value of a parameter.
+NUMBERS = """
+123456789012345678        123456789012345678        123456789012345680
+9007199254740993          9007199254740993          9007199254740992
+9223372036854775807       9223372036854775807       9223372036854776000
+-9223372036854775808      -9223372036854775808      -9223372036854776000
+9223372036854775808       9223372036854776000       9223372036854776000
+18446744073709551616      18446744073709552000      18446744073709552000
+1e-7                      1e-7                      0.0000001
+1.5e-8                    1.5e-8                    0.000000015
+0.001                     0.001                     0.001
+1.50                      1.5                       1.5
+1.0                       1                         1
+-0.0                      0                         -0
+1E5                       100000                    100000
+1e20                      100000000000000000000     100000000000000000000
+1e21                      1e+21                     1000000000000000000000
+123456789012345678901     123456789012345680000     123456789012345680000
+0.000001                  0.000001                  0.000001
+0.0000001                 1e-7                      0.0000001
+12345678901234567.5       12345678901234568         12345678901234568
+3.0e3                     3000                      3000
+1.7976931348623157e308    1.7976931348623157e+308   17976931348623157"""
+NUMBERS += "0" * 292
+
+
+@pytest.mark.parametrize("line", NUMBERS.strip().splitlines())
+def test_numbers_are_those_that_argo_gave(line: str) -> None:
+    text, item, parameter = line.split()
+    value = json.loads(text)
+    assert (dumps(stored(value)), decimal(value)) == (item, parameter)
+
+
+def test_numbers_within_lists_and_maps_too() -> None:
+    text = '{"b":1.0,"a":123456789012345678,"c":{"z":1e-7,"y":[2.0,9223372036854775808]}}'
+    assert dumps(stored(json.loads(text))) == (
+        '{"a":123456789012345678,"b":1,"c":{"y":[2,9223372036854776000],"z":1e-7}}'
+    )
+    # What comes out of tasks passes no Kubernetes object: Go reads and writes float64.
+    assert dumps(loads("[123456789012345678, 1E2]")) == "[123456789012345680,100]"
+
+
+@pytest.mark.parametrize("text", ["1e400", "-1e400", "1" + "0" * 400])
+def test_what_is_no_float64_is_refused(text: str) -> None:
+    for value in (lambda: decimal(json.loads(text)), lambda: loads(text)):
+        with pytest.raises(JsonError, match="into Go value of type float64"):
+            value()
+    # Only spelt anew, it is not looked at, however long.
+    assert compact(f"[{text}, {'9' * 5000}]") == f"[{text},{'9' * 5000}]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e21, "1e+21"), (1e20, "1" + "0" * 20), (1e-5, "1e-05"), (0.0001, "0.0001"), (-0.0, "-0")],
+)
+def test_numbers_in_sentences(value: float, text: str) -> None:
+    assert general(value) == text
+    assert (general(math.inf), general(-math.inf), general(math.nan)) == ("+Inf", "-Inf", "NaN")
 
 
 @pytest.mark.parametrize(
@@ -159,3 +226,31 @@ def test_globals() -> None:
         look_up("workflow.parameters.q")
     look_up.set_output("o", "x")
     assert look_up("workflow.outputs.parameters.o") == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968), ("é", 513665217)],
+)
+def test_hash_is_fnv_1a(text: str, value: int) -> None:
+    assert fnv32a(text) == value
+
+
+def test_ids_are_those_that_argo_gave() -> None:
+    # Recorded from Argo 3.7.18.
+    assert node_id("eng-29742", "eng-29742") == "eng-29742"
+    assert node_id("eng-29742", "eng-29742.a") == "eng-29742-3466452119"
+    assert node_id("eng-29742", 'eng-29742.b(6:[1 x {"a":1}])') == "eng-29742-2489901858"
+
+
+def test_pod_names_hold_the_template_and_at_most_253_characters() -> None:
+    assert pod_name("w", "w", "main") == "w"
+    assert pod_name("eng-29742", "eng-29742.a", "s") == "eng-29742-s-3466452119"
+    long = pod_name("w", "w.a", "t" * 300)
+    assert len(long) <= 253
+    assert long.startswith("w-ttt")
+
+
+def test_generated_names_fit_a_label() -> None:
+    assert generated_name("try-", "abcde") == "try-abcde"
+    assert len(generated_name("x" * 80, "abcde")) == 63

@@ -29,6 +29,14 @@ b in (a, b, 'c')
 7 % 2 == 1
 2 + 3 * 2 ** 2 == 14
 foo + 1 == 'foo1'
+0x1F == 31
+'' + 123456789012345678 == '123456789012345680'
+'' + 0.0000001 == '1e-07'
+'' + 10 ** 21 == '1e+21'
+1 / 0 > 1
+-1 / 0 < 1
+'' + 1 / 0 == '+Inf'
+10 ** 400 > 1
 '' == ''
 é == 'é'
 """
@@ -38,6 +46,8 @@ a == b
 1 == 'one'
 false
 2 > 10
+1 % 0 == 1
+(0 - 8) ** 0.5 > 0
 true && false
 d in ('a', 'b')
 '1' == 1
@@ -59,6 +69,7 @@ ERRORS = {
     "f(1) == 1": "Undefined function f",
     "a =~ '('": "Unable to compile regexp pattern",
     "1.2.3 == 1": "Unable to parse numeric value '1.2.3' to float64",
+    "0x == 1": "Unable to parse hex value '' to uint64",
     "a ? b : c": "does not interpret the operator '?' yet",
 }
 

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from follow_workflows import NOW, node, workflow
 
 from hera_experiment.argo.names import pod_name
-from hera_experiment.argo.tasks import Task
-from hera_experiment.follow.failure import last_lines, report
+from hera_experiment.argo.tasks import Task, Workflow
+from hera_experiment.experiment import Experiment
+from hera_experiment.follow.failure import PRINTED_LINES, Reporter, last_lines
+from hera_experiment.follow.lines import Line
+from hera_experiment.follow.source_paths import SourcePaths
 from hera_experiment.follow.task_log import TaskLogs
 
 
@@ -56,6 +61,16 @@ class Facts:
 def whole_log(task: Task) -> str:
     assert task.pod is not None
     return f".hera/runs/wf/logs/{task.pod['id']}.log"
+
+
+def report(
+    found: Workflow,
+    logs: TaskLogs,
+    now: datetime,
+    whole_log: Callable[[Task], str] | None = None,
+    paths: SourcePaths | None = None,
+) -> list[Line]:
+    return Reporter(found, logs, whole_log, paths).failures(now)
 
 
 def printed_by(program: str) -> list[str]:
@@ -140,7 +155,7 @@ def test_a_log_that_cannot_be_read_says_so() -> None:
 
 
 def test_many_failures_are_counted_and_those_we_ended_explain_nothing() -> None:
-    nodes = [node(f"n{number}", "Failed", message="Error") for number in range(7)]
+    nodes = [node(f"n{n}", "Failed", message=f"Error {'x' * n}") for n in range(7)]
     ended = node("ended", "Failed", message="workflow shutdown with strategy: Terminate")
     logs = TaskLogs(Logs({f"wf-n{n}": ["x"] for n in range(7)}))
     lines = report(failed(*nodes, ended), logs, NOW)
@@ -211,3 +226,116 @@ def test_a_message_that_is_understood_comes_with_advice() -> None:
     assert text[2] == (
         "    the service account 'ghost' does not exist: correct ARGO_SERVICE_ACCOUNT"
     )
+
+
+def test_what_many_died_of_in_the_same_way_is_told_once() -> None:
+    def died(index: int, item: str) -> list[str]:
+        return printed_by(f"raise ConnectionError('no answer about {item} after {index} s')")
+
+    items = ["Bronx", "Queens", "Brooklyn", "Manhattan"]
+    names = [f"collect({n}:{item})" for n, item in enumerate(items)]
+    nodes = [node(name, "Failed", message="Error (exit code 1)") for name in names]
+    other = node("collect(4:Staten Island)", "Failed", message="Error (exit code 1)")
+    logs = {f"wf-{name}": died(n, items[n]) for n, name in enumerate(names)}
+    logs["wf-collect(4:Staten Island)"] = printed_by("1 / 0")
+    lines = report(failed(*nodes, other), TaskLogs(Logs({**logs})), NOW, whole_log)
+    text = [line.text for line in lines]
+    assert sum("ConnectionError" in line for line in text) == 1
+    assert text[1] == ("collect(0:Bronx) and 3 more alike: Failed after 1s: Error (exit code 1)")
+    assert "collect(4:Staten Island): Failed after 1s: Error (exit code 1)" in text
+    assert "    ZeroDivisionError: division by zero" in text
+
+
+def test_of_a_thousand_that_are_alike_few_logs_are_read() -> None:
+    class Counting(Logs):
+        reads = 0
+
+        def workflow_logs(self, *args: Any, **options: Any) -> Iterator[str]:
+            Counting.reads += 1
+            yield from super().workflow_logs(*args, **options)
+
+    names = [f"fan({n}:{n})" for n in range(1000)]
+    logs = TaskLogs(Counting({f"wf-{name}": ["boom"] for name in names}))
+    lines = report(failed(*(node(name, "Failed", message="Error") for name in names)), logs, NOW)
+    assert [line.text for line in lines] == [
+        "",
+        "fan(0:0) and 999 more alike: Failed after 1s: Error",
+        "    boom",
+    ]
+    assert Counting.reads <= 20
+
+
+FORBIDDEN = (
+    "wait: Error (exit code 64): workflowtaskresults.argoproj.io is forbidden: User "
+    '"system:serviceaccount:experiments:default" cannot create resource "workflowtaskresults" in '
+    'API group "argoproj.io" in the namespace "experiments"'
+)
+
+
+def test_an_account_without_the_right_to_report_is_one_cause_with_its_remedy() -> None:
+    # What Argo 3.7 says where nobody named a service account.
+    nodes = [node(f"a({n}:{n})", "Error", message=FORBIDDEN, exit_code="0") for n in range(9)]
+    nodes.append(node("b", "Error", message=FORBIDDEN, exit_code="0"))
+    text = [line.text for line in report(failed(*nodes), TaskLogs(Logs({})), NOW)]
+    assert sum("forbidden" in line for line in text) == 1
+    assert "and 9 more alike" in text[1]
+    assert text[2].startswith("    the account 'default' of the pods may not report results")
+    assert "ARGO_SERVICE_ACCOUNT" in text[2]
+    import yaml
+
+    role, binding = yaml.safe_load_all("\n".join(line[4:] for line in text[3:]))
+    assert role["rules"][0]["resources"] == ["workflowtaskresults"]
+    assert role["metadata"]["namespace"] == "experiments"
+    assert binding["subjects"][0]["name"] == "default"
+
+
+def test_what_is_shown_names_the_files_that_a_person_edits(tmp_path: Path) -> None:
+    chart = tmp_path / "containers" / "chart"
+    (chart / "lib").mkdir(parents=True)
+    for name in ("chart.py", "lib/axes.py", "__init__.py"):
+        (chart / name).touch()
+    (chart / "Dockerfile").write_text("FROM python:3.13-slim\nWORKDIR /app\nCOPY . .\n")
+    experiment = Experiment(tmp_path, "Try", "try")
+    found = failed(node("a", "Failed"), node("s", "Failed"))
+    found["status"]["nodes"]["wf-s"]["templateName"] = "script"
+    found["spec"]["templates"] = [
+        {"name": "tmpl", "container": {"image": "r.org/p/try-chart:abc"}},
+        {"name": "script", "script": {"image": "python:3.13-slim"}},
+    ]
+    paths = SourcePaths(experiment, found)
+    a, s = (found["status"]["nodes"][f"wf-{name}"] for name in "as")
+    scratch = f"{tmp_path}/.hera/scratch"
+
+    def shown(line: str, task: Any = a) -> str:
+        return paths.shown(task, line)
+
+    assert shown(f'  File "{scratch}/4/app/chart.py", line 9, in <module>') == (
+        '  File "containers/chart/chart.py", line 9, in <module>'
+    )
+    assert (
+        shown('  File "/app/lib/axes.py", line 1')
+        == '  File "containers/chart/lib/axes.py", line 1'
+    )
+    for line in (
+        '  File "/usr/local/lib/python3.13/json/__init__.py", line 1',
+        "https://example.org/app/chart.py src/app/chart.py /app /app/other.py",
+        "1/2 and 3/4",
+    ):
+        assert shown(line) == line
+    assert shown(f'File "{scratch}/12/.script", line 3', s) == 'File "/argo/staging/script", line 3'
+    assert shown(f"cannot open {scratch}/12/app/x.csv", s) == "cannot open /app/x.csv"
+
+
+def test_what_tasks_printed_that_went_well_is_bounded() -> None:
+    long = [f"line {n}" for n in range(200)]
+    found = workflow(node("a"), node("b"), node("silent"), phase="Succeeded", end=1)
+    logs = TaskLogs(
+        Logs({"wf-a": long, "wf-b": ["\x1b[31mHello World\x1b[0m", ""], "wf-silent": []})
+    )
+    from hera_experiment.argo.tasks import tasks_of
+
+    text = [line.text for line in Reporter(found, logs, whole_log).printed(tasks_of(found))]
+    assert text[:2] == ["", "a:"]
+    assert text[2 + PRINTED_LINES - 1] == "    line 199"
+    assert "its whole log: .hera/runs/wf/logs/wf-a.log" in text[2 + PRINTED_LINES]
+    assert text[-3:] == ["", "b:", "    Hello World"]

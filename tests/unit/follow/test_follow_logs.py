@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import random
+import socket
+import threading
 
 import pytest
 
-from hera_experiment.follow.lines import as_seen
-from hera_experiment.follow.log_output import LogOutput
+from hera_experiment.follow.lines import LogOutput, as_seen
 from hera_experiment.follow.log_position import ByCount, ByTime, Position, TaskLine, is_of
+from hera_experiment.platform import http_session
+from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.argo_logs import Executor
 
 Lines = list[tuple[str, str]]
@@ -107,7 +110,7 @@ def written(*lines: TaskLine, terminal: bool = False, prefixed: bool = True) -> 
     tasks = [line.task for line in lines]
     output = LogOutput(stream, tasks=tasks, prefixed=prefixed, terminal=terminal)
     for line in lines:
-        output.write(line)
+        output.write(*line)
     return stream.getvalue()
 
 
@@ -126,7 +129,7 @@ def test_what_a_terminal_cannot_show_does_not_end_the_output() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
     output = LogOutput(stream, tasks=["a"], terminal=False)
-    output.write(TaskLine("a", "é \ud800"))
+    output.write("a", "é \ud800")
     output.flush()
     assert raw.getvalue() == b"a | ? ?\n"
 
@@ -134,3 +137,33 @@ def test_what_a_terminal_cannot_show_does_not_end_the_output() -> None:
 def test_a_name_means_a_task_its_loop_and_what_is_in_it() -> None:
     assert is_of("a", "a") and is_of("a(0:x)", "a") and is_of("a.b", "a")
     assert not is_of("ab", "a")
+
+
+def test_a_stream_that_is_cut_at_any_byte_is_never_taken_for_a_whole_one() -> None:
+    frames = [b'data: {"result":{"content":"%d","podName":"p"}}\n\n' % n for n in range(3)]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(frame), frame) for frame in frames)
+    head = b"HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = head + chunks + b"0\r\n\r\n"
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for length in range(len(answer) + 1):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer[:length])
+
+    threading.Thread(target=serve, daemon=True).start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    whole = 0
+    for _ in range(len(answer) + 1):
+        client = ArgoClient(url, http_session.Session(lambda: ""))
+        try:
+            assert list(client.workflow_logs("local", "wf")) == ["0", "1", "2"]
+            whole += 1
+        except OSError:
+            pass
+        client.close()
+    listener.close()
+    # What follows the last chunk's length says nothing more.
+    assert 1 <= whole <= len(b"\r\n\r\n") + 1

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from follow_workflows import NOW, Collected, node, workflow
 
+from hera_experiment.follow.display import PlainProgress, display_of
 from hera_experiment.follow.lines import Line, PlainOutput, shortened
 from hera_experiment.follow.live import LiveProgress
-from hera_experiment.follow.progress import PlainProgress
 from hera_experiment.follow.rows import region
 
 
@@ -107,3 +107,28 @@ def test_plain_output_is_out_at_once() -> None:
     stream = io.StringIO()
     PlainOutput(stream).write([Line("a", "bold"), Line("b")])
     assert stream.getvalue() == "a\nb\n"
+
+
+def test_what_ctrl_c_does_is_said_while_a_run_is_shown() -> None:
+    from rich.console import Console
+
+    for height, said in ((24, True), (5, False)):
+        console = Console(file=io.StringIO(), width=80, height=height)
+        progress = LiveProgress(console, lambda: NOW, hint="Ctrl-C ends the run")
+        assert "Ctrl-C" not in progress._drawing().plain
+        progress.update(workflow(*(node(f"n{n}", "Running", end=None) for n in range(40))))
+        lines = progress._drawing().plain.splitlines()
+        assert (lines[-1] == "Ctrl-C ends the run") == said
+        assert len(lines) <= height - 1
+        progress.close()
+
+
+def test_what_is_shown_follows_the_shells_variables() -> None:
+    for environ, quiet, notify in (
+        ({}, False, ""),
+        ({"QUIET": "1", "NOTIFY": "true"}, True, "true"),
+        ({"QUIET": "0"}, False, ""),
+    ):
+        display = display_of(io.StringIO(), environ)
+        assert (display.quiet, display.notify) == (quiet, notify)
+    assert display_of(io.StringIO(), {}, quiet=True, notify="x").notify == "x"

@@ -80,7 +80,7 @@ def test_the_verdict_of_the_run_is_the_exit_status(tmp_path: Path) -> None:
 def test_of_a_run_that_had_ended_the_end_alone_is_told(tmp_path: Path) -> None:
     status, text = followed(tmp_path, workflow(node("a"), phase="Succeeded", end=5))
     assert status == 0
-    assert text.splitlines()[1].split() == ["TASK", "STATUS", "DURATION"]
+    assert text.splitlines()[1] == "└─ ✔ a  1s"
 
 
 def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:

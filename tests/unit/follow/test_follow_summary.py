@@ -1,62 +1,24 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pytest
 from follow_workflows import NOW, Collected, node, workflow
 
+from hera_experiment.argo.workflows import claims_of
+from hera_experiment.experiment import Experiment
 from hera_experiment.follow.summary import (
-    MOST_ROWS,
     Conclusion,
-    table,
+    notify,
     verdict,
     where_results_are,
+    where_to_fetch,
 )
 from hera_experiment.results.folder_transport import FolderTransport
 from hera_experiment.results.outcome import Results
-from hera_experiment.results.workflows import claims_of
-
-
-def test_the_table_has_one_row_per_task() -> None:
-    done = workflow(
-        node("collect(0:Lyon 1)", start=0, end=4),
-        node("chart", "Failed", start=4, end=65),
-        node("after", "Omitted", type="Skipped", start=65, end=65),
-        phase="Failed",
-        end=65,
-    )
-    assert [line.text for line in table(done, NOW, 80)] == [
-        "TASK               STATUS     DURATION",
-        "collect(0:Lyon 1)  Succeeded        4s",
-        "chart              Failed        1m01s",
-        "after              Omitted         <1s",
-    ]
-
-
-def test_a_narrow_table_cuts_names_only() -> None:
-    lines = [line.text for line in table(workflow(node("n" * 300)), NOW, 40)]
-    assert max(map(len, lines)) == 40
-    assert lines[1].endswith("n…nnnnnnnnn  Succeeded        1s")
-
-
-def test_a_big_fan_out_is_one_row_with_its_failures() -> None:
-    nodes = [node(f"fan({i}:{i})", start=i, end=i + 1) for i in range(MOST_ROWS)]
-    nodes[7] = node("fan(7:7)", "Failed", start=7, end=9)
-    nodes.append(node("in", start=50, end=51))
-    lines = [line.text for line in table(workflow(*nodes), NOW, 80)]
-    assert lines == [
-        "TASK            STATUS                  DURATION",
-        "fan (40 tasks)  39 Succeeded, 1 Failed       40s",
-        "  fan(7:7)      Failed                        2s",
-        "in              Succeeded                     1s",
-    ]
-
-
-def test_a_fan_out_of_failures_is_counted() -> None:
-    nodes = [node(f"fan({i}:{i})", "Failed") for i in range(100)]
-    lines = [line.text for line in table(workflow(*nodes), NOW, 80)]
-    assert len(lines) == 1 + 1 + 10 + 1
-    assert "and 90 more failed" in lines[-1]
 
 
 def test_the_verdict_is_a_sentence() -> None:
@@ -127,38 +89,78 @@ def test_a_file_in_the_way_is_a_remark(tmp_path: Path) -> None:
     assert "cannot copy" in results.remarks[0] and "File exists" in results.remarks[0]
 
 
-class NoLogs:
+class Logs:
     def workflow_logs(self, *args: object, **options: object) -> list[str]:
         return ["boom"]
 
 
+@dataclass
+class Shown:
+    """A display that keeps its lines."""
+
+    output: Collected = field(default_factory=Collected)
+    width: int = 80
+    quiet: bool = False
+    notify: str = ""
+
+
+def concluded(folder: Path, found: dict[str, Any], **options: Any) -> list[str]:
+    display = Shown(**options)
+    experiment = Experiment(folder, "Try", "try")
+    conclude = Conclusion(display, experiment, folder, lambda: NOW)  # type: ignore[arg-type]
+    conclude([found], Logs())  # type: ignore[arg-type]
+    return display.output.lines
+
+
 def test_the_conclusion_ends_with_what_a_person_looks_for(tmp_path: Path) -> None:
-    (tmp_path / "data" / "wf").mkdir(parents=True)
-    (tmp_path / "data" / "wf" / "chart.png").touch()
-    output = Collected()
-    conclude = Conclusion(
-        output,
-        tmp_path,
-        lambda name, pod: tmp_path / name / f"{pod}.log",
-        tmp_path / "results",
-        tmp_path,
-        80,
-        lambda: NOW,
-    )
-    conclude(
-        [workflow(node("a", "Failed"), phase="Failed", end=1, claims=("data",))],
-        NoLogs(),  # type: ignore[arg-type]
-    )
-    assert output.lines == [
+    claim = tmp_path / ".hera" / "claims" / "data" / "wf"
+    claim.mkdir(parents=True)
+    (claim / "chart.png").touch()
+    found = workflow(node("a", "Failed"), phase="Failed", end=1, claims=("data",))
+    assert concluded(tmp_path, found) == [
         "",
-        "TASK  STATUS  DURATION",
-        "a     Failed        1s",
+        "└─ ✖ a  1s",
         "",
         "a: Failed after 1s: no message",
         "    boom",
-        "    its whole log: wf/wf-a.log",
+        "    its whole log: .hera/runs/wf/logs/wf-a.log",
         "",
         "workflow wf: Failed after 1s, 1 of 1 tasks failed",
         "results: results/wf/ (1 file)",
         "chart:   results/wf/chart.png",
     ]
+
+
+def test_tasks_outside_loops_show_what_they_printed(tmp_path: Path) -> None:
+    group = {**node("fan", type="TaskGroup", children=("fan(0:0)", "fan(1:1)"))}
+    members = [node("fan(0:0)"), node("fan(1:1)")]
+    found = workflow(group, *members, node("print", start=5, end=6), phase="Succeeded", end=6)
+    lines = concluded(tmp_path, found)
+    assert lines[-4:] == ["print:", "    boom", "", "workflow wf: Succeeded after 6s"]
+    assert sum("boom" in line for line in lines) == 1
+    assert not any("boom" in line for line in concluded(tmp_path, found, quiet=True))
+
+
+def test_a_person_is_notified_and_no_word_of_a_server_is_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "told"
+    evil = f"'; touch {tmp_path}/evil; $(touch {tmp_path}/evil)`touch {tmp_path}/evil`\n\x1b[2J\0"
+    found = workflow(phase="Error", end=1, message=evil)
+    notify(f'printf "%s|%s|%s" "$HERA_RUN" "$HERA_PHASE" "$HERA_MESSAGE" > {told}', found)
+    run, phase, message = told.read_text().split("|")
+    assert (run, phase) == ("wf", "Error") and message.startswith("workflow wf: Error after 1s")
+    assert "\x1b" not in message and "\n" not in message
+    assert not (tmp_path / "evil").exists()
+    notify("", found)
+    notify("exit 3", found)
+    assert "NOTIFY ended with exit status 3" in capfd.readouterr().err
+    concluded(tmp_path, workflow(phase="Succeeded", end=1), notify=f"echo $HERA_PHASE > {told}")
+    assert told.read_text() == "Succeeded\n"
+
+
+def test_where_the_files_of_a_run_elsewhere_come_from() -> None:
+    assert [line.text for line in where_to_fetch(workflow(claims=("data",)))] == [
+        "its files: make results RUN=wf"
+    ]
+    assert where_to_fetch(workflow()) == []

@@ -94,7 +94,7 @@ def test_the_tree_is_drawn() -> None:
     lines = tree_lines(dag(inner, bad, named("first", "first"), runs), NOW, 80)
     assert [line.text for line in lines] == [
         "├─ ✔ first  1s",
-        "├─ ✖ inner  1/1  1 failed  9s",
+        "├─ ✖ inner  0/1  1 failed  9s",
         "│  └─ ✖ a  9s  Error (exit code 1)",
         "└─ ● last  5s",
     ]
@@ -111,7 +111,7 @@ def test_a_thousand_members_fold_into_one_line_with_those_of_note() -> None:
         each["phase"], each["finishedAt"] = "Succeeded", "2026-11-21T10:01:00Z"
     nodes[500].update(phase="Failed", message="Error (exit code 3)")
     lines = [line.text for line in tree_lines(dag(*nodes), NOW, 80, 12)]
-    assert lines[0] == "└─ ● fan ×1000  990/1000  1 failed  10 running  5s"
+    assert lines[0] == "└─ ● fan ×1000  989/1000  1 failed  10 running  5s"
     assert lines[1] == "   ├─ ✖ fan(499:499)  <1s  Error (exit code 3)"
     assert lines[2] == "   ├─ ● fan(990:990)  5s"
     assert lines[-1] == "   └─ … and 3 more"

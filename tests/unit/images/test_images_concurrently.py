@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.images.concurrently import run_concurrently
+from hera_experiment.images.build_session import run_concurrently
 from hera_experiment.images.engine import Ended, Programs
 from hera_experiment.images.progress import PlainProgress, progress_of
 from hera_experiment.verbs.images import age_of

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_experiment.images.context import content_hash, context_entries
-from hera_experiment.images.ignore import Ignore
+from hera_experiment.images.context import Ignore, content_hash, context_entries
 
 
 @pytest.mark.parametrize(

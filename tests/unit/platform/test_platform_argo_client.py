@@ -44,12 +44,6 @@ def frames(*results):
             "workflows/n",
             {"namespace": "n", "workflow": WORKFLOW, "serverDryRun": True},
         ),
-        (
-            lambda c: c.lint_workflow("n", WORKFLOW),
-            "POST",
-            "workflows/n/lint",
-            {"namespace": "n", "workflow": WORKFLOW},
-        ),
         (lambda c: c.get_workflow("n", "@latest"), "GET", "workflows/n/@latest", None),
         (
             lambda c: c.get_workflow("n", "w", fields="status.phase"),

@@ -118,7 +118,9 @@ def test_a_certificate_user_has_no_bearer(world):
 def test_a_requested_token_is_renewed_in_time(world, fake, parse):
     now = [0.0]
     server = world.server(argo_service_account="robot")
-    account = ServiceAccountToken(server._ways[0]._cluster, "robot", lambda: now[0])
+    account = ServiceAccountToken(
+        KubernetesCluster(server.args, asserting=False), "robot", lambda: now[0]
+    )
     world.robots = jwt(iat=0, exp=1000, n=1)
     first = account.authorization()
     now[0] = 700.0

@@ -57,6 +57,18 @@ def test_a_proxy_of_the_environment_is_used_except_for_this_machine(fake, sessio
         session.get("http://far.invalid/x")
 
 
+def test_proxies_are_those_of_kubectl_and_argo(fake, monkeypatch):
+    gate = fake.url.removeprefix("http://").rstrip("/")
+    session = Session(lambda: "", environ={"all_proxy": gate, "NO_PROXY": "192.0.2.0/24"})
+    session.get("http://far.invalid/x")
+    assert fake.asked[0].path == "http://far.invalid/x"
+    assert session.proxy_to("http://192.0.2.7/") == ""
+    wrong = Session(lambda: "", environ={"HTTP_PROXY": "ftp://ada:s3cret@gate:1"})
+    with pytest.raises(UserError) as caught:
+        wrong.get("http://far.invalid/x")
+    assert caught.value.where == "HTTP_PROXY" and "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("url", "here"),
     [

@@ -1,31 +1,30 @@
 """Which pod a port leads to, with answers of Kubernetes made by hand."""
 
-from types import SimpleNamespace
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from kubernetes.client import ApiClient, Configuration
 
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.port_forward.target import NotNow, TargetFinder
 
 
-def pod(name: str, *, ready: str = "True", going: bool = False) -> Any:
-    container = SimpleNamespace(ports=[SimpleNamespace(name="web", container_port=2746)])
-    return SimpleNamespace(
-        metadata=SimpleNamespace(
-            name=name, uid=f"uid-{name}", deletion_timestamp="now" if going else None
-        ),
-        status=SimpleNamespace(conditions=[SimpleNamespace(type="Ready", status=ready)]),
-        spec=SimpleNamespace(containers=[container]),
-    )
+def pod(name: str, *, ready: str = "True", going: bool = False) -> dict[str, Any]:
+    metadata = {"name": name, "uid": f"uid-{name}"}
+    if going:
+        metadata["deletionTimestamp"] = "now"
+    container = {"ports": [{"name": "web", "containerPort": 2746}]}
+    return {
+        "metadata": metadata,
+        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        "spec": {"containers": [container]},
+    }
 
 
-def service(port: Any = "web", selector: Any = None) -> Any:
-    ports = [SimpleNamespace(port=2746, target_port=port)]
+def service(port: Any = "web", selector: Any = None) -> dict[str, Any]:
     selector = {"app": "argo-server"} if selector is None else selector
-    return SimpleNamespace(spec=SimpleNamespace(selector=selector, ports=ports))
+    return {"spec": {"selector": selector, "ports": [{"port": 2746, "targetPort": port}]}}
 
 
 class Kubernetes:
@@ -33,16 +32,20 @@ class Kubernetes:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
-        self.api = ApiClient(Configuration())
+        self.client = self
         self.asked: list[tuple[str, ...]] = []
 
-    def ask(self, asked: str, request: Any, *names: str) -> Any:
-        verb = "list" if asked.startswith("list") else asked.split()[2]
-        self.asked.append((verb, *names, *getattr(request, "keywords", {}).values()))
-        answer = self.answers[f"{verb}_{names[-1]}"]
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        namespace, kind, *names = path.removeprefix("/api/v1/namespaces/").split("/")
+        verb = kind.removesuffix("s") if names else "list"
+        self.asked.append((verb, *names, namespace, *(params or {}).values()))
+        answer = self.answers[f"{verb}_{namespace}"]
         if isinstance(answer, Exception):
             raise answer
-        return SimpleNamespace(items=answer) if isinstance(answer, list) else answer
+        return {"items": answer} if isinstance(answer, list) else answer
+
+    def document(self, asked: str, answer: Any) -> Any:
+        return answer
 
 
 def find(kubernetes: Any, *namespaces: str) -> Any:

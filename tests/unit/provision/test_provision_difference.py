@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hera_experiment.provision.difference import difference
+from hera_experiment.provision.plan import difference
 
 
 def secret(**data: str) -> dict[str, Any]:

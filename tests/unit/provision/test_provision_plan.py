@@ -74,6 +74,12 @@ def test_without_the_right_it_is_for_the_administrator() -> None:
     step = one(desired_objects.config_map("settings", {"a": "1"}), keeper)
     assert step.action is Action.ASK
     assert keeper.dry_runs == []
+    assert step.difference == "", "the whole of it is printed once, for the administrator"
+    assert yaml.safe_load(for_administrator([step], "argo"))["data"] == {"a": "1"}
+    keeper = Keeper(config_map(a="2"))
+    keeper.forbidden = {("apply", "ConfigMap")}
+    step = one(desired_objects.config_map("settings", {"a": "1"}), keeper)
+    assert step.action is Action.ASK and "-  a: '2'" in step.difference
 
 
 def test_the_values_of_a_secret_are_for_a_person_to_type() -> None:

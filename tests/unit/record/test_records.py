@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.record.files import Files
-from hera_experiment.record.records import RecordInUse, RecordNotWritten, Records
+from hera_experiment.record.records import Files, RecordInUse, RecordNotWritten, Records
 from hera_experiment.record.run_record import RunRecord, State
 
 RECORD = RunRecord(

@@ -267,3 +267,16 @@ def test_ten_thousand_files(shell: ProcessShell, claim: Path, store: Store) -> N
     assert len(transfer.arrived) == 10_000
     assert len(shell.scripts) <= 5
     assert contents(store.folder) == contents(claim)
+
+
+def test_folders_are_removed_and_no_link_is_followed(shell: ProcessShell, claim: Path) -> None:
+    for name in (b"run-a/file", b"run b'\"$x/deep/file", b"other/file", b"-rf/file"):
+        write(claim, name, b"1" * 3000)
+    (claim / "run-a" / "link").symlink_to(claim / "other")
+    (claim / "linked").symlink_to(claim / "other")
+    names = ["run-a", "run b'\"$x", "linked", "absent", "-rf"]
+    pod = pod_folder(shell, claim)
+    assert pod.remove(names) >= 0
+    assert pod.remove(names) == 0
+    assert [each.name for each in claim.iterdir()] == ["other"]
+    assert (claim / "other" / "file").exists()

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from hera_experiment.argo.workflows import claims_of, last_node
 from hera_experiment.errors import UserError
 from hera_experiment.results.pod_profile import READER_LABEL, pod_manifest, pod_profiles
 from hera_experiment.results.reader_workflow import LIST, workflow_manifest
 from hera_experiment.results.workflow_transport import repository, rights
-from hera_experiment.results.workflows import claims_of, last_node
 
 WORKFLOW: dict[str, Any] = {
     "metadata": {"name": "run-abcde"},

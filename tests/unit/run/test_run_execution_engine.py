@@ -98,6 +98,8 @@ class Screen:
 
 class FakeDisplay:
     width = 80
+    quiet = True
+    notify = ""
 
     def __init__(self, screen: Screen, live: bool) -> None:
         self.is_live = live
@@ -105,7 +107,8 @@ class FakeDisplay:
         self.lines: list[str] = []
         self._screen = screen
 
-    def progress(self) -> Screen:
+    def progress(self, hint: str = "") -> Screen:
+        assert hint == "Ctrl-C ends the run"
         return self._screen
 
     def write(self, lines: Iterable[Line]) -> None:

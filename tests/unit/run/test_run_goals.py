@@ -43,3 +43,11 @@ def test_what_both_know_reaches_both(tmp_path: Path) -> None:
     done = typed(tmp_path, "config run", "config", "--runtime=wrong")
     assert done.returncode == 1
     assert "'wrong'" in done.stderr
+
+
+@pytest.mark.parametrize("goals", ["build push submit results", "submit results", "submit"])
+def test_results_waits_in_place_of_submit(tmp_path: Path, goals: str) -> None:
+    # So that what a run has made comes home although it failed, which would end make.
+    done = typed(tmp_path, goals, "submit", "--wait=wrong", "--run=x")
+    refused = "'wrong' is neither yes nor no" if goals == "submit" else "a new run has no name yet"
+    assert done.returncode == 1 and refused in done.stderr

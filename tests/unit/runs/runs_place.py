@@ -70,17 +70,24 @@ class Clusters:
             argparse.Namespace(**typed), Experiment.load(self.folder), self.environ
         )
 
-    def record(self, name: str, cluster: str, created: str, state: State = State.CREATED) -> None:
+    def record(
+        self,
+        name: str,
+        cluster: str,
+        created: str,
+        state: State = State.CREATED,
+        server: str = "",
+    ) -> None:
         self.records.write(
             RunRecord(
                 name=name,
                 namespace="ns",
                 cluster=cluster,
-                server="",
+                server=server,
                 submission=f"of-{name}",
                 state=state,
                 created=f"2026-11-21T{created}Z",
-                manifest={},
+                manifest={"metadata": {"name": name}},
                 reason="it said no" if state is State.REFUSED else "",
             )
         )

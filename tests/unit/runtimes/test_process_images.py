@@ -11,6 +11,7 @@ import pytest
 from runtime_project import Project, shell, write_wheel
 
 from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.virtualenvs import what_pip_said
 
 COLLECT = """\
 ARG PYTHON_IMAGE=python:3.13-slim
@@ -173,6 +174,33 @@ def _with_requirements(project: Project, name: str, requirements: str, more: str
 USE = ["import tinylib; print(tinylib.VALUE)"]
 
 
+def test_a_program_copied_among_those_of_the_system(run, project: Project):
+    image = project.container(
+        "tools",
+        "FROM python:3.13\nCOPY tool /usr/local/bin/\nCOPY tool /usr/bin/other\n"
+        "COPY conf /etc/tool/conf\nRUN chmod +x /usr/local/bin/tool /usr/bin/other\n"
+        "RUN mkdir -p /var/lib/tool /usr/local/share/none\n",
+        tool="#!/usr/bin/env python3\nimport sys\nprint(open(sys.argv[1]).read())\n",
+        conf="c",
+    )
+    for command in (["tool"], ["/usr/local/bin/tool"], ["env", "other"]):
+        result, log = run(on(image, command=[*command, "/etc/tool/conf"]))
+        assert result.result == "c", (result.message, log)
+    code = "/usr/bin/env true && touch /var/lib/tool/x && ls /var/lib/tool"
+    result, log = run(on(image, command=["sh", "-c"], args=[code]))
+    assert result.result == "x", (result.message, log)
+
+
+def test_chmod_changes_no_file_that_a_link_of_the_context_leads_to(run, project: Project):
+    outside = project.root / "outside"
+    outside.write_text("#!/bin/sh\n")
+    outside.chmod(0o640)
+    image = project.container("linked", "FROM python:3.13\nCOPY . /app\nRUN chmod +x /app/run\n")
+    (project.containers / "linked" / "run").symlink_to(outside)
+    run(on(image, command=["true"]))
+    assert outside.stat().st_mode & 0o777 == 0o640
+
+
 def test_requirements_are_installed_once_per_content(project: Project, wheels: Path):
     runtime = project.runtime(_pip(wheels))
     first = _with_requirements(project, "first", "tinylib==1.0\n")
@@ -259,6 +287,63 @@ def test_requirements_that_cannot_be_installed(project: Project, wheels: Path):
     assert "the requirements of containers/bad cannot be installed" in result.message
     assert "no-such-package" in result.message
     assert not list((project.state / "venvs").glob("*/complete"))
+
+
+NOT_FOUND = "ERROR: Could not find a version that satisfies the requirement "
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            f"{NOT_FOUND}tinylib==99.0 (from versions: 0.1rc1, 1.7, 1.8, 1.9)\nERROR: No\n",
+            "tinylib==99.0 is asked for, and the newest there are 1.7, 1.8, 1.9",
+        ),
+        (
+            f"{NOT_FOUND}absent (from versions: none)\n",
+            "absent is asked for, and there is no package of that name",
+        ),
+        (
+            "ERROR: Ignored the following versions that require a different python version:"
+            " 2.4.0 Requires-Python >=3.99; 2.5.0 Requires-Python >=3.99\n"
+            f"{NOT_FOUND}tinylib==2.5.0 (from versions: 1.7, 1.8)\n",
+            "tinylib==2.5.0 needs Python >=3.99, and this is Python 3.",
+        ),
+        (
+            "ERROR: Package 'tinylib' requires a different Python: 3.11.7 not in '>=9'\n",
+            "tinylib needs Python >=9, and this is Python 3.",
+        ),
+        (f"a wall of text {'x' * 5000}\nERROR: no compiler\n", "xxx\nERROR: no compiler"),
+    ],
+)
+def test_what_pip_says_is_bounded(tmp_path: Path, said: str, words: str):
+    log = tmp_path / "log"
+    log.write_text(f"$ pip install x\n{NOT_FOUND}earlier (from versions: 1)\n$ pip install\n{said}")
+    reason = what_pip_said(log)
+    assert words in reason and len(reason) < 300 and "earlier" not in reason
+
+
+def test_a_bad_pin_is_told_in_a_sentence_before_anything_runs(project: Project, wheels: Path):
+    good = project.container("good", "FROM python:3.13\nRUN mkdir /output\n")
+    bad = _with_requirements(project, "bad", "tinylib==99.0\n")
+    runtime = project.runtime(_pip(wheels))
+    first = on(good, command=["touch", "/output/ran"])
+    templates = [{"name": n, **on(image)} for n, image in (("a", good), ("b", bad))]
+    workflow = {"metadata": {"namespace": "local", "name": "run-abc"}}
+    workflow["spec"] = {"templates": templates}
+    assert runtime.refusals(workflow) == []
+    for _ in range(2):
+        pod = project.pod(first)
+        result = runtime.run(pod, project.announce)
+        assert (result.exit_code, result.error, pod.log.exists()) == (None, True, False)
+        assert "containers/bad cannot be installed: tinylib==99.0 is asked" in result.message
+        assert "\n" not in result.message
+    logs = (project.state / "venvs").glob("*.log")
+    assert sum(path.read_text().count("(from versions:") for path in logs) == 1
+    # Once it is mended, a retry asks again.
+    _with_requirements(project, "bad", "tinylib\n")
+    assert runtime.refusals(workflow) == []
+    assert runtime.run(project.pod(first), project.announce).exit_code == 0
 
 
 def test_stop_ends_an_installation(project: Project, wheels: Path, tmp_path: Path):

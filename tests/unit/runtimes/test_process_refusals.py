@@ -49,7 +49,7 @@ def test_an_ordinary_workflow_is_not_refused(project: Project, runtime):
 
 
 @pytest.mark.parametrize(
-    "image", ["alpine:3", "runtime-selftest-nowhere:1", "pythonic:3", "x/python-ml:1"]
+    "image", ["alpine:3", "runtime-other-nowhere:1", "pythonic:3", "x/python-ml:1"]
 )
 def test_foreign_images(runtime, image):
     (sentence,) = runtime.refusals(workflow(container("far", image=image)))
@@ -190,10 +190,8 @@ def test_fields_that_are_not_interpreted(runtime):
         ("RUN apt-get update && apt-get install -y gdal-bin", "RUN apt-get update"),
         ("RUN curl https://x | sh", "curl"),
         ("RUN pip install .", "pip install ."),
-        ("RUN pip install -r other.txt", "no COPY brings other.txt"),
         ("COPY --from=build /x /y", "COPY --from=build"),
         ("ADD https://x/y.tar.gz /y", "ADD https://x"),
-        ("COPY nothing.txt /y", "there is no such file"),
         ("RUN ln -s /a /b", "ln -s"),
     ],
 )
@@ -204,6 +202,41 @@ def test_instructions_that_a_process_cannot_honour(project: Project, runtime, li
     assert part in sentence and "RUNTIME=docker" in sentence
     result = runtime.run(project.pod(container(image=image)), project.announce)
     assert result.error and part in result.message
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "COPY requirement.txt /y",
+            "requirement.txt: did you mean 'requirements.txt'",
+        ),
+        ("COPY a.txt zzz/ /y/", "COPY zzz: there is no containers/c/zzz"),
+        ("COPY *.md /y/", "there is no containers/c/*.md"),
+        ("COPY kept.out /y", "containers/c/.dockerignore keeps kept.out out of the image"),
+        ("RUN pip install -r other.txt", "no COPY before it brings other.txt"),
+    ],
+)
+def test_a_file_that_is_missing_is_missing_everywhere(project: Project, runtime, line, sentence):
+    files = {"requirements_txt": "", "a_txt": "", "kept_out": "", "_dockerignore": "kept.out\n"}
+    image = project.container("c", f"FROM python:3.13\n{line}\nCMD true\n", **files)
+    (found,) = runtime.refusals(workflow(container(image=image)))
+    assert found.startswith("containers/c/Dockerfile, line 2: ") and sentence in found
+    assert "RUNTIME" not in found
+    result = runtime.run(project.pod(container(image=image)), project.announce)
+    assert result.error and result.message == found
+
+
+def test_a_container_that_is_not_there(project: Project, runtime):
+    image = project.container("growth", "FROM python:3.13\n")
+    project.container("chart", "FROM python:3.13\n")
+    typo = image.replace("growth", "growht")
+    (found,) = runtime.refusals(workflow(container(image=typo)))
+    assert "there is no containers/growht/Dockerfile: did you mean 'growth'?" in found
+    assert "'main'" in found and "RUNTIME" not in found
+    (project.containers / "empty").mkdir()
+    (found,) = runtime.refusals(workflow(container(image=image.replace("growth", "empty"))))
+    assert "there is no containers/empty/Dockerfile: there is: chart, growth" in found
 
 
 def test_a_base_that_is_no_python(project: Project, runtime):

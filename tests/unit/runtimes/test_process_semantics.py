@@ -12,6 +12,9 @@ import pytest
 from polling import until
 from runtime_project import PYTHON, Project, script, shell
 
+from hera_experiment.local.runtimes import base_runtime, outputs
+from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
+
 
 def test_streams_go_to_the_log_and_the_result_is_standard_output_less_one_newline(run):
     result, log = run(shell("echo one; echo two >&2; echo three; echo"))
@@ -292,3 +295,51 @@ def test_many_tasks_at_once(project: Project, runtime):
     for thread in threads:
         thread.join()
     assert [results[pod.node_id] for pod in pods] == [str(n) for n in range(24)]
+
+
+def test_a_log_has_a_bound(project: Project, monkeypatch):
+    monkeypatch.setattr(ProcessRuntime, "log_limit", 3 << 20)
+    monkeypatch.setattr(base_runtime, "LOOK_SECONDS", 0.02)
+    runtime = project.runtime()
+    for capture in (True, False):
+        pod = project.pod(shell("echo first; exec yes"), capture=capture)
+        result = runtime.run(pod, project.announce)
+        assert (result.exit_code, result.error) == (137, False)
+        assert "its log has more than 3 MiB" in result.message
+        assert pod.log.stat().st_size == 3 << 20
+        assert pod.log.open().readline() == "first\n"
+    assert runtime.run(project.pod(shell("kill -9 $$$$")), project.announce).message.endswith(
+        "137)"
+    )
+
+
+def test_want_of_memory_is_told(project: Project, tmp_path: Path, monkeypatch):
+    kills = tmp_path / "vmstat"
+    kills.write_text("nr_free 1\noom_kill 4\nother 2\n")
+    monkeypatch.setattr(outputs, "VMSTAT", kills)
+    runtime = project.runtime()
+    pod = project.pod(shell("kill -9 $$$$"))
+    result = runtime.run(pod, lambda _: kills.write_text("oom_kill 5\n") and None)
+    assert result.message.startswith("main: OOMKilled (exit code 137): this machine had no memory")
+    # Another one is killed by hand.
+    result = runtime.run(project.pod(shell("kill -9 $$$$")), project.announce)
+    assert result.message == "main: Error (exit code 137)"
+
+
+def test_an_argument_too_long_for_linux_is_a_file(run):
+    code = "import sys; print([w if len(w) < 200 else len(w) for w in sys.argv[1:]])"
+    read = "import sys; print(len(open(sys.argv[2][1:]).read()), sys.argv[2][-15:])"
+    long = "ä" * 70_000
+    for arguments, expected in (
+        (["a", "x" * 131_071], "['a', 131071]"),
+        (["a", "x" * 130_000, "y" * 100_000], "['a', 130000, 100000]"),
+    ):
+        template = {"container": {"image": PYTHON, "command": ["python3", "-c", code]}}
+        template["container"]["args"] = arguments
+        result, log = run(template)
+        assert result.result == expected, (result.message, log)
+    # Argo 3.7.18 counts from the first word after the program.
+    template = {"container": {"image": PYTHON, "command": ["python3", "-c", read]}}
+    template["container"]["args"] = ["a", long]
+    result, log = run(template)
+    assert result.result == "70000 /argo_arg_3.txt", (result.message, log)

@@ -44,6 +44,17 @@ def test_a_sub_path_of_a_claim_is_made(run, project: Project):
     assert (project.state / "claims" / "data" / "run" / "deep" / "x").exists()
 
 
+def test_a_sub_path_that_is_missing_is_an_empty_folder_in_any_volume(run):
+    # So the kubelet has it, for what should have been a file of a ConfigMap too.
+    for name in ("settings", "token", "empty"):
+        template = shell("test -d /out/x && ls -A /out/x")
+        template["container"]["volumeMounts"] = [
+            {"name": name, "mountPath": "/out/x", "subPath": "missing.ini"}
+        ]
+        result, log = run(template, volumes=VOLUMES)
+        assert (result.exit_code, result.result) == (0, ""), (result, log)
+
+
 def test_a_sub_path_cannot_leave_its_volume(run):
     template = shell("true")
     template["container"]["volumeMounts"] = [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed
 from hera_experiment.local.runtimes.container import main_container
 from hera_experiment.local.runtimes.engine_client import (
@@ -36,10 +37,28 @@ def test_files_belong_to_the_user(engine, answer, user, platform, options):
 
 
 def test_secrets_are_not_seen_in_the_list_of_processes():
-    variables = {"TOKEN": "s3cret", "PATH": "/x", "DOCKER_HOST": "d"}
-    options, client = variable_options(variables, {"PATH": "/bin", "HOME": "/home/me"})
-    assert options == ["--env", "TOKEN", "--env", "PATH=/x", "--env", "DOCKER_HOST=d"]
-    assert client == {"PATH": "/bin", "HOME": "/home/me", "TOKEN": "s3cret"}
+    variables = {"TOKEN": "s3cret", "PATH": "/x", "DOCKER_HOST": "d", "API_KEY": " k=ey "}
+    environ = {"PATH": "/bin", "HOME": "/home/me", "API_KEY": "mine"}
+    options, client, lines = variable_options(variables, environ)
+    assert options == ["--env", "TOKEN"]
+    assert client == {**environ, "TOKEN": "s3cret"}
+    assert lines == "PATH=/x\nDOCKER_HOST=d\nAPI_KEY= k=ey \n"
+
+
+def test_the_client_never_sees_a_variable_of_its_own_from_a_task():
+    names = ["LD_PRELOAD", "https_proxy", "HTTP_PROXY", "CONTAINERS_CONF", "_CONTAINERS_USERNS"]
+    options, client, lines = variable_options(dict.fromkeys(names, "x"), {})
+    assert (options, client) == ([], {})
+    assert lines == "".join(f"{name}=x\n" for name in names)
+
+
+@pytest.mark.parametrize("value", ["one\ntwo", "one\r", '"quoted"', "x" * 70_000])
+def test_a_value_that_a_file_of_variables_cannot_hold(value):
+    options, client, lines = variable_options({"KEY": value}, {"KEY": "mine"})
+    assert (options, client, lines) == (["--env", "KEY"], {"KEY": value}, "")
+    with pytest.raises(UserError, match="DOCKER_CERT") as caught:
+        variable_options({"DOCKER_CERT": value}, {})
+    assert value not in str(caught.value)
 
 
 def test_mounts_from_the_outside_in():

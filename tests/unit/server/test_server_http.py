@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import http.client
 import json
+import os
 import socket
 import struct
 import termios
@@ -289,3 +291,15 @@ def test_a_bug_within_a_stream_is_no_clean_end(call, workflow, monkeypatch, capf
     with pytest.raises(http.client.IncompleteRead):
         response.read()
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(call, store, engine, capfd, monkeypatch):
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(engine, "create", full)
+    answer = call("POST", "/api/v1/workflows/local", {"workflow": {"metadata": {}}})
+    assert (answer.status, answer.json["code"]) == (400, 8)
+    assert "No space left on device: make room" in answer.json["message"]
+    assert str(store.root) in answer.json["message"]
+    assert capfd.readouterr().err == ""

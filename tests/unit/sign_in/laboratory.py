@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from hera_experiment.sign_in import dialogue, profile, values
+from hera_experiment.sign_in import dialogue, profile
 from hera_utils.cli_context import ARGUMENTS
 
 
@@ -18,7 +18,7 @@ class Profile(profile.Profile):
 
 
 correct = partial(dialogue.correct, arguments=ARGUMENTS)
-from_block = partial(values.from_block, arguments=ARGUMENTS)
+from_block = partial(profile.from_block, arguments=ARGUMENTS)
 gather = partial(dialogue.gather, arguments=ARGUMENTS)
 in_order = partial(profile.in_order, arguments=ARGUMENTS)
-normalized = partial(values.normalized, arguments=ARGUMENTS)
+normalized = partial(profile.normalized, arguments=ARGUMENTS)

@@ -1,8 +1,11 @@
 """The conversation, with a person who answers from a list."""
 
+from collections.abc import Mapping
+
 import pytest
 from laboratory import correct, gather
 
+from hera_experiment.context.arguments import Argument
 from hera_experiment.errors import UserError
 from hera_experiment.sign_in.dialogue import Choice, choose_preset
 from hera_experiment.sign_in.presets import PRESETS, Preset
@@ -110,3 +113,55 @@ def test_a_secret_is_corrected_hidden() -> None:
     _, values = correct({"ARGO_TOKEN": "old"}, person)
     assert values == {"ARGO_TOKEN": "new"}
     assert person.hidden == ["ARGO_TOKEN (not shown): "]
+
+
+def test_what_cannot_work_is_asked_again_at_once() -> None:
+    def check(argument: Argument, value: str, others: Mapping[str, str]) -> str:
+        seen.append((argument.name, dict(others)))
+        if value == "bad":
+            raise UserError("this is bad")
+        return "this may be wrong" if value.startswith("odd") else ""
+
+    seen: list[tuple[str, dict[str, str]]] = []
+    kept: list[dict[str, str]] = []
+    person = Person("bad", "a:1", "bad", "t", "odd", "odd2", "", "")
+    values = gather(
+        BY_NAME["token"],
+        {},
+        nothing,
+        person,
+        check=check,
+        keep=lambda values: kept.append(dict(values)),
+    )
+    assert values == {"ARGO_SERVER": "a:1", "ARGO_TOKEN": "t", "ARGO_NAMESPACE": "odd2"}
+    assert person.heard.count("× this is bad") == 2
+    assert sum("this may be wrong" in line for line in person.heard) == 2
+    assert [len(each) for each in kept] == [1, 2, 3, 4]
+    assert seen[-1] == ("argo_namespace", {"ARGO_SERVER": "a:1", "ARGO_TOKEN": "t"})
+
+
+def test_a_kept_value_that_cannot_work_is_not_offered_for_ever() -> None:
+    def check(argument: Argument, value: str, others: Mapping[str, str]) -> str:
+        if value == "bad":
+            raise UserError("this is bad")
+        return ""
+
+    person = Person("", "a:1", "t", "n", "")
+    values = gather(
+        BY_NAME["token"],
+        {},
+        lambda key: "bad" if key == "ARGO_SERVER" else "",
+        person,
+        check=check,
+    )
+    assert values["ARGO_SERVER"] == "a:1" and "ARGO_SERVER: " in person.heard
+
+
+def test_a_correction_that_cannot_work_is_said_at_once() -> None:
+    def check(argument: Argument, value: str, others: Mapping[str, str]) -> str:
+        raise UserError("this is bad")
+
+    person = Person("ARGO_SERVER=a b", "write")
+    choice, values = correct({"ARGO_SERVER": "a:1"}, person, check=check)
+    assert choice is Choice.WRITE and values == {"ARGO_SERVER": "a:1"}
+    assert "× ARGO_SERVER: this is bad" in person.heard

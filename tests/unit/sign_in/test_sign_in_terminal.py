@@ -1,9 +1,11 @@
 """A real terminal (a pseudo one): nothing hidden is echoed, however long."""
 
+import fcntl
 import io
 import os
 import pty
 import select
+import struct
 import termios
 import threading
 from collections.abc import Callable, Iterator
@@ -90,3 +92,15 @@ def test_a_pipe_in_place_of_a_person() -> None:
     with pytest.raises(UserError, match="the input ended"):
         terminal.ask("d: ")
     assert "two" not in sink.getvalue()
+
+
+def test_what_is_said_is_wrapped_between_words(desk: Desk) -> None:
+    fcntl.ioctl(desk.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    sentence = "  1  a kubeconfig and a-service-account (as on PaGoDA), and https://one.word.that.is.too.long.for.it"
+    desk.terminal.say(sentence)
+    lines = desk.screen().split("\r\n")
+    assert " ".join(lines).split() == sentence.split()
+    assert [line for line in lines if len(line) > 40] == [
+        "    https://one.word.that.is.too.long.for.it"
+    ]
+    assert all(line.startswith("    ") for line in lines[1:-1])

@@ -24,8 +24,14 @@ def test_growth_is_noted_from_the_second_sight_on(store, manifest):
     with log.open("ab") as file:
         file.write(b"four\n")
     os.utime(log, (900, 900))
-    times = LogTimes(log)
-    assert [times.at(offset) for offset in (4, 8, 9, 14, 19)] == [100, 100, 200, 200, 900]
+    assert list(LogTimes(log).parts(0, log.read_bytes())) == [
+        (100, b"one\ntwo\n"),
+        (200, b"three\n"),
+        (900, b"four\n"),
+    ]
+    assert [time for time, _ in LogTimes(log).parts(8, b"three\nfour\n")] == [200, 900]
+    # A line that a note covers in part is as old as the note that covers its end.
+    assert list(LogTimes(log).parts(4, b"two, and more\n")) == [(900, b"two, and more\n")]
 
 
 def test_tasks_that_do_not_run_are_not_looked_at(store, manifest):
@@ -43,10 +49,10 @@ def test_tasks_that_do_not_run_are_not_looked_at(store, manifest):
 
 def test_a_log_without_notes_is_as_old_as_its_file(tmp_path):
     log = tmp_path / "w-1.log"
-    assert LogTimes(log).at(3) == 0.0
+    assert list(LogTimes(log).parts(0, b"one")) == [(0.0, b"one")]
     log.write_bytes(b"one\n")
     os.utime(log, (500, 500))
-    assert LogTimes(log).at(4) == 500
+    assert list(LogTimes(log).parts(0, b"one\n")) == [(500, b"one\n")]
 
 
 def test_a_removed_log_leaves_no_times(store, manifest):

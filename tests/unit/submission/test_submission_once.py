@@ -8,8 +8,7 @@ import pytest
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.http_session import Unreachable
-from hera_experiment.record.files import Files
-from hera_experiment.record.records import RecordInUse, RecordNotWritten, Records
+from hera_experiment.record.records import Files, RecordInUse, RecordNotWritten, Records
 from hera_experiment.record.run_record import RunRecord, State
 from hera_experiment.submission.create_attempts import NameTaken, Unsure
 from hera_experiment.submission.once import SUBMISSION_LABEL, resume, submit_once

@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 
 from hera_experiment.check.cluster import ANONYMOUS, Refused
-from hera_experiment.check.definition import Check
-from hera_experiment.check.kubernetes_api import FORBIDDEN, NOT_FOUND
-from hera_experiment.check.model import CannotTell, Outcome, failed, failure, ok
-from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, Right, grant, missing
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    failed,
+    failure,
+    in_brackets,
+    in_yaml,
+    ok,
+)
+from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, grant, missing
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_brackets, in_yaml
 from hera_experiment.errors import UserError
 from hera_experiment.platform.http_session import Unreachable
+from hera_experiment.platform.kubernetes_client import FORBIDDEN, NOT_FOUND
+from hera_experiment.platform.kubernetes_reviews import Right
 
 _ANSWERS = (200, 401, 403)
 _NOT_READY = re.compile(r"^\[-\](\S+)", re.MULTILINE)
@@ -166,10 +175,7 @@ CHECKS = (
         category="kubernetes",
         title="the API server is ready",
         function=api_ready,
-        hint=(
-            "wait for it: python -m hera_utils check-cluster --wait 120; "
-            "then tell the administrator"
-        ),
+        hint=("wait for it: make check-cluster CLUSTER=NAME WAIT=120; then tell the administrator"),
         needs=("API-REACHABLE",),
     ),
     Check(

@@ -6,15 +6,24 @@ import re
 from datetime import timedelta
 
 from hera_experiment.check.argo import CLIENT, SERVER, SSO
-from hera_experiment.check.definition import Check
-from hera_experiment.check.kubernetes_api import NOT_FOUND
-from hera_experiment.check.model import CannotTell, Outcome, failed, failure, ok, warning
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    failed,
+    failure,
+    in_brackets,
+    local_time,
+    ok,
+    warning,
+)
 from hera_experiment.check.rights import LOGS, PODS, WORKFLOWS, grant
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_brackets, local_time
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
+from hera_experiment.platform.kubernetes_client import NOT_FOUND
 
 _NEEDED = ("workflows", "workflowtaskresults", "workflowtasksets", "workflowtemplates")
 _INSTALL = (

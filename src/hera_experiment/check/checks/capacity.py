@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import Outcome, failure, ok, warning, worst
+from hera_experiment.check.outcome import Outcome, failure, ok, warning, worst
 from hera_experiment.check.requirements import ClaimTemplate, PodUse
+from hera_experiment.check.runner import Check
 from hera_experiment.check.scheduling import (
     Needs,
     Node,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import shutil
-from datetime import timedelta
+import ssl
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from hera_experiment.check import certificate
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import Outcome, failed, failure, ok, warning
+from hera_experiment.check.outcome import Outcome, failed, failure, local_time, ok, warning
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import local_time
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
 
+_VERSION, _UTC_TIME = 0xA0, 0x17
+_FORMATS = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 _CERTIFICATE_SOON = timedelta(days=7)
 _KINDS = (
     ("client-certificate", "user", "the client certificate"),
@@ -59,7 +60,7 @@ def kubeconfig_certificate(target: CheckTarget) -> Outcome:
         values = (context.user if holder == "user" else context.cluster).values
         try:
             pem = _pem(values.get(f"{key}-data"), values.get(key))
-            ends = certificate.expiry(pem) if pem else None
+            ends = certificate_expiry(pem) if pem else None
         except (OSError, ValueError):
             return failure(
                 "cannot be read",
@@ -147,6 +148,54 @@ def kubeconfig_exec(target: CheckTarget) -> Outcome:
             f"run it by itself to see why: {command}",
         )
     return ok(command)
+
+
+def certificate_expiry(pem: str) -> datetime:
+    """Return when the first certificate of ``pem`` expires, in UTC; ValueError when it is none.
+
+    A certificate is nested ASN.1 in DER encoding (RFC 5280, section 4.1); only its ``validity`` is
+    wanted here, which is no reason for one more dependency.
+    """
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    if begin not in pem or end not in pem:
+        raise ValueError("no certificate in PEM format")
+    body = pem[pem.index(begin) : pem.index(end) + len(end)]
+    try:
+        return _not_after(ssl.PEM_cert_to_DER_cert(body))
+    except (IndexError, UnicodeDecodeError, ValueError):
+        raise ValueError("no certificate in PEM format") from None
+
+
+def _not_after(der: bytes) -> datetime:
+    certificate = _elements(_elements(der)[0][1])
+    fields = _elements(certificate[0][1])
+    if fields[0][0] == _VERSION:
+        del fields[0]
+    # serial number, signature, issuer, validity
+    tag, text = _elements(fields[3][1])[1]
+    found = datetime.strptime(text.decode("ascii"), _FORMATS.get(tag, "")).replace(
+        tzinfo=timezone.utc
+    )
+    if tag == _UTC_TIME and found.year >= 2050:  # RFC 5280, section 4.1.2.5.1
+        found = found.replace(year=found.year - 100)
+    return found
+
+
+def _elements(der: bytes) -> list[tuple[int, bytes]]:
+    """Return tag and content of each element that stands side by side in ``der``."""
+    found, position = [], 0
+    while position < len(der):
+        tag, length = der[position], der[position + 1]
+        position += 2
+        if length & 0x80:
+            size = length & 0x7F
+            length = int.from_bytes(der[position : position + size], "big")
+            position += size
+        if position + length > len(der):
+            raise ValueError("cut off")
+        found.append((tag, der[position : position + length]))
+        position += length
+    return found
 
 
 CHECKS = (

@@ -7,11 +7,21 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import CannotTell, Outcome, failed, failure, ok, warning, worst
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    failed,
+    failure,
+    in_yaml,
+    listed,
+    ok,
+    warning,
+    worst,
+)
 from hera_experiment.check.requirements import ObjectUse
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_yaml, listed
 from hera_experiment.errors import UserError
 from hera_experiment.platform.registry import host_of
 
@@ -43,8 +53,9 @@ def _config_map(target: CheckTarget, use: ObjectUse) -> Outcome:
     if found is None:
         return failure(
             f"'{use.name}' is missing",
-            f"there is no ConfigMap '{use.name}' in '{space}' ({where})",
-            f"correct KUBECONFIGMAP, create it with: python -m hera_utils provision, or {APPLY}",
+            f"there is no ConfigMap '{use.name}' in '{space}' ({where})"
+            f"{target.cluster.others('configmaps')}",
+            f"correct KUBECONFIGMAP, create it with: {target.make('provision')}, or {APPLY}",
             _config_map_yaml(use, space),
         )
     data = {**(found.get("data") or {}), **(found.get("binaryData") or {})}
@@ -92,7 +103,8 @@ def secret(target: CheckTarget) -> Outcome:
 def _secret(target: CheckTarget, use: ObjectUse) -> Outcome:
     found = target.cluster.in_namespace("secrets", use.name)
     space = target.namespace
-    advice = "declare it in environment.py, and type: make provision, which asks for its values"
+    provision = target.make("provision")
+    advice = f"declare it in environment.py, and type: {provision}, which asks for its values"
     if found is None:
         keys = sorted(use.keys) or ["KEY"]
         files = " ".join(f"--from-file={key}=FILE" for key in keys)
@@ -259,7 +271,7 @@ CHECKS = (
         category="what it uses",
         title="its ConfigMaps are there",
         function=configmap,
-        hint="correct KUBECONFIGMAP, or type: make provision",
+        hint="correct KUBECONFIGMAP, or type: make provision CLUSTER=NAME",
         needs=("NAMESPACE",),
         informed_by=("SCRIPT",),
     ),
@@ -268,7 +280,10 @@ CHECKS = (
         category="what it uses",
         title="its Secrets are there",
         function=secret,
-        hint="declare it in environment.py, and type: make provision, which asks for its values",
+        hint=(
+            "declare it in environment.py, and type: make provision CLUSTER=NAME, which asks for "
+            "its values"
+        ),
         needs=("NAMESPACE",),
         informed_by=("SCRIPT",),
     ),

@@ -1,15 +1,39 @@
-"""Checks of what whoever submits may do."""
+"""Checks of who may do what: whoever submits, and the account that the pods run as."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.check.argo import SERVER
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import CannotTell, Outcome, failure, ok, warning, worst
-from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, Right, grant, missing
+from hera_experiment.check.cached_facts import run_concurrently
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    Status,
+    failure,
+    in_brackets,
+    ok,
+    warning,
+    worst,
+)
+from hera_experiment.check.rights import LOGS, PODS, TOKENS, WORKFLOWS, account_may, grant, missing
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_brackets
+from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
+from hera_experiment.platform.kubernetes_reviews import (
+    DEFAULT_ACCOUNT,
+    RESULTS,
+    Right,
+    token_in,
+    token_request,
+)
+
+_KUBERNETES = ("KUBECONFIG-FILE", "KUBECONFIG-CONTEXT", "API-REACHABLE", "IDENTITY")
+_LIFETIME = 600
+"""Seconds that a token which asks one question is asked for."""
 
 
 def rights_of_submitter(
@@ -113,6 +137,87 @@ def rights_templates(target: CheckTarget) -> Outcome:
     )
 
 
+def account_exists(target: CheckTarget) -> Outcome:
+    """Check that the service account that the workflow's pods run as exists.
+
+    It is the workflow's own, else ARGO_SERVICE_ACCOUNT, else ``default``. Without it no pod is
+    ever created.
+    """
+    return worst((_exists(target, name) for name in target.service_accounts), "none")
+
+
+def _exists(target: CheckTarget, name: str) -> Outcome:
+    if target.cluster.in_namespace("serviceaccounts", name) is not None:
+        return ok(name)
+    where = "serviceAccountName of the workflow"
+    if name == target.context.argo_service_account:
+        where = target.context.where("argo_service_account")
+    return failure(
+        f"'{name}' is missing",
+        f"there is no service account '{name}' in '{target.namespace}' ({where})"
+        f"{target.cluster.others('serviceaccounts')}",
+        f"set ARGO_SERVICE_ACCOUNT to an existing one, or the administrator types: "
+        f"kubectl -n {target.namespace} create serviceaccount {name}",
+    )
+
+
+def account_results(target: CheckTarget) -> Outcome:
+    """Check that the pods' account may create and patch ``workflowtaskresults``.
+
+    Argo's executor reports outputs that way. Without the right tasks end with exit code 64, or
+    their output parameters never arrive: a fault that shows up only once everything else has run.
+    Asked with LocalSubjectAccessReview, else with a token of that account. Where you may do
+    neither, or have no kubeconfig, it is unknown, and a warning for the account ``default``, which
+    on most clusters may not.
+    """
+    return worst((_reporting(target, name) for name in target.service_accounts), "none")
+
+
+def _reporting(target: CheckTarget, name: str) -> Outcome:
+    try:
+        return _may_report(target, name)
+    except CannotTell:
+        if name != DEFAULT_ACCOUNT:
+            raise
+        _ = target.argo.accepted  # of a server that lets nobody in this is not the fault
+    said = "" if target.context.argo_service_account else "ARGO_SERVICE_ACCOUNT is not set, and "
+    return Outcome(
+        Status.WARNING,
+        f"perhaps not: '{name}'",
+        f"{said}pods run as the account '{name}', which may not report results on most clusters: "
+        "there each task ends in an error",
+        "set ARGO_SERVICE_ACCOUNT to an account that may (ask the administrator for its name), or "
+        f"{APPLY}; to try it, type: {target.make('check-cluster')} PROBE=1",
+        _report_yaml(target.namespace, name),
+    )
+
+
+def _report_yaml(space: str, name: str) -> str:
+    return grant("report-results", space, f"system:serviceaccount:{space}:{name}", RESULTS)
+
+
+def _may_report(target: CheckTarget, name: str) -> Outcome:
+    api, space = target.cluster.api, target.namespace
+    try:
+        answers = run_concurrently(
+            *(partial(account_may, api, space, name, RESULTS, verb) for verb in RESULTS.verbs)
+        )
+        lacking = [verb for verb, may in zip(RESULTS.verbs, answers, strict=True) if not may]
+    except CannotTell:
+        answer = token_request(api, space, name, _LIFETIME)
+        if not answer.ok:
+            raise
+        lacking = missing(api, space, RESULTS, tokens.authorization(token_in(answer)))
+    if not lacking:
+        return ok(name)
+    return failure(
+        "not allowed",
+        f"the account '{name}' may not {' or '.join(lacking)} workflowtaskresults in '{space}', "
+        "so that outputs of tasks never arrive",
+        paste=_report_yaml(space, name),
+    )
+
+
 CHECKS = (
     Check(
         code="RIGHTS-WORKFLOWS",
@@ -153,5 +258,23 @@ CHECKS = (
         function=rights_templates,
         hint=APPLY,
         needs=("NAMESPACE", "SCRIPT"),
+    ),
+    Check(
+        code="ACCOUNT-EXISTS",
+        category="account of the pods",
+        title="the account exists",
+        function=account_exists,
+        hint="set ARGO_SERVICE_ACCOUNT to an account of the namespace",
+        needs=("NAMESPACE",),
+        informed_by=("SCRIPT",),
+    ),
+    Check(
+        code="ACCOUNT-RESULTS",
+        category="account of the pods",
+        title="the account may report results",
+        function=account_results,
+        hint=APPLY,
+        unless_failed=(*_KUBERNETES, "NAMESPACE", "ACCOUNT-EXISTS"),
+        informed_by=("SCRIPT",),
     ),
 )

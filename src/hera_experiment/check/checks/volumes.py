@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import CannotTell, Outcome, failure, ok, warning, worst
+from hera_experiment.check.outcome import (
+    APPLY,
+    CannotTell,
+    Outcome,
+    failure,
+    in_yaml,
+    listed,
+    ok,
+    warning,
+    worst,
+)
 from hera_experiment.check.requirements import ClaimTemplate
+from hera_experiment.check.runner import Check
 from hera_experiment.check.scheduling import name_of, quantity, takes, usable
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import APPLY, in_yaml, listed
 
 _WAITS = "WaitForFirstConsumer"
 _OVER = ("Succeeded", "Failed")
@@ -38,9 +47,9 @@ def _bound(target: CheckTarget, name: str) -> Outcome:
     if claim is None:
         return failure(
             f"'{name}' is missing",
-            f"there is no volume claim '{name}' in '{space}' ({where})",
-            f"correct KUBEVOLUMECLAIMNAME, create it with: python -m hera_utils provision, or "
-            f"{APPLY}",
+            f"there is no volume claim '{name}' in '{space}' ({where})"
+            f"{target.cluster.others('persistentvolumeclaims')}",
+            f"correct KUBEVOLUMECLAIMNAME, create it with: {target.make('provision')}, or {APPLY}",
             _claim_yaml(name, space),
         )
     phase = str((claim.get("status") or {}).get("phase", "Pending"))
@@ -296,7 +305,9 @@ CHECKS = (
         category="what it uses",
         title="the volume claims are bound",
         function=claim_bound,
-        hint="set KUBEVOLUMECLAIMNAME to a claim that is bound, or type: make provision",
+        hint=(
+            "set KUBEVOLUMECLAIMNAME to a claim that is bound, or type: make provision CLUSTER=NAME"
+        ),
         needs=("NAMESPACE",),
         informed_by=("SCRIPT",),
     ),

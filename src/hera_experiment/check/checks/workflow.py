@@ -6,10 +6,18 @@ from functools import partial
 
 from hera_experiment.argo.objects import WORKFLOW, Submitted
 from hera_experiment.check.cached_facts import run_concurrently
-from hera_experiment.check.definition import Check
-from hera_experiment.check.model import Outcome, failed, failure, ok, unknown, warning, worst
+from hera_experiment.check.outcome import (
+    Outcome,
+    failed,
+    failure,
+    listed,
+    ok,
+    unknown,
+    warning,
+    worst,
+)
+from hera_experiment.check.runner import Check
 from hera_experiment.check.target import CheckTarget
-from hera_experiment.check.wording import listed
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 
@@ -86,7 +94,7 @@ CHECKS = (
         category="experiment",
         title="its script submits something",
         function=script,
-        hint="run it on this machine to see where it stops: python -m hera_utils run workflow.py",
+        hint="run it on this machine to see where it stops: make run",
         essential=True,
     ),
     Check(

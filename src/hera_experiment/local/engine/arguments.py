@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hera_experiment.local.engine import go_text
+from hera_experiment.argo import go_text
 from hera_experiment.local.engine.substitution import Lookup, substitute
 
 ABSENT = "__argo-internal.absent-optional-output__"

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
-from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Attempt, Call, Done, Machine, nothing
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
@@ -58,6 +58,25 @@ class Composite:
 
     def _template_of(self, child: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._machine.templates[child["template"]]
+
+    def _children_of(
+        self, task: Mapping[str, Any], resolved: dict[str, Any], lookup: Lookup
+    ) -> list[dict[str, Any]]:
+        """Return what ``task`` becomes: one child, or one for each item of its loop.
+
+        Raises :class:`~.loops.LoopError`, :class:`~.substitution.SubstitutionError` and
+        :class:`~.nodes.SameIdentifier`.
+        """
+        # Asked of the task as it was written: a list that turns out empty is a loop as well.
+        if not is_loop(task):
+            return [resolved]
+        children = expand(resolved, lookup)
+        self._nodes.check_distinct(self._node_name(""), [child["name"] for child in children])
+        return children
+
+    def _node_name(self, child: str) -> str:
+        """Return the name of a child's node."""
+        raise NotImplementedError
 
     def _run_child(
         self,
@@ -155,17 +174,6 @@ def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
     marked = _mark_absent(task, lookup)
     resolved: dict[str, Any] = substitute(marked, lookup, OUTPUTS)
     return resolved
-
-
-def expanded(
-    task: Mapping[str, Any], resolved: dict[str, Any], lookup: Lookup
-) -> list[dict[str, Any]]:
-    """Return what ``task`` becomes: one child, or one for each item of its loop.
-
-    Raises :class:`~.loops.LoopError` and :class:`~.substitution.SubstitutionError`.
-    """
-    # Asked of the task as it was written: a list that turns out empty is a loop as well.
-    return expand(resolved, lookup) if is_loop(task) else [resolved]
 
 
 def _mark_absent(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:

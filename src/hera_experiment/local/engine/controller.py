@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.names import (
+    ANNOTATION_POD_NAMES,
     LABEL_COMPLETED,
     LABEL_CREATOR,
     LABEL_PHASE,
@@ -22,12 +24,8 @@ from hera_experiment.local.engine.nodes import timestamp
 from hera_experiment.local.engine.operator import Operator, conditions
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
-from hera_experiment.local.engine.validation import checked
-from hera_experiment.local.engine.workflow_metadata import (
-    ANNOTATION_RUNTIME,
-    begun_metadata,
-    check_generated_name,
-)
+from hera_experiment.local.engine.validation import check_generated_name, checked
+from hera_experiment.local.engine.variables import ANNOTATION_RUNTIME
 from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
@@ -46,6 +44,7 @@ class Engine:
 
     ``runtime`` returns a runtime by name, ``parallelism`` pods run at a time, ``clock`` returns
     the present moment with its time zone, ``random_suffix`` five characters for a generated name.
+    Timers go by ``monotonic``, whatever the clock is set to.
     """
 
     def __init__(
@@ -56,10 +55,12 @@ class Engine:
         parallelism: int,
         clock: Callable[[], datetime],
         random_suffix: Callable[[], str],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._clock = clock
+        self._monotonic = monotonic
         self._random_suffix = random_suffix
         self._pool = Pool(parallelism)
         self._operators: dict[tuple[str, str], Operator] = {}
@@ -218,7 +219,7 @@ class Engine:
         self._check_free(metadata["namespace"], metadata["name"])
         self._ask_runtime(runtime, workflow)
         answer = _fresh(copy.deepcopy(workflow))
-        kept = {**workflow, "metadata": begun_metadata(metadata, runtime)}
+        kept = {**workflow, "metadata": _begun_metadata(metadata, runtime)}
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -242,6 +243,7 @@ class Engine:
             self._pool,
             self._store.objects,
             self._clock,
+            self._monotonic,
             self._ended,
         )
         self._operators[run.namespace, run.name] = operator
@@ -282,3 +284,11 @@ class Engine:
 
 def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "status": {"startedAt": None, "finishedAt": None}}
+
+
+def _begun_metadata(metadata: Mapping[str, Any], runtime: str) -> dict[str, Any]:
+    """Return the metadata of a workflow that begins to run in ``runtime``."""
+    annotations = {**metadata.get("annotations", {}), ANNOTATION_POD_NAMES: "v2"}
+    annotations[ANNOTATION_RUNTIME] = runtime
+    labels = {**metadata.get("labels", {}), LABEL_COMPLETED: "false", LABEL_PHASE: RUNNING}
+    return {**metadata, "annotations": annotations, "labels": labels}

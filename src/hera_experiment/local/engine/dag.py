@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import (
     COMPLETED,
     ERROR,
@@ -21,12 +22,11 @@ from hera_experiment.argo.phases import (
     SKIPPED,
     SUCCEEDED,
 )
-from hera_experiment.local.engine.composite import Composite, expanded, resolve
+from hera_experiment.local.engine.composite import Composite, resolve
 from hera_experiment.local.engine.depends import Depends, parse
-from hera_experiment.local.engine.go_text import JsonError
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes
+from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes, SameIdentifier
 from hera_experiment.local.engine.scope import DagScope
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.when import WhenError
@@ -139,8 +139,8 @@ class Dag(Composite):
             return
         lookup = self._lookup(partial(self._scope.seen_by, name))
         try:
-            tasks = expanded(task, resolve(task, lookup), lookup)
-        except (SubstitutionError, LoopError, WhenError, JsonError) as error:
+            tasks = self._children_of(task, resolve(task, lookup), lookup)
+        except (SubstitutionError, LoopError, WhenError, JsonError, SameIdentifier) as error:
             self._skip(name, ERROR, str(error))
             return
         group = node if node is not None and node.type == TASK_GROUP else None

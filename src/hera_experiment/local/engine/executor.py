@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.argo.limits import TEMPLATE_DEPTH
-from hera_experiment.argo.names import ANNOTATION_DISPLAY_NAME, DISPLAY_NAME, pod_name
+from hera_experiment.argo.names import (
+    ANNOTATION_DISPLAY_NAME,
+    DISPLAY_NAME,
+    TEMPLATE_DEPTH,
+    pod_name,
+)
 from hera_experiment.argo.phases import ERROR
 from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag

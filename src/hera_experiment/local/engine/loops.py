@@ -6,11 +6,12 @@ Source: ``expandTask``, ``processItem`` and ``expandSequence`` in ``workflow/con
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.local.engine import go_text
+from hera_experiment.argo import go_text
 from hera_experiment.local.engine.substitution import ANY, Lookup, Unprintable, substitute
 from hera_experiment.local.engine.when import WhenError, should_execute
 
@@ -18,6 +19,8 @@ LOOPS = ("withItems", "withParam", "withSequence")
 """The fields that make a task one for each item."""
 
 _VERB = re.compile(r"%([-+ #0]*)(\d+)?([dxXob%])")
+
+_KINDS = {"{": "object", '"': "string", "t": "bool", "f": "bool"}
 
 
 class LoopError(ValueError):
@@ -63,16 +66,16 @@ def _items(task: Mapping[str, Any]) -> list[str]:
     if task.get("withParam"):
         text = task["withParam"]
         try:
-            items = go_text.loads(text)
+            compact = go_text.compact(text)
         except go_text.JsonError as error:
             raise _no_list(text, str(error)) from None
-        if items is None:
+        if compact == "null":
             return []
-        if not isinstance(items, list):
-            kind = _go_kind(items)
+        if compact[0] != "[":
+            kind = _KINDS.get(compact[0], "number")
             reason = f"json: cannot unmarshal {kind} into Go value of type []v1alpha1.Item"
             raise _no_list(text, reason)
-        return go_text.elements(go_text.compact(text))
+        return go_text.elements(compact)
     return [go_text.dumps(value) for value in _sequence(task["withSequence"])]
 
 
@@ -80,14 +83,6 @@ def _no_list(text: str, reason: str) -> LoopError:
     return LoopError(
         f"withParam value could not be parsed as a JSON list: {text.strip()}: {reason}"
     )
-
-
-def _go_kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, (int, float)):
-        return "number"
-    return "string" if isinstance(value, str) else "object"
 
 
 def _sequence(sequence: Mapping[str, Any]) -> list[str]:
@@ -108,6 +103,8 @@ def _integer(value: Any) -> int:
     text = str(value)
     if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
         raise LoopError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    if len(text) > 20 or int(text) not in go_text.INT64:
+        raise LoopError(f'strconv.Atoi: parsing "{text}": value out of range')
     return int(text)
 
 
@@ -171,7 +168,8 @@ def _text(item: str) -> str:
     if item[0] == "{":
         pairs = sorted(_members(item).items())
         return f"{{{','.join(f'{go_text.dumps(key)}:{value}' for key, value in pairs)}}}"
-    return item
+    # A number that is no float64 is none of Argo's types, and so an empty string.
+    return "" if item[0] in "-123456789" and math.isinf(float(item)) else item
 
 
 def _shown(item: str) -> str:

@@ -99,7 +99,7 @@ class Limiter:
         if self.failing_fast(boundary):
             return False
         limit = boundary.template.get("parallelism")
-        return not limit or self._nodes.active_children[boundary.node.id] < limit
+        return not limit or limit < 0 or self._nodes.active_children[boundary.node.id] < limit
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Attempt:
     call: Call
     done: Done
     flag: dict[str, bool] | None = None
-    deadline: datetime | None = None
+    deadline: float | None = None
 
     @property
     def inputs(self) -> dict[str, Any] | None:
@@ -149,8 +149,9 @@ class Attempt:
 class Machine:
     """One running workflow. Everything in it belongs to the operator's thread.
 
-    ``later`` calls back after what is being done now, ``at`` at a moment in time; ``launch``
-    starts a pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt.
+    ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
+    done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
+    pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt.
     """
 
     workflow: str
@@ -158,15 +159,16 @@ class Machine:
     nodes: Nodes
     variables: Globals
     limiter: Limiter
-    now: Callable[[], datetime]
+    started: datetime
+    now: Callable[[], float]
     later: Callable[[Callable[[], None]], None]
-    at: Callable[[datetime, Callable[[], None]], None]
+    at: Callable[[float, Callable[[], None]], None]
     launch: Callable[[Attempt, Node, bool], None]
     execute: Callable[[Call], None] = field(init=False)
     begin: Callable[[Attempt], Node] = field(init=False)
     export: Callable[[Mapping[str, Any] | None], None]
     shutdown: str = ""
-    deadline: datetime | None = None
+    deadline: float | None = None
     templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     boundaries: dict[str, Boundary] = field(default_factory=dict)
     _results: dict[str, frozenset[str]] = field(default_factory=dict)

@@ -7,13 +7,14 @@ Source: ``initializeNode``, ``markNodePhase``, ``addChildNode`` and ``getOutboun
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from hera_experiment.argo.names import node_id
+from hera_experiment.argo.names import fnv32a, node_id
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING
 
 POD = "Pod"
@@ -39,6 +40,33 @@ _PROGRESS_STEPS = 100
 """A group that runs shows at most so many values: each is written with all its children's ids."""
 
 
+_KEYS = (
+    ("id", "id"),
+    ("name", "name"),
+    ("display_name", "displayName"),
+    ("type", "type"),
+    ("template", "templateName"),
+    ("scope", "templateScope"),
+    ("phase", "phase"),
+    ("boundary", "boundaryID"),
+    ("message", "message"),
+    ("started_at", "startedAt"),
+    ("finished_at", "finishedAt"),
+    ("progress", "progress"),
+    ("flag", "nodeFlag"),
+    ("inputs", "inputs"),
+    ("outputs", "outputs"),
+    ("children", "children"),
+    ("outbound", "outboundNodes"),
+    ("host", "hostNodeName"),
+    ("synced", "taskResultSynced"),
+)
+"""The fields of a node and what Argo calls them, in the order in which they are written."""
+
+_DATES = ("startedAt", "finishedAt")
+"""Written as null while they are not known."""
+
+
 def runs_pod(template: Mapping[str, Any]) -> bool:
     """Tell whether a template runs a pod."""
     return "container" in template or "script" in template
@@ -56,13 +84,16 @@ def moment(text: str) -> datetime:
 
 @dataclass
 class Node:
-    """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling."""
+    """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
+
+    ``began`` and ``ended`` are its times on the monotonic clock, None if another server saw them.
+    """
 
     id: str
     name: str
     type: str
-    phase: str
-    display_name: str
+    phase: str = ""
+    display_name: str = ""
     template: str = ""
     scope: str = ""
     boundary: str = ""
@@ -77,6 +108,8 @@ class Node:
     synced: bool | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
+    began: float | None = field(default=None, compare=False)
+    ended: float | None = field(default=None, compare=False)
 
     @property
     def fulfilled(self) -> bool:
@@ -95,56 +128,35 @@ class Node:
 
     def document(self) -> dict[str, Any]:
         """Return Argo's JSON object, independent of later changes of this node."""
-        pairs = (
-            ("id", self.id),
-            ("name", self.name),
-            ("displayName", self.display_name),
-            ("type", self.type),
-            ("templateName", self.template or None),
-            ("templateScope", self.scope or None),
-            ("phase", self.phase),
-            ("boundaryID", self.boundary or None),
-            ("message", self.message or None),
-        )
-        later = (
-            ("progress", self.progress or None),
-            ("nodeFlag", self.flag),
-            ("inputs", self.inputs),
-            ("outputs", self.outputs),
-            ("children", list(self.children) or None),
-            ("outboundNodes", self.outbound or None),
-            ("hostNodeName", self.host or None),
-            ("taskResultSynced", self.synced),
-        )
-        document: dict[str, Any] = {key: value for key, value in pairs if value is not None}
-        document["startedAt"] = self.started_at or None
-        document["finishedAt"] = self.finished_at or None
-        document.update((key, value) for key, value in later if value is not None)
+        document: dict[str, Any] = {}
+        for attribute, key in _KEYS:
+            value = getattr(self, attribute)
+            if key == "children":
+                value = list(value) or None
+            if value is not None and value != "" and value != []:
+                document[key] = value
+            elif key in _DATES:
+                document[key] = None
         return document
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> Node:
         """Return the node that :meth:`document` wrote."""
-        return cls(
-            id=document["id"],
-            name=document["name"],
-            type=document["type"],
-            phase=document.get("phase", ""),
-            display_name=document.get("displayName", ""),
-            template=document.get("templateName", ""),
-            scope=document.get("templateScope", ""),
-            boundary=document.get("boundaryID", ""),
-            message=document.get("message", ""),
-            started_at=document.get("startedAt") or "",
-            finished_at=document.get("finishedAt") or "",
-            progress=document.get("progress", ""),
-            host=document.get("hostNodeName", ""),
-            flag=document.get("nodeFlag"),
-            inputs=document.get("inputs"),
-            outputs=document.get("outputs"),
-            synced=document.get("taskResultSynced"),
-            children=dict.fromkeys(document.get("children") or ()),
-            outbound=document.get("outboundNodes"),
+        found = {
+            attribute: document[key] for attribute, key in _KEYS if document.get(key) is not None
+        }
+        found["children"] = dict.fromkeys(found.get("children", ()))
+        return cls(**found)
+
+
+class SameIdentifier(ValueError):
+    """Two names of nodes have one hash: in Argo they would be one node."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(
+            f"{one!r} and {other!r} have one and the same hash, of which Argo makes the identifiers"
+            " of nodes: on a cluster one of the two would not run, in silence. Give one of them"
+            " another name or item"
         )
 
 
@@ -152,13 +164,19 @@ class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
     Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.
     """
 
     def __init__(
-        self, workflow: str, now: Callable[[], datetime], nodes: Iterable[Node] = ()
+        self,
+        workflow: str,
+        now: Callable[[], datetime],
+        nodes: Iterable[Node] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workflow = workflow
         self._now = now
+        self._monotonic = monotonic
         self.by_id: dict[str, Node] = {}
         self._by_name: dict[str, Node] = {}
         self._changed: dict[str, Node] = {}
@@ -189,7 +207,7 @@ class Nodes:
         """Add a node; it is finished at once when its phase says so."""
         identity = node_id(self.workflow, name)
         if identity in self.by_id:
-            raise ValueError(f"node {name!r} exists already")
+            raise SameIdentifier(self.by_id[identity].name, name)
         now = timestamp(self._now())
         parent = self.by_id.get(boundary)
         node = Node(
@@ -208,9 +226,21 @@ class Nodes:
             inputs=inputs,
             progress="0/1" if kind == POD else "",
         )
+        node.began = self._monotonic()
+        node.ended = node.began if node.fulfilled else None
         self._keep(node)
         self.touch(node)
         return node
+
+    def check_distinct(self, prefix: str, names: Iterable[str]) -> None:
+        """Raise :class:`SameIdentifier` unless nodes of these names may all be made."""
+        seen: dict[int, str] = {}
+        begin = fnv32a(prefix)
+        for name in names:
+            value = fnv32a(name, begin)
+            other = seen.setdefault(value, name)
+            if other != name:
+                raise SameIdentifier(other, name)
 
     def mark(self, node: Node, phase: str, message: str | None = None) -> None:
         """Give ``node`` a phase and, unless it is None, a message."""
@@ -222,7 +252,20 @@ class Nodes:
             node.message = message
         if node.fulfilled and not node.finished_at:
             node.finished_at = timestamp(self._now())
+            node.ended = self._monotonic()
         self.touch(node)
+
+    def start(self, node: Node) -> None:
+        """Let the time of ``node`` begin now."""
+        node.started_at, node.began = timestamp(self._now()), self._monotonic()
+
+    def began(self, node: Node) -> float:
+        """Return when ``node`` began, on the monotonic clock."""
+        return self._ago(node.started_at) if node.began is None else node.began
+
+    def ended(self, node: Node) -> float:
+        """Return when ``node`` ended, on the monotonic clock."""
+        return self._ago(node.finished_at) if node.ended is None else node.ended
 
     def connect(self, parent: Node, child_name: str) -> None:
         """Make the node of that name, which may not exist yet, a child of ``parent``."""
@@ -254,6 +297,9 @@ class Nodes:
         """Return the nodes that changed since the last call."""
         changed, self._changed = self._changed, {}
         return {key: node.document() for key, node in changed.items()}
+
+    def _ago(self, text: str) -> float:
+        return self._monotonic() - max((self._now() - moment(text)).total_seconds(), 0.0)
 
     def _keep(self, node: Node) -> None:
         self.by_id[node.id] = node

@@ -14,7 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
@@ -26,6 +26,7 @@ from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     Node,
     Nodes,
+    SameIdentifier,
     moment,
     timestamp,
     update_groups,
@@ -41,6 +42,9 @@ PROGRESS_SECONDS = 1.0
 """How often the progress of groups is summed up while the workflow runs."""
 
 _BATCH = 256
+_LONGEST_WAIT = 3600.0
+"""Seconds after which it looks at its timers once more: a queue cannot wait for centuries."""
+
 Event = Callable[[], None]
 
 
@@ -54,31 +58,33 @@ class Operator:
         pool: Pool,
         objects: Objects,
         now: Callable[[], datetime],
+        monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
     ) -> None:
         self.run = run
         self._objects = objects
         self._now = now
+        self._monotonic = monotonic
         self._ended = ended
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._later: deque[Event] = deque()
-        self._timers: list[tuple[datetime, int, Event]] = []
+        self._timers: list[tuple[float, int, Event]] = []
         self._order = itertools.count()
         self._status: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
-        self._progress_due = now()
+        self._progress_due = began = monotonic()
         self._over = False
         self._done = threading.Event()
         manifest = run.manifest
-        started = moment(run.status["startedAt"])
-        self._nodes = Nodes(run.name, now, map(Node.parse, list(run.nodes.values())))
-        variables = Globals(manifest, lambda: (now() - started).total_seconds())
+        nodes = map(Node.parse, list(run.nodes.values()))
+        self._nodes = Nodes(run.name, now, nodes, monotonic)
+        variables = Globals(manifest, lambda: monotonic() - began)
         for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
             variables.set_output(parameter["name"], parameter["value"])
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         spec: dict[str, Any] = substitute(rest, variables)
-        self._launcher = Launcher(run, runtime, pool, self._events.put, now)
+        self._launcher = Launcher(run, runtime, pool, self._events.put)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
             workflow=run.name,
@@ -86,12 +92,13 @@ class Operator:
             nodes=self._nodes,
             variables=variables,
             limiter=Limiter(self._nodes, spec.get("parallelism")),
-            now=now,
+            started=moment(run.status["startedAt"]),
+            now=monotonic,
             later=self._later.append,
             at=self._at,
             launch=self._launcher.launch,
             export=self._export,
-            deadline=started + timedelta(seconds=limit) if limit is not None else None,
+            deadline=None if limit is None else began + limit,
             templates={template["name"]: template for template in manifest["spec"]["templates"]},
         )
         self._launcher.machine = self._machine
@@ -120,6 +127,10 @@ class Operator:
             while not self._over:
                 self._take_events()
                 self._settle()
+        except SameIdentifier as error:
+            self._launcher.stop_all(str(error), on_exit=True)
+            self._conclude(ERROR, str(error))
+            self._flush()
         except Exception as error:  # Whatever it is, the workflow must come to an end.
             traceback.print_exc()
             self._launcher.stop_all("the local engine failed", on_exit=True)
@@ -154,13 +165,13 @@ class Operator:
         """Wait for an event or a timer, then take what else has happened."""
         timeout = None
         if self._timers:
-            timeout = max((self._timers[0][0] - self._now()).total_seconds(), 0.0)
+            timeout = min(max(self._timers[0][0] - self._monotonic(), 0.0), _LONGEST_WAIT)
         with suppress(queue.Empty):
             self._events.get(timeout=timeout)()
             for _ in range(_BATCH):
                 self._drain()
                 self._events.get_nowait()()
-        while self._timers and self._timers[0][0] <= self._now():
+        while self._timers and self._timers[0][0] <= self._monotonic():
             heapq.heappop(self._timers)[2]()
 
     def _settle(self) -> None:
@@ -177,8 +188,8 @@ class Operator:
     def _flush(self) -> None:
         if self._over:
             update_groups(self._nodes, all_nodes=True)
-        elif self._now() >= self._progress_due:
-            self._progress_due = self._now() + timedelta(seconds=PROGRESS_SECONDS)
+        elif self._monotonic() >= self._progress_due:
+            self._progress_due = self._monotonic() + PROGRESS_SECONDS
             update_groups(self._nodes, all_nodes=False)
         nodes = self._nodes.take_changes()
         if not (nodes or self._status or self._labels):
@@ -188,7 +199,7 @@ class Operator:
         status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
         self.run.update(status=status, nodes=nodes, labels=labels)
 
-    def _at(self, when: datetime, event: Event) -> None:
+    def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
 
     def _export(self, outputs: Mapping[str, Any] | None) -> None:
@@ -210,6 +221,9 @@ class Operator:
         why = f"workflow shutdown with strategy:  {strategy}"
         self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
         self._fire_timers()
+        if self._nodes.get(self._machine.workflow) is None:
+            # With a parallelism of 0 the entry template waits for ever; in Argo it still does.
+            self._conclude(FAILED, f"Stopped with strategy '{strategy}'")
 
     def _deadline_passed(self) -> None:
         self._launcher.stop_all("Step exceeded its deadline", on_exit=False)
@@ -260,7 +274,7 @@ class Operator:
                 "phase": phase,
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
-                "conditions": conditions(completed=True),
+                "conditions": conditions(completed=True)[0 if self._nodes.pods else 1 :],
             }
         )
         self._status.update(end_of_claims(self.run, phase, self._objects))
@@ -268,7 +282,7 @@ class Operator:
 
 
 def conditions(*, completed: bool) -> list[dict[str, str]]:
-    """Return ``status.conditions`` of a workflow that runs, or has ended."""
+    """Return ``status.conditions`` of a workflow that runs, or has ended; the first is of pods."""
     running = {"type": "PodRunning", "status": "False"}
     return [running, {"type": "Completed", "status": "True" if completed else "False"}]
 

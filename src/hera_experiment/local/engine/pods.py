@@ -10,14 +10,13 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
+from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
-from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.machine import Attempt, Machine
-from hera_experiment.local.engine.nodes import HOST, POD, Node, moment, timestamp
+from hera_experiment.local.engine.nodes import HOST, POD, Node
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.runtimes.base import Pod, PodResult, Runtime
 from hera_experiment.local.store import Run
@@ -25,7 +24,7 @@ from hera_experiment.local.store import Run
 GRACE_SECONDS = 10.0
 """How long the processes of a pod have to end by themselves."""
 
-_STOP_AGAIN = timedelta(seconds=1)
+_STOP_AGAIN = 1.0
 _POD_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
@@ -118,13 +117,11 @@ class Launcher:
         runtime: Runtime,
         pool: Pool,
         post: Callable[[Callable[[], None]], None],
-        now: Callable[[], datetime],
     ) -> None:
         self._run = run
         self._runtime = runtime
         self._pool = pool
         self._post = post
-        self._now = now
         self.claims: list[dict[str, Any]] = []
         self._launched: dict[str, _Launched] = {}
         # Read by the workers: no pod begins once it is set.
@@ -200,13 +197,13 @@ class Launcher:
             node.host = HOST
             # Argo counts from the pod's creation; here a pod may queue behind the processors for
             # most of its life, and a task's duration is to be its own.
-            node.started_at = timestamp(self._now())
+            nodes.start(node)
         nodes.mark(node, PENDING if text else RUNNING, text)
         if launched.why:
             self._runtime.stop(node.id, GRACE_SECONDS)
         deadline = launched.attempt.template.get("activeDeadlineSeconds")
         if not text and deadline is not None:
-            end = self._now() + timedelta(seconds=float(deadline))
+            end = self.machine.now() + float(deadline)
             self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE, end))
 
     def _finished(self, launched: _Launched, result: PodResult) -> None:
@@ -217,14 +214,14 @@ class Launcher:
     def _set_timeout(self, launched: _Launched) -> None:
         timeout = launched.attempt.template.get("timeout")
         if timeout:
-            end = moment(launched.node.started_at) + timedelta(seconds=seconds(timeout))
+            end = self.machine.now() + seconds(timeout)
             self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE, end))
         if (deadline := launched.attempt.deadline) is not None:
             why = "Step exceeded its deadline"
             self.machine.at(deadline, lambda: self._expire(launched, why, deadline))
 
-    def _expire(self, launched: _Launched, why: str, end: datetime) -> None:
-        if launched.node.id in self._launched and not launched.why and self._now() < end:
+    def _expire(self, launched: _Launched, why: str, end: float) -> None:
+        if launched.node.id in self._launched and not launched.why and self.machine.now() < end:
             # All timers are called when a workflow is shut down; an exit handler goes on.
             self.machine.at(end, lambda: self._expire(launched, why, end))
         elif launched.node.id in self._launched:
@@ -238,4 +235,4 @@ class Launcher:
             return
         self._runtime.stop(node.id, GRACE_SECONDS)
         if node.phase == PENDING:
-            self.machine.at(self._now() + _STOP_AGAIN, lambda: self._stop(launched))
+            self.machine.at(self.machine.now() + _STOP_AGAIN, lambda: self._stop(launched))

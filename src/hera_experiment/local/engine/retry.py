@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.arguments import substitute_all
-from hera_experiment.local.engine.go_text import seconds
 from hera_experiment.local.engine.machine import Attempt, Machine
-from hera_experiment.local.engine.nodes import RETRY, Node, moment, runs_pod
+from hera_experiment.local.engine.nodes import RETRY, Node, Nodes, runs_pod
 from hera_experiment.local.engine.substitution import SubstitutionError
 
 _TRANSIENT = re.compile(r"(?i)i/o timeout|connection (reset|refused)|TLS handshake timeout|EOF$")
@@ -56,7 +56,7 @@ class Retry:
         below = (by_id[key] for key in self.node.children if key in by_id)
         return [node for node in below if node.attempt]
 
-    def _try(self, deadline: datetime | None = None) -> None:
+    def _try(self, deadline: float | None = None) -> None:
         machine, call = self._machine, self._attempt.call
         if call.boundary is not None and machine.limiter.failing_fast(call.boundary):
             return
@@ -68,7 +68,7 @@ class Retry:
         number = len(attempts) - (running is not None)
         name = running.name if running else f"{self.node.name}({number})"
         last = attempts[number - 1] if number else None
-        local = {"retries": str(number), **_last_retry(last)}
+        local = {"retries": str(number), **_last_retry(last, machine.nodes)}
         template = self._attempt.template
         if runs_pod(template):
             local["pod.name"] = pod_name(machine.workflow, name, call.template)
@@ -103,8 +103,8 @@ class Retry:
             self._fail(str(error))
             return
         now = self._machine.now()
-        until = moment(last.finished_at) + timedelta(seconds=wait)
-        end = moment(attempts[0].started_at) + timedelta(seconds=deadline) if deadline else None
+        until = self._machine.nodes.ended(last) + wait
+        end = self._machine.nodes.began(attempts[0]) + deadline if deadline else None
         if end is not None and now > end:
             self._end(last.phase, last, "Max duration limit exceeded")
         elif end is not None and until > end:
@@ -119,7 +119,7 @@ class Retry:
         else:
             self._try(end)
 
-    def _again(self, deadline: datetime | None) -> None:
+    def _again(self, deadline: float | None) -> None:
         if self.node.fulfilled:
             return
         last = self._attempts()[-1]
@@ -134,9 +134,10 @@ class Retry:
     def _given_up(self) -> str:
         if self._machine.shutdown:
             return f"Stopped with strategy '{self._machine.shutdown}'"
-        if self._machine.overdue and self._machine.deadline:
-            deadline = self._machine.deadline.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
-            return f"retry exceeded workflow deadline {deadline}"
+        if self._machine.overdue:
+            limit = timedelta(seconds=self._machine.spec["activeDeadlineSeconds"])
+            deadline = self._machine.started + limit
+            return f"retry exceeded workflow deadline {deadline:%Y-%m-%d %H:%M:%S +0000 UTC}"
         return ""
 
     def _retries(self, last: Node) -> bool:
@@ -154,15 +155,14 @@ class Retry:
         self._machine.end(self._attempt, self.node, phase, message)
 
 
-def _last_retry(last: Node | None) -> dict[str, str]:
+def _last_retry(last: Node | None, nodes: Nodes) -> dict[str, str]:
     values = {"exitCode": "0", "status": "", "duration": "0", "message": ""}
     if last is not None:
         values["status"] = last.phase
         values["message"] = last.message
         values["exitCode"] = (last.outputs or {}).get("exitCode", "0")
         if last.finished_at:
-            span = moment(last.finished_at) - moment(last.started_at)
-            values["duration"] = str(int(span.total_seconds()))
+            values["duration"] = str(int(nodes.ended(last) - nodes.began(last)))
     return {f"lastRetry.{key}": value for key, value in values.items()}
 
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from hera_experiment.argo import go_text
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine import go_text
 from hera_experiment.local.engine.depends import ancestry
 from hera_experiment.local.engine.nodes import RETRY, TASK_GROUP, Node, Nodes
 from hera_experiment.local.engine.substitution import Lookup

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.composite import Composite, expanded, resolve
-from hera_experiment.local.engine.go_text import JsonError
+from hera_experiment.local.engine.composite import Composite, resolve
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node
+from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node, SameIdentifier
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.when import WhenError
@@ -94,8 +94,8 @@ class Steps(Composite):
         pairs = []
         for step, ready in zip(steps, resolved, strict=True):
             try:
-                ones = expanded(step, ready, self._known)
-            except (SubstitutionError, LoopError) as error:
+                ones = self._children_of(step, ready, self._known)
+            except (SubstitutionError, LoopError, SameIdentifier) as error:
                 self._error = str(error)
                 return []
             if not ones:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hera_experiment.argo import go_text
 from hera_experiment.argo.values import go_escape, unprintable
-from hera_experiment.local.engine import go_text
 
 Lookup = Callable[[str], "str | None"]
 """Returns the value of a variable; None for the output of a task that was skipped and declares no

@@ -10,11 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from hera_experiment.argo.names import pod_name
-from hera_experiment.local.engine import go_text
+from hera_experiment.argo import go_text
+from hera_experiment.argo.names import (
+    ANNOTATION_POD_NAMES,
+    LABEL_COMPLETED,
+    LABEL_PHASE,
+    pod_name,
+)
 from hera_experiment.local.engine.arguments import parameters_json
 from hera_experiment.local.engine.nodes import Node, moment
-from hera_experiment.local.engine.workflow_metadata import WRITTEN_BY_ENGINE
+
+ANNOTATION_RUNTIME = "hera-utils/runtime"
+"""The name of the runtime that the workflow was created with: a retry uses the same."""
+
+_WRITTEN_BY_ENGINE = frozenset(
+    (ANNOTATION_POD_NAMES, ANNOTATION_RUNTIME, LABEL_COMPLETED, LABEL_PHASE)
+)
+"""Keys that a workflow's own variables do not show."""
 
 _DATE_PARTS = "BbmAadHIMSYypZzL"
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -53,7 +65,7 @@ class Globals:
             self._values[f"workflow.parameters.{parameter['name']}"] = parameter["value"]
         for kind in ("labels", "annotations"):
             found = metadata.get(kind) or {}
-            pairs = {key: found[key] for key in found if key not in WRITTEN_BY_ENGINE}
+            pairs = {key: found[key] for key in found if key not in _WRITTEN_BY_ENGINE}
             encoded = go_text.dumps(pairs, sort_keys=True) if pairs else "null"
             self._values[f"workflow.{kind}"] = encoded
             self._values[f"workflow.{kind}.json"] = encoded

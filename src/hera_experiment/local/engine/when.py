@@ -15,7 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hera_experiment.argo import go_text
+
 _COMPARATORS = ("==", "!=", ">=", "<=", "=~", "!~", ">", "<", "in")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]*|[\d.]+", re.ASCII)
 _SYMBOL = re.compile(r"[^\w\s()'\",\[\].]+")
 ADDITIVE = ("+", "-")
 MULTIPLICATIVE = ("*", "/", "%")
@@ -49,9 +52,7 @@ def _tokenize(text: str) -> list[_Token]:
         character = text[position]
         if character.isspace():
             position += 1
-        elif character.isdigit() or character == ".":
-            word = re.compile(r"[\d.]+").match(text, position)
-            assert word
+        elif word := _NUMBER.match(text, position):
             tokens.append(_Token("value", _number(word[0])))
             position = word.end()
         elif character in "'\"":
@@ -74,9 +75,15 @@ def _tokenize(text: str) -> list[_Token]:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        if not text.startswith("0x"):
+            return float(text)
+        if (found := int(text, 16)) >= 2**64:
+            raise ValueError(text)
+        return float(found)
     except ValueError:
-        raise _Invalid(f"Unable to parse numeric value '{text}' to float64\n") from None
+        kind, text = ("hex", text[2:]) if text.startswith("0x") else ("numeric", text)
+        type_of = "uint64" if kind == "hex" else "float64"
+        raise _Invalid(f"Unable to parse {kind} value '{text}' to {type_of}\n") from None
 
 
 def _until(text: str, position: int, ends: str, unclosed: str) -> tuple[str, int]:
@@ -267,9 +274,13 @@ def _calculate(operator: str, left: Any, right: Any) -> Any:
             )
     try:
         return _MODIFIERS[operator](left, right)
-    except (ZeroDivisionError, OverflowError):
-        # Where Go has an infinity; what it is compared with next decides nothing useful.
-        return math.nan
+    except OverflowError:
+        return math.inf
+    except (ZeroDivisionError, ValueError):
+        # Go goes on with what IEEE 754 says where Python raises.
+        endless = operator == "/" and left == left and left != 0
+        endless = endless or (operator == "**" and left == 0)
+        return math.copysign(math.inf, left) if endless else math.nan
 
 
 _MODIFIERS: dict[str, Callable[[float, float], float]] = {
@@ -326,6 +337,4 @@ def _kind(token: _Token) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else str(value)
-    return str(value)
+    return go_text.general(value) if isinstance(value, float) else str(value)

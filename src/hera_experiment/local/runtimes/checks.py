@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.local.runtimes.container import Json, MainContainer, containers_of
+from hera_experiment.local.runtimes.container import (
+    Json,
+    MainContainer,
+    containers_of,
+    variable_refusals,
+)
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
 from hera_experiment.local.runtimes.paths import PathRules
-from hera_experiment.local.runtimes.variables import variable_refusals
 from hera_experiment.local.runtimes.volumes import (
     declared_volumes,
     mount_path,
@@ -83,7 +87,7 @@ def process_refusals(
             yield f"template {name!r}: {error}"
             continue
         if view.refused:
-            yield from (f"{text}: {ADVICE}" for text in view.refused)
+            yield from view.refused
             continue
         rules = rules_of(template, container, view)
         words = container.argv(view.entrypoint, view.command, {})

@@ -1,7 +1,4 @@
-"""The processes of one pod, each a group of its own, that another thread can end.
-
-What a server that was killed left running is ended by the next one.
-"""
+"""The processes of one pod, each a group of its own, that another thread can end."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 
@@ -20,10 +17,9 @@ _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
 
-_PROC = Path("/proc")
-_TASK_MARK = b"ARGO_NODE_ID="
-_ROUNDS = 5
-_PATIENCE_MS = 2000
+STARTING = threading.Lock()
+RUNNING: set[int] = set()
+"""The numbers of all processes that were started here and still have to be waited for."""
 
 
 class Stopped(Exception):
@@ -65,15 +61,17 @@ class Children:
         with self._lock:
             if self.stopping:
                 raise Stopped
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if tee else log,
-                stderr=log,
-                cwd=folder,
-                env=environment,
-                start_new_session=True,
-            )
+            with STARTING:
+                process = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if tee else log,
+                    stderr=log,
+                    cwd=folder,
+                    env=environment,
+                    start_new_session=True,
+                )
+                RUNNING.add(process.pid)
             self._running = process
         try:
             if started:
@@ -93,6 +91,7 @@ class Children:
         with self._lock:
             _signal_group(process.pid, signal.SIGKILL)
             status = process.wait()
+            RUNNING.discard(process.pid)
             self._running = None
             if self._timer is not None:
                 self._timer.cancel()
@@ -175,61 +174,3 @@ def open_log(path: Path) -> FileIO:
 
 def _private(name: str, flags: int) -> int:
     return os.open(name, flags, 0o600)
-
-
-def end_leftovers(scratch: Path) -> int:
-    """Kill what tasks run below ``scratch``, a folder of no living server; return how many.
-
-    A process is a task's when it has this user, a task's variables and its working folder or a
-    variable below ``scratch``, or when it is in the session of one that has: its number alone says
-    nothing, for numbers are used again. Without Linux's ``/proc`` none is found.
-    """
-    if not scratch.is_dir() or not hasattr(os, "pidfd_open") or not _PROC.is_dir():
-        return 0
-    ended = 0
-    # What is found may have started others meanwhile.
-    for _ in range(_ROUNDS):
-        with contextlib.ExitStack() as handles:
-            found = _tasks(os.fsencode(scratch.resolve()), handles)
-            for handle in found:
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    ended += 1
-            for handle in found:
-                gone = select.poll()
-                gone.register(handle, select.POLLIN)
-                gone.poll(_PATIENCE_MS)
-        if not found:
-            break
-    return ended
-
-
-def _tasks(scratch: bytes, handles: contextlib.ExitStack) -> list[int]:
-    """Return a handle of each process of a task: it stays that one's, whatever its number is."""
-    seen: list[tuple[int, int]] = []
-    sessions = set()
-    for number in _numbers():
-        with contextlib.suppress(OSError):
-            handle = os.pidfd_open(number)
-            handles.callback(os.close, handle)
-            session = os.getsid(number)
-            if (_PROC / str(number)).stat().st_uid != os.getuid() or session == os.getsid(0):
-                continue
-            seen.append((handle, session))
-            if _is_task(number, scratch):
-                sessions.add(session)
-    return [handle for handle, session in seen if session in sessions]
-
-
-def _numbers() -> Iterator[int]:
-    with os.scandir(_PROC) as entries:
-        yield from (int(entry.name) for entry in entries if entry.name.isdigit())
-
-
-def _is_task(number: int, scratch: bytes) -> bool:
-    variables = (_PROC / str(number) / "environ").read_bytes().split(b"\0")
-    if not any(variable.startswith(_TASK_MARK) for variable in variables):
-        return False
-    below = scratch + b"/"
-    folder = os.readlink(os.fsencode(_PROC / str(number) / "cwd"))
-    return folder.startswith(below) or any(below in variable for variable in variables)

@@ -1,18 +1,29 @@
-"""The main container of a template: what Kubernetes would be asked to run."""
+"""The main container of a template, and its environment variables, by Kubernetes' rules.
+
+Source: Kubernetes' API reference of ``EnvVar`` and ``EnvFromSource``.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from hera_experiment.local.errors import ApiError
+from hera_experiment.local.runtimes.base import Pod
+from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
 
 SCRIPT_PATH = "/argo/staging/script"
 """Where Argo puts the source of a script template."""
 
 Json = Mapping[str, Any]
 
+_LONGEST_ARGUMENT = 131_072
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+_FIELDS = ("metadata.name", "metadata.namespace")
+_KINDS = {"configMap": CONFIGMAPS, "secret": SECRETS}
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
@@ -66,6 +77,29 @@ class MainContainer:
         return [*entrypoint, *(args or command)]
 
 
+def offload(words: Sequence[str], args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return what follows a program with the words too long for Linux as files, and those files.
+
+    ``@/tmp/argo_arg_N.txt`` stands for such a word; programs are expected to know that form.
+    ``args`` are the template's own: Argo looks for such words when these are long together.
+
+    Source: ``createWorkflowPod`` in ``workflowpod.go`` and ``cmd/argoexec/commands/emissary.go``
+    of argo-workflows v3.7.18.
+    """
+    if len(json.dumps(list(args)).encode()) <= _LONGEST_ARGUMENT:
+        return list(words), {}
+    files = {
+        f"/tmp/argo_arg_{at}.txt": word
+        for at, word in enumerate(words)
+        if len(word.encode("utf-8", "surrogatepass")) > _LONGEST_ARGUMENT
+    }
+    short = [
+        f"@{path}" if (path := f"/tmp/argo_arg_{at}.txt") in files else word
+        for at, word in enumerate(words)
+    ]
+    return short, files
+
+
 def main_container(template: Json) -> MainContainer | None:
     """Return the main container of ``template``, None when it is of another type."""
     script = template.get("script")
@@ -90,3 +124,132 @@ def containers_of(workflow: Json) -> Iterator[tuple[Json, MainContainer]]:
         container = main_container(template)
         if container is not None:
             yield template, container
+
+
+class MissingObject(Exception):
+    """A ConfigMap, Secret or claim (or one key of it) that a container needs does not exist."""
+
+
+def container_environment(container: MainContainer, pod: Pod, objects: Objects) -> dict[str, str]:
+    """Return what ``envFrom`` and ``env`` of ``container`` say, in their order, then Argo's own.
+
+    Raises
+    ------
+    MissingObject
+        When a ConfigMap, a Secret or a key that is not optional does not exist.
+    """
+    values: dict[str, str] = {}
+    for source in container.variable_sources:
+        prefix = source.get("prefix") or ""
+        for kind, reference in _references(source, "Ref"):
+            for key, data in values_of(objects, kind, reference).items():
+                values[prefix + key] = data.decode("utf-8", "replace")
+    for variable in container.variables:
+        origin: Json | None = variable.get("valueFrom")
+        if not origin:
+            values[variable["name"]] = expand(str(variable.get("value") or ""), values)
+            continue
+        value = _value_from(origin, pod, objects)
+        if value is not None:
+            values[variable["name"]] = value
+    return {**values, "ARGO_CONTAINER_NAME": "main", "ARGO_NODE_ID": pod.node_id}
+
+
+def script_source(container: MainContainer, pod: Pod) -> str:
+    """Return the source of a script as Argo writes it.
+
+    It reaches the pod within a variable of the init container, and so Kubernetes expands it: a
+    ``$$`` becomes one dollar, and that container's variables are put in, not those of the script.
+    """
+    own = {
+        "ARGO_POD_NAME": pod.name,
+        "ARGO_WORKFLOW_NAME": pod.workflow_name,
+        "ARGO_CONTAINER_NAME": "init",
+    }
+    return expand(container.source or "", own)
+
+
+def _value_from(source: Json, pod: Pod, objects: Objects) -> str | None:
+    for kind, reference in _references(source, "KeyRef"):
+        values = values_of(objects, kind, reference)
+        key = reference.get("key") or ""
+        if key in values:
+            return values[key].decode("utf-8", "replace")
+        if reference.get("optional"):
+            return None
+        raise MissingObject(_no_key(kind, reference.get("name") or "", key))
+    field = (source.get("fieldRef") or {}).get("fieldPath")
+    return pod.namespace if field == "metadata.namespace" else pod.name
+
+
+def _references(source: Json, suffix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for word, kind in _KINDS.items():
+        reference = source.get(word + suffix)
+        if reference:
+            yield kind, reference
+
+
+def values_of(objects: Objects, kind: str, reference: Json) -> Mapping[str, bytes]:
+    """Return the values of an object by key, none when it may be missing and is.
+
+    Raises :class:`MissingObject`.
+    """
+    name = reference.get("name") or ""
+    try:
+        return objects.get(kind, name)
+    except ApiError:
+        if reference.get("optional"):
+            return {}
+        raise MissingObject(_no_object(kind, name)) from None
+
+
+def variable_refusals(container: MainContainer, objects: Objects) -> Iterator[str]:
+    """Yield what ``env`` and ``envFrom`` ask for that is missing or not honoured here."""
+    for source in container.variable_sources:
+        for kind, reference in _references(source, "Ref"):
+            yield from missing_object(objects, kind, reference)
+    for variable in container.variables:
+        source = variable.get("valueFrom") or {}
+        for kind, reference in _references(source, "KeyRef"):
+            yield from missing_object(objects, kind, reference, reference.get("key") or "")
+        field = (source.get("fieldRef") or {}).get("fieldPath")
+        if field and field not in _FIELDS:
+            yield (
+                f"takes its variable {variable.get('name')} from the field {field!r}, which has no"
+                f" meaning on this machine: use {' or '.join(_FIELDS)}"
+            )
+        unknown = set(source) - {"configMapKeyRef", "secretKeyRef", "fieldRef"}
+        for word in sorted(unknown):
+            yield (
+                f"takes its variable {variable.get('name')} from {word}, which has no meaning on"
+                " this machine: use value, configMapKeyRef or secretKeyRef"
+            )
+
+
+def missing_object(
+    objects: Objects, kind: str, reference: Json, key: str | None = None
+) -> Iterator[str]:
+    """Yield that an object or a key of it is missing, as far as one can tell before a run."""
+    name = reference.get("name") or ""
+    if reference.get("optional") or "{{" in name or "{{" in (key or ""):
+        return
+    try:
+        values = objects.get(kind, name)
+    except ApiError:
+        yield _no_object(kind, name)
+        return
+    if key is not None and key not in values:
+        yield _no_key(kind, name, key)
+
+
+def _no_object(kind: str, name: str) -> str:
+    word = "ConfigMap" if kind == CONFIGMAPS else "Secret"
+    return (
+        f"needs the {word} {name!r}, which does not exist here: make the folder"
+        f" .hera/{kind}/{name} with one file per key"
+    )
+
+
+def _no_key(kind: str, name: str, key: str) -> str:
+    word = "ConfigMap" if kind == CONFIGMAPS else "Secret"
+    return f"needs the key {key!r} of the {word} {name!r}: write the file .hera/{kind}/{name}/{key}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,13 +14,26 @@ from pathlib import Path
 from hera_experiment.argo.images import container_of
 from hera_experiment.errors import UserError
 from hera_experiment.images.builder import Builder
-from hera_experiment.images.context import DOCKERFILE
+from hera_experiment.images.context import (
+    DOCKERFILE,
+    container_names,
+    context_entries,
+    no_container,
+)
 from hera_experiment.images.engine import RUNNERS, Runner, find_engine, runner
+from hera_experiment.images.recipe import read_recipe
 from hera_experiment.images.source import BuildSettings
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.children import Children, open_log
-from hera_experiment.local.runtimes.container import Json, MainContainer, containers_of
+from hera_experiment.local.runtimes.container import (
+    Json,
+    MainContainer,
+    container_environment,
+    containers_of,
+    offload,
+    script_source,
+)
 from hera_experiment.local.runtimes.engine_client import (
     EngineClient,
     command_options,
@@ -28,15 +42,23 @@ from hera_experiment.local.runtimes.engine_client import (
     user_options,
     variable_options,
 )
-from hera_experiment.local.runtimes.outputs import NEVER_RAN, Tail, finished, not_started, read_file
-from hera_experiment.local.runtimes.variables import (
-    container_environment,
-    script_source,
+from hera_experiment.local.runtimes.image_view import missing_files
+from hera_experiment.local.runtimes.leftovers import end_orphans
+from hera_experiment.local.runtimes.outputs import (
+    MEMORY_ADVICE,
+    NEVER_RAN,
+    OUT_OF_MEMORY,
+    PARAMETERS_LIMIT,
+    Tail,
+    finished,
+    not_started,
+    read_output,
 )
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_of
 from hera_experiment.local.store import Objects
 
 _LABEL = "hera-experiment"
+_LAST_BYTES = 1 << 16
 _NO_WORKDIR = "does not exist on container"
 _NOT_FOUND = re.compile(
     r'exec: "([^"]*)": (executable file not found in \$PATH|stat [^:]*: no such'
@@ -90,7 +112,8 @@ class ContainerRuntime(BaseRuntime):
         self._builder = Builder(
             self._engine, run, slug=slug, containers=containers, settings=settings, environ=environ
         )
-        self._user = user_options(self._engine, run, os.getuid(), os.getgid(), sys.platform)
+        user = user_options(self._engine, run, os.getuid(), os.getgid(), sys.platform)
+        self._user, self._home = user[:2], user[2:]
         self._init = init_options(self._engine, environ, sys.platform)
         self._images: dict[tuple[str, str, str], str] = {}
         # Containers of a server that was killed: one server at a time has this folder.
@@ -108,9 +131,21 @@ class ContainerRuntime(BaseRuntime):
             if built is None or "{{" in container.image:
                 continue
             try:
-                self._builder.source(built)
+                if built not in container_names(self._containers):
+                    raise no_container(self._containers, built)
+                source = self._builder.source(built)
+                recipe = read_recipe(source.dockerfile, source.arguments)
+                label = f"{self._containers.name}/{built}"
+                yield from missing_files(
+                    recipe, context_entries(source.folder), label, source.folder
+                )
             except (UserError, OSError) as error:
                 yield f"template {template.get('name')!r}: {error}"
+
+    def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
+        # A foreign image may belong to a task that never runs, and may not be there for it.
+        if container_of(image, self._slug) is not None:
+            self._image(pod, image, announce, self._client.stoppable(children))
 
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
@@ -119,17 +154,26 @@ class ContainerRuntime(BaseRuntime):
         image = self._image(pod, container.image, announce, self._client.stoppable(children))
         mounts = make_mounts(container, pod, self._objects)
         script = self._stage_script(pod, container)
-        before, after = command_options(container, variables)
-        settings, environ = variable_options(variables, self._client.environ)
+        before, words = command_options(container, variables)
+        words, files = offload(words, container.args)
+        for path, text in files.items():
+            file = self._stage(pod, posixpath.basename(path), text, 0o644)
+            mounts.append(Mount(path, file, "", read_only=True))
+        settings, environ, lines = variable_options(variables, self._client.environ)
+        # An option would count more than a file of variables.
+        home = () if "HOME" in variables else self._home
+        if lines:
+            file = self._stage(pod, "variables", lines, 0o600)
+            settings += ["--env-file", str(file)]
         name = re.sub(r"[^\w.-]", "-", f"hera-{pod.node_id}-{self._mark}")
         options = [
             *(self._engine, "run", "--name", name, "--hostname", pod.name[:63], *self._init),
             *("--label", self._label, "--label", f"{_LABEL}.workflow={pod.workflow_name}"),
-            *("--security-opt", "label=disable", *self._user, *settings),
+            *("--security-opt", "label=disable", *self._user, *home, *settings),
             *(("--workdir", container.working_dir) if container.working_dir else ()),
             *mount_options(mounts, script),
         ]
-        command = [*before, image, *after]
+        command = [*before, image, *words]
         tail = Tail() if pod.capture_result else None
         try:
             with open_log(pod.log) as log:
@@ -155,6 +199,7 @@ class ContainerRuntime(BaseRuntime):
                     status = start(
                         *mount_options([Mount(container.working_dir, workdir, "")], None)
                     )
+            end_orphans(lambda number: False)  # Podman's helpers, which ended
             ending = self._explained(name, status, _text_from(pod.log, begin) if status else "")
             if ending.exit_code is None:
                 return not_started(ending.message)
@@ -162,8 +207,8 @@ class ContainerRuntime(BaseRuntime):
             def read(path: str) -> bytes | None:
                 mount = mount_of(path, mounts)
                 if mount is None or mount.memory:
-                    return self._client.read(name, path)
-                return read_file(mount.source / path[len(mount.path) :].lstrip("/"))
+                    return self._client.read(name, path, PARAMETERS_LIMIT)
+                return read_output(path, mounts)
 
             result = None if tail is None else tail.text()
             return finished(
@@ -205,10 +250,18 @@ class ContainerRuntime(BaseRuntime):
     def _stage_script(self, pod: Pod, container: MainContainer) -> Path | None:
         if container.source is None:
             return None
+        return self._stage(pod, "script", script_source(container, pod), 0o755)
+
+    def _stage(self, pod: Pod, name: str, text: str, mode: int) -> Path:
+        """Write a file that the container, or the engine's client, reads."""
         pod.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = pod.folder / "script"
-        path.write_text(script_source(container, pod), encoding="utf-8", errors="surrogatepass")
-        path.chmod(0o755)
+        path = pod.folder / name
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(
+            os.open(path, flags, 0o600), "w", encoding="utf-8", errors="surrogatepass"
+        ) as file:
+            file.write(text)
+        path.chmod(mode)
         return path
 
     def _explained(self, name: str, status: int, output: str) -> _Ending:
@@ -222,7 +275,7 @@ class ContainerRuntime(BaseRuntime):
         if status == 127 and (failed := _INIT_FAILED.search(output)):
             return _Ending(NEVER_RAN, f"failed to start command: {failed[0].strip()}")
         if state.get("OOMKilled"):
-            return _Ending(status, reason="OOMKilled")
+            return _Ending(status, MEMORY_ADVICE, OUT_OF_MEMORY)
         if status == 125 and (error or state.get("Status") in (None, "created")):
             lines = [line for line in output.splitlines() if line.strip()]
             text = error or (lines or ["no reason given"])[-1]
@@ -231,6 +284,7 @@ class ContainerRuntime(BaseRuntime):
 
 
 def _text_from(log: Path, begin: int) -> str:
+    """Return the end of what was written to ``log`` since it had ``begin`` bytes."""
     with log.open("rb") as file:
-        file.seek(begin)
+        file.seek(max(begin, file.seek(0, os.SEEK_END) - _LAST_BYTES))
         return file.read().decode("utf-8", "replace")

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -15,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.contained_files import NotReadable, kind_of
+from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed, Runner
 from hera_experiment.local.runtimes.children import Children, Stopped
 from hera_experiment.local.runtimes.container import SCRIPT_PATH, MainContainer, expand
@@ -23,6 +26,13 @@ from hera_experiment.local.runtimes.volumes import Mount
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([kKMGT]i?|m)?")
 _FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
+# What the programs docker and podman, their libraries and the loader read for themselves.
+_OF_CLIENT = re.compile(
+    r"(?:DOCKER|CONTAINER|PODMAN|BUILD|XDG|STORAGE|REGISTRY|SSH|SSL|LD|LC|GO|OTEL)\w*"
+    r"|_CONTAINERS\w*|PATH|HOME|USER|LANG|TERM|TMPDIR|NO_COLOR|(?i:https?|all|no|ftp)_(?i:proxy)",
+)
+# Podman reads more than one line between quotes; the programs read 64 KiB of a line.
+_ONE_LINE = re.compile(r"(?![\"'`])[^\r\n\0]{0,50000}")
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
@@ -98,21 +108,35 @@ def size_in_bytes(quantity: str) -> int:
 
 def variable_options(
     variables: Mapping[str, str], environ: Mapping[str, str]
-) -> tuple[list[str], dict[str, str]]:
-    """Return the options that set ``variables`` and the environment to start the engine with.
+) -> tuple[list[str], dict[str, str], str]:
+    """Return options that set ``variables``, the environment to start the engine with, and a file.
 
-    Values travel in the environment of the engine's client, so that no secret is seen in the
-    list of processes; those that would change the client itself travel in the open.
+    No value stands in the list of processes, where others see it: it travels in the environment of
+    the engine's client or, where it would change the client itself, in the text of an
+    ``--env-file``, which is returned last.
+
+    Raises
+    ------
+    UserError
+        When such a value has more than one line, which that file cannot hold.
     """
     options: list[str] = []
     client = dict(environ)
+    lines = ""
     for name, value in variables.items():
-        if name in environ or name.startswith(("DOCKER_", "CONTAINER", "XDG_")):
-            options += ["--env", f"{name}={value}"]
+        of_client = _OF_CLIENT.fullmatch(name) is not None
+        if (of_client or name in environ) and _ONE_LINE.fullmatch(value):
+            lines += f"{name}={value}\n"
+        elif of_client:
+            raise UserError(
+                f"the variable {name} is one that a container engine reads itself, and its value "
+                "cannot be handed on",
+                next_step="give the variable another name, or mount the value as a file",
+            )
         else:
             options += ["--env", name]
             client[name] = value
-    return options, client
+    return options, client, lines
 
 
 def command_options(
@@ -161,19 +185,35 @@ class EngineClient:
             return {}
         return state
 
-    def read(self, name: str, path: str) -> bytes | None:
-        """Return the content of a file in a container, None when there is none."""
+    def read(self, name: str, path: str, limit: int) -> bytes | None:
+        """Return the content of a file in a container, None when there is none.
+
+        Links are the container's own. Raises :class:`NotReadable` for what is no regular file or
+        has more than ``limit`` bytes.
+        """
         follow = ("--follow-link",) if self.engine == "docker" else ()
-        copied = self._call("cp", *follow, f"{name}:{path}", "-")
-        if copied.returncode != 0:
-            return None
-        with (
-            contextlib.suppress(tarfile.TarError),
-            tarfile.open(fileobj=io.BytesIO(copied.stdout)) as archive,
-        ):
-            member = archive.next()
-            file = archive.extractfile(member) if member is not None else None
-            return None if file is None else file.read()
+        process = subprocess.Popen(
+            [self.engine, "cp", *follow, f"{name}:{path}", "-"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environ,
+        )
+        assert process.stdout is not None
+        with process, contextlib.suppress(tarfile.TarError):
+            try:
+                with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                    member = archive.next()
+                    if member is None:
+                        return None
+                    if not member.isreg():
+                        raise NotReadable(f"is {_kind(member)}, no file")
+                    if member.size > limit:
+                        raise NotReadable(f"has more than {limit >> 10} KiB")
+                    file = archive.extractfile(member)
+                    return None if file is None else file.read()
+            finally:
+                process.kill()
         return None
 
     def remove(self, *names: str) -> None:
@@ -196,3 +236,15 @@ class EngineClient:
             env=self.environ,
             check=False,
         )
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    if member.issym():
+        return "a link that leads nowhere"
+    kinds = {
+        tarfile.DIRTYPE: stat.S_IFDIR,
+        tarfile.FIFOTYPE: stat.S_IFIFO,
+        tarfile.CHRTYPE: stat.S_IFCHR,
+        tarfile.BLKTYPE: stat.S_IFBLK,
+    }
+    return kind_of(kinds.get(member.type, 0))

@@ -1,22 +1,31 @@
-"""An image as a process sees it: files, variables, command and packages, from its Dockerfile."""
+"""An image as a process sees it: files, variables, command and packages, from its Dockerfile.
+
+Its files are copies of build contexts, one per content: what an image is to a container. A task
+sees the program as it was when its workflow began, and what it writes never reaches the
+experiment's own files.
+"""
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
+import os
 import posixpath
 import re
+import shutil
+import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hera_experiment.argo.images import container_of
 from hera_experiment.errors import UserError
-from hera_experiment.images.context import DOCKERFILE
+from hera_experiment.images.context import DOCKERFILE, content_hash, context_entries, no_container
 from hera_experiment.images.dockerfile import Dockerfile
 from hera_experiment.images.recipe import Copy, Recipe, read_recipe
+from hera_experiment.local.runtimes.paths import SYSTEM
 from hera_experiment.local.runtimes.run_instructions import PipInstall, effect_of
-from hera_experiment.local.runtimes.snapshots import Snapshot, Snapshots
 from hera_experiment.local.runtimes.tree import Tree
 
 ADVICE = "run it with RUNTIME=docker (or podman)"
@@ -24,11 +33,91 @@ ADVICE = "run it with RUNTIME=docker (or podman)"
 _STOCK_PYTHON = re.compile(r"(?:.*/)?python(?::[\w.-]+)?(?:@[\w:]+)?", re.ASCII)
 # Bases with a shell and nothing else that a task could count on.
 _PLAIN = frozenset(("alpine", "busybox", "debian", "ubuntu"))
+_KEPT = 3
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of a build context: its folder, and the ``entries`` that COPY can see."""
+
+    folder: Path
+    entries: tuple[str, ...]
+
+
+class Snapshots:
+    """The copies below ``root``, named ``<container>@<hash>``; the newest few are kept."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._pruned: set[str] = set()
+
+    def take(self, folder: Path) -> Snapshot:
+        """Return a copy of the build context ``folder`` as it is now.
+
+        Raises :class:`OSError` when a file cannot be read.
+        """
+        with self._lock:
+            visible = tuple(context_entries(folder))
+            entries = [*visible, *(() if DOCKERFILE in visible else (DOCKERFILE,))]
+            digest = content_hash(folder, entries, {})
+            target = self._root / f"{folder.name}@{digest[:32]}"
+            snapshot = Snapshot(target, visible)
+            if target.is_dir():
+                if _same(folder, target, entries):
+                    os.utime(target)
+                    return snapshot
+                shutil.rmtree(target)
+            self._prune(folder.name)
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            unfinished = self._root / f".{target.name}.unfinished"
+            if unfinished.exists():
+                shutil.rmtree(unfinished)
+            _copy_context(folder, entries, unfinished)
+            unfinished.rename(target)
+            return snapshot
+
+    def _prune(self, container: str) -> None:
+        # Once in the life of a server: later its workflows may still use older copies.
+        if container in self._pruned:
+            return
+        self._pruned.add(container)
+        if not self._root.is_dir():
+            return
+        copies = [p for p in self._root.iterdir() if p.name.startswith(f"{container}@")]
+        copies.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in copies[_KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _same(folder: Path, copy: Path, entries: list[str]) -> bool:
+    """Tell whether ``copy`` still holds what ``folder`` does; RUN chmod may have changed modes."""
+    try:
+        one, two = (content_hash(f, entries, {}, execute_bits=False) for f in (folder, copy))
+    except OSError:
+        return False
+    return one == two
+
+
+def _copy_context(folder: Path, entries: list[str], target: Path) -> None:
+    target.mkdir()
+    for entry in entries:
+        source, copy = folder / entry, target / entry
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        mode = source.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            copy.symlink_to(os.readlink(source))
+        elif stat.S_ISDIR(mode):
+            copy.mkdir(exist_ok=True)
+        elif stat.S_ISREG(mode):
+            shutil.copyfile(source, copy)
+            # Read-only: tasks share these files, and one must not change them under another.
+            copy.chmod(0o555 if mode & stat.S_IXUSR else 0o444)
 
 
 @dataclass
 class ImageView:
-    """What a process needs of an image; ``refused`` names what it cannot honour of it.
+    """What a process needs of an image; ``refused`` are sentences on what it cannot honour of it.
 
     ``folders`` are absolute container paths that the image makes, ``label`` names it to people,
     ``executables`` are the files of its snapshot that RUN chmod makes executable.
@@ -48,7 +137,13 @@ class ImageView:
     @property
     def prefixes(self) -> list[str]:
         """Return the container paths that the image itself brings."""
-        return [*self.tree.top(), *(folder for folder in self.folders if folder != "/")]
+        folders = (folder for folder in self.folders if folder not in SYSTEM)
+        return [*self.tree.own(_is_shared), *folders]
+
+
+def _is_shared(path: str) -> bool:
+    """Tell whether a folder of an image has files of this machine too: its system's own."""
+    return path in SYSTEM or (path.startswith(("/usr/", "/etc/")) and os.path.isdir(path))
 
 
 def is_stock_python(image: str) -> bool:
@@ -61,8 +156,8 @@ def stock_view(image: str) -> ImageView:
     return ImageView(label=image, command=("python3",))
 
 
-def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
-    """Return the view of the image built from ``snapshot``; ``label`` names it.
+def experiment_view(snapshot: Snapshot, label: str, origin: Path) -> ImageView:
+    """Return the view of the image built from ``snapshot`` of ``origin``; ``label`` names it.
 
     Build arguments keep their defaults: the one that is commonly given, a mirror of the base
     image, is of no concern to a process.
@@ -85,6 +180,7 @@ def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
     for made in recipe.folders:
         view.tree.add_folder(made)
         view.folders.append(made)
+    view.refused += missing_files(recipe, entries, label, origin)
     for step in recipe.steps:
         if isinstance(step, Copy):
             _copy(view, step, folder, entries)
@@ -95,7 +191,9 @@ def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
         for made in effect.folders:
             view.tree.add_folder(made)
             view.folders.append(made)
-        if effect.refused:
+        if effect.lacking:
+            view.refused.append(f"{_line(label, step.line)}: {effect.lacking}")
+        elif effect.refused:
             _refuse(view, step.line, f"RUN {effect.refused}")
     _home(view, recipe)
     return view
@@ -103,7 +201,32 @@ def experiment_view(snapshot: Snapshot, label: str) -> ImageView:
 
 def _refuse(view: ImageView, line: int, text: str) -> None:
     shown = text if len(text) <= 100 else f"{text[:100]}…"
-    view.refused.append(f"{view.label}/{DOCKERFILE}, line {line}: a process cannot honour {shown}")
+    view.refused.append(f"{_line(view.label, line)}: a process cannot honour {shown}: {ADVICE}")
+
+
+def _line(label: str, line: int) -> str:
+    return f"{label}/{DOCKERFILE}, line {line}"
+
+
+def missing_files(
+    recipe: Recipe, entries: Sequence[str], label: str, origin: Path
+) -> Iterator[str]:
+    """Yield what a COPY names that is not in the build context, which no engine can make up for.
+
+    ``entries`` are those of the context at ``origin``, ``label`` names it to people.
+    """
+    for step in recipe.steps:
+        for pattern in step.sources if isinstance(step, Copy) else ():
+            if _matching(pattern, entries):
+                continue
+            if (origin / pattern).exists():
+                why = f"{label}/.dockerignore keeps {pattern} out of the image"
+            else:
+                why = f"there is no {label}/{pattern}"
+                names = [entry.rstrip("/") for entry in entries]
+                if close := difflib.get_close_matches(pattern, names, n=1):
+                    why += f": did you mean '{close[0]}'?"
+            yield f"{_line(label, step.line)}: COPY {pattern}: {why}"
 
 
 def _home(view: ImageView, recipe: Recipe) -> None:
@@ -118,10 +241,8 @@ def _base_name(image: str) -> str:
 
 def _copy(view: ImageView, copy: Copy, folder: Path, entries: Sequence[str]) -> None:
     """Add to the tree what ``copy`` brings, by the rules of Docker's COPY."""
-    found = False
     for pattern in copy.sources:
         for source in _matching(pattern, entries):
-            found = True
             below = [e for e in entries if source == "." or e.startswith(f"{source}/")]
             if below or f"{source}/" in entries:
                 view.tree.add_folder(copy.destination)
@@ -131,8 +252,6 @@ def _copy(view: ImageView, copy: Copy, folder: Path, entries: Sequence[str]) -> 
                 if copy.into_folder or view.tree.is_folder(target):
                     target = posixpath.join(target, posixpath.basename(source))
                 view.tree.add_file(target, str(folder / source))
-    if not found:
-        _refuse(view, copy.line, f"COPY {' '.join(copy.sources)} (there is no such file)")
 
 
 def _copy_folder(
@@ -179,7 +298,7 @@ class ImageViews:
 
     def exists(self, image: str) -> bool:
         """Tell whether ``image`` is the experiment's or Python's own."""
-        return is_stock_python(image) or self._folder(image) is not None
+        return is_stock_python(image) or container_of(image, self._slug) is not None
 
     def of(self, namespace: str, workflow: str, image: str) -> ImageView:
         """Return what ``workflow`` sees of ``image``.
@@ -206,28 +325,27 @@ class ImageViews:
             for key in [key for key in self._seen if key[:2] == (namespace, workflow)]:
                 del self._seen[key]
 
-    def _folder(self, image: str) -> Path | None:
-        name = container_of(image, self._slug)
-        if name is None or "/" in name or not (self._containers / name / DOCKERFILE).is_file():
-            return None
-        return self._containers / name
-
     def _view(self, image: str) -> ImageView:
         if is_stock_python(image):
             return self._made.setdefault(image, stock_view(image))
-        folder = self._folder(image)
-        if folder is None:
+        name = container_of(image, self._slug)
+        if name is None:
             raise UserError(
                 f"the image {image!r} is neither one of this experiment's containers nor"
                 " Python's own, and a process cannot be it",
                 next_step=ADVICE,
             )
+        folder = self._containers / name
+        if "/" in name or not (folder / DOCKERFILE).is_file():
+            raise no_container(self._containers, name)
         snapshot = self._snapshots.take(folder)
         key = str(snapshot.folder)
         if key not in self._made:
             label = f"{self._containers.name}/{folder.name}"
-            self._made[key] = experiment_view(snapshot, label)
+            self._made[key] = experiment_view(snapshot, label, folder)
         view = self._made[key]
         for path in view.executables:
-            Path(path).chmod(0o555)
+            # What a link leads to is not the image's.
+            if not os.path.islink(path):
+                os.chmod(path, 0o555)
         return view

@@ -6,16 +6,39 @@ Source of the words: ``workflow/executor/executor.go``, ``cmd/argoexec/commands/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.contained_files import NotReadable, read_contained
 from hera_experiment.local.runtimes.base import PodResult
 from hera_experiment.local.runtimes.volumes import Mount, mount_of
 
 RESULT_LIMIT = 256 * 1024
+PARAMETERS_LIMIT = 3 << 19
+"""Bytes of all output parameters of a task: Argo keeps them in one object, and etcd takes no more.
+
+Source: ``DefaultMaxRequestBytes`` of etcd's ``server/embed/config.go``; tried on Argo 3.7.18.
+"""
 NEVER_RAN = 64
 """The exit code of Argo's executor when it could not do its own part."""
+
+OUT_OF_MEMORY = "OOMKilled"
+MEMORY_ADVICE = (
+    "this machine had no memory left: let fewer tasks run at the same time"
+    " (Workflow(parallelism=1)), or have each of them hold less at once"
+)
+VMSTAT = Path("/proc/vmstat")
+
+
+def memory_kills() -> int:
+    """Return how many processes Linux has ended for want of memory since the machine started."""
+    try:
+        found = re.search(r"^oom_kill (\d+)$", VMSTAT.read_text("ascii"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
 
 
 class Tail:
@@ -63,13 +86,22 @@ def finished(
 ) -> PodResult:
     """Return the result of a pod whose main container ended with ``exit_code``.
 
-    ``read(path)`` returns the content of a file of the container, None when there is none;
-    ``message`` says more about a failure, ``reason`` is Kubernetes' word for it.
+    ``read(path)`` returns the content of a file of the container, None when there is none, and
+    raises :class:`NotReadable`; ``message`` says more about a failure, ``reason`` is Kubernetes'
+    word for it.
     """
     parameters: dict[str, str] = {}
     error = ""
+    left = PARAMETERS_LIMIT
     for name, path, default in output_paths(template):
-        data = read(path)
+        try:
+            data = read(path)
+            left -= len(data or b"")
+            if left < 0:
+                raise NotReadable("makes them too large")
+        except NotReadable as why:
+            error = error or _not_read(name, path, str(why))
+            continue
         value = default if data is None else data.decode("utf-8", "replace")
         if value is not None:
             parameters[name] = value[:-1] if value.endswith("\n") else value
@@ -85,6 +117,16 @@ def finished(
     return PodResult(exit_code, error, bool(error), result, parameters)
 
 
+def _not_read(name: str, path: str, reason: str) -> str:
+    sentence = f"the output parameter {name!r} is not taken: {path} {reason}"
+    if "more than" in reason or "too large" in reason:
+        sentence += (
+            f" (the output parameters of a task have {PARAMETERS_LIMIT >> 10} KiB at most): write "
+            "the data to a volume and pass on its path"
+        )
+    return f"wait: Error (exit code {NEVER_RAN}): {sentence}"
+
+
 def failure(exit_code: int, message: str = "", reason: str = "Error") -> str:
     """Return Argo's message for a main container that ended with ``exit_code``."""
     text = f"main: {reason} (exit code {exit_code})"
@@ -96,9 +138,17 @@ def not_started(message: str) -> PodResult:
     return PodResult(None, message, error=True)
 
 
-def read_file(path: Path) -> bytes | None:
-    """Return the content of ``path``, None when it is no readable file."""
+def read_output(path: str, mounts: Sequence[Mount], root: str = "") -> bytes | None:
+    """Return the content of a container's file that lies on this machine, None when there is none.
+
+    That is in one of ``mounts``, else below ``root``. Raises :class:`NotReadable`.
+    """
+    mount = mount_of(path, mounts)
+    folder, inner = (mount.source, path[len(mount.path) :]) if mount else (Path(root), path)
+    if mount and not inner.strip("/") and not folder.is_dir():
+        # One file of a volume is mounted, not a folder.
+        folder, inner = folder.parent, folder.name
     try:
-        return path.read_bytes()
+        return read_contained(folder, inner, PARAMETERS_LIMIT)
     except OSError:
         return None

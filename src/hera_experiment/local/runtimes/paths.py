@@ -26,6 +26,10 @@ SYSTEM_FOLDERS = (
     "/sbin",
     "/bin",
 )
+# Folders of the system itself: what lies in one of them covers itself alone.
+SYSTEM = frozenset(
+    ("/", "/dev", "/etc", "/run", "/usr", "/usr/local", "/var", "/var/lib", *SYSTEM_FOLDERS)
+)
 # Devices and the kernel's own files are the same on every machine.
 _SHARED = ("/dev", "/proc", "/sys")
 _SHELLS = frozenset(("ash", "bash", "dash", "ksh", "sh", "zsh"))

@@ -17,18 +17,26 @@ from hera_experiment.local.runtimes.container import (
     SCRIPT_PATH,
     Json,
     MainContainer,
+    container_environment,
+    offload,
+    script_source,
 )
 from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
+from hera_experiment.local.runtimes.leftovers import end_orphans, is_below, node_of
 from hera_experiment.local.runtimes.outputs import (
+    MEMORY_ADVICE,
     NEVER_RAN,
+    OUT_OF_MEMORY,
     Tail,
     finished,
+    memory_kills,
     not_started,
     output_paths,
-    read_file,
+    read_output,
 )
 from hera_experiment.local.runtimes.paths import (
     HOME,
+    SYSTEM,
     SYSTEM_FOLDERS,
     TEMPORARY,
     NotExecutable,
@@ -39,10 +47,6 @@ from hera_experiment.local.runtimes.paths import (
 )
 from hera_experiment.local.runtimes.scratch import Scratch, shown_as_inside
 from hera_experiment.local.runtimes.tree import Layout, above
-from hera_experiment.local.runtimes.variables import (
-    container_environment,
-    script_source,
-)
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
 from hera_experiment.local.store import Objects
@@ -52,9 +56,6 @@ _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
 SCRATCH = "scratch"
 """Where the folders of tasks lie, below the state; it goes with the server, unless it is killed."""
-
-# Folders of the system itself: what lies in one of them covers itself alone.
-_SYSTEM = ("/", "/etc", "/usr", "/var", "/dev", *SYSTEM_FOLDERS)
 
 STAGED_SCRIPT = "/.script"
 """Where a script's source lies below the root: right there, since each folder costs its time."""
@@ -99,6 +100,7 @@ class ProcessRuntime(BaseRuntime):
         self._scratch = Scratch(state / SCRATCH)
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._programs: dict[Path, Programs] = {}
+        self._memory_kills = memory_kills()
 
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
@@ -111,6 +113,11 @@ class ProcessRuntime(BaseRuntime):
             path_rules,
         )
 
+    def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
+        view = self._views.of(pod.namespace, pod.workflow_name, image)
+        if not view.refused:
+            self._environments.provide(view.installs, view.label, children, announce)
+
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
     ) -> PodResult:
@@ -122,6 +129,8 @@ class ProcessRuntime(BaseRuntime):
         argv = container.argv(view.entrypoint, view.command, variables)
         if not argv:
             return not_started("neither the template nor its image has a command")
+        short, files = offload(argv[1:], container.args)
+        argv[1:] = short
         if lost := plan.rules.unmapped(argv):
             return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
         folder = self._environments.provide(view.installs, view.label, children, announce)
@@ -136,6 +145,8 @@ class ProcessRuntime(BaseRuntime):
             def rewrite(text: str, root: str = root.path) -> str:
                 return programs.rewrite(plan.rules.rewrite(text, root))
 
+            for path, text in files.items():
+                root.write_program(path, rewrite(text))
             words = list(map(rewrite, argv))
             if container.source is not None:
                 source = rewrite_source(script_source(container, pod), rewrite)
@@ -148,9 +159,25 @@ class ProcessRuntime(BaseRuntime):
             )
             tail = Tail() if pod.capture_result else None
             status, message = _execute(process, programs, children, pod.log, tail, announce)
-            return _result(pod, plan, status, message, tail, mounts, root.path)
+            end_orphans(lambda number: self._is_left(number, pod.node_id, root.path))
+            reason = "Error"
+            if status == 137 and not children.stopping and self._memory_is_short():
+                message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
+            return _result(pod, plan, status, message, reason, tail, mounts, root.path)
         finally:
             self._scratch.give_back(plan.key, mounts, root)
+
+    def _memory_is_short(self) -> bool:
+        """Tell whether Linux has ended a process for want of memory since this was asked last."""
+        before, self._memory_kills = self._memory_kills, memory_kills()
+        return self._memory_kills > before
+
+    def _is_left(self, number: int, node: str, root: str) -> bool:
+        """Tell whether a process was left by the task ``node``, or by one that ended before."""
+        if is_below(number, os.path.realpath(root)):
+            return True
+        of = node_of(number, *self._scratch.names)
+        return of == node or (of != "" and not self.runs(of))
 
     def _plan(self, pod: Pod, container: MainContainer) -> _Plan:
         view = self._views.of(pod.namespace, pod.workflow_name, container.image)
@@ -218,6 +245,8 @@ def _environment(
     rewrite = plan.rules.rewrite
     environment = {name: rewrite(value, root) for name, value in environment.items()}
     folders = image_path(own, plan.rules, root) if own else []
+    # What the image adds to the system's programs: COPY tool /usr/local/bin/
+    folders += [root + folder for folder in SYSTEM_FOLDERS if plan.view.tree.is_folder(folder)]
     environment["PATH"] = ":".join([*folders, programs.path])
     return environment
 
@@ -227,6 +256,7 @@ def _result(
     plan: _Plan,
     status: int,
     message: str,
+    reason: str,
     tail: Tail | None,
     mounts: Sequence[Mount],
     root: str,
@@ -239,11 +269,11 @@ def _result(
         return shown_as_inside(text, roots, elsewhere)
 
     def read(path: str) -> bytes | None:
-        data = read_file(Path(root + path)) if plan.rules.covers(path) else None
+        data = read_output(path, mounts, root) if plan.rules.covers(path) else None
         return None if data is None else inside(data.decode("utf-8", "replace")).encode()
 
     result = None if tail is None else inside(tail.text())
-    return finished(pod.template, status, result, read, mounts, message)
+    return finished(pod.template, status, result, read, mounts, message, reason)
 
 
 def path_rules(template: Json, container: MainContainer, view: ImageView) -> PathRules:
@@ -252,12 +282,12 @@ def path_rules(template: Json, container: MainContainer, view: ImageView) -> Pat
     for mount in container.mounts:
         path = mount_path(mount)
         # The folders above a mount are made with it.
-        covered += [path, *(folder for folder in above(path) if folder not in _SYSTEM)]
+        covered += [path, *(folder for folder in above(path) if folder not in SYSTEM)]
     if container.working_dir:
         covered.append(_workdir(container, view))
     for _, path, _ in output_paths(template):
         folder = posixpath.dirname(posixpath.normpath(path))
-        covered.append(path if folder in _SYSTEM else folder)
+        covered.append(path if folder in SYSTEM else folder)
     moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
     return PathRules((path for path in covered if "{{" not in path), moved)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.local.runtimes.base import PROCESS, RUNTIMES, Runtime
-from hera_experiment.local.runtimes.children import end_leftovers
+from hera_experiment.local.runtimes.leftovers import end_leftovers
 from hera_experiment.local.runtimes.process_runtime import SCRATCH, ProcessRuntime
 from hera_experiment.local.store import Objects
 

@@ -54,7 +54,7 @@ class PipInstall:
 
 @dataclass
 class Effect:
-    """What a RUN does here, or why it cannot be honoured.
+    """What a RUN does here, or why it cannot be honoured: ``lacking`` where it can be nowhere.
 
     ``installs`` are packages to install, ``folders`` to make, ``executables`` the files (on this
     machine) that it makes executable.
@@ -64,6 +64,7 @@ class Effect:
     executables: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     refused: str = ""
+    lacking: str = ""
 
 
 def effect_of(step: RunStep, environment: Mapping[str, str], tree: Tree) -> Effect:
@@ -159,7 +160,8 @@ def _pip(
             path = value if equals else (rest.pop(0) if rest else "")
             source = tree.file(posixpath.join(workdir, path))
             if source is None:
-                return f"{text}, where no COPY brings {path}"
+                effect.lacking = f"RUN {text}: no COPY before it brings {path}"
+                return effect.lacking
             files.append(source)
             arguments += [option, source]
             packages += option in ("-r", "--requirement") and _asks_for_something(source)

@@ -12,9 +12,11 @@ import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
+from hera_experiment.contained_files import NotReadable, contained_path
+from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.children import write_all
 from hera_experiment.local.runtimes.tree import Layout
-from hera_experiment.local.runtimes.volumes import CLAIM, Mount
+from hera_experiment.local.runtimes.volumes import CLAIM, Mount, mount_of
 
 _PLAIN = re.compile(r"[\w./+@-]+", re.ASCII)
 _NAME_ENDS = r"(?![\w.-])"
@@ -43,8 +45,13 @@ class Root:
         for link, target in links:
             self._add(link, target)
             os.symlink(target, path + link)
-        if workdir != "/" and not os.path.isdir(path + workdir):
-            os.makedirs(path + workdir)
+        if mount := mount_of(workdir, mounts):
+            try:
+                contained_path(mount.source, workdir[len(mount.path) :])
+            except NotReadable as error:
+                raise UserError(f"the working folder {workdir} {error}") from None
+        else:
+            os.makedirs(path + workdir, exist_ok=True)
 
     def _add(self, path: str, target: str | None) -> None:
         parent, _, name = path.rpartition("/")
@@ -53,7 +60,7 @@ class Root:
 
     def write_program(self, path: str, text: str) -> None:
         """Write an executable file that only its owner can read."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(self.path + path, flags, 0o700)
         self._files.append(path)
         try:
@@ -98,6 +105,7 @@ class Scratch:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         self._path = self._plain(folder)
+        self.names = (os.fsencode(folder), os.fsencode(self._path))
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._free: list[tuple[Hashable, Root]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,9 +45,9 @@ class Tree:
         node = self._find(path)
         return node if isinstance(node, str) else None
 
-    def top(self) -> list[str]:
-        """Return the paths right below the root."""
-        return [f"/{name}" for name in self._root]
+    def own(self, shared: Callable[[str], bool]) -> list[str]:
+        """Return the highest paths that are no ``shared`` folder, which others have files in."""
+        return list(_own(self._root, "", shared))
 
     def layout(self, folders: Iterable[str], mounts: Iterable[str]) -> Layout:
         """Return how to make this tree with ``folders`` added and ``mounts`` left free.
@@ -102,6 +102,15 @@ def above(path: str) -> Iterator[str]:
     while parent != "/":
         yield parent
         parent = posixpath.dirname(parent)
+
+
+def _own(folder: dict[str, Node], prefix: str, shared: Callable[[str], bool]) -> Iterator[str]:
+    for name, node in folder.items():
+        path = f"{prefix}/{name}"
+        if isinstance(node, dict) and shared(path):
+            yield from _own(node, path, shared)
+        else:
+            yield path
 
 
 def _copied(folder: dict[str, Node]) -> dict[str, Node]:

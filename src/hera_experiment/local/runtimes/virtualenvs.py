@@ -22,6 +22,10 @@ from hera_experiment.local.runtimes.run_instructions import PipInstall
 
 _COMPLETE = "complete"
 _LAST_LINES = 15
+_LONGEST_LINE = 200
+_LAST_BYTES = 1 << 18
+_OTHER_PYTHON = re.compile(r"Package '([^']+)' requires a different Python: \S+ not in '([^']*)'")
+_NO_VERSION = re.compile(r"satisfies the requirement (.+?) \(from versions: ([^)]*)\)")
 _INCLUDED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
 _FOR_PIP = re.compile(
     r"PIP_\w+|(?:https?|ftp|all|no)_proxy|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|HOME|NETRC"
@@ -130,8 +134,8 @@ class VirtualEnvironments:
             raise Stopped
         if status != 0:
             raise InstallationFailed(
-                f"the requirements of {label} cannot be installed (exit status {status});"
-                f" pip's last words, all of them in {log}:\n{_last_lines(log)}"
+                f"the requirements of {label} cannot be installed: {what_pip_said(log)}"
+                f" (all that pip said is in {log})"
             )
 
 
@@ -177,6 +181,21 @@ def _locked(path: Path, children: Children) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _last_lines(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-_LAST_LINES:])
+def what_pip_said(log: Path) -> str:
+    """Return what pip said in the end; of a version that does not exist the newest that do."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+        text = file.read().decode("utf-8", "replace")
+    text = text[text.rfind("\n$ ") + 1 :]
+    mine = platform.python_version()
+    if other := _OTHER_PYTHON.search(text):
+        return f"{other[1]} needs Python {other[2]}, and this is Python {mine}"
+    if (found := _NO_VERSION.search(text)) is None:
+        return "\n".join(line[:_LONGEST_LINE] for line in text.splitlines()[-_LAST_LINES:])
+    wanted, known = found[1][:_LONGEST_LINE], found[2].split(", ")
+    version = re.escape(wanted.rpartition("=")[2])
+    if needs := re.search(rf"(?:: |; ){version} Requires-Python ([^;\s]+)", text):
+        return f"{wanted} needs Python {needs[1]}, and this is Python {mine}"
+    if known == ["none"]:
+        return f"{wanted} is asked for, and there is no package of that name"
+    return f"{wanted} is asked for, and the newest there are {', '.join(known[-3:])}"

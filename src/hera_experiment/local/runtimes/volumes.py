@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.contained_files import NotReadable, contained_path
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
-from hera_experiment.local.runtimes.container import Json, MainContainer
-from hera_experiment.local.runtimes.variables import MissingObject, missing_object, values_of
+from hera_experiment.local.runtimes.container import (
+    Json,
+    MainContainer,
+    MissingObject,
+    missing_object,
+    values_of,
+)
 from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
 
 CLAIM = "persistentVolumeClaim"
@@ -68,7 +74,8 @@ def make_mounts(container: MainContainer, pod: Pod, objects: Objects) -> list[Mo
         kind = volume_kind(volume)
         if name not in made:
             made[name] = _make(kind, volume, pod.folder / VOLUMES / name, objects)
-        source = _below(made[name], str(mount.get("subPath") or ""), kind in (CLAIM, EMPTY))
+        # Made where it is missing, in whatever volume: so does the kubelet.
+        source = _below(made[name], str(mount.get("subPath") or ""))
         empty = volume.get(EMPTY) or {}
         mounts.append(
             Mount(
@@ -160,8 +167,7 @@ def _write_files(kind: str, specification: Json, folder: Path, objects: Objects)
                 continue
             name = reference["name"] or ""
             raise MissingObject(f"needs the key {item['key']!r} of {group}/{name}")
-        path = _below(folder, str(item["path"]), False)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = _below(folder, str(item["path"]), parent=True)
         # Not readable by others, whatever Kubernetes' default: a laptop has other users.
         mode = int(item.get("mode") or default_mode) & 0o700 | 0o600
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
@@ -169,15 +175,17 @@ def _write_files(kind: str, specification: Json, folder: Path, objects: Objects)
             file.write(values[item["key"]])
 
 
-def _below(folder: Path, path: str, make: bool) -> Path:
+def _below(folder: Path, path: str, *, parent: bool = False) -> Path:
+    """Return ``path`` below ``folder``, which is made where it is missing, or its parent is."""
     if not path:
         return folder
     if path.startswith("/") or ".." in path.split("/"):
         raise MissingObject(f"has the sub-path {path!r}, which leads out of its volume")
-    target = folder / path
-    if make:
-        target.mkdir(parents=True, exist_ok=True)
-    return target
+    above, _, last = path.rpartition("/")
+    try:
+        return contained_path(folder, above) / last if parent else contained_path(folder, path)
+    except NotReadable as error:
+        raise MissingObject(f"has the sub-path {path!r}, which {error}") from None
 
 
 def volume_refusals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import contextlib
+import errno
 import hmac
 import json
 import re
@@ -28,6 +29,7 @@ BODY_LIMIT = 8 << 20
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?")
 _DISCARDED = 64 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -82,14 +84,23 @@ class RequestHandler(BaseHTTPRequestHandler):
             self._refuse(400, 3, str(error))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+        except OSError as error:
+            if self._streaming or error.errno not in _FULL:
+                self._fail(error)
+            else:
+                folder = self._owner.services.store.root
+                self._refuse(400, 8, f"{error.strerror}: make room for the local state in {folder}")
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            if self._streaming:
-                raise ConnectionAbortedError from error  # no last chunk: the client must notice
-            self.close_connection = True
-            self._send(500, _error(13, f"the local server failed: {error!r}"))
+            self._fail(error)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
+
+    def _fail(self, error: Exception) -> None:
+        traceback.print_exc(file=sys.stderr)
+        if self._streaming:
+            raise ConnectionAbortedError from error  # no last chunk: the client must notice
+        self.close_connection = True
+        self._send(500, _error(13, f"the local server failed: {error!r}"))
 
     def _refuse(self, status: int, code: int, message: str) -> None:
         if self._streaming:
@@ -198,6 +209,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         with self._owner.streaming(), contextlib.closing(stream.items):
             for item in stream.items:
                 if item is not None:
+                    item = item.replace(b"\n", b"\n\ndata: ") if events else item
                     frame = b"data: %b\n\n" % item if events else b"%b\n" % item
                 elif events:
                     frame = b":\n"

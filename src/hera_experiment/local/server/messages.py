@@ -102,7 +102,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Stream:
-    """An answer that goes on: each item is a JSON object, None a sign of life."""
+    """An answer that goes on: an item is one JSON object, or many on a line each.
+
+    None is a sign of life.
+    """
 
     items: Generator[bytes | None, None, None]
 

@@ -119,13 +119,14 @@ class Fields:
         """False when everything is wanted."""
         return bool(self._paths)
 
-    def wants(self, path: str) -> bool:
-        """Tell whether anything at or below ``path`` is wanted."""
+    def wants(self, path: str, besides: str = "") -> bool:
+        """Tell whether anything at or below ``path`` is wanted, other than the path ``besides``."""
         if not self._paths:
             return True
         if self._exclude:
             return not any(path == p or path.startswith(f"{p}.") for p in self._paths)
-        return any(path.startswith(p) or p.startswith(path) for p in self._paths)
+        paths = self._paths - {besides}
+        return any(path.startswith(p) or p.startswith(path) for p in paths)
 
     def select(self, value: Any, path: str = "") -> Any:
         """Return the wanted part of ``value``, which is left as it is."""

@@ -41,8 +41,7 @@ def watch(request: Request) -> Stream:
         return [
             run
             for run in runs
-            if run.name not in selector.other_names
-            and accepts((run.manifest.get("metadata") or {}).get("labels") or {})
+            if run.name not in selector.other_names and accepts(run.metadata.get("labels") or {})
         ]
 
     return Stream(_events(request, selected))

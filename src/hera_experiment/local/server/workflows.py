@@ -55,7 +55,7 @@ def get(request: Request) -> bytes:
     """Return a workflow."""
     run = resolve(request)
     uid = request.option("uid")
-    if uid and uid != (run.manifest.get("metadata") or {}).get("uid"):
+    if uid and uid != run.metadata.get("uid"):
         raise NotFound(f'workflows.argoproj.io "{request.name}" not found')
     return document(run, Fields(request.option("fields")))
 
@@ -77,7 +77,7 @@ def list_all(request: Request) -> bytes:
     # Argo sorts each page: what runs comes first, then what ended last.
     page = sorted(page, key=lambda run: str(run.status.get("finishedAt") or "9999"), reverse=True)
     if fields := Fields(request.option("fields")):
-        whole = fields.wants("items.status.nodes")
+        whole = _wants_whole(fields, "items.")
         items = [run.as_dict() if whole else run.head() for run in page]
         selected = fields.select({"metadata": metadata, "items": items})
         answer = {"metadata": {}, **selected, "items": selected.get("items") or None}
@@ -90,7 +90,7 @@ def delete(request: Request) -> dict[str, Any]:
     """End a workflow if it runs, and forget it."""
     run = resolve(request)
     uid = request.option("deleteOptions.preconditions.uid")
-    if uid and uid != (run.manifest.get("metadata") or {}).get("uid"):
+    if uid and uid != run.metadata.get("uid"):
         raise AlreadyExists(f"the uid in the precondition ({uid}) is not that of the workflow")
     if not request.option("deleteOptions.dryRun"):
         request.services.engine.delete(run.namespace, run.name)
@@ -137,12 +137,16 @@ def resolve(request: Request, name: str = "") -> Run:
 
 
 def document(run: Run, fields: Fields) -> bytes:
-    """Return the wanted part of a workflow; its nodes are read only if they are wanted."""
+    """Return the wanted part of a workflow; what is long is read only if it is wanted."""
     if not fields:
         return run.document()
-    whole = fields.wants("status.nodes")
-    selected = fields.select(run.as_dict() if whole else run.head())
+    selected = fields.select(run.as_dict() if _wants_whole(fields) else run.head())
     return json.dumps(selected, separators=(",", ":")).encode("ascii")
+
+
+def _wants_whole(fields: Fields, prefix: str = "") -> bool:
+    spec = f"{prefix}spec"
+    return fields.wants(f"{prefix}status.nodes") or fields.wants(spec, besides=f"{spec}.shutdown")
 
 
 def _manifest(request: Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +180,7 @@ def _selected(request: Request) -> list[Run]:
     finished_before = request.time("finishedBefore")
     selected = []
     for run in request.services.store.runs(namespace):
-        metadata = run.manifest.get("metadata") or {}
+        metadata = run.metadata
         if not matches(run.name) or run.name in fields.other_names:
             continue
         if not accepts(metadata.get("labels") or {}):

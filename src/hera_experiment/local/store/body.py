@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
+
+from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
+from hera_experiment.argo.phases import FULFILLED
 
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 """Compact ASCII JSON; raises ValueError for a number that JSON cannot hold."""
 
 Patch = Mapping[str, Any]
 Nodes = Mapping[str, dict[str, Any]]
+
+_CLOSING = {"PodRunning": "False", "Completed": "True"}
 
 
 def encode_nodes(nodes: Nodes) -> dict[str, str]:
@@ -31,11 +37,11 @@ class Body:
         nodes = status.pop("nodes", None) or {}
         self.status: dict[str, Any] = status
         self.nodes: dict[str, dict[str, Any]] = dict(nodes)
-        self._node_json = encode_nodes(nodes)
+        self._node_json: dict[str, str] = {}
         self._spec_json: str | None = None
 
-    def apply(self, change: Patch, encoded: Mapping[str, str]) -> None:
-        """Merge one change; ``encoded`` is what :func:`encode_nodes` made of its nodes.
+    def apply(self, change: Patch, encoded: Mapping[str, str] | None = None) -> None:
+        """Merge one change; ``encoded`` is what :func:`encode_nodes` made of its nodes, if it did.
 
         Its keys are ``removed`` (ids of nodes, which go first), ``nodes``, which are put in place
         whole, and ``status``, ``labels`` and ``spec``, which merge key by key: None removes one.
@@ -45,7 +51,11 @@ class Body:
             self._node_json.pop(key, None)
         if nodes := change.get("nodes"):
             self.nodes.update(nodes)
-            self._node_json.update(encoded)
+            if encoded is not None:
+                self._node_json.update(encoded)
+            else:
+                for key in nodes:
+                    self._node_json.pop(key, None)
         if status := change.get("status"):
             self.status = merged(self.status, status)
         if labels := change.get("labels"):
@@ -57,9 +67,12 @@ class Body:
             self._spec_json = None
 
     def head(self, version: int) -> dict[str, Any]:
-        """Return the workflow without its nodes, not to be changed."""
+        """Return the workflow without nodes, and of its specification the shutdown alone."""
         metadata = {**(self.manifest.get("metadata") or {}), "resourceVersion": str(version)}
-        return {**self.manifest, "metadata": metadata, "status": self._argo_status()}
+        shutdown = (self.manifest.get("spec") or {}).get("shutdown")
+        spec = {"shutdown": shutdown} if shutdown else {}
+        head = {**self.manifest, "metadata": metadata, "spec": spec}
+        return {**head, "status": self._argo_status()}
 
     def document(self, version: int) -> bytes:
         """Return the whole workflow as compact JSON."""
@@ -67,9 +80,14 @@ class Body:
             self._spec_json = encode(self.manifest.get("spec") or {})
         head = self.head(version)
         status = encode(head.pop("status"))
-        head.pop("spec", None)
-        if self._node_json:
-            status = f'{status[:-1]},"nodes":{{{",".join(self._node_json.values())}}}}}'
+        del head["spec"]
+        if self.nodes:
+            if len(self._node_json) < len(self.nodes):
+                missing = self.nodes.keys() - self._node_json.keys()
+                known = {**self._node_json, **encode_nodes({k: self.nodes[k] for k in missing})}
+                self._node_json = {key: known[key] for key in self.nodes}
+            nodes = ",".join(self._node_json.values())
+            status = f'{status[:-1]},"nodes":{{{nodes}}}}}'
         return f'{encode(head)[:-1]},"spec":{self._spec_json},"status":{status}}}'.encode("ascii")
 
     def _argo_status(self) -> dict[str, Any]:
@@ -80,3 +98,40 @@ class Body:
 def merged(old: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
     """Return ``old`` with the keys of ``patch``, less those whose new value is None."""
     return {key: value for key, value in {**old, **patch}.items() if value is not None}
+
+
+def closing(body: Body, last_seen: float, message: str) -> dict[str, Any]:
+    """Return the change that ends a workflow in phase Error that nobody will end any more.
+
+    ``last_seen`` (seconds since the epoch) is when its journal last grew: the end that can be
+    known, rather than the moment at which somebody looks.
+    """
+    end = _moment(last_seen)
+    ending = {"phase": "Error", "message": message, "finishedAt": end}
+    known = [each for each in body.status.get("conditions") or [] if isinstance(each, dict)]
+    conditions = [each for each in known if each.get("type") not in _CLOSING]
+    conditions += [{"type": kind, "status": value} for kind, value in _CLOSING.items()]
+    return {
+        "status": {
+            **ending,
+            "startedAt": body.status.get("startedAt") or end,
+            "conditions": conditions,
+        },
+        "labels": {LABEL_COMPLETED: "true", LABEL_PHASE: "Error"},
+        "nodes": {
+            key: {**node, **ending}
+            for key, node in body.nodes.items()
+            if node.get("phase") not in FULFILLED
+        },
+    }
+
+
+def unknown(name: str, since: float) -> Body:
+    """Return what stands for a workflow of which no more is known than its name and its age."""
+    metadata = {"name": name, "namespace": "local", "creationTimestamp": _moment(since)}
+    kind = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+    return Body({**kind, "metadata": metadata, "spec": {}})
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,20 +1,61 @@
 """One append-only file of JSON lines: the memory of one workflow.
 
-A line is written by a single ``write()``, so a process that is killed leaves at most one torn
-line, at the end of the file; readers leave it out and the next append removes it. The first line
-holds the manifest. A line that finishes the workflow carries a *checkpoint* (metadata, spec and
-status without nodes), so that a list of many old workflows reads only the end of each file.
+Each line begins with a checksum of the rest and is written by a single ``write()``, so a process
+that is killed leaves at most one torn line, at the end of the file: readers leave it out, and the
+next append moves it aside. The first line holds the manifest. A line that finishes the workflow
+ends with the whole document and a *checkpoint* (metadata and status without nodes), each with a
+checksum of its own, and their lengths: a list of many old workflows reads only the end of each
+file, and what happened to the lines before does no harm. Journals of before have no checksums.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
+
+TORN_SUFFIX = ".torn"
+"""What takes the place of ``.jsonl`` in the name of the file that keeps torn lines."""
 
 _BLOCK = 1 << 16
+_TAIL = 1 << 12
+_BRACE = crc32(b"{")
+_BEGINNINGS = (b'{"crc":"', b'{"version":')
+_ENDING = re.compile(rb',"ending":"(\d{12}) ([0-9a-f]{8}) (\d{12}) ([0-9a-f]{8})"\}\n\Z')
+_ENDING_LENGTH = len(',"ending":"') + 12 + 1 + 8 + 1 + 12 + 1 + 8 + len('"}\n')
+_CLOSED = b',"closed":'
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A line that cannot be read, by its number from 1, and why."""
+
+    line: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"line {self.line} {self.why}"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the line says with which a workflow finished: ``checkpoint`` is None if damaged."""
+
+    checkpoint: dict[str, Any] | None
+    document: tuple[int, int, int]
+    """Where the whole document begins in the file, its length and checksum."""
+
+
+def ending(document: bytes, checkpoint: bytes) -> bytes:
+    """Return the last keys of a line that finishes a workflow, without the closing brace."""
+    sums = f"{len(document):012d} {crc32(document):08x} {len(checkpoint):012d}"
+    sums = f',"ending":"{sums} {crc32(checkpoint):08x}"'
+    return b'"document":' + document + _CLOSED + checkpoint + sums.encode("ascii")
 
 
 class Journal:
@@ -25,13 +66,19 @@ class Journal:
         self._descriptor: int | None = None
 
     def append(self, line: bytes) -> None:
-        """Write one line, given without its newline."""
+        """Write one line, a JSON object given without its newline, whole or not at all."""
         if self._descriptor is None:
             self._descriptor = self._open()
-        data = line + b"\n"
-        written = os.write(self._descriptor, data)
-        while written < len(data):
-            written += os.write(self._descriptor, data[written:])
+        before = os.fstat(self._descriptor).st_size
+        data = b'{"crc":"%08x",%b\n' % (crc32(line), line[1:])
+        try:
+            written = os.write(self._descriptor, data)
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+        except OSError:
+            # No half of a line may stay for the next one to be glued to.
+            os.ftruncate(self._descriptor, before)
+            raise
 
     def close(self) -> None:
         """Give the file descriptor back; a later append opens the file again."""
@@ -43,53 +90,173 @@ class Journal:
         """Return when the last line was written, in seconds since the epoch."""
         return self.path.stat().st_mtime
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield every whole line; one that is no JSON object is left out."""
+    def lines(self) -> Iterator[dict[str, Any] | Damage]:
+        """Yield every whole line, or what is wrong with it."""
+        checked = False
+        number = 0
         with self.path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n") and (value := _parse(line)) is not None:
-                    yield value
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    if number == 1 and not _may_begin(line):
+                        yield Damage(1, "is none of a journal")
+                    return
+                value = _parse(line, checked)
+                checked = checked or _sum_of(line) is not None
+                yield value if isinstance(value, dict) else Damage(number, value)
+        if not number:
+            yield Damage(1, "is missing")
+
+    def never_began(self) -> bool:
+        """Tell a journal without a first line, whose server died before it was written."""
+        try:
+            with self.path.open("rb") as file:
+                line = file.readline(_BLOCK)
+                return not line or (len(line) < _BLOCK and line[-1:] != b"\n" and _may_begin(line))
+        except FileNotFoundError:
+            return True
+
+    def ending(self) -> Ending | None:
+        """Return how the journal ends, reading no more than that; None when it says no end."""
+        with self.path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            tail = _read(file, max(0, end - _TAIL), end)
+            found = _ENDING.search(tail[-_ENDING_LENGTH:])
+            if found is None:
+                return None
+            length, checkpoint_length = int(found[1]), int(found[3])
+            start = end - _ENDING_LENGTH - checkpoint_length
+            if start < 0:
+                return None
+            if start < end - len(tail):
+                tail = _read(file, start, end)
+            text = tail[start - end : -_ENDING_LENGTH]
+            position = start - len(_CLOSED) - length
+        sound = crc32(text) == int(found[4], 16)
+        document = (position, length, int(found[2], 16))
+        return Ending(json.loads(text) if sound else None, document)
+
+    def document(self, ending: Ending) -> bytes | None:
+        """Return the whole document of an ending, None when it is damaged."""
+        position, length, checksum = ending.document
+        if position < 0:
+            return None
+        with self.path.open("rb") as file:
+            text = _read(file, position, position + length)
+        return text if len(text) == length and crc32(text) == checksum else None
 
     def last(self) -> dict[str, Any] | None:
-        """Return the last whole line without reading those before it."""
+        """Return the last whole line without reading those before it; None for a damaged one."""
         with self.path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             tail = b""
             while end > 0:
                 start = max(0, end - _BLOCK)
-                file.seek(start)
-                tail = file.read(end - start) + tail
+                tail = _read(file, start, end) + tail
                 end = start
                 whole = tail[: tail.rfind(b"\n") + 1]
                 begin = whole.rfind(b"\n", 0, -1) + 1
                 if begin or (whole and end == 0):
-                    return _parse(whole[begin:])
+                    value = _parse(whole[begin:], False)
+                    return value if isinstance(value, dict) else None
         return None
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(self.path, flags, 0o600)
-        if os.fstat(descriptor).st_size:
-            self._remove_torn_line(descriptor)
+        try:
+            if os.fstat(descriptor).st_size:
+                self._move_torn_line(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return descriptor
 
-    def _remove_torn_line(self, descriptor: int) -> None:
+    def _move_torn_line(self, descriptor: int) -> None:
         with self.path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            while end > 0:
+            size = end = file.seek(0, os.SEEK_END)
+            whole = 0
+            while end > 0 and not whole:
                 start = max(0, end - _BLOCK)
-                file.seek(start)
-                newline = file.read(end - start).rfind(b"\n")
-                if newline >= 0:
-                    os.ftruncate(descriptor, start + newline + 1)
-                    return
+                whole = start + _read(file, start, end).rfind(b"\n") + 1
+                whole = 0 if whole == start else whole
                 end = start
-        os.ftruncate(descriptor, 0)
+            if whole == size:
+                return
+            torn = _read(file, whole, size)
+        with self.path.with_suffix(TORN_SUFFIX).open("ab") as aside:
+            aside.write(torn)
+        os.ftruncate(descriptor, whole)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def _read(file: Any, start: int, end: int) -> bytes:
+    file.seek(start)
+    found: bytes = file.read(end - start)
+    return found
+
+
+def _may_begin(line: bytes) -> bool:
+    return any(line.startswith(each[: len(line)]) for each in _BEGINNINGS)
+
+
+def _sum_of(line: bytes) -> int | None:
+    if line.startswith(_BEGINNINGS[0]) and line[16:18] == b'",':
+        try:
+            return int(line[8:16], 16)
+        except ValueError:
+            pass
+    return None
+
+
+def _parse(line: bytes, checked: bool) -> dict[str, Any] | str:
+    """Return the object of a line, or what is wrong; ``checked``: those before had checksums."""
+    checksum = _sum_of(line)
+    if checksum is None:
+        if checked or not line.startswith(_BEGINNINGS[1]):
+            return "has no checksum" if checked else "is none of a journal"
+    elif crc32(memoryview(line)[18:-1], _BRACE) != checksum:
+        return "is not what was written: its checksum differs"
     try:
         value = json.loads(line)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+    except (ValueError, RecursionError):
+        return "is no JSON"
+    return value if isinstance(value, dict) and _has_shape(value) else "has another shape"
+
+
+def _has_shape(value: dict[str, Any]) -> bool:
+    """Tell whether what readers rely on is there: of journals without checksums above all."""
+    manifest = value.get("manifest")
+    checkpoint = value.get("checkpoint")
+    return (
+        isinstance(value.get("version"), int)
+        and all(isinstance(value.get(key) or {}, dict) for key in ("status", "labels", "spec"))
+        and _are_nodes(value.get("nodes"))
+        and isinstance(value.get("removed") or [], list)
+        and (manifest is None or _is_workflow(manifest))
+        and (
+            checkpoint is None
+            or (_is_workflow(checkpoint) and isinstance(value.get("created"), int))
+        )
+    )
+
+
+def _is_workflow(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return False
+    spec, status = value.get("spec") or {}, value.get("status") or {}
+    labels = value["metadata"].get("labels") or {}
+    return (
+        isinstance(value["metadata"].get("namespace"), str)
+        and isinstance(labels, dict)
+        and all(isinstance(label, str) for label in labels.values())
+        and isinstance(spec, dict)
+        and all(isinstance(each, dict) for each in spec.get("templates") or ())
+        and isinstance(status, dict)
+        and _are_nodes(status.get("nodes"))
+    )
+
+
+def _are_nodes(value: Any) -> bool:
+    nodes = value or {}
+    return isinstance(nodes, dict) and all(
+        isinstance(node, dict) and isinstance(node.get("id", ""), str) for node in nodes.values()
+    )

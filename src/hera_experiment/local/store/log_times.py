@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hera_experiment.local.store.run import TIMES_SUFFIX, Run
@@ -60,11 +60,24 @@ class LogTimes:
             self._sizes.append(int(size))
             self._times.append(float(when))
 
-    def at(self, offset: int) -> float:
-        """Return when the byte before ``offset`` was written, in seconds since the epoch."""
-        index = bisect_left(self._sizes, offset)
-        if index < len(self._times):
-            return self._times[index]
+    def parts(self, offset: int, block: bytes) -> Iterator[tuple[float, bytes]]:
+        """Yield the lines of ``block``, which begins at ``offset``, with when they were written.
+
+        A part is the lines of one time, in seconds since the epoch.
+        """
+        index, done = bisect_left(self._sizes, offset + 1), 0
+        while done < len(block) and index < len(self._sizes):
+            # A line is as old as the first note that covers its end.
+            covered = self._sizes[index] - offset
+            end = len(block) if covered >= len(block) else block.rfind(b"\n", done, covered) + 1
+            if end > done:
+                yield self._times[index], block[done:end]
+                done = end
+            index += 1
+        if done < len(block):
+            yield self._last_change(), block[done:]
+
+    def _last_change(self) -> float:
         try:
             return self._log.stat().st_mtime
         except OSError:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from datetime import datetime, timezone
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import FULFILLED
-from hera_experiment.local.errors import NotFound
-from hera_experiment.local.store.body import Body, encode, encode_nodes
-from hera_experiment.local.store.journal import Journal
+from hera_experiment.local.errors import InvalidWorkflow, NotFound
+from hera_experiment.local.store.body import Body, closing, encode, encode_nodes, unknown
+from hera_experiment.local.store.journal import Damage, Ending, Journal, ending
 
 TIMES_SUFFIX = ".times"
 """What takes the place of ``.log`` in the name of the file that says how old a log's lines are."""
@@ -27,7 +25,6 @@ _NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 INTERRUPTED = "the local server stopped while this workflow ran; retry it"
 
 _PATCHES = ("removed", "status", "labels", "spec")
-_CLOSING = {"PodRunning": "False", "Completed": "True"}
 
 
 class Publisher(Protocol):
@@ -58,12 +55,15 @@ class Run:
         self._version = 0
         self._created = 0
         self._deleted = False
+        self._behind = False
+        self._damage = ""
 
     def begin(self, manifest: Mapping[str, Any], appear: Callable[[], None]) -> None:
         """Begin the journal of a new workflow; ``appear`` puts the run into the store."""
         body = Body(manifest)
         text = encode(manifest)
         with self._lock, self._publisher.publish(milestone=True) as version:
+            # Raises when there is no room: of a workflow that is not written down, none is begun.
             self._journal.append(f'{{"version":{version},"manifest":{text}}}'.encode("ascii"))
             self._body = body
             self._version = self._created = version
@@ -77,15 +77,20 @@ class Run:
     @property
     def namespace(self) -> str:
         """The namespace it was created in."""
-        return str((self.manifest.get("metadata") or {}).get("namespace", ""))
+        return str(self.metadata.get("namespace", ""))
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Its name, labels and the like."""
+        with self._lock:
+            manifest = self._body.manifest if self._body else self.head()
+            return manifest.get("metadata") or {}
 
     @property
     def manifest(self) -> dict[str, Any]:
         """The keys apiVersion, kind, metadata and spec."""
         with self._lock:
-            if self._body:
-                return self._body.manifest
-            return {key: value for key, value in self.head().items() if key != "status"}
+            return self._view().manifest
 
     @property
     def status(self) -> Mapping[str, Any]:
@@ -97,7 +102,7 @@ class Run:
     def nodes(self) -> Mapping[str, dict[str, Any]]:
         """The nodes by id: a live view, to be iterated by the thread that updates the run."""
         with self._lock:
-            return MappingProxyType(self._loaded().nodes)
+            return MappingProxyType(self._view().nodes)
 
     @property
     def finished(self) -> bool:
@@ -129,24 +134,31 @@ class Run:
         return self._deleted
 
     def head(self) -> dict[str, Any]:
-        """Return the workflow without its nodes, reading no more of the disk than that takes."""
+        """Return the workflow without nodes and most of ``spec``, reading little of the disk.
+
+        Raises :class:`NotFound` for a folder whose server died before its first line was written.
+        """
         with self._lock:
             if self._body is None and self._summary is None:
                 self._read_summary()
-            if self._body is not None:
-                return self._body.head(self._version)
-            assert self._summary is not None
-            return self._summary
+            if self._summary is not None:
+                return self._summary
+            return self._view().head(self._version)
 
     def document(self) -> bytes:
         """Return the whole workflow as compact JSON."""
         with self._lock:
-            return self._loaded().document(self._version)
+            if self._body is None:
+                with suppress(OSError):
+                    ending = self._journal.ending()
+                    if ending and (document := self._journal.document(ending)) is not None:
+                        return document
+            return self._view().document(self._version)
 
     def pods(self) -> list[dict[str, Any]]:
         """Return the nodes that are pods, whose logs :meth:`log_path` names."""
         with self._lock:
-            return [node for node in self._loaded().nodes.values() if node.get("type") == "Pod"]
+            return [node for node in self._view().nodes.values() if node.get("type") == "Pod"]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the whole workflow as an object of the caller's own."""
@@ -169,7 +181,9 @@ class Run:
         """
         change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
         with self._lock:
-            self._change(self._loaded(), {**change, "nodes": nodes})
+            body = self._loaded()
+            self._refuse_damaged()
+            self._change(body, {**change, "nodes": nodes})
 
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""
@@ -179,6 +193,9 @@ class Run:
 
     def remove_log(self, node_id: str) -> None:
         """Remove the log of a node that will run again, and what is known of its age."""
+        with self._lock:
+            self._loaded()
+            self._refuse_damaged()
         path = self.log_path(node_id)
         for doomed in (path, path.with_suffix(TIMES_SUFFIX)):
             doomed.unlink(missing_ok=True)
@@ -190,6 +207,8 @@ class Run:
         try:
             if self._deleted or self._body is None or not self._body.status.get("finishedAt"):
                 return self._body is None
+            if self._behind or self._damage:
+                return False
             self._summary = self._body.head(self._version)
             self._body = None
             return True
@@ -201,7 +220,7 @@ class Run:
         with self._lock:
             if self._deleted:
                 return
-            self._loaded()
+            self._body = self._view()
             self._deleted = True
             self._journal.close()
             with self._publisher.publish(milestone=True) as version:
@@ -222,17 +241,42 @@ class Run:
 
     def _commit(self, body: Body, line: list[str], *, finished: bool, milestone: bool) -> None:
         with self._publisher.publish(milestone) as version:
-            if not self._deleted:
-                if finished:
-                    head = encode(body.head(version))
-                    line.append(f'"checkpoint":{head},"created":{self._created}')
-                text = ",".join((f'"version":{version}', *line))
-                self._journal.append(f"{{{text}}}".encode("ascii"))
-                if finished:
-                    self._journal.close()
             self._version = version
+            if not self._deleted:
+                self._write(body, line)
         if finished and self._body is body:
             self._publisher.opened(self)
+
+    def _write(self, body: Body, line: list[str]) -> None:
+        """Write a change, or all there is when an earlier one could not be written."""
+        if self._behind:
+            text = body.document(self._version).decode("ascii")
+            line = [f'"created":{self._created}', f'"manifest":{text}']
+        start = ",".join((f'{{"version":{self._version}', *line)).encode("ascii")
+        finished = bool(body.status.get("finishedAt"))
+        if finished:
+            closed = {"version": self._version, "created": self._created}
+            checkpoint = encode({**closed, "head": body.head(self._version)}).encode("ascii")
+            start += b"," + ending(body.document(self._version), checkpoint)
+        try:
+            self._journal.append(start + b"}")
+        except OSError as error:
+            # What runs goes on: memory holds it, and the first line that has room holds all.
+            if not self._behind:
+                why = error.strerror or type(error).__name__
+                print(f"{self._where} cannot be written: {why}; make room there", file=sys.stderr)
+            self._behind = True
+        else:
+            self._behind = False
+        if finished:
+            self._journal.close()
+
+    def catch_up(self) -> bool:
+        """Write down what could not be written before; tell whether all is written."""
+        with self._lock:
+            if self._behind and self._body is not None and not self._deleted:
+                self._write(self._body, [])
+            return not self._behind
 
     def _loaded(self) -> Body:
         if self._body is None:
@@ -241,52 +285,122 @@ class Run:
             self._publisher.opened(self)
         return self._body
 
-    def _read_summary(self) -> None:
-        last = self._journal.last()
-        if last and "checkpoint" in last:
-            self._summary = last["checkpoint"]
-            self._version, self._created = int(last["version"]), int(last["created"])
-        else:
-            self._loaded()
-
-    def _read(self) -> Body:
-        body: Body | None = None
-        for line in self._journal.lines():
-            if body is None:
-                body = Body(line["manifest"])
-                self._created = int(line["version"])
-            else:
-                body.apply(line, encode_nodes(line.get("nodes", {})))
-            self._version = int(line["version"])
-        if body is None:
-            raise NotFound(f'workflows.argoproj.io "{self.name}" not found')
-        if not body.status.get("finishedAt"):
-            self._change(body, _closing(body.status, body.nodes, self._journal.modified()))
+    def _view(self) -> Body:
+        """Return the workflow for readers: of a journal that cannot be opened now, why not."""
+        try:
+            body = self._loaded()
+        except OSError as error:
+            return self._stand_in(error)
+        if self._behind:
+            self.catch_up()
         return body
 
+    def _stand_in(self, error: OSError) -> Body:
+        since = self._last_seen()
+        self._version = self._version or int(since * 1_000_000)
+        self._created = self._created or self._version
+        body = unknown(self.name, since)
+        why = error.strerror or type(error).__name__
+        body.apply(closing(body, since, f"{self._where} cannot be read at present: {why}"))
+        return body
 
-def _closing(
-    status: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]], last_seen: float
-) -> dict[str, Any]:
-    """Return the change that ends a workflow, whose server died while it ran, in phase Error.
+    def _refuse_damaged(self) -> None:
+        if self._damage:
+            raise InvalidWorkflow(f"workflow {self.name} cannot go on: {self._damage}")
 
-    ``last_seen`` (seconds since the epoch) is when its journal last grew: the end that can be
-    known, rather than the moment at which somebody looks.
-    """
-    end = datetime.fromtimestamp(last_seen, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    ending = {"phase": "Error", "message": INTERRUPTED, "finishedAt": end}
-    conditions = [c for c in status.get("conditions") or [] if c.get("type") not in _CLOSING]
-    conditions += [{"type": kind, "status": value} for kind, value in _CLOSING.items()]
-    return {
-        "status": {
-            **ending,
-            "startedAt": status.get("startedAt") or end,
-            "conditions": conditions,
-        },
-        "labels": {LABEL_COMPLETED: "true", LABEL_PHASE: "Error"},
-        "nodes": {
-            key: {**node, **ending}
-            for key, node in nodes.items()
-            if node.get("phase") not in FULFILLED
-        },
-    }
+    @property
+    def _where(self) -> Path:
+        return Path(*self._journal.path.parts[-4:])
+
+    def _last_seen(self) -> float:
+        for path in (self._journal.path, self.folder):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
+
+    def _never_began(self) -> bool:
+        if not self._journal.never_began():
+            return False
+        logs = self.folder / "logs"
+        return not logs.is_dir() or not any(logs.iterdir())
+
+    def _read_summary(self) -> None:
+        with suppress(OSError):
+            found = self._journal.ending()
+            if found is None and (last := self._journal.last()) and "checkpoint" in last:
+                head = Body(last["checkpoint"]).head(last["version"])
+                closed = {"version": last["version"], "created": last["created"], "head": head}
+            else:
+                closed = (found and found.checkpoint) or {}
+            if closed:
+                self._version, self._created = closed["version"], closed["created"]
+                self._summary = closed["head"]
+
+    def _read(self) -> Body:
+        if self._never_began():
+            raise NotFound(f'workflows.argoproj.io "{self.name}" not found')
+        found, document = None, None
+        with suppress(FileNotFoundError):
+            found = self._journal.ending()
+            document = self._journal.document(found) if found else None
+            if found and found.checkpoint and document is not None:
+                self._version = found.checkpoint["version"]
+                self._created = found.checkpoint["created"]
+                return Body(json.loads(document))
+        body, damages = self._replay()
+        if damages:
+            return self._salvaged(Body(json.loads(document)) if document else body, damages, found)
+        assert body is not None
+        if not body.status.get("finishedAt"):
+            self._change(body, closing(body, self._journal.modified(), INTERRUPTED))
+        return body
+
+    def _replay(self) -> tuple[Body | None, list[Damage]]:
+        body: Body | None = None
+        damages: list[Damage] = []
+        try:
+            for line in self._journal.lines():
+                if isinstance(line, Damage):
+                    damages.append(line)
+                    continue
+                self._version = line["version"]
+                if manifest := line.get("manifest"):
+                    body = Body(manifest)
+                    self._created = line.get("created", self._created or self._version)
+                elif body is None:
+                    body = unknown(self.name, self._last_seen())
+                    damages = damages or [Damage(1, "holds no manifest")]
+                    body.apply(line)
+                else:
+                    body.apply(line)
+        except FileNotFoundError:
+            damages.append(Damage(1, "is missing"))
+        if body is None and not damages:
+            damages.append(Damage(1, "is torn"))
+        return body, damages
+
+    def _salvaged(self, body: Body | None, damages: list[Damage], found: Ending | None) -> Body:
+        """Return what can be read of a damaged journal, to which nothing is written any more."""
+        since = self._last_seen()
+        self._version = self._version or int(since * 1_000_000)
+        self._created = self._created or self._version
+        body = body or unknown(self.name, since)
+        if found and found.checkpoint:
+            self._version = found.checkpoint["version"]
+            self._created = found.checkpoint["created"]
+            head = found.checkpoint["head"]
+            status = {**head["status"], "nodes": body.nodes}
+            body = Body({**body.manifest, "metadata": head["metadata"], "status": status})
+        more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
+        self._damage = (
+            f"{self._where} is damaged ({damages[0]}{more}) and kept as it is: what it still says"
+            " is shown; run the workflow anew"
+        )
+        if body.status.get("finishedAt"):
+            before = body.status.get("message")
+            body.apply(
+                {"status": {"message": f"{before}; {self._damage}" if before else self._damage}}
+            )
+        else:
+            body.apply(closing(body, since, self._damage))
+        return body

@@ -53,21 +53,26 @@ class Store:
         name = str(manifest["metadata"]["name"])
         check_name(name)
         with self._creating:
-            if (old := self._runs.get(name)) is not None and _readable(old):
-                raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
             folder = self._folder / name
+            old = self._runs.get(name) or Run(folder, self)
             if folder.exists():
+                if _began(old):
+                    raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
                 shutil.rmtree(self._set_aside(folder), ignore_errors=True)
-            private_folder(folder / "logs")
             run = Run(folder, self)
-            run.begin(manifest, appear=lambda: self._runs.update({name: run}))
+            try:
+                private_folder(folder / "logs")
+                run.begin(manifest, appear=lambda: self._runs.update({name: run}))
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         return run
 
     def get(self, namespace: str, name: str) -> Run:
         """Return a workflow, of any namespace when empty; raises :class:`NotFound`."""
         with self._lock:
             run = self._runs.get(name)
-        if run is None or not _readable(run) or namespace not in ("", run.namespace):
+        if run is None or not _began(run) or namespace not in ("", run.namespace):
             raise NotFound(f'workflows.argoproj.io "{name}" not found')
         return run
 
@@ -75,7 +80,7 @@ class Store:
         """Return the workflows of a namespace (of all when empty), newest first."""
         with self._lock:
             runs = list(self._runs.values())
-        runs = [run for run in runs if _readable(run) and namespace in ("", run.namespace)]
+        runs = [run for run in runs if _began(run) and namespace in ("", run.namespace)]
         return sorted(runs, key=lambda run: run.created, reverse=True)
 
     def live(self) -> list[Run]:
@@ -91,6 +96,12 @@ class Store:
         run.discard(lambda: doomed.append(self._forget(run)))
         for folder in doomed:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> list[str]:
+        """Write down what there was no room for; return the names of runs that are not written."""
+        with self._lock:
+            runs = list(self._runs.values())
+        return [run.name for run in runs if not run.catch_up()]
 
     @property
     def version(self) -> int:
@@ -148,10 +159,10 @@ class Store:
         return folder.rename(folder.with_name(f".{folder.name}.{self._version}"))
 
 
-def _readable(run: Run) -> bool:
+def _began(run: Run) -> bool:
     """Tell a workflow from a folder whose server died before its first line was written."""
     try:
         run.head()
-    except (NotFound, OSError, KeyError):
+    except NotFound:
         return False
     return not run.deleted

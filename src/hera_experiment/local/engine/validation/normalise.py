@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.local.engine.go_text import decimal
+from hera_experiment.argo.go_text import JsonError, decimal, stored
 from hera_experiment.local.errors import InvalidWorkflow
 
 _TEXTS = ("value", "default")
@@ -25,7 +25,10 @@ def normalise(manifest: Any) -> dict[str, Any]:
     kind = manifest.get("kind") or "Workflow"
     if kind != "Workflow":
         raise InvalidWorkflow(f"the object is a {kind}, not a Workflow")
-    copy: dict[str, Any] = _without_nulls(manifest)
+    try:
+        copy: dict[str, Any] = _without_nulls(manifest)
+    except JsonError as error:
+        raise InvalidWorkflow(str(error)) from None
     copy["apiVersion"] = copy.get("apiVersion") or "argoproj.io/v1alpha1"
     copy["kind"] = "Workflow"
     copy.setdefault("metadata", {})
@@ -64,7 +67,7 @@ def _template(template: Mapping[str, Any]) -> dict[str, Any]:
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            str(key): item if key == "withItems" else _without_nulls(item)
+            str(key): stored(item) if key == "withItems" else _without_nulls(item)
             for key, item in value.items()
             if item is not None
         }
@@ -105,5 +108,8 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return decimal(value)
+        try:
+            return decimal(value)
+        except JsonError as error:
+            raise InvalidWorkflow(str(error)) from None
     return value

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hera_experiment.argo.limits import FIELD_NAME as FIELD_NAME_LENGTH
-from hera_experiment.argo.names import FIELD_NAME, PARAMETER_NAME
+from hera_experiment.argo.names import FIELD_NAME, FIELD_NAME_LENGTH, PARAMETER_NAME
 from hera_experiment.local.engine.loops import LOOPS
 from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.substitution import tags

@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.argo.limits import WORKFLOW_NAME
-from hera_experiment.local.engine.go_text import seconds
+from hera_experiment.argo.go_text import seconds
+from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
 from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
 from hera_experiment.local.engine.validation.normalise import normalise, with_empty_fields
@@ -32,7 +32,6 @@ from hera_experiment.local.engine.validation.scopes import (
     parameter_name_problem,
 )
 from hera_experiment.local.engine.validation.supported import unsupported
-from hera_experiment.local.engine.workflow_metadata import check_object_name
 from hera_experiment.local.errors import InvalidWorkflow, Unsupported
 
 Template = Mapping[str, Any]
@@ -63,10 +62,29 @@ def checked(manifest: Any, *, lint: bool = False) -> dict[str, Any]:
         raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
     _validate(normal, lint=lint)
     if name := normal["metadata"].get("name", ""):
-        check_object_name(name)
+        _check_object_name(name)
     filled = with_empty_fields(normal)
     filled.pop("status", None)
     return copy.deepcopy(filled)
+
+
+def _check_object_name(name: str) -> None:
+    """Raise :class:`InvalidWorkflow`, in Kubernetes' words, for what cannot be a name."""
+    if not OBJECT_NAME.fullmatch(name):
+        raise InvalidWorkflow(
+            f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}":'
+            " a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
+            " characters, '-' or '.', and must start and end with an alphanumeric character"
+        )
+
+
+def check_generated_name(name: str) -> None:
+    """Raise :class:`InvalidWorkflow` when ``generateName`` gave what cannot be a name."""
+    if not OBJECT_NAME.fullmatch(name):
+        raise InvalidWorkflow(
+            f"generateName gives {name!r}, which is no name of a Kubernetes object: use lower"
+            " case letters, digits and '-', beginning with a letter or digit"
+        )
 
 
 def _validate(manifest: Mapping[str, Any], *, lint: bool) -> None:

@@ -1,0 +1,151 @@
+"""Delete all but the newest runs of this folder (KEEP=10), with FILES=1 their results as well."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
+from hera_experiment.errors import UserError, report, tell
+from hera_experiment.verbs._options import (
+    add_reader_image,
+    add_switch,
+    is_agreed,
+    is_on,
+    number,
+)
+
+if TYPE_CHECKING:
+    from hera_experiment.context.context import Context
+    from hera_experiment.experiment import Experiment
+    from hera_experiment.runs.listing import Listed
+    from hera_experiment.runs.locations import RunLocation
+
+
+def add_arguments(parser: VerbParser) -> None:
+    """Declare the arguments: how many stay, what goes, consent, and where runs are looked for."""
+    parser.add_argument("--keep", default="", metavar="N", help="so many runs stay, the newest")
+    add_switch(parser, "--files", "their results too, on the claims and in results/")
+    add_switch(parser, "--yes", "delete without asking")
+    add_reader_image(parser)
+    parser.add_context_arguments()
+
+
+def main(args: VerbArguments) -> int:
+    """Say how much room is taken, and what goes; ask, and delete it.
+
+    Only runs that have ended go, and only those that were submitted from this folder. Returns 1
+    when it was not agreed to, or a run could not be deleted.
+    """
+    yes, files = is_on(args.yes, "--yes"), is_on(args.files, "--files")
+    keep = number(args.keep, "--keep") if args.keep else None
+    context = args.context_told()
+    from hera_experiment.argo.phases import FAILURES, SUCCEEDED
+    from hera_experiment.argo.tasks import utc_now
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.status import table_of_runs
+    from hera_experiment.runs.listing import GONE, REFUSED, all_runs
+
+    found = all_runs(context)
+    for remark in found.remarks:
+        tell(remark)
+    print(_room(context.experiment))
+    mine = [run for run in found.runs if run.is_mine]
+    if keep is None:
+        print(
+            f"{_runs(len(mine))} of this folder; KEEP=10 (--keep 10) deletes all but the newest 10"
+        )
+        return 0
+    over = {*FAILURES, SUCCEEDED, GONE, REFUSED}
+    going = [run for run in mine[keep:] if run.phase in over]
+    if not going:
+        print(f"nothing to delete: {_runs(len(mine))} of this folder")
+        return 0
+    display_of(sys.stdout).output.write(table_of_runs(going, utc_now()))
+    what = "their results too, on the claims and in results/" if files else "their results stay"
+    print(f"{_runs(len(going))} will be deleted, records and logs included; {what}")
+    if not is_agreed(yes, "delete"):
+        return 1
+    status = _delete(context, going, args.reader_image, files=files)
+    _forget_old_refusals(context, mine)
+    print(_room(context.experiment))
+    return status
+
+
+def _runs(number: int) -> str:
+    """Return "1 run", "7 runs"."""
+    return f"{number} run{'' if number == 1 else 's'}"
+
+
+def _forget_old_refusals(context: Context, mine: Sequence[Listed]) -> None:
+    """Forget submissions that were refused and are listed no more, since another one went well."""
+    from hera_experiment.record.records import Records
+
+    records = Records.of(context.experiment)
+    listed = [run.record for run in mine]
+    for record in records.all():
+        if record.state.value == "refused" and record not in listed:
+            records.remove(record.name, record.submission)
+
+
+def _delete(context: Context, going: Sequence[Listed], image: str, *, files: bool) -> int:
+    from hera_experiment.runs import changes
+    from hera_experiment.runs.locations import run_locations
+
+    records = [run.record for run in going if run.record is not None]
+    places = {place.label: place for place in run_locations(context, records)}
+    status = 0
+    for label in dict.fromkeys(run.label for run in going):
+        there = [run for run in going if run.label == label]
+        with_files = [run for run in there if run.workflow or (files and run.phase != "Refused")]
+        try:
+            if with_files:
+                _delete_on(places[label], with_files, image, files=files)
+        except UserError as error:
+            report(error)
+            status = 1
+            continue
+        left = [run.record for run in there if run not in with_files and run.record is not None]
+        for record in left:
+            changes.forget_records(context, [record])
+        print(f"deleted: {_runs(len(there))} on {label or 'the server of the settings'}")
+    return status
+
+
+def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files: bool) -> None:
+    from hera_experiment.results.claim_files import remove_files
+    from hera_experiment.results.outcome import size
+    from hera_experiment.runs import changes
+    from hera_experiment.runs.find import Run, as_submitted
+
+    with place.open() as server:
+        runs = []
+        for listed in there:
+            workflow = listed.workflow
+            if workflow is None:
+                assert listed.record is not None
+                workflow = as_submitted(listed.record)
+            elif files:
+                workflow = server.get(listed.name)
+            runs.append(Run(server, workflow, listed.record))
+        if files:
+            freed = remove_files(runs, tell, image=image)
+            print("their files are removed" + (f", {size(freed)} freed" if freed else ""))
+        for run in runs:
+            changes.delete(run)
+
+
+def _room(experiment: Experiment) -> str:
+    """Return how much room the state and the results take on this machine."""
+    from hera_experiment.results.folder_transport import tree_size
+    from hera_experiment.results.outcome import size
+
+    inside = sorted(
+        ((tree_size(path), path.name) for path in experiment.state.glob("*") if path.is_dir()),
+        reverse=True,
+    )
+    parts = ", ".join(f"{name} {size(number)}" for number, name in inside if number)
+    of_results = size(tree_size(experiment.results))
+    whole = f"{experiment.state.name}: {size(tree_size(experiment.state))}"
+    return f"{whole}{f' ({parts})' if parts else ''}; {experiment.results.name}/: {of_results}"

@@ -1,0 +1,107 @@
+"""Old runs are deleted, those of this folder alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from runs_place import Clusters, workflow
+
+from hera_experiment.context.verb_arguments import VerbArguments
+from hera_experiment.errors import UserError
+from hera_experiment.record.run_record import State
+from hera_experiment.verbs import delete, prune
+from hera_utils.cli_context import CLIContext
+
+
+@pytest.fixture
+def typed(clusters: Clusters, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(clusters.folder)
+    monkeypatch.setenv("HOME", clusters.environ["HOME"])
+
+    def typed(verb: Any, **options: str) -> int:
+        given = {"keep": "", "files": "", "yes": "", "reader_image": "", "run": "", **options}
+        return int(verb.main(VerbArguments(CLIContext, **given)))
+
+    return typed
+
+
+@pytest.fixture
+def four(clusters: Clusters) -> Clusters:
+    clusters.there["a"] = [
+        workflow("theirs", "01:00:00", "Succeeded"),
+        workflow("old", "06:00:00", "Failed"),
+        workflow("going", "07:00:00"),
+        workflow("new", "09:00:00", "Succeeded"),
+    ]
+    for name, hour in (("old", 6), ("going", 7), ("new", 9)):
+        clusters.record(name, "a", f"0{hour}:00:00")
+    clusters.record("gone", "a", "05:00:00")
+    clusters.record("refused", "a", "04:00:00", State.REFUSED)
+    clusters.record("unsure", "a", "03:00:00", State.UNSURE)
+    return clusters
+
+
+def test_without_a_number_nothing_goes_and_the_room_is_told(
+    four: Clusters, typed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (four.folder / "results").mkdir()
+    (four.folder / "results" / "big").write_bytes(bytes(2000))
+    assert typed(prune) == 0
+    said = capsys.readouterr().out
+    assert ".hera: " in said and "(submissions " in said and "results/: 2.0 kB" in said
+    assert "KEEP=10" in said
+    assert four.changes == []
+
+
+def test_the_newest_stay_and_what_has_not_ended(four: Clusters, typed: Any) -> None:
+    assert typed(prune, keep="1") == 1  # nobody agreed to it
+    assert four.changes == []
+    assert typed(prune, keep="1", yes="1") == 0
+    assert four.changes == [("DELETE", "workflows/ns/old")]
+    assert {record.name for record in four.records.all()} == {"going", "new", "unsure"}
+    four.there["a"] = []
+    assert typed(prune, keep="0", yes="1") == 0
+    assert {record.name for record in four.records.all()} == {"unsure"}
+
+
+def test_a_number_is_a_number(typed: Any) -> None:
+    with pytest.raises(UserError, match="'ten' is not a whole number"):
+        typed(prune, keep="ten")
+
+
+def test_a_server_that_says_no_keeps_its_runs_and_the_others_go(
+    four: Clusters, typed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    four.record("lost", "c", "02:00:00")
+    four.servers.pop("b").close()
+    four.record("away", "b", "02:30:00")
+    assert typed(prune, keep="1", yes="1") == 0
+    assert "b: nothing listens" in capsys.readouterr().err
+    assert {r.name for r in four.records.all()} == {"going", "new", "unsure", "lost", "away"}
+
+
+def test_what_is_left_of_a_run_can_be_deleted_when_its_profile_is_gone(
+    clusters: Clusters, typed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clusters.record("lost", "c", "08:00:00")
+    assert typed(delete, run="lost", yes="1") == 0
+    assert "no cluster is named 'c'" in capsys.readouterr().out
+    assert clusters.records.all() == []
+
+
+@pytest.mark.parametrize("name", ["old", "gone"])
+def test_with_the_files_what_was_fetched_goes(four: Clusters, typed: Any, name: str) -> None:
+    fetched = four.folder / "results" / name
+    other = four.folder / "results" / "other"
+    for folder in (fetched, other):
+        folder.mkdir(parents=True)
+        (folder / "table.csv").write_text("1")
+    assert typed(delete, run=name, files="1") == 1  # nobody agreed to it
+    assert (fetched / "table.csv").exists()
+    assert typed(delete, run=name, yes="1") == 0
+    assert (fetched / "table.csv").exists()
+    four.record(name, "a", "08:00:00")
+    assert typed(delete, run=name, files="1", yes="1") == 0
+    assert not fetched.exists() and (other / "table.csv").exists()
+    assert name not in [record.name for record in four.records.all()]
