@@ -19,7 +19,7 @@ class SettingScope(Enum):
 
     CHOICE = "which platform, and how"
     CLUSTER = "how a cluster is reached; 'local' ignores it"
-    RESOURCE = "what the experiment uses; 'local' heeds only what is committed"
+    RESOURCE = "what the experiment uses; 'local' uses only what is committed"
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,11 @@ def _refuse_unknown(
     if options and options[0] in unread:
         raise UserError("no argument has this name", str(unread[options[0]]), "correct it")
     if not options:
-        if any(not word.startswith("-") for word in words):
-            raise UserError("there is an argument too many", "on the command line", "see --help")
+        surplus = next((word for word in words if not word.startswith("-")), None)
+        if surplus is not None:
+            # A long one may be a secret that has lost its option.
+            named = f"'{surplus}'" if len(surplus) < 32 else "a word"
+            raise UserError(f"{named} belongs to no option", "on the command line", "see --help")
         return
     close = difflib.get_close_matches(options[0], list(parser._option_string_actions), n=1)
     raise UserError(

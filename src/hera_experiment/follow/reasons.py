@@ -117,7 +117,7 @@ _PULLS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "correct REGISTRY, or ask the administrator",
     ),
     (("toomanyrequests", "rate limit"), "the registry allows no more pulls now", "try later"),
-    (("invalidimagename", "invalid reference"), "that is no image's name", "correct it"),
+    (("invalidimagename", "invalid reference"), "that is not the name of an image", "correct it"),
 )
 
 _UNBOUND = "a volume claim of it is not bound"

@@ -159,7 +159,7 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
     server = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     text = str(error)
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in text:
-        what = f"the proxy on the way to {server} takes the package PySocks"
+        what = f"the proxy on the way to {server} needs the package PySocks"
         return Unreachable(what, where, SOCKS_ADVICE)
     if isinstance(error, requests.exceptions.ProxyError) or "SOCKS" in text:
         return Unreachable(
@@ -186,7 +186,7 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
         advice = "it may want TLS: ARGO_SECURE=true" if address.scheme == "http" else ""
         return Unreachable(f"{server} closed the connection without an answer", where, advice)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
-        return Unreachable(f"'{server}' is no address", where, "write host:port")
+        return Unreachable(f"'{server}' is not an address", where, "write host:port")
     return Unreachable(f"no connection to {server}: {_kind(error)}", where)
 
 
@@ -209,7 +209,9 @@ def _tls(text: str, server: str, where: str) -> Unreachable:
             "or ask the administrator for it",
         )
     if "EOF" in text:
-        return Unreachable(f"{server} broke off TLS", where, "it may want ARGO_SECURE=false")
+        return Unreachable(
+            f"{server} ended the TLS handshake", where, "it may want ARGO_SECURE=false"
+        )
     return Unreachable(f"no TLS with {server}", where, "check the address and the port")
 
 

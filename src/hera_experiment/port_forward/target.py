@@ -88,7 +88,7 @@ class TargetFinder:
             if not selector or not ports:
                 raise UserError(
                     f"service '{self._service}' in namespace '{namespace}' selects no pods",
-                    next_step="name another with --service",
+                    next_step="name another one: make port-forward SERVICE=NAME",
                 )
             labels = ",".join(f"{key}={value}" for key, value in selector.items())
             pods = self._list(namespace, labels)

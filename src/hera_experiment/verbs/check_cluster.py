@@ -101,7 +101,9 @@ def main(args: VerbArguments) -> int:
     try:
         timeout, wait = _seconds(args.timeout, "--timeout"), _seconds(args.wait, "--wait")
         if not timeout:
-            raise UserError("no request ends in 0 s", "--timeout", "give a number of seconds")
+            raise UserError(
+                "a time-out of 0 s ends every request", "--timeout", "give a number of seconds"
+            )
         context = args.context()
         if context.is_local:
             raise UserError(
@@ -165,14 +167,16 @@ def check_cluster(
     wanted = _codes(only, "--only", [each.code for each in known])
     unwanted = _codes(skip, "--skip", [each.code for each in known])
     if both := sorted({*wanted} & {*unwanted}):
-        raise UserError(f"{both[0]} stands in --only too", "--skip", "take it out of one of them")
+        raise UserError(
+            f"{both[0]} is in both ONLY and SKIP", "--skip", "take it out of one of them"
+        )
     checks = [
         # Whoever asks for a check by its name wants to know that it could not be made.
         replace(each, essential=each.essential or each.code in wanted)
         for each in select(known, wanted, unwanted, context.cluster)
     ]
     if not checks:
-        raise UserError("no check is left to make", "--skip", "leave out fewer")
+        raise UserError("SKIP leaves no check to make", "--skip", "leave out fewer")
     made = {each.code for each in checks}
     left_out = [each.code for each in known if each.code not in made]
     while True:
@@ -293,7 +297,7 @@ def _seconds(text: str, option: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise UserError(f"'{text}' is no number of seconds", option, "give one such as 30")
+        raise UserError(f"'{text}' is not a number of seconds", option, "give one such as 30")
     return number
 
 

@@ -46,7 +46,7 @@ PULL = "failed to pull and unpack image"
         ),
         (
             'InvalidImageName: Failed to apply default image tag "X:": invalid reference format',
-            "an image cannot be pulled: that is no image's name",
+            "an image cannot be pulled: that is not the name of an image",
         ),
         (
             "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. no new claims to "
