@@ -12,11 +12,11 @@ from pathlib import Path
 from hera_experiment.argo.objects import Captured
 from hera_experiment.check.outcome import CannotTell
 from hera_experiment.context.context import Context
-from hera_experiment.context.inherited import EndpointAddress, handed_on
-from hera_experiment.endpoint.address import without_cluster
+from hera_experiment.endpoint.address import alone
 from hera_experiment.endpoint.capture import Capture
 from hera_experiment.endpoint.server import Endpoint
-from hera_experiment.environment.script_process import INTERPRETER, for_python
+from hera_experiment.environment.inputs import InputChoice
+from hera_experiment.environment.script_process import INTERPRETER, script_environment
 from hera_experiment.errors import UserError
 
 LIMIT = 60.0
@@ -53,13 +53,14 @@ def capture(
         raise CannotTell("there is no workflow.py here: name the script to check")
     taken = Capture()
     endpoint = Endpoint(taken)
+    inputs = InputChoice.of(environ)
     try:
         # A file, not a pipe: a script that writes much must not wait for someone to read it.
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 [*INTERPRETER, str(script.absolute()), *arguments],
                 cwd=context.experiment.folder,
-                env=_environment(context, environ, endpoint),
+                env=script_environment(*alone(context, endpoint), inputs, environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -99,22 +100,6 @@ def _wait(process: subprocess.Popen[bytes], taken: Capture, limit: float) -> int
     process.kill()
     process.wait()
     return None
-
-
-def _environment(
-    context: Context, environ: Mapping[str, str], endpoint: Endpoint
-) -> dict[str, str]:
-    """Return ``environ`` changed so that any Hera script submits to ``endpoint``.
-
-    What tells the experiment's needs (claim, ConfigMap, namespace, account, registry) stays; what
-    leads to a cluster, and every token, does not: what the script asserts about the cluster is
-    unknown to it, and the checks find it out by themselves.
-    """
-    address = EndpointAddress(
-        endpoint.url, endpoint.token, server=endpoint.url, namespace=context.argo_namespace
-    )
-    handed = handed_on(without_cluster(context, address), address, fixed=True)
-    return for_python({**environ, **handed}, context.module_folder())
 
 
 def _last(errors: str) -> str:

@@ -9,6 +9,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.context.inherited import EndpointAddress
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.endpoint.server import Endpoint
+from hera_experiment.endpoint.yaml_text import NO_NAMESPACE
 
 if TYPE_CHECKING:
     from hera_experiment.runs.server import Server
@@ -34,19 +35,21 @@ def name_of(server: Server) -> str:
     return "the local server" if server.is_local else "Argo's server"
 
 
-def without_cluster(context: Context, address: EndpointAddress) -> Context:
-    """Return ``context`` for a script whose server is the endpoint at ``address`` alone.
+def alone(context: Context, endpoint: Endpoint) -> tuple[Context, EndpointAddress]:
+    """Return the context of a script that has ``endpoint`` in the place of a cluster, and the way.
 
     What tells the experiment's needs (claim, ConfigMap, namespace, account, registry) stays; what
-    leads to a cluster does not.
+    leads to a cluster does not: what the script asserts about the cluster is unknown to it.
     """
-    return context.changed(
+    url, namespace = endpoint.url, context.argo_namespace or NO_NAMESPACE
+    there = context.changed(
         Source(Origin.STAND_IN),
         k8s_config_file=os.devnull,
-        argo_server=address.url,
-        argo_namespace=address.namespace,
+        argo_server=url,
+        argo_namespace=namespace,
         argo_base_href="",
         argo_secure=False,
         argo_insecure_skip_verify=False,
         ca_bundle="",
     )
+    return there, EndpointAddress(url, endpoint.token, server=url, namespace=namespace)

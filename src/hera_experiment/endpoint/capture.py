@@ -44,6 +44,9 @@ class Capture:
         """Seconds since something was submitted."""
         return time.monotonic() - self._last
 
+    def close(self) -> None:
+        """Do nothing: nothing is under way here."""
+
     def answer(self, request: Request) -> requests.Response:
         """Return what Argo's server would answer, as far as a submission needs it."""
         creation = creation_in(request)

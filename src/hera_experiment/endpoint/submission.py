@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ import requests
 
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.endpoint.messages import API, Creation, Request, answer_of, creation_in
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.submission.once import submit_once
@@ -29,7 +29,7 @@ _FORWARDED = ("Accept", "Accept-Encoding", "Content-Type")
 class Submission:
     """Creates each workflow once and writes it down; hands every other request on.
 
-    ``account`` is the service account of what names none. Each of ``before`` is called, in turn,
+    ``account`` is the service account of what names none. Each of :attr:`before` is called in turn
     before a workflow is created and may refuse it with a ``UserError``; ``created`` is called
     afterwards. Templates and CronWorkflows are labelled, and handed on.
     """
@@ -39,7 +39,6 @@ class Submission:
         submitter: Submitter,
         *,
         account: str = "",
-        before: Sequence[Before] = (),
         created: Created = lambda namespace, workflow: None,
     ) -> None:
         if submitter.once is submit_once:
@@ -47,7 +46,7 @@ class Submission:
         self._client = submitter.client
         self._submitter = submitter
         self._account = account
-        self._before = before
+        self.before: list[Before] = []
         self._created = created
         self._preparing = threading.Lock()
         self._closing = threading.Event()
@@ -66,6 +65,11 @@ class Submission:
         if self._closing.is_set():
             raise UserError("interrupted")
 
+    def tell(self, sentence: str) -> None:
+        """Tell the person something, unless the submission is being ended."""
+        self.refuse_when_closing()
+        tell(sentence)
+
     def answer(self, request: Request) -> requests.Response:
         """Return the answer of the server; see the class."""
         creation = creation_in(request)
@@ -80,7 +84,7 @@ class Submission:
             body[creation.kind.key] = manifest
             return forward(self._client, request, body)
         with self._preparing:
-            for step in self._before:
+            for step in self.before:
                 step(creation.namespace, manifest)
                 self.refuse_when_closing()
         workflow = self._submitter(creation.namespace, manifest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,8 @@ from hera_experiment.errors import UserError
 
 VARIABLE = "HERA_UTILS_INPUTS"
 """Holds what a person named: a module, or a path that ends in ``.py``."""
+CHANGES_VARIABLE = "HERA_UTILS_SET"
+"""Holds the values that a person typed."""
 
 NAME = "inputs"
 """What a script imports, and the attribute that it looks for there."""
@@ -21,8 +24,28 @@ _OPTION = "--inputs"
 _OF_FILE = "inputs_named_by_path"
 
 
+@dataclass(frozen=True)
+class InputChoice:
+    """The inputs that a person chose: the name of a module or file, and changed values."""
+
+    named: str = ""
+    changes: str = ""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> InputChoice:
+        """Return what a parent process handed on."""
+        return cls(environ.get(VARIABLE, ""), environ.get(CHANGES_VARIABLE, ""))
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.named, self.changes and f"SET={self.changes}"]))
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables that hand it on to a script."""
+        return {VARIABLE: self.named, CHANGES_VARIABLE: self.changes}
+
+
 def take_inputs(environ: Mapping[str, str] = os.environ) -> None:
-    """Import the inputs that ``environ`` names, if any, and let ``import inputs`` find them.
+    """Import the inputs that ``environ`` tells, if any, and let ``import inputs`` find them.
 
     They may import ``inputs`` themselves and find the experiment's own; whatever name they do not
     define, such as the classes of ``inputs.py``, is taken from there.
@@ -30,9 +53,10 @@ def take_inputs(environ: Mapping[str, str] = os.environ) -> None:
     Raises
     ------
     UserError
-        When there is no such module or file, or it defines no ``inputs``.
+        When there is no such module or file, it defines no ``inputs``, or a value is refused.
     """
-    named = environ.get(VARIABLE, "")
+    choice = InputChoice.of(environ)
+    named = choice.named or (NAME if choice.changes else "")
     if not named:
         return
     usual = _usual()
@@ -43,6 +67,10 @@ def take_inputs(environ: Mapping[str, str] = os.environ) -> None:
             _OPTION,
             f"define it there as inputs.py does: {NAME} = Inputs(…)",
         )
+    if choice.changes:
+        from hera_experiment.environment.input_changes import changed
+
+        module.inputs = changed(module.inputs, choice.changes)  # type: ignore[attr-defined]
     for name, value in vars(usual).items() if usual is not None else ():
         if not name.startswith("__") and not hasattr(module, name):
             setattr(module, name, value)

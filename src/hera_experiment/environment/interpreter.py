@@ -21,24 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.context.inherited import of_parent
 from hera_experiment.environment import inputs
-from hera_experiment.environment.inputs import VARIABLE, take_inputs
+from hera_experiment.environment.inputs import take_inputs
 from hera_experiment.environment.refusals import line_of, refusal
-from hera_experiment.environment.script_process import WAITING, for_python
+from hera_experiment.environment.script_process import WAITING
 from hera_experiment.errors import UserError, report
 
 if TYPE_CHECKING:
-    from hera_experiment.context.context import Context
     from hera_experiment.context.inherited import EndpointAddress
 
 _INTERRUPTED = 130
 _IMPORTLIB = importlib.__file__
-
-
-def environment_of(
-    environ: Mapping[str, str], context: Context, inputs: str = ""
-) -> dict[str, str]:
-    """Return ``environ`` for a script: it finds the context module, and ``inputs``."""
-    return {**for_python(environ, context.module_folder()), VARIABLE: inputs}
 
 
 def main(argv: list[str], environ: Mapping[str, str] = os.environ) -> int:

@@ -19,7 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from hera_experiment.context.context import Context
+    from hera_experiment.context.inherited import EndpointAddress
+    from hera_experiment.environment.inputs import InputChoice
 
 INTERPRETER = (sys.executable, "-m", "hera_experiment.environment.interpreter")
 """The command that runs a script as ``__main__``, before the script and its arguments."""
@@ -131,6 +136,25 @@ def for_python(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
         hosts = [host for host in environ.get(name, "").split(",") if host.strip()]
         found[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1"]))
     return found
+
+
+def script_environment(
+    context: Context,
+    endpoint: EndpointAddress,
+    inputs: InputChoice,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    fixed: bool = True,
+) -> dict[str, str]:
+    """Return ``environ`` for a script of ``context`` whose requests go to ``endpoint``.
+
+    It finds the context module, and ``inputs`` in the place of its own where they are chosen. What
+    is typed after the script's name changes the context unless it is ``fixed``.
+    """
+    from hera_experiment.context.inherited import handed_on
+
+    variables = {**environ, **handed_on(context, endpoint, fixed=fixed), **inputs.variables()}
+    return for_python(variables, context.module_folder())
 
 
 def is_live(stream: TextIO, environ: Mapping[str, str]) -> bool:

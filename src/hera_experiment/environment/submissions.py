@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.argo.names import EXPERIMENT_LABEL
 from hera_experiment.context.sources import display
-from hera_experiment.environment.inputs import VARIABLE
+from hera_experiment.environment.inputs import InputChoice
 from hera_experiment.experiment import Experiment
 from hera_experiment.template_record import library
 
@@ -70,7 +70,7 @@ def submit_through(
         args.cluster,
         labels=labels,
         script=Path(sys.argv[0]) if sys.argv and sys.argv[0] else None,
-        inputs=environ.get(VARIABLE, ""),
+        inputs=str(InputChoice.of(environ)),
     )
     backend = Submission(submitter, account=server.service_account)
     session = BackendSession(backend, server.url)

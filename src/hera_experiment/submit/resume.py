@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, report, tell
@@ -14,21 +15,24 @@ from hera_experiment.runs.locations import RunLocation, run_locations
 from hera_experiment.submission import once
 from hera_experiment.submit.messages import created
 
+if TYPE_CHECKING:
+    from hera_experiment.follow.display import Display
+
 
 def resume(
     context: Context,
     name: str = "",
+    display: Display | None = None,
     *,
-    wait: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> int:
     """Make each submission whose outcome is not known one that is there, or is known not to be.
 
     Those of the designated platform, else of every platform that a record names; only the one
     called ``name`` where it is given. No script is run: the records hold what was to be sent. With
-    ``wait`` the workflows are followed to their end.
+    a ``display`` the workflows are followed there to their end.
 
-    Returns 0 when all of them are there, with ``wait`` their verdict; 1 when one is not.
+    Returns 0 when all of them are there, or their verdict; 1 when one is not.
 
     Raises
     ------
@@ -53,7 +57,11 @@ def resume(
             )
         if len(runs) < len(unsure):
             return 1
-        return _verdict(runs) if wait else 0
+        if display is None:
+            return 0
+        from hera_experiment.follow.run import follow
+
+        return follow(runs, display)
     finally:
         for run in runs:
             run.close()
@@ -95,10 +103,3 @@ def _resumed(place: RunLocation, unsure: Sequence[RunRecord], records: Records) 
     if not runs:
         server.close()
     return runs
-
-
-def _verdict(runs: Sequence[Run]) -> int:
-    from hera_experiment.follow.display import display_of
-    from hera_experiment.follow.run import follow
-
-    return follow(runs, display_of())

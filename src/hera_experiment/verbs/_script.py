@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
+
+if TYPE_CHECKING:
+    from hera_experiment.environment.inputs import InputChoice
 
 SCRIPT = "workflow.py"
 
@@ -21,6 +25,12 @@ def add_script_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="MODULE",
         help="what the script imports as 'inputs': a module next to it, or a file x.py (inputs.py)",
+    )
+    parser.add_argument(
+        "--set",
+        default="",
+        metavar="VALUES",
+        help='other values of the inputs: "vintages=[2016] constants.city_boroughs=9"',
     )
     parser.add_argument(
         "words",
@@ -54,3 +64,10 @@ def script_of(
     except OSError as error:
         raise UserError(f"the script '{path}' cannot be read: {error.strerror}", why) from None
     return path, [*arguments, *words]
+
+
+def inputs_of(args: argparse.Namespace) -> InputChoice:
+    """Return the inputs that the arguments choose."""
+    from hera_experiment.environment.inputs import InputChoice
+
+    return InputChoice(args.inputs, args.set)

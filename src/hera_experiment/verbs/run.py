@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._script import add_script_arguments, script_of
+from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
+    from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.environment.script_process import WaitingScript
     from hera_experiment.follow.watch import WorkflowClient
     from hera_experiment.platform.local_server import Lease
@@ -73,7 +74,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     session = f"run-{token_hex(4)}"
     with (
         acquire(context.experiment) as lease,
-        Laptop(lease, context, session, script, args.inputs) as laptop,
+        Laptop(lease, context, session, script, inputs_of(args)) as laptop,
     ):
         engine = ExecutionEngine(context, laptop, display_of(), waiting=waiting)
         return engine.run(script, arguments)
@@ -86,7 +87,7 @@ class Laptop:
     """
 
     def __init__(
-        self, lease: Lease, context: Context, session: str, script: Path, inputs: str = ""
+        self, lease: Lease, context: Context, session: str, script: Path, inputs: InputChoice
     ) -> None:
         from hera_experiment.endpoint.server import Endpoint
         from hera_experiment.endpoint.submission import Submission
@@ -104,7 +105,7 @@ class Laptop:
             LOCAL,
             labels=labels,
             script=script,
-            inputs=inputs,
+            inputs=str(inputs),
             session=session,
         )
         self._submission = Submission(submitter)
@@ -117,8 +118,8 @@ class Laptop:
 
     def script_environment(self) -> Mapping[str, str]:
         """Return the environment that leads any Hera script to the endpoint."""
-        from hera_experiment.context.inherited import EndpointAddress, handed_on
-        from hera_experiment.environment.interpreter import environment_of
+        from hera_experiment.context.inherited import EndpointAddress
+        from hera_experiment.environment.script_process import script_environment
 
         address = EndpointAddress(
             self._endpoint.url,
@@ -128,8 +129,7 @@ class Laptop:
             account="the token of the local server",
             stand_in="the local one",
         )
-        variables = {**os.environ, **handed_on(self._context, address)}
-        return environment_of(variables, self._context, self._inputs)
+        return script_environment(self._context, address, self._inputs, fixed=False)
 
     def client(self) -> WorkflowClient:
         """Return the client of the local server, the same one for each thread."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
+from hera_experiment.verbs._follow import add_follow_arguments, display_for
 from hera_experiment.verbs._options import add_switch, is_on
-from hera_experiment.verbs._script import add_script_arguments, script_of
+from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -17,6 +18,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--run", default="", metavar="NAME", help="with --resume: that one, by its workflow's name"
     )
     parser.add_context_arguments()
+    add_follow_arguments(parser)
     add_script_arguments(parser)
 
 
@@ -36,13 +38,22 @@ def main(args: VerbArguments) -> int:
             "a new run has no name yet", "--run", "to resume that one add RESUME=1 (--resume 1)"
         )
     context = args.context_told()
+    display = display_for(args) if wait else None
 
     # Late: the help of all verbs imports this module.
-    from hera_experiment.submit.launch import Launch
-    from hera_experiment.submit.resume import resume as resume_all
-
     if resume:
-        return resume_all(context, args.run, wait=wait)
+        from hera_experiment.submit.resume import resume as resume_all
+
+        return resume_all(context, args.run, display)
+    from hera_experiment.environment.script_process import script_environment
+    from hera_experiment.submit.front import opened
+    from hera_experiment.submit.outcome import conclude
+    from hera_experiment.submit.script_run import run_script
+
     script, arguments = script_of(args, context.experiment, "submit")
-    launched = Launch(context, script, arguments, args.inputs)
-    return launched.dry_run() if dry_run else launched.submit(wait=wait)
+    inputs = inputs_of(args)
+    with opened(context, script, inputs, dry_run=dry_run) as front:
+        environment = script_environment(front.context, front.address, inputs)
+        ended = run_script([str(script), *arguments], environment, output=front.output)
+        front.end()
+        return conclude(front, script.name, ended, display)

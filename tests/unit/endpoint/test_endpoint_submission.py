@@ -102,13 +102,19 @@ def submitter(records, sent, fake):
     )
 
 
+def submission(made, before=(), **options):
+    backend = Submission(made, **options)
+    backend.before.extend(before)
+    return backend
+
+
 @pytest.fixture
 def open_endpoint(fake, submitter):
     """Opens an endpoint in front of the fake server, and leads Hera there."""
     opened = []
 
     def open_endpoint(made=submitter, **options):
-        endpoint = Endpoint(Submission(made, **options))
+        endpoint = Endpoint(submission(made, **options))
         opened.append(endpoint)
         server = made.client.url
         address = EndpointAddress(endpoint.url, endpoint.token, server=server, namespace="n")
@@ -128,7 +134,7 @@ def way(request, fake, submitter, open_endpoint):
 
     def within(made=submitter, **options):
         url = made.client.url
-        session = BackendSession(Submission(made, **options), url)
+        session = BackendSession(submission(made, **options), url)
         lead_to(Route(url, session, lambda: "Bearer t", "n"))
         global_config.host, global_config.namespace = url, "n"
 

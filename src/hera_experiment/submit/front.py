@@ -1,0 +1,116 @@
+"""Opens what stands between a script and the platform: the endpoint, and what it does there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from hera_experiment.argo.names import SESSION_LABEL
+from hera_experiment.context.context import Context
+from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.endpoint.address import address_of, alone, name_of
+from hera_experiment.endpoint.printer import Printer
+from hera_experiment.endpoint.server import Endpoint
+from hera_experiment.endpoint.submission import Submission
+from hera_experiment.environment.inputs import InputChoice
+from hera_experiment.environment.submissions import experiment_labels, submitter_of
+from hera_experiment.platform.kubernetes_access import no_platform
+from hera_experiment.runs.server import Server, open_server
+from hera_experiment.submit.data import DataUpload
+from hera_experiment.submit.messages import created
+from hera_experiment.submit.preflight import Preflight
+
+STANDARD_ERROR = 2
+"""Where a dry run puts what the script prints: the YAML has standard output alone."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """An open endpoint, which ``address`` leads to; ``context`` is what the script finds.
+
+    What it creates is recorded for ``session`` on ``server``; in a dry run there is no session, and
+    no server where no platform is designated. ``output`` takes the place of the script's standard
+    output where it is given. :meth:`end` closes the endpoint: what has not been sent by then is
+    created no more.
+    """
+
+    context: Context
+    address: EndpointAddress
+    server: Server | None
+    session: str
+    output: int | None
+    end: Callable[[], None]
+
+
+@contextmanager
+def opened(
+    context: Context, script: Path, inputs: InputChoice, *, dry_run: bool
+) -> Iterator[Front]:
+    """Open the platform of ``context`` for what ``script`` submits; close it all at the end.
+
+    Each workflow is checked first, then its data are copied, and it is created once and recorded.
+    In a dry run it is printed as YAML, and a platform that is designated is asked whether it would
+    accept it.
+
+    Raises
+    ------
+    UserError
+        When no platform is designated, or it does not answer or accepts no token.
+    """
+    labels, account = experiment_labels(context.experiment), context.argo_service_account
+    backend: Printer | Submission
+    with ExitStack() as stack:
+        server = None
+        if context.is_local or context.argo_server:
+            server = stack.enter_context(open_server(context))
+        elif not dry_run:
+            raise no_platform(context)
+        session = "" if dry_run else f"submit-{token_hex(4)}"
+        if server is None or dry_run:
+            client, name = (server.client, name_of(server)) if server else (None, "")
+            backend = Printer(sys.stdout, client, name, labels=labels, account=account)
+        else:
+            submitter = submitter_of(
+                context.experiment,
+                server.client,
+                context.cluster,
+                labels={**labels, SESSION_LABEL: session},
+                script=script,
+                inputs=str(inputs),
+                session=session,
+            )
+            backend = Submission(submitter, account=account, created=_Told(server))
+            if not server.is_local:
+                backend.before.append(Preflight(context, server.client))
+            backend.before.append(DataUpload(server, backend.tell))
+        endpoint = Endpoint(backend)
+
+        def end() -> None:
+            backend.close()
+            endpoint.close()
+
+        stack.callback(end)
+        if server is None:
+            # Something must answer a script that asserts that its server is there.
+            context, address = alone(context, endpoint)
+        else:
+            address = address_of(endpoint, server)
+        output = STANDARD_ERROR if dry_run else None
+        yield Front(context, address, server, session, output, end)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Prints the line for a workflow that exists now."""
+
+    server: Server
+
+    def __call__(self, namespace: str, workflow: Mapping[str, Any]) -> None:
+        name = str(workflow["metadata"]["name"])
+        url, is_local = self.server.client.url, self.server.is_local
+        print(created(url, namespace, name, is_local=is_local), flush=True)

@@ -1,0 +1,66 @@
+"""What became of a script's submissions: told, and followed to the end of their workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hera_experiment.errors import tell
+from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import State
+from hera_experiment.submission.create_attempts import RESUME
+from hera_experiment.submit.front import Front
+from hera_experiment.submit.script_run import ScriptEnd
+
+if TYPE_CHECKING:
+    from hera_experiment.follow.display import Display
+
+_PLAIN_ENDS = (0, 1, 130)
+"""Exit statuses that need no word: all is well, somebody said why, the person knows."""
+
+
+def conclude(front: Front, script: str, ended: ScriptEnd, display: Display | None) -> int:
+    """Tell what the script called ``script`` has submitted through ``front``.
+
+    With a ``display`` the workflows of a script that ended well are followed there to their end.
+    Returns the exit status: the script's own where that is not 0, 1 when it is not known whether a
+    workflow exists, else the verdict of the workflows that were followed.
+
+    Raises
+    ------
+    UserError
+        When following fails.
+    """
+    status, server = ended.status, front.server
+    if server is None or not front.session:
+        return status
+    records = [
+        record
+        for record in Records.of(server.context.experiment).all()
+        if record.session == front.session
+    ]
+    there = [record for record in records if record.state is State.CREATED]
+    unsure = [record for record in records if record.state is State.UNSURE]
+    if status != 1:  # otherwise the refusal itself has said it
+        for record in unsure:
+            tell(f"whether {record.name} was created is not known: '{RESUME}' finds out")
+    if status:
+        for record in there:
+            tell(f"{record.name} was created and goes on")
+        if status not in _PLAIN_ENDS and not ended.interrupted:
+            tell(f"{script} ended with exit status {status}")
+    elif not records:
+        tell(f"{script} created no workflow")
+    if status or unsure or not there:
+        return status or len(unsure[:1])
+    if display is not None:
+        from hera_experiment.follow.run import follow
+        from hera_experiment.runs.find import Run
+
+        runs = [
+            Run(server, server.client.get_workflow(record.namespace, record.name), record)
+            for record in there
+        ]
+        return follow(runs, display)
+    name = "" if len(there) == 1 else " RUN=NAME"
+    print(f"follow it: make watch{name}; its files: make results{name}")
+    return 0
