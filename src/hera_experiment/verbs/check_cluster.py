@@ -102,7 +102,7 @@ def main(args: VerbArguments) -> int:
         timeout, wait = _seconds(args.timeout, "--timeout"), _seconds(args.wait, "--wait")
         if not timeout:
             raise UserError(
-                "a time-out of 0 s ends every request", "--timeout", "give a number of seconds"
+                "a time-out of 0 s ends every request", "--timeout", "give one such as 30"
             )
         context = args.context()
         if context.is_local:
@@ -243,7 +243,7 @@ def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
     is_agreed = value.lower() in _AGREED or place in known
     if not is_agreed and not person.is_interactive:
         raise UserError(
-            "the probe sends a workflow to the cluster, and there is nobody to ask about it",
+            "the probe sends a workflow to the cluster, and there is no terminal to ask in",
             "--probe",
             f"agree by typing {_probing(context, 'yes')}",
         )

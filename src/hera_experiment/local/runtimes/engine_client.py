@@ -207,7 +207,7 @@ class EngineClient:
                     if member is None:
                         return None
                     if not member.isreg():
-                        raise NotReadable(f"is {_kind(member)}, no file")
+                        raise NotReadable(f"is {_kind(member)}, not a file")
                     if member.size > limit:
                         raise NotReadable(f"has more than {limit >> 10} KiB")
                     file = archive.extractfile(member)
