@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 import requests
 
 from hera_experiment.argo.objects import WORKFLOW
+from hera_experiment.argo.outline import outline
 from hera_experiment.endpoint.capture import Capture
 from hera_experiment.endpoint.messages import Creation, Request, creation_in
 from hera_experiment.endpoint.submission import completed, forward
@@ -19,7 +21,7 @@ from hera_experiment.platform.argo_client import ArgoClient
 
 
 class Printer(Capture):
-    """Writes each object to ``out`` as YAML.
+    """Writes each object to ``out`` as YAML, the tasks of a workflow to standard error.
 
     The server of ``client``, called ``name``, is asked whether it would accept each workflow, and
     answers what the script reads; without a client nothing is asked. ``labels`` and ``account`` are
@@ -66,6 +68,8 @@ class Printer(Capture):
         manifest = completed(creation, self._labels, self._account)
         self._out.write(as_yaml(manifest))
         self._out.flush()
+        if creation.kind is WORKFLOW:
+            print("\n".join(outline(manifest)), file=sys.stderr, flush=True)
         if creation.kind is WORKFLOW and self._client is not None:
             self._client.create_workflow(creation.namespace, manifest, server_dry_run=True)
             tell(f"{self._name} accepts it; nothing was created")

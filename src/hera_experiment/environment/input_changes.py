@@ -59,7 +59,7 @@ def changed(inputs: Any, text: str) -> Any:
 
 
 def schema_of(inputs: Any) -> dict[str, Any]:
-    """Return the JSON Schema of the class of ``inputs``, nothing where its types tell too little."""
+    """Return the JSON Schema of the class of ``inputs``, or nothing if types tell too little."""
     from pydantic import TypeAdapter
     from pydantic.errors import PydanticUserError
 

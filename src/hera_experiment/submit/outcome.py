@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hera_experiment.environment.script_process import script_environment
 from hera_experiment.errors import tell
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import State
 from hera_experiment.submission.create_attempts import RESUME
-from hera_experiment.submit.front import Front
-from hera_experiment.submit.script_run import ScriptEnd
+from hera_experiment.submit.front import Front, opened
+from hera_experiment.submit.script_run import ScriptEnd, run_script
 
 if TYPE_CHECKING:
+    from hera_experiment.context.context import Context
+    from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.follow.display import Display
 
 _PLAIN_ENDS = (0, 1, 130)
 """Exit statuses that need no word: all is well, somebody said why, the person knows."""
+
+
+def submit_script(
+    context: Context,
+    script: Path,
+    arguments: Sequence[str],
+    inputs: InputChoice,
+    *,
+    dry_run: bool = False,
+    display: Display | None = None,
+) -> int:
+    """Run ``script`` so that it submits to the platform of ``context``; see :func:`conclude`.
+
+    Raises ``UserError`` as :func:`~hera_experiment.submit.front.opened` does.
+    """
+    with opened(context, script, inputs, dry_run=dry_run) as front:
+        environment = script_environment(front.context, front.address, inputs)
+        ended = run_script([str(script), *arguments], environment, output=front.output)
+        front.end()
+        return conclude(front, script.name, ended, display)
 
 
 def conclude(front: Front, script: str, ended: ScriptEnd, display: Display | None) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
+from hera_experiment.verbs._options import add_switch, is_on
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="how containers run: process (unless RUNTIME says otherwise), docker or podman",
     )
+    add_switch(parser, "--detach", "submit and return; make watch and make results follow")
+    add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")
     add_script_arguments(parser)
 
 
@@ -49,6 +52,9 @@ def main(args: VerbArguments) -> int:
             where="--cluster",
             next_step=f"leave it out, or type: make submit CLUSTER={args.cluster}",
         )
+    detach, dry_run = (is_on(getattr(args, n), f"--{n}") for n in ("detach", "dry_run"))
+    if detach or dry_run:
+        return _submit(args, dry_run=dry_run)
     # Late: the help of all verbs imports this module. The script's process comes first: importing
     # Hera is most of what a run takes to begin.
     from hera_experiment.environment.script_process import WaitingScript, for_python, is_live
@@ -61,6 +67,19 @@ def main(args: VerbArguments) -> int:
         waiting.close()
 
 
+def _submit(args: VerbArguments, *, dry_run: bool) -> int:
+    from hera_experiment.submit.outcome import submit_script
+
+    context = _context(args)
+    script, arguments = script_of(args, context.experiment, "run")
+    return submit_script(context, script, arguments, inputs_of(args), dry_run=dry_run)
+
+
+def _context(args: VerbArguments) -> Context:
+    runtime = [] if args.runtime is None else ["--runtime", args.runtime]
+    return args.kind.read(None, ["--cluster", LOCAL, *runtime])
+
+
 def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     from secrets import token_hex
 
@@ -68,8 +87,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     from hera_experiment.follow.display import display_of
     from hera_experiment.platform.local_server import acquire
 
-    runtime = [] if args.runtime is None else ["--runtime", args.runtime]
-    context = args.kind.read(None, ["--cluster", LOCAL, *runtime])
+    context = _context(args)
     script, arguments = script_of(args, context.experiment, "run")
     session = f"run-{token_hex(4)}"
     with (

@@ -45,15 +45,9 @@ def main(args: VerbArguments) -> int:
         from hera_experiment.submit.resume import resume as resume_all
 
         return resume_all(context, args.run, display)
-    from hera_experiment.environment.script_process import script_environment
-    from hera_experiment.submit.front import opened
-    from hera_experiment.submit.outcome import conclude
-    from hera_experiment.submit.script_run import run_script
+    from hera_experiment.submit.outcome import submit_script
 
     script, arguments = script_of(args, context.experiment, "submit")
-    inputs = inputs_of(args)
-    with opened(context, script, inputs, dry_run=dry_run) as front:
-        environment = script_environment(front.context, front.address, inputs)
-        ended = run_script([str(script), *arguments], environment, output=front.output)
-        front.end()
-        return conclude(front, script.name, ended, display)
+    return submit_script(
+        context, script, arguments, inputs_of(args), dry_run=dry_run, display=display
+    )
