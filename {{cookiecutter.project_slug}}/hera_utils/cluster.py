@@ -7,6 +7,7 @@ from typing import Any
 
 from hera_experiment import (
     Cluster,
+    Context,
     Forbidden,
     Kind,
     KubernetesAccess,
@@ -17,7 +18,6 @@ from hera_experiment import (
     say_other_entries,
     say_unknown,
 )
-from hera_utils.cli_context import CLIContext
 
 
 class k8s_cluster(Cluster):
@@ -29,13 +29,13 @@ class k8s_cluster(Cluster):
     argument is a check of ``make check-cluster`` and of each submission, too.
     """
 
-    def __new__(cls, args: CLIContext, *arguments: Any, **options: Any) -> k8s_cluster:
+    def __new__(cls, args: Context, *arguments: Any, **options: Any) -> k8s_cluster:
         """Make the kind of cluster that ``args`` designates."""
         if cls is k8s_cluster:
             return super().__new__(LaptopCluster if args.is_local else KubernetesCluster)
         return super().__new__(cls)
 
-    def __init__(self, args: CLIContext, *, asserting: bool = True, **options: Any) -> None:
+    def __init__(self, args: Context, *, asserting: bool = True, **options: Any) -> None:
         super().__init__(args, **options)
 
     def assert_cluster(self) -> bool:
@@ -132,7 +132,7 @@ class k8s_cluster(Cluster):
 class KubernetesCluster(k8s_cluster, KubernetesAccess):
     """A Kubernetes cluster, as far as a kubeconfig gives access to it."""
 
-    def __init__(self, args: CLIContext, *, asserting: bool = True, **options: Any) -> None:
+    def __init__(self, args: Context, *, asserting: bool = True, **options: Any) -> None:
         super().__init__(args, **options)
         if asserting and not self.has_access and not args.argo_server:
             raise no_platform(args)
@@ -144,7 +144,7 @@ class KubernetesCluster(k8s_cluster, KubernetesAccess):
 class LaptopCluster(k8s_cluster, LaptopAccess):
     """The machine at hand: claims are folders and ConfigMaps files below ``.hera/``."""
 
-    def __init__(self, args: CLIContext, *, asserting: bool = True, **options: Any) -> None:
+    def __init__(self, args: Context, *, asserting: bool = True, **options: Any) -> None:
         super().__init__(args, **options)
         if asserting:
             self.assert_cluster()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hera_experiment import ArgoServerAccess, Cluster, KubernetesRefusal, UserError
-from hera_utils.cli_context import CLIContext
+from hera_experiment import ArgoServerAccess, Cluster, Context, KubernetesRefusal, UserError
 
 
 class ArgoServer(ArgoServerAccess):
@@ -59,6 +58,6 @@ class ArgoServer(ArgoServerAccess):
 class argo_server(ArgoServer):
     """The same, asserted to be accessible; ``cluster`` is what ``k8s_cluster(args)`` returned."""
 
-    def __init__(self, cluster: Cluster, args: CLIContext) -> None:
+    def __init__(self, cluster: Cluster, args: Context) -> None:
         super().__init__(cluster, args)
         self.assert_accessible()

@@ -17,7 +17,7 @@ from hera_experiment.errors import UserError, install_excepthook, tell
 from hera_experiment.experiment import Experiment
 
 if TYPE_CHECKING:
-    from hera_experiment.context.inherited import EndpointAddress
+    from hera_experiment.context.endpoint_address import EndpointAddress
 
 C = TypeVar("C", bound="Context")
 

@@ -18,7 +18,8 @@ import configargparse
 
 from hera_experiment.context import inherited, layers, profiles, settings_file
 from hera_experiment.context.arguments import Argument, Arguments, SettingScope
-from hera_experiment.context.inherited import EndpointAddress, InheritedContext
+from hera_experiment.context.endpoint_address import EndpointAddress
+from hera_experiment.context.inherited import InheritedContext
 from hera_experiment.context.layers import Layer
 from hera_experiment.context.sources import Origin, Setting, Source, display
 from hera_experiment.experiment import SETTINGS, Experiment

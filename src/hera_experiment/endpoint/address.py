@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from hera_experiment.context.context import Context
-from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.yaml_text import NO_NAMESPACE

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.endpoint.messages import Backend, Request, refusal_of
 from hera_experiment.errors import tell
 from hera_experiment.platform.argo_answers import ArgoRefusal

@@ -27,7 +27,7 @@ from hera_experiment.environment.script_process import WAITING
 from hera_experiment.errors import UserError, report
 
 if TYPE_CHECKING:
-    from hera_experiment.context.inherited import EndpointAddress
+    from hera_experiment.context.endpoint_address import EndpointAddress
 
 _INTERRUPTED = 130
 _IMPORTLIB = importlib.__file__

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
-    from hera_experiment.context.inherited import EndpointAddress
+    from hera_experiment.context.endpoint_address import EndpointAddress
     from hera_experiment.environment.inputs import InputChoice
 
 INTERPRETER = (sys.executable, "-m", "hera_experiment.environment.interpreter")
@@ -151,7 +151,7 @@ def script_environment(
     It finds the context module, and ``inputs`` in the place of its own where they are chosen. What
     is typed after the script's name changes the context unless it is ``fixed``.
     """
-    from hera_experiment.context.inherited import handed_on
+    from hera_experiment.context.handing_on import handed_on
 
     variables = {**environ, **handed_on(context, endpoint, fixed=fixed), **inputs.variables()}
     return for_python(variables, context.module_folder())

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from hera_experiment.context import tokens
-from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.errors import UserError
 from hera_experiment.platform.http_session import CONNECT_TIMEOUT, Session, Unreachable
 

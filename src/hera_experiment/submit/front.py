@@ -12,7 +12,7 @@ from typing import Any
 
 from hera_experiment.argo.names import SESSION_LABEL
 from hera_experiment.context.context import Context
-from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.endpoint.address import address_of, alone, name_of
 from hera_experiment.endpoint.printer import Printer
 from hera_experiment.endpoint.server import Endpoint

@@ -136,7 +136,7 @@ class Laptop:
 
     def script_environment(self) -> Mapping[str, str]:
         """Return the environment that leads any Hera script to the endpoint."""
-        from hera_experiment.context.inherited import EndpointAddress
+        from hera_experiment.context.endpoint_address import EndpointAddress
         from hera_experiment.environment.script_process import script_environment
 
         address = EndpointAddress(

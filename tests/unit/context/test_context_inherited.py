@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hera_experiment.context import inherited
-from hera_experiment.context.inherited import VARIABLE, EndpointAddress
+from hera_experiment.context import handing_on
+from hera_experiment.context.endpoint_address import EndpointAddress
+from hera_experiment.context.inherited import VARIABLE
 from hera_experiment.context.sources import Origin, Source
 from hera_experiment.errors import UserError
 from hera_utils.cli_context import parse_arguments
@@ -21,7 +22,7 @@ ENDPOINT = EndpointAddress(
 
 
 def handed_on(context, **options):
-    return inherited.handed_on(context, ENDPOINT, **options)
+    return handing_on.handed_on(context, ENDPOINT, **options)
 
 
 @pytest.fixture

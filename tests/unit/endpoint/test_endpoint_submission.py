@@ -30,7 +30,7 @@ from hera.workflows.models import (
     WorkflowLintRequest,
 )
 
-from hera_experiment.context.inherited import EndpointAddress
+from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
 from hera_experiment.environment import hera_services

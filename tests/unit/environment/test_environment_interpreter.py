@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fake_server import Answer
 
-from hera_experiment.context.inherited import EndpointAddress, handed_on
+from hera_experiment.context.endpoint_address import EndpointAddress
+from hera_experiment.context.handing_on import handed_on
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
 from hera_experiment.environment.submissions import submitter_of
