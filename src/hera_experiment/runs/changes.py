@@ -81,7 +81,7 @@ def forget_records(context: Context, records: Sequence[RunRecord]) -> list[str]:
     kept = Records.of(context.experiment)
     for record in records:
         kept.remove(record.name, record.submission)
-    return [f"what was written down about {records[0].name} is deleted"]
+    return [f"the record of {records[0].name} is deleted"]
 
 
 def what_delete_means(run: Run, *, files: bool = False) -> list[str]:

@@ -102,7 +102,9 @@ def main(args: VerbArguments) -> int:
     try:
         timeout, wait = _seconds(args.timeout, "--timeout"), _seconds(args.wait, "--wait")
         if not timeout:
-            raise UserError("no request ends in 0 s", "--timeout", "give a number of seconds")
+            raise UserError(
+                "a time-out of 0 s ends every request", "--timeout", "give one such as 30"
+            )
         context = args.context()
         if context.is_local:
             raise UserError(
@@ -183,7 +185,7 @@ def check_cluster(
         for each in select(known, wanted, unwanted, context.cluster)
     ]
     if not checks:
-        raise UserError("no check is left to make", "--skip", "leave out fewer")
+        raise UserError("SKIP leaves no check to make", "--skip", "leave out fewer")
     made = {each.code for each in checks}
     left_out = [each.code for each in known if each.code not in made]
     while True:
@@ -250,7 +252,7 @@ def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
     is_agreed = value.lower() in _AGREED or place in known
     if not is_agreed and not person.is_interactive:
         raise UserError(
-            "the probe sends a workflow to the cluster, and there is nobody to ask about it",
+            "the probe sends a workflow to the cluster, and there is no terminal to ask in",
             "--probe",
             f"agree by typing {_probing(context, 'yes')}",
         )
@@ -304,7 +306,7 @@ def _seconds(text: str, option: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise UserError(f"'{text}' is no number of seconds", option, "give one such as 30")
+        raise UserError(f"'{text}' is not a number of seconds", option, "give one such as 30")
     return number
 
 

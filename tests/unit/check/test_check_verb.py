@@ -53,9 +53,9 @@ def typed(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProc
     [
         (("--cluster", "absent"), "no cluster is named 'absent' (--cluster on the command line)"),
         (("--cluster", "local"), "this machine needs no check"),
-        (("--timeout", "soon"), "'soon' is no number of seconds (--timeout)"),
-        (("--timeout", "0"), "no request ends in 0 s"),
-        (("--wait", "-1"), "'-1' is no number of seconds (--wait)"),
+        (("--timeout", "soon"), "'soon' is not a number of seconds (--timeout)"),
+        (("--timeout", "0"), "a time-out of 0 s"),
+        (("--wait", "-1"), "'-1' is not a number of seconds (--wait)"),
         (("absent.py",), "there is no script 'absent.py'"),
         (("--only", "CLAIM-BOND"), "'CLAIM-BOND' (--only): did you mean CLAIM-BOUND?"),
         (("--only", "scirpt,GPU"), "'SCIRPT' (--only): did you mean SCRIPT?"),

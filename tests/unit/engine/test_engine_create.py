@@ -231,7 +231,7 @@ def test_what_changes_nothing_here_is_accepted(bench: Bench) -> None:
         ({"spec": {"parallelism": True}}, "spec.parallelism must be an integer, not True"),
         ({"metadata": {"labels": {"a": 1}}}, "metadata.labels must be an object whose values"),
         ({"spec": {"arguments": {"parameters": [{"name": "a", "value": [1]}]}}}, "a.value must be"),
-        ({"spec": []}, "spec is no object"),
+        ({"spec": []}, "spec is not an object"),
         ({"kind": "CronWorkflow"}, "the object is a CronWorkflow, not a Workflow"),
     ],
 )

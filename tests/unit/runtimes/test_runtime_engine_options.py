@@ -83,7 +83,7 @@ def test_mounts_from_the_outside_in():
 )
 def test_quantities(quantity, size):
     assert size_in_bytes(quantity) == size
-    with pytest.raises(ValueError, match="no quantity"):
+    with pytest.raises(ValueError, match="not a quantity"):
         size_in_bytes("much")
 
 

@@ -78,7 +78,7 @@ def api_ready(target: CheckTarget) -> Outcome:
     parts = ", ".join(_NOT_READY.findall(answer.text)) or f"status {answer.status}"
     return failure(
         "not ready",
-        f"{target.cluster.context.server} is starting, stopping or ill: {parts}",
+        f"{target.cluster.context.server} is starting, stopping or unhealthy: {parts}",
     )
 
 

@@ -103,7 +103,7 @@ def size_in_bytes(quantity: str) -> int:
     """Return the bytes of a Kubernetes quantity, ``64Mi``; raises ValueError for another text."""
     match = _QUANTITY.fullmatch(quantity)
     if match is None:
-        raise ValueError(f"{quantity!r} is no quantity of bytes")
+        raise ValueError(f"{quantity!r} is not a quantity of bytes")
     unit = match[2] or ""
     factor = _BINARY.get(unit) or _FACTORS.get(unit) or (0.001 if unit == "m" else 1)
     return int(float(match[1]) * factor)
@@ -210,7 +210,7 @@ class EngineClient:
                     if member is None:
                         return None
                     if not member.isreg():
-                        raise NotReadable(f"is {_kind(member)}, no file")
+                        raise NotReadable(f"is {_kind(member)}, not a file")
                     if member.size > limit:
                         raise NotReadable(f"has more than {limit >> 10} KiB")
                     file = archive.extractfile(member)

@@ -153,7 +153,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         text = self.headers.get("Content-Length", "0").strip()
         if not (text.isascii() and text.isdigit()) or len(text) > 18:
             self.close_connection = True
-            raise InvalidWorkflow("the Content-Length is no number")
+            raise InvalidWorkflow("the Content-Length is not a number")
         return int(text)
 
     _unread = True
@@ -271,5 +271,5 @@ def _claims(encoded: str) -> Claims:
     if not isinstance(session, str) or not _LABEL_VALUE.fullmatch(session):
         raise Unauthenticated("token not valid: its session cannot be a label")
     if runtime not in RUNTIMES:
-        raise Unauthenticated(f"token not valid: its runtime is none of {', '.join(RUNTIMES)}")
+        raise Unauthenticated(f"token not valid: its runtime is not one of {', '.join(RUNTIMES)}")
     return Claims(session, runtime)

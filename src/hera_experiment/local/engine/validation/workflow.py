@@ -92,7 +92,7 @@ def check_generated_name(name: str) -> None:
     """Raise :class:`InvalidWorkflow` when ``generateName`` gave what cannot be a name."""
     if not OBJECT_NAME.fullmatch(name):
         raise InvalidWorkflow(
-            f"generateName gives {name!r}, which is no name of a Kubernetes object: use lower"
+            f"generateName gives {name!r}, which cannot name a Kubernetes object: use lower"
             " case letters, digits and '-', beginning with a letter or digit"
         )
 
