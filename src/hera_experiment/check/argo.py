@@ -17,6 +17,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal, document
 from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.argo_server import client_certificate
 from hera_experiment.platform.http_session import Authorization, Session
 from hera_experiment.platform.kubernetes_reviews import token_in, token_request
 
@@ -237,6 +238,7 @@ class Argo(CachedFacts):
         session = Session(
             lambda: authorization,
             verify=self.verify,
+            certificate=client_certificate(self.context),
             timeout=(self._timeout, self._timeout),
             where=self.where,
         )
@@ -247,6 +249,7 @@ class Argo(CachedFacts):
         session = Session(
             lambda: "",
             verify=self.verify,
+            certificate=client_certificate(self.context),
             timeout=(self._timeout, self._timeout),
             where=self.where,
         )

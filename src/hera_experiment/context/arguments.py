@@ -19,7 +19,7 @@ class SettingScope(Enum):
 
     CHOICE = "which platform, and how"
     CLUSTER = "how a cluster is reached; 'local' ignores it"
-    RESOURCE = "what the experiment uses; 'local' heeds only what is committed"
+    RESOURCE = "what the experiment uses; 'local' uses only what is committed"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,8 @@ def _refuse_unknown(
         raise UserError("no argument has this name", str(unread[options[0]]), "correct it")
     if not options:
         if any(not word.startswith("-") for word in words):
-            raise UserError("there is an argument too many", "on the command line", "see --help")
+            what = "a word on the command line belongs to no option"
+            raise UserError(what, "", "see --help; quote a value that has blanks")
         return
     close = difflib.get_close_matches(options[0], list(parser._option_string_actions), n=1)
     raise UserError(

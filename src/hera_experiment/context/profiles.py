@@ -46,9 +46,9 @@ def path_of(folder: Path, name: str, source: Source) -> Path:
     )
 
 
-def readable(path: Path) -> UserError | None:
-    """Return what is wrong where others than its owner may read ``path``, which has a token."""
+def readable(path: Path, what: str = "token") -> UserError | None:
+    """Return what is wrong where others than its owner may read ``path``, which has a secret."""
     if not path.stat().st_mode & _READABLE_BY_OTHERS:
         return None
     name = display(path)
-    return UserError("others can read the token in it", name, f"chmod 600 {name}")
+    return UserError(f"others can read the {what} in it", name, f"chmod 600 {name}")

@@ -57,7 +57,7 @@ class BuildSettings:
             name, equals, value = word.partition("=")
             if not equals or not name.isidentifier():
                 raise UserError(
-                    f"{name[:40]!r} is no NAME=value", ARGUMENTS, "write A=1 B='two words'"
+                    f"{name[:40]!r} is not NAME=value", ARGUMENTS, "write A=1 B='two words'"
                 )
             arguments[name] = value
         options: list[str] = []
@@ -66,7 +66,9 @@ class BuildSettings:
             name, equals, value = words.pop(0).partition("=")
             if name == "--build-arg":
                 raise UserError(
-                    "build arguments are no option", OPTIONS, f"write {ARGUMENTS}='NAME=value'"
+                    f"{OPTIONS} holds a build argument",
+                    "",
+                    f"write {ARGUMENTS}='NAME=value' instead",
                 )
             if name in DECISIVE:
                 arguments[name] = value if equals or not words else words.pop(0)

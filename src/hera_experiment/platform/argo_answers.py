@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +10,18 @@ import requests
 
 from hera_experiment.context import tokens
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http_session import Unreachable
+from hera_experiment.platform.http_session import (
+    Unreachable,
+    content_of,
+    json_of,
+    moment_in,
+    text_of,
+)
 
 NOT_FOUND = 404
 ALREADY_EXISTS = 409
 _UNAUTHENTICATED, _FORBIDDEN = 401, 403
+_LONGEST_MESSAGE, _LONGEST_PAUSE = 1000, 3600.0
 _PLAIN_TO_TLS = ("HTTP request to an HTTPS server", "plain HTTP request was sent to HTTPS")
 
 
@@ -49,10 +54,11 @@ def document(response: requests.Response, where: str = "") -> dict[str, Any]:
     Raises :class:`ArgoRefusal` for any other, :class:`Unreachable` for one that breaks off.
     """
     raise_for_refusal(response, where)
+    content = content_of(response, where)
     try:
-        found = json.loads(response.content)
+        found = json_of(content)
     except ValueError:
-        if response.content.lstrip().startswith(b"{"):
+        if content.lstrip().startswith(b"{"):
             raise Unreachable(f"{_server(response)} broke off its answer", where) from None
         raise no_argo(response, where) from None
     if not isinstance(found, dict):
@@ -65,9 +71,10 @@ def raise_for_refusal(response: requests.Response, where: str = "") -> None:
     raise_for_page(response, where)
     if response.status_code == requests.codes.ok:
         return
-    message = _message(response)
+    content = content_of(response, where)
+    message = _message(content)
     status = response.status_code
-    if any(words in response.text[:1000] for words in _PLAIN_TO_TLS):
+    if any(words in text_of(content) for words in _PLAIN_TO_TLS):
         raise _wants_tls(response, where)
     if status == _UNAUTHENTICATED:
         raise _unauthenticated(response, where, message)
@@ -92,7 +99,8 @@ def raise_for_page(response: requests.Response, where: str = "") -> None:
     if response.is_redirect:
         raise _redirected(response, where)
     if "html" in response.headers.get("Content-Type", "").lower():
-        if any(words in response.text[:1000] for words in _PLAIN_TO_TLS):
+        text = text_of(content_of(response, where))
+        if any(words in text for words in _PLAIN_TO_TLS):
             raise _wants_tls(response, where)
         if response.status_code not in (_UNAUTHENTICATED, _FORBIDDEN):
             raise no_argo(response, where)
@@ -108,9 +116,9 @@ def _server(response: requests.Response) -> str:
     return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
 
 
-def _message(response: requests.Response) -> str:
+def _message(content: bytes) -> str:
     try:
-        found = json.loads(response.content.strip().removeprefix(b"data:"))
+        found = json_of(content.strip().removeprefix(b"data:"))
     except ValueError:
         return ""
     if not isinstance(found, dict):
@@ -118,7 +126,7 @@ def _message(response: requests.Response) -> str:
     # A stream that cannot begin answers {"error": {"message": …}}.
     inner = found.get("error")
     said = inner.get("message") if isinstance(inner, dict) else found.get("message") or inner
-    return str(said or "").strip()
+    return str(said or "").strip()[:_LONGEST_MESSAGE]
 
 
 def _authorization(response: requests.Response) -> str:
@@ -150,7 +158,11 @@ def _forbidden(response: requests.Response, where: str, message: str) -> ArgoRef
 
 
 def _redirected(response: requests.Response, where: str) -> ArgoRefusal:
-    here, there = urlsplit(response.url), urlsplit(response.headers.get("Location", ""))
+    here = urlsplit(response.url)
+    try:
+        there = urlsplit(response.headers.get("Location", ""))
+    except ValueError:
+        there = urlsplit("")
     if here.scheme == "http" and there.scheme == "https" and here.hostname == there.hostname:
         return _wants_tls(response, where)
     target = there.netloc.rpartition("@")[2] or there.path
@@ -177,10 +189,8 @@ def no_argo(response: requests.Response, where: str) -> ArgoRefusal:
 
 def _retry_after(response: requests.Response) -> float:
     text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
-    except (ValueError, TypeError):  # none, or a date without its time zone
-        return 0.0
+    moment = moment_in(text)
+    seconds = float(text) if text.isdecimal() else 0.0
+    if moment is not None:
+        seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+    return min(max(0.0, seconds), _LONGEST_PAUSE)

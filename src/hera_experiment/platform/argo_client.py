@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from hera_experiment.platform.argo_answers import (
 if TYPE_CHECKING:
     from hera_experiment.platform.local_server import Lease
 
-_PIECE = 65536
+_PIECE = 1 << 18
+_MESSAGES = (b"data:", b"{")
 # gRPC's numbers for what waiting does not mend: invalid, not found, forbidden, unauthenticated.
 _FINAL_CODES = frozenset({3, 5, 7, 16})
 _STREAM_SILENCE = 60.0
@@ -99,7 +101,7 @@ class ArgoClient:
             "listOptions.limit": str(limit) if limit else "",
         }
         found = self._call("GET", f"workflows/{_part(namespace)}", params=params)
-        return list(found.get("items") or ())
+        return _objects(found)
 
     def archived_workflows(self, namespace: str, labels: str) -> list[dict[str, Any]]:
         """Return what Argo's archive has with these ``labels``; nothing where there is none."""
@@ -108,7 +110,7 @@ class ArgoClient:
             "listOptions.fieldSelector": f"metadata.namespace={namespace}",
         }
         found = self._call("GET", "archived-workflows", params=params)
-        return list(found.get("items") or ())
+        return _objects(found)
 
     def watch_workflows(
         self, namespace: str, *, labels: str = "", fields: str = ""
@@ -119,7 +121,7 @@ class ArgoClient:
         """
         params = {"listOptions.labelSelector": labels, "listOptions.fieldSelector": fields}
         for event in self.stream(f"workflow-events/{_part(namespace)}", params):
-            if event.get("object"):
+            if event.get("object") and isinstance(event["object"], dict):
                 yield str(event.get("type", "MODIFIED")), event["object"]
 
     def workflow_logs(
@@ -199,12 +201,34 @@ class ArgoClient:
         return document(response, self.where)
 
     def stream(
-        self, path: str, params: Mapping[str, str], silence: float = _STREAM_SILENCE
+        self,
+        path: str,
+        params: Mapping[str, str],
+        silence: float = _STREAM_SILENCE,
+        longest: float = math.inf,
     ) -> Iterator[dict[str, Any]]:
         """Yield the messages of a stream below ``api/v1/``.
 
-        Raises :class:`StreamBroken` when it breaks off, and after ``silence`` seconds of nothing.
+        Raises :class:`StreamBroken` when it breaks off, and after ``silence`` seconds of nothing
+        or ``longest`` in all.
         """
+        for block in self.stream_blocks(path, params, silence, longest):
+            yield from self.messages(block)
+
+    def messages(self, block: bytes) -> Iterator[dict[str, Any]]:
+        """Yield the messages of one of :meth:`stream_blocks`."""
+        for line in block.split(b"\n"):
+            if line.startswith(_MESSAGES):
+                yield _frame(line.removeprefix(b"data:"), self.where)
+
+    def stream_blocks(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        silence: float = _STREAM_SILENCE,
+        longest: float = math.inf,
+    ) -> Iterator[bytes]:
+        """Yield the whole messages of a stream that have come together; as :meth:`stream`."""
         url = f"{self.url}api/v1/{path}"
         # No compression: what compresses also collects, and events would come late.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -218,11 +242,10 @@ class ArgoClient:
         )
         with closing(response):
             raise_for_refusal(response, self.where)
-            for line in _lines(response):
-                if line.startswith((b"data:", b"{")):
-                    yield _frame(line.removeprefix(b"data:"), self.where)
-                elif line.strip() and not line.startswith(_OTHER_LINES):
+            for block in blocks_of(response, longest):
+                if not block.lstrip().startswith((*_MESSAGES, *_OTHER_LINES)) and block.strip():
                     raise no_argo(response, self.where)
+                yield block
 
 
 def _given(params: Mapping[str, str] | None) -> dict[str, str]:
@@ -237,18 +260,40 @@ def _path(namespace: str, name: str) -> str:
     return f"workflows/{_part(namespace)}/{_part(name)}"
 
 
-def _lines(response: requests.Response) -> Iterator[bytes]:
+def _objects(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    items = found.get("items")
+    return [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
+
+
+def lines_of(response: requests.Response, longest: float = math.inf) -> Iterator[bytes]:
+    """Yield the lines of an answer as they come; raises :class:`StreamBroken`."""
+    for block in blocks_of(response, longest):
+        yield from block.removesuffix(b"\n").split(b"\n")
+
+
+def blocks_of(response: requests.Response, longest: float = math.inf) -> Iterator[bytes]:
+    """Yield the whole lines that are there, without waiting for more.
+
+    Raises :class:`StreamBroken`, also for a line that does not end and after ``longest`` seconds.
+    """
     # iter_lines of requests copies the unfinished line for each piece: quadratic, and the line of
     # a workflow of 10 000 nodes has 5 MB.
     pieces: list[bytes] = []
+    raw: Any = response.raw
+    size, end = 0, time.monotonic() + longest
     try:
-        while piece := response.raw.read1(_PIECE):
-            first, *rest = piece.split(b"\n")
-            pieces.append(first)
-            for part in rest:
+        while piece := raw.read1(_PIECE, decode_content=True):
+            cut = piece.rfind(b"\n") + 1
+            pieces.append(piece[:cut] if cut else piece)
+            size = len(piece) - cut if cut else size + len(piece)
+            if size > http_session.LARGEST or time.monotonic() > end:
+                raise StreamBroken("a line of the stream does not end")
+            if cut:
                 yield b"".join(pieces)
-                pieces = [part]
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+                pieces = [piece[cut:]]
+    except StreamBroken:
+        raise
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise StreamBroken(f"the stream broke off: {type(error).__name__}") from None
     if any(pieces):
         yield b"".join(pieces)
@@ -256,15 +301,19 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
 
 def _frame(text: bytes, where: str) -> dict[str, Any]:
     try:
-        frame = json.loads(text)
+        frame = http_session.json_of(text)
     except ValueError:
         raise StreamBroken("the stream broke off within a message") from None
+    if not isinstance(frame, dict):
+        raise StreamBroken("the stream holds a message that is none of Argo's")
     error = frame.get("error")
     if error:
-        message = str(error.get("message", "no reason given"))
+        error = error if isinstance(error, dict) else {"message": error}
+        message = str(error.get("message", "no reason given"))[:1000]
         code = error.get("grpc_code", error.get("grpcCode", error.get("code", 0)))
-        if code in _FINAL_CODES:
-            status = int(error.get("http_code", error.get("httpCode", 0)))
+        if isinstance(code, int) and code in _FINAL_CODES:
+            status = error.get("http_code", error.get("httpCode", 0))
+            status = status if isinstance(status, int) else 0
             raise ArgoRefusal(
                 f"Argo's server says: {message}", where, status=status, message=message
             )

@@ -6,25 +6,30 @@ in ``server/workflow/workflow_server.go`` of argoproj/argo-workflows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
-import urllib3
 
 from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
-from hera_experiment.platform.argo_client import ArgoClient, StreamBroken
+from hera_experiment.platform.argo_client import ArgoClient, lines_of
+from hera_experiment.platform.http_session import content_of, moment_in, text_of
 
 ARCHIVED_LOG = "main-logs"
 """The output artifact that holds the log of the main container, where logs are archived."""
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ?")
+_MOST_EVENTS = 10_000
+EVENTS_SECONDS = 30.0
+"""The longest that events are asked for."""
 _BLOCK = 1 << 16
+_FIRST_MESSAGE = b'data: {"result":{"content":"'
+_LAST_MESSAGE = re.compile(rb'","podName":"(?P<pod>[a-z0-9.-]+)"\}\}\Z')
 # What Argo's own program, which starts the task's, writes among its lines.
 _EXECUTOR = re.compile(r'time="[^"]*" level=\w+ msg=.* argo=true( .*)?')
 _EXIT = re.compile(r"Error: exit status \d+")
@@ -63,12 +68,53 @@ def log_entries(
         "logOptions.timestamps": "true",
         "logOptions.sinceSeconds": str(since_seconds) if since_seconds else "",
     }
-    path = f"workflows/{quote(namespace, safe='')}/{quote(workflow, safe='')}/log"
-    for entry in client.stream(path, params):
+    for entry in client.stream(_path(namespace, workflow), params):
         content = str(entry.get("content", ""))
         stamp = _STAMP.match(content)
         text = content[stamp.end() :] if stamp else content
         yield LogEntry(str(entry.get("podName", "")), stamp[1] if stamp else "", text)
+
+
+def log_blocks(
+    client: ArgoClient, namespace: str, workflow: str, *, pod: str = ""
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield pods with the lines that they wrote, many at a time, without when they did.
+
+    As :func:`log_entries` with neither ``since_seconds`` nor ``follow``, in a tenth of the time.
+    """
+    params = {"podName": pod, "logOptions.container": "main"}
+    for block in client.stream_blocks(_path(namespace, workflow), params):
+        alike = _of_one_pod(block)
+        if alike is not None:
+            yield alike
+            continue
+        for entry in client.messages(block):
+            yield str(entry.get("podName", "")), [str(entry.get("content", ""))]
+
+
+def _path(namespace: str, workflow: str) -> str:
+    return f"workflows/{quote(namespace, safe='')}/{quote(workflow, safe='')}/log"
+
+
+def _of_one_pod(block: bytes) -> tuple[str, list[str]] | None:
+    """Return the pod and the lines of messages of one and the same pod; None for others.
+
+    What stands between two lines is the same each time then, and all lines are read as one list
+    of JSON: to read each message takes ten times as long.
+    """
+    block = block.strip(b"\n")
+    last = _LAST_MESSAGE.search(block)
+    if last is None or not block.startswith(_FIRST_MESSAGE):
+        return None
+    texts = block[len(_FIRST_MESSAGE) : last.start()].split(last[0] + b"\n\n" + _FIRST_MESSAGE)
+    # In a line's text the quotes are escaped: this cannot stand there.
+    if block.count(b'"podName":') != len(texts):
+        return None
+    try:
+        lines = json.loads(b'["' + b'","'.join(texts) + b'"]')
+    except ValueError:
+        return None
+    return last["pod"].decode(), lines
 
 
 def archived_log(
@@ -84,7 +130,7 @@ def archived_log(
     with closing(response):
         raise_for_page(response, client.where)
         if response.status_code != requests.codes.ok:
-            said = response.text[:200].strip() or str(response.reason)
+            said = text_of(content_of(response, client.where), 200) or str(response.reason)[:200]
             raise ArgoRefusal(
                 f"Argo's server does not hand out the archived log: {said}",
                 next_step="ask the administrator whether your account may read the secret of "
@@ -92,16 +138,8 @@ def archived_log(
                 status=response.status_code,
                 message=said,
             )
-        rest = b""
-        try:
-            for block in response.iter_content(_BLOCK):
-                *whole, rest = (rest + block).split(b"\n")
-                for line in whole:
-                    yield line.removesuffix(b"\r").decode("utf-8", "replace")
-        except (urllib3.exceptions.HTTPError, requests.RequestException) as error:
-            raise StreamBroken(f"the log broke off: {type(error).__name__}") from None
-        if rest:
-            yield rest.decode("utf-8", "replace")
+        for line in lines_of(response):
+            yield line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def events_now(
@@ -114,9 +152,12 @@ def events_now(
     """
     found: list[Mapping[str, Any]] = []
     path = f"stream/events/{quote(namespace, safe='')}"
+    selected = {"listOptions.fieldSelector": fields}
     try:
-        for event in client.stream(path, {"listOptions.fieldSelector": fields}, silence):
+        for event in client.stream(path, selected, silence, EVENTS_SECONDS):
             found.append(event)
+            if len(found) >= _MOST_EVENTS:
+                break
     except ArgoRefusal:
         raise
     except OSError:
@@ -141,8 +182,5 @@ class Executor:
 def clock_of(client: ArgoClient, now: Callable[[], datetime]) -> timedelta:
     """Return how far the server's clock is ahead of ``now``, to a second."""
     answer = client.session.request("GET", f"{client.url}api/v1/version")
-    try:
-        date = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except ValueError:
-        return timedelta()
-    return date - now()
+    date = moment_in(answer.headers.get("Date", ""))
+    return date - now() if date else timedelta()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hera_experiment.context import tokens
+from hera_experiment.context import profiles, tokens
 from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
@@ -42,6 +44,7 @@ class ArgoServerAccess:
         self.service_account = args.argo_service_account
         self.verify: bool | str = True
         advice = ""
+        certificate: tuple[str, str] | None = None
         self._ways: list[credentials.TokenCandidate]
         self._endpoint = args.endpoint
         if self._endpoint is not None:
@@ -58,6 +61,7 @@ class ArgoServerAccess:
             self.where = args.where("argo_server")
             self.url = _url(args)
             self.verify = _verification(args, self.url)
+            certificate = client_certificate(args)
             if not isinstance(cluster, KubernetesAccess):
                 cluster = KubernetesAccess(args)
             self._ways = credentials.candidates(args, cluster)
@@ -67,7 +71,11 @@ class ArgoServerAccess:
             self.session = EndpointSession(self._endpoint)
         else:
             self.session = http_session.Session(
-                self.authorization, verify=self.verify, where=self.where, advice=advice
+                self.authorization,
+                verify=self.verify,
+                where=self.where,
+                advice=advice,
+                certificate=certificate,
             )
             # Hera, too, shall hear of a login page as what it is.
             self.session.hooks["response"].append(self._refuse_pages)
@@ -127,6 +135,35 @@ class ArgoServerAccess:
             return ""
         ends = tokens.expiry(self.authorization())
         return f"{ends.astimezone():%Y-%m-%d at %H:%M} (local time)" if ends else ""
+
+
+def client_certificate(args: Context) -> tuple[str, str] | None:
+    """Return the files of the certificate that one shows Argo's server and of its key, if any.
+
+    The key may be in the file of the certificate. Raises ``UserError`` when they cannot be used, or
+    others than its owner may read the key.
+    """
+    # The context module of an older project has no such arguments.
+    certificate = str(getattr(args, "argo_client_certificate", ""))
+    key = str(getattr(args, "argo_client_key", "")) or certificate
+    if not key:
+        return None
+    name = "argo_client_certificate" if key == certificate else "argo_client_key"
+    if not certificate:
+        advice = "set ARGO_CLIENT_CERTIFICATE to the file of its certificate"
+        raise UserError("a key without its certificate is of no use", args.where(name), advice)
+    for file, of in ((certificate, "argo_client_certificate"), (key, name)):
+        if not os.path.isfile(file):
+            raise UserError(f"there is no file '{file}'", args.where(of), "correct the path")
+    if error := profiles.readable(Path(key), "key"):
+        raise error
+    try:
+        # Without a password: nobody is asked for one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: b"")
+    except (OSError, ValueError):
+        what = "the client certificate and its key cannot be used: no PEM, a password, or no pair"
+        raise UserError(what, args.where("argo_client_certificate"), "ask for them again") from None
+    return certificate, key
 
 
 def _url(args: Context) -> str:

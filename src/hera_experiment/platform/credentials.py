@@ -69,7 +69,9 @@ class ServiceAccountToken:
         cluster.document(f"request a token for {self.name}", answer)
         token = token_in(answer)
         issued = tokens.claims(token)
-        lifetime = float(issued.get("exp", LIFETIME)) - float(issued.get("iat", 0))
+        ends, begun = issued.get("exp", LIFETIME), issued.get("iat", 0)
+        known = isinstance(ends, (int, float)) and isinstance(begun, (int, float))
+        lifetime = float(ends - begun) if known else LIFETIME
         return token, lifetime if 0 < lifetime <= LIFETIME else LIFETIME
 
 

@@ -7,14 +7,19 @@ what a failed connection means.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from hera_experiment.errors import UserError
@@ -25,6 +30,12 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 """Seconds to wait for the next byte; Argo's streams send a comment every 15 s."""
 
+LARGEST = 256 << 20
+"""Bytes of one answer, and of one line of a stream; more than that no server means well."""
+LONGEST = 300.0
+"""Seconds for the rest of an answer once it has begun, unless it is a stream."""
+
+_PIECE = 1 << 16
 _HTTP_1_1 = 11
 _NO_BODY = frozenset({101, 204, 304})
 
@@ -38,6 +49,21 @@ class Unreachable(UserError, requests.ConnectionError):
     """
 
     sent = True
+
+
+class TooMuch(requests.ConnectionError):
+    """An answer goes on for longer than one may."""
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads what is no stream at once, and not for ever."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        """As ``requests``; raises :class:`TooMuch`."""
+        response = super().send(request, *args, **options)
+        if not options.get("stream"):
+            _read(response)
+        return response
 
 
 class Authorization(AuthBase):
@@ -72,6 +98,8 @@ class Session(requests.Session):
     where, advice:
         For the messages: where the server's address came from, and what to do about a server that
         does not answer, in place of the advice for a server somewhere else.
+    certificate:
+        The files of a certificate that is shown to the server, and of its key.
 
     Redirects are not followed: Argo's API has none, so one means a login page or a wrong scheme.
     """
@@ -84,10 +112,14 @@ class Session(requests.Session):
         timeout: tuple[float, float | None] = (CONNECT_TIMEOUT, READ_TIMEOUT),
         where: str = "",
         advice: str = "",
+        certificate: tuple[str, str] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         super().__init__()
+        self.cert = certificate
         self.trust_env = False
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, BoundedAdapter())
         self.auth = Authorization(authorization)
         self.timeout = timeout
         self.where = where
@@ -120,6 +152,9 @@ class Session(requests.Session):
             sentence.sent = not _without_connection(error)
             raise sentence from None
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: nobody is followed, nor is what an address might be looked at."""
+
     def proxy_to(self, url: str) -> str:
         """Return the proxy that leads to ``url``, empty for none."""
         return proxy_of_environment(url, self._environ)
@@ -135,6 +170,62 @@ class Session(requests.Session):
             **super().merge_environment_settings(url, {}, stream, verify, cert),
             "proxies": {"http": proxy, "https": proxy} if proxy else {},
         }
+
+
+def _read(response: requests.Response) -> None:
+    """Read the rest of ``response``, which ``content`` then has."""
+    end = time.monotonic() + LONGEST
+    pieces: list[bytes] = []
+    size = 0
+    raw: Any = response.raw
+    try:
+        while piece := raw.read1(_PIECE, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST:
+                raise TooMuch(f"sends more than {LARGEST >> 20} MiB")
+            if time.monotonic() > end:
+                raise TooMuch(f"does not end its answer within {LONGEST:g} s")
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        response.close()
+        raise error if isinstance(error, OSError) else requests.ConnectionError(error) from None
+    unread: Any = response
+    unread._content, unread._content_consumed = b"".join(pieces), True
+
+
+def content_of(response: requests.Response, where: str = "") -> bytes:
+    """Return the whole of ``response``, be it a stream; raises :class:`Unreachable`."""
+    if not getattr(response, "_content_consumed", True):
+        try:
+            _read(response)
+        except (requests.RequestException, OSError) as error:
+            raise unreachable(error, response.url, where) from None
+    return response.content
+
+
+def json_of(content: bytes) -> Any:
+    """Return the value of a JSON text; raises ``ValueError`` for what is none or nested too deep.
+
+    In UTF-8, whatever the header says: some names of encodings take for ever, or raise.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def text_of(content: bytes, most: int = 1000) -> str:
+    """Return the beginning of a text that is to be shown."""
+    return content[:most].decode("utf-8", "replace").strip()
+
+
+def moment_in(header: str) -> datetime | None:
+    """Return the moment that a header like ``Date`` tells; None for none."""
+    try:
+        found = parsedate_to_datetime(header)
+        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 def _is_cut(response: requests.Response) -> bool:
@@ -158,8 +249,10 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
     address = urlsplit(url)
     server = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     text = str(error)
+    if isinstance(error, TooMuch):
+        return Unreachable(f"{server} {error}", where, "correct the address or the proxy")
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in text:
-        what = f"the proxy on the way to {server} takes the package PySocks"
+        what = f"the proxy on the way to {server} needs the package PySocks"
         return Unreachable(what, where, SOCKS_ADVICE)
     if isinstance(error, requests.exceptions.ProxyError) or "SOCKS" in text:
         return Unreachable(
@@ -183,10 +276,12 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
             f"nothing listens at {server}", where, "correct the port, or start the server"
         )
     if _broken_off(text):
-        advice = "it may want TLS: ARGO_SECURE=true" if address.scheme == "http" else ""
+        advice = "it may want TLS: ARGO_SECURE=true"
+        if address.scheme == "https":
+            advice = "type it again, or it may want your certificate: ARGO_CLIENT_CERTIFICATE"
         return Unreachable(f"{server} closed the connection without an answer", where, advice)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
-        return Unreachable(f"'{server}' is no address", where, "write host:port")
+        return Unreachable(f"'{server}' is not an address", where, "write host:port")
     return Unreachable(f"no connection to {server}: {_kind(error)}", where)
 
 
@@ -208,13 +303,21 @@ def _tls(text: str, server: str, where: str) -> Unreachable:
             "name the file of its authority in REQUESTS_CA_BUNDLE (--ca_bundle), "
             "or ask the administrator for it",
         )
+    if "CERTIFICATE_REQUIRED" in text or "certificate required" in text:
+        what = f"{server} wants a certificate of yours"
+        return Unreachable(what, where, "name its file in ARGO_CLIENT_CERTIFICATE")
     if "EOF" in text:
-        return Unreachable(f"{server} broke off TLS", where, "it may want ARGO_SECURE=false")
+        return Unreachable(
+            f"{server} broke off TLS",
+            where,
+            "it may want ARGO_SECURE=false, or your certificate: ARGO_CLIENT_CERTIFICATE",
+        )
     return Unreachable(f"no TLS with {server}", where, "check the address and the port")
 
 
 def _broken_off(text: str) -> bool:
-    return any(word in text for word in ("Connection aborted", "reset by peer", "EOF", "Remote"))
+    words = ("Connection aborted", "Connection broken", "reset by peer", "EOF", "Remote")
+    return any(word in text for word in words)
 
 
 def _kind(error: Exception) -> str:

@@ -1,12 +1,8 @@
-"""A Kubernetes cluster, as far as a kubeconfig gives access to it.
-
-Of the ``kubernetes`` package come the words; each of its requests goes out through our session.
-"""
+"""A Kubernetes cluster, as far as a kubeconfig gives access to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hera_experiment.context.context import Context
@@ -15,14 +11,12 @@ from hera_experiment.errors import UserError
 from hera_experiment.platform import kubeconfig, kubernetes_reviews
 from hera_experiment.platform.cluster import Cluster, Kind
 from hera_experiment.platform.kubernetes_client import NOT_FOUND, TIMEOUT, Answer, KubernetesClient
-from hera_experiment.platform.kubernetes_errors import document, explain
+from hera_experiment.platform.kubernetes_errors import document
 from hera_experiment.platform.kubernetes_reviews import Right
 from hera_experiment.platform.kubernetes_user import KubernetesUser
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient, Configuration
-
-T = TypeVar("T")
+    from kubernetes.client import Configuration
 
 
 class KubernetesAccess(Cluster):
@@ -32,7 +26,6 @@ class KubernetesAccess(Cluster):
         super().__init__(args)
         self.timeout = timeout
         self._client: KubernetesClient | None = None
-        self._api: ApiClient | None = None
 
     @property
     def name(self) -> str:
@@ -56,13 +49,6 @@ class KubernetesAccess(Cluster):
             user = KubernetesUser(found)
             self._client = KubernetesClient(found, user, timeout=self.timeout, where=self.where)
         return self._client
-
-    @property
-    def api(self) -> ApiClient:
-        """The same as the ``kubernetes`` package has it; raises as :attr:`client` does."""
-        if self._api is None:
-            self._api = api_client(self.client)
-        return self._api
 
     @property
     def where(self) -> str:
@@ -111,18 +97,6 @@ class KubernetesAccess(Cluster):
         right = Right(group, resource, (verb,))
         return kubernetes_reviews.may(self.client, namespace, right, verb)
 
-    def ask(self, asked: str, request: Callable[..., T], *arguments: Any) -> T:
-        """Make one request of :attr:`api` with the time-out; raises UserError on a refusal."""
-        from kubernetes.client.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            return request(*arguments, _request_timeout=self.timeout)
-        except UserError:
-            raise
-        except (ApiException, HTTPError, OSError) as error:
-            raise explain(error, self.server, self.where, asked) from None
-
 
 def no_platform(args: Context) -> UserError:
     """Return the sentence for a context that designates no platform, never local by accident."""
@@ -139,18 +113,8 @@ def no_platform(args: Context) -> UserError:
     )
 
 
-def api_client(client: KubernetesClient) -> ApiClient:
-    """Return a client of the package whose every request goes out through ``client``."""
-    from kubernetes.client import ApiClient
-
-    api = ApiClient(configuration_of(client))
-    rest: Any = api.rest_client
-    rest.pool_manager = _Pool(client)
-    return api
-
-
 def configuration_of(client: KubernetesClient) -> Configuration:
-    """Return what the package needs for a connection of its own, such as a web socket."""
+    """Return what the ``kubernetes`` package needs for a connection of its own: a web socket."""
     from kubernetes.client import Configuration
 
     configuration: Any = Configuration()
@@ -175,39 +139,3 @@ def configuration_of(client: KubernetesClient) -> Configuration:
     configuration.refresh_api_key_hook = renew
     found: Configuration = configuration
     return found
-
-
-class _Pool:
-    """What the package takes for urllib3's pool of connections."""
-
-    def __init__(self, client: KubernetesClient) -> None:
-        self._session = client.session
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        body: Any = None,
-        fields: Any = None,
-        headers: Any = None,
-        timeout: Any = None,
-        **_: Any,
-    ) -> Any:
-        """Return the answer, not read yet; raises ``Unreachable``."""
-        seconds = (timeout.connect_timeout, timeout.read_timeout) if timeout else None
-        response = self._session.request(
-            method,
-            url,
-            params=fields or None,
-            data=body,
-            headers=headers,
-            timeout=seconds,
-            stream=True,
-        )
-        response.raw.decode_content = True
-        return response.raw
-
-    def clear(self) -> None:
-        """Close the connections."""
-        self._session.close()

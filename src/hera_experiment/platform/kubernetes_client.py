@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import certifi
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict
 
 from hera_experiment.context.sources import display
@@ -24,6 +23,7 @@ OK, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 401, 403, 404, 409
 TIMEOUT = (10.0, 30.0)
 """Seconds to connect and to wait for the next byte, for each request."""
 _CONNECTIONS = 32
+_LONGEST_MESSAGE, _LONGEST_TEXT = 1000, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Answer:
     def message(self) -> str:
         """The server's own sentence about what is wrong, or the status."""
         found = (self.document or {}).get("message")
-        return str(found) if found else f"status {self.status}"
+        return str(found)[:_LONGEST_MESSAGE] if found else f"status {self.status}"
 
     @property
     def of_status(self) -> dict[str, Any]:
@@ -53,7 +53,8 @@ class Answer:
 
     def items(self) -> list[dict[str, Any]]:
         """Return the objects of a list."""
-        return list((self.document or {}).get("items") or ())
+        found = (self.document or {}).get("items")
+        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 class KubernetesClient:
@@ -112,12 +113,14 @@ class KubernetesClient:
             options["auth"] = http_session.Authorization(lambda: authorization)
             options["cert"] = ()
         response = self.session.request(method, self.server + path, **options)
+        content = response.content
         try:
-            found = response.json()
-        except requests.exceptions.JSONDecodeError:
+            found = http_session.json_of(content)
+        except ValueError:
             found = None
         document = found if isinstance(found, dict) else None
-        return Answer(response.status_code, document, "" if document else response.text)
+        text = "" if document else http_session.text_of(content, _LONGEST_TEXT)
+        return Answer(response.status_code, document, text)
 
     def connect(self) -> socket.socket:
         """Return a connection for a web socket, with TLS; raises ``OSError`` when there is none."""
@@ -179,7 +182,7 @@ class _Session(http_session.Session):
         return self._client.proxy
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(http_session.BoundedAdapter):
     """Keeps a connection for each check that may ask at once, and expects ``server_name``."""
 
     def __init__(self, server_name: str, headers: list[tuple[str, str]]) -> None:

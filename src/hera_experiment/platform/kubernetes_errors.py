@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http_session import unreachable
 from hera_experiment.platform.kubernetes_client import (
     FORBIDDEN,
     NOT_FOUND,
@@ -15,6 +13,8 @@ from hera_experiment.platform.kubernetes_client import (
 )
 
 __all__ = ["FORBIDDEN", "NOT_FOUND", "UNAUTHENTICATED", "Forbidden", "KubernetesRefusal"]
+
+_PARTS = ("metadata", "spec", "status", "data")
 
 
 class KubernetesRefusal(UserError):
@@ -37,9 +37,15 @@ def document(answer: Answer, server: str, where: str, asked: str) -> dict[str, A
 
     Raises :class:`KubernetesRefusal` for any other.
     """
-    if answer.ok and answer.document is not None:
-        return answer.document
-    raise refusal(answer, server, where, asked)
+    if not answer.ok or answer.document is None:
+        raise refusal(answer, server, where, asked)
+    found = {key: value for key, value in answer.document.items() if value is not None}
+    parts = () if found.get("kind") == "Status" else _PARTS
+    wrong = [part for part in parts if not isinstance(found.get(part, {}), dict)]
+    if wrong:
+        what = f"cannot {asked}: {server} does not answer as Kubernetes ('{wrong[0]}' is no object)"
+        raise KubernetesRefusal(what, where, status=answer.status)
+    return found
 
 
 def refusal(answer: Answer, server: str, where: str, asked: str) -> KubernetesRefusal:
@@ -53,7 +59,7 @@ def refusal(answer: Answer, server: str, where: str, asked: str) -> KubernetesRe
             "the token or certificate in it may have expired: get a new kubeconfig",
             **given,
         )
-    said = (answer.document or {}).get("message")
+    said = answer.message if (answer.document or {}).get("message") else ""
     if status == FORBIDDEN:
         return Forbidden(
             f"you have no right to {asked}" + (f"; Kubernetes says: {said}" if said else ""),
@@ -62,17 +68,3 @@ def refusal(answer: Answer, server: str, where: str, asked: str) -> KubernetesRe
             **given,
         )
     return KubernetesRefusal(f"cannot {asked}; Kubernetes says: {answer.message}", where, **given)
-
-
-def explain(error: Exception, server: str, where: str, asked: str) -> UserError:
-    """Return the sentence for what the ``kubernetes`` package raised when ``asked``."""
-    from kubernetes.client.exceptions import ApiException
-
-    if not isinstance(error, ApiException):
-        return unreachable(error, server, where)
-    try:
-        found = json.loads(error.body or "")
-    except (ValueError, TypeError):
-        found = None
-    answer = Answer(int(error.status or 0), found if isinstance(found, dict) else None)
-    return refusal(answer, server, where, asked)

@@ -103,7 +103,8 @@ def user_review(api: Asker, authorization: str | None = None) -> Answer:
 
 def user_name(answer: Answer) -> str:
     """Return the name in the answer to :func:`user_review`, empty where it holds none."""
-    return str((answer.of_status.get("userInfo") or {}).get("username") or "")
+    info = answer.of_status.get("userInfo")
+    return str(info.get("username") or "") if isinstance(info, dict) else ""
 
 
 def token_request(api: Asker, namespace: str, account: str, seconds: int) -> Answer:

@@ -24,7 +24,10 @@ _PORTS = {"http": "80", "https": "443"}
 
 def is_loopback(url: str) -> bool:
     """Say whether ``url`` names this machine, to which no proxy leads."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -57,14 +60,14 @@ def checked(proxy: str, where: str) -> str:
     parts = urlsplit(proxy)
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise UserError(
-            f"the proxy '{shown(proxy)}' is no address",
+            f"the proxy '{shown(proxy)}' is not an address",
             where,
             "write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT",
         )
     if parts.scheme.startswith("socks"):
         if find_spec("socks") is None:
             raise UserError(
-                f"the proxy {shown(proxy)} takes the package PySocks",
+                f"the proxy {shown(proxy)} needs the package PySocks",
                 where,
                 SOCKS_ADVICE,
             )

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 
 from hera_experiment.errors import UserError
-from hera_experiment.platform.http_session import Authorization, Session, Unreachable
+from hera_experiment.platform.http_session import Authorization, Session, Unreachable, json_of
 from hera_experiment.platform.proxies import is_loopback
 
 DOCKER_HUB = "docker.io"
@@ -35,6 +35,7 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
 # What a registry has to take at least (OCI distribution, "Pushing Manifests").
 _LARGEST = 4 << 20
+_LONGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -173,17 +174,16 @@ class Registry:
     def _json(self, repository: str, path: str) -> dict[str, Any]:
         """Return the JSON object at ``path``, an empty one where there is none."""
         response = self._ask("GET", repository, path)
-        there = urljoin(response.url, response.headers.get("Location", ""))
+        try:
+            there = urljoin(response.url, response.headers.get("Location", ""))
+        except ValueError:
+            return {}
         if response.is_redirect and (there.startswith("https:") or is_loopback(there)):
             # A blob may lie elsewhere, at an address that is secret enough: nobody signs in there.
             response = self._session.request("GET", there, auth=Authorization(lambda: ""))
         if not response.ok or len(response.content) > _LARGEST:
             return {}
-        try:
-            found: Any = response.json()
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+        return _object(response)
 
     def _ask(self, method: str, repository: str, path: str) -> requests.Response:
         """Ask about what is in ``repository``, with a token for it where that is wanted."""
@@ -234,7 +234,7 @@ class Registry:
 
     def _token(self, challenge: Mapping[str, str], scope: str) -> str:
         realm = challenge["realm"]
-        if urlsplit(realm).scheme != "https" and not is_loopback(realm):
+        if not (realm.startswith("https://") or is_loopback(realm)):
             # A password would travel in the clear.
             return ""
         wanted = {"service": challenge.get("service", ""), "scope": scope}
@@ -253,11 +253,8 @@ class Registry:
             response = self._session.request("GET", realm, params=params, auth=auth)
         if not response.ok:
             return ""
-        try:
-            found: Any = response.json()
-        except requests.exceptions.JSONDecodeError:
-            return ""
-        token = found.get("token") or found.get("access_token") if isinstance(found, dict) else ""
+        found = _object(response)
+        token = found.get("token") or found.get("access_token")
         return f"Bearer {token}" if token else ""
 
 
@@ -285,7 +282,7 @@ def _advice(error: Unreachable) -> str:
 
 
 def _challenge(response: requests.Response) -> tuple[str, dict[str, str]]:
-    scheme, _, rest = response.headers.get("WWW-Authenticate", "").partition(" ")
+    scheme, _, rest = response.headers.get("WWW-Authenticate", "")[:_LONGEST].partition(" ")
     return scheme.lower(), dict(_CHALLENGE.findall(rest))
 
 
@@ -304,6 +301,15 @@ def _platform(found: Any) -> str:
 
 def _is_empty_object(response: requests.Response) -> bool:
     try:
-        return bool(response.ok and response.json() == {})
-    except requests.exceptions.JSONDecodeError:
+        return bool(response.ok and json_of(response.content) == {})
+    except ValueError:
         return False
+
+
+def _object(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object of an answer, an empty one where it is none."""
+    try:
+        found = json_of(response.content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

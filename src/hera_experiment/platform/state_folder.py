@@ -89,7 +89,7 @@ def until(condition: Callable[[], T | None], deadline: float, state: Path) -> T:
     if found:
         return found
     raise UserError(
-        "the local server neither answers nor leaves",
+        "the local server neither answers nor ends",
         where=str(state / "server.lock"),
         next_step=f"see {state / 'server.log'}, end that process and try again",
     )

@@ -49,7 +49,10 @@ def choose_preset(name: str, person: Person) -> Preset:
             raise UserError(f"no way to sign in is named '{name}'", "--preset", advice)
         return by_name[name]
     if not person.is_interactive:
-        raise UserError("there is nobody to ask for the way to sign in", next_step="give --preset")
+        raise UserError(
+            "there is nobody to ask for the way to sign in",
+            next_step=f"add PRESET=… (--preset …), {advice}",
+        )
     person.say("How do you reach this cluster?")
     for number, preset in enumerate(PRESETS, start=1):
         person.say(f"  {number}  {preset.title}")

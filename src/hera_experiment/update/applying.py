@@ -142,7 +142,7 @@ class Project:
                 raise UserError(
                     f"the files could not be changed, and are as they were: {error}",
                     str(self._folder),
-                    "mend that, then type the same again",
+                    "correct that, then type the same again",
                 ) from None
             raise
 

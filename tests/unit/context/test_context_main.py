@@ -42,7 +42,7 @@ def test_help_lists_each_verb_with_one_line(run):
         (["rnu"], "there is no verb 'rnu' (on the command line): did you mean 'run'?"),
         (["--bogus"], "there is no option '--bogus'"),
         (["config", "--clutser=x"], "there is no option '--clutser'"),
-        (["config", "surplus"], "there is an argument too many"),
+        (["config", "surplus"], "a word on the command line"),
     ],
 )
 def test_a_wrong_word_is_one_sentence(run, argv, sentence):

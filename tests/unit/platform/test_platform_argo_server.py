@@ -2,13 +2,16 @@
 
 import base64
 import json
+import shutil
 
 import pytest
 import yaml
-from fake_server import Answer
+from fake_server import Answer, FakeServer
 
+from hera_experiment.context.arguments import Argument, Arguments
 from hera_experiment.errors import UserError
 from hera_experiment.platform.credentials import ServiceAccountToken
+from hera_utils.cli_context import ARGUMENTS, CLIContext
 from hera_utils.cluster import KubernetesCluster
 from hera_utils.server import ArgoServer
 
@@ -155,3 +158,65 @@ def test_print_config_shows_no_secret(world, capsys):
     world.server(argo_token=hush).print_config()
     out = capsys.readouterr().out
     assert "2023-11-1" in out and hush not in out
+
+
+class WithCertificate(CLIContext):
+    ARGUMENTS = Arguments(
+        *ARGUMENTS,
+        Argument("argo_client_certificate", "ARGO_CLIENT_CERTIFICATE", "yours", path=True),
+        Argument("argo_client_key", "ARGO_CLIENT_KEY", "its key", path=True),
+    )
+
+
+@pytest.fixture
+def guarded(certificate, tmp_path):
+    """A server that lets nobody in without a certificate, and a profile that leads to it."""
+    server = FakeServer(certificate, clients=certificate[0])
+    server.answer = lambda asked: Answer({"items": None})
+    (tmp_path / "clusters").mkdir()
+    shutil.copy(certificate[0], tmp_path / "clusters" / "me.pem")
+    shutil.copy(certificate[1], tmp_path / "clusters" / "me.key")
+    (tmp_path / "clusters" / "me.key").chmod(0o600)
+
+    def opened(*lines):
+        text = (
+            f"ARGO_SERVER=127.0.0.1:{server.port}\nARGO_NAMESPACE=n\n"
+            f"REQUESTS_CA_BUNDLE={certificate[0]}\nKUBECONFIG=/dev/null\n"
+        )
+        (tmp_path / "clusters" / "far.config").write_text(text + "\n".join(lines))
+        args = WithCertificate.read(
+            None, ["--cluster=far"], environ={}, folder=tmp_path, home=tmp_path
+        )
+        return ArgoServer(KubernetesCluster(args, asserting=False), args)
+
+    opened.folder = tmp_path / "clusters"
+    yield opened
+    server.close()
+
+
+def test_a_certificate_of_a_profile_is_shown_to_the_server(guarded):
+    mine = ("ARGO_CLIENT_CERTIFICATE=me.pem", "ARGO_CLIENT_KEY=me.key")
+    assert guarded(*mine).assert_accessible() is True
+    both = (guarded.folder / "me.key").read_text() + (guarded.folder / "me.pem").read_text()
+    (guarded.folder / "both.pem").write_text(both)
+    (guarded.folder / "both.pem").chmod(0o600)
+    assert guarded("ARGO_CLIENT_CERTIFICATE=both.pem").assert_accessible() is True
+    with pytest.raises(UserError, match="ARGO_CLIENT_CERTIFICATE"):
+        guarded().assert_accessible()
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [
+        (["ARGO_CLIENT_KEY=me.key"], r"without its certificate .*ARGO_CLIENT_KEY from .*line 5"),
+        (["ARGO_CLIENT_CERTIFICATE=no.pem", "ARGO_CLIENT_KEY=me.key"], r"no file '.*no\.pem'"),
+        (["ARGO_CLIENT_CERTIFICATE=me.pem", "ARGO_CLIENT_KEY=no.key"], r"no file '.*no\.key'"),
+        (["ARGO_CLIENT_CERTIFICATE=far.config", "ARGO_CLIENT_KEY=me.key"], "cannot be used"),
+        (["ARGO_CLIENT_CERTIFICATE=me.pem", "ARGO_CLIENT_KEY=open.key"], r"chmod 600 .*open\.key"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_one_sentence(guarded, lines, wrong):
+    shutil.copy(guarded.folder / "me.key", guarded.folder / "open.key")
+    (guarded.folder / "open.key").chmod(0o644)
+    with pytest.raises(UserError, match=wrong):
+        guarded(*lines)

@@ -1,13 +1,17 @@
 """The session: time-outs, proxies, certificates, no .netrc; each failure one sentence."""
 
+import gzip
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
 from fake_server import Answer
 
 from hera_experiment.errors import UserError
+from hera_experiment.platform import http_session
 from hera_experiment.platform.http_session import Session, Unreachable
 from hera_experiment.platform.proxies import is_loopback
 
@@ -127,3 +131,51 @@ def test_no_message_shows_a_password(session):
     with pytest.raises(Unreachable) as raised:
         session.get("http://ada:hush@far.invalid/")
     assert "hush" not in str(raised.value)
+
+
+def test_a_connection_is_used_again():
+    """Also after an answer that came in pieces, and one that is packed."""
+    seen = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            seen.add(self.client_address)
+            body = gzip.compress(b"{}") if self.path == "/packed" else b"{}"
+            self.send_response(200)
+            if self.path == "/packed":
+                self.send_header("Content-Encoding", "gzip")
+            if self.path == "/chunks":
+                self.send_header("Transfer-Encoding", "chunked")
+                body = b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+            else:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    session = Session(lambda: "")
+    try:
+        for path in ("plain", "chunks", "packed") * 3:
+            answer = session.get(f"http://127.0.0.1:{server.server_address[1]}/{path}")
+            assert answer.json() == {}
+    finally:
+        session.close()
+        server.shutdown()
+        server.server_close()
+    assert len(seen) == 1
+
+
+def test_an_answer_has_bounds(fake, monkeypatch):
+    monkeypatch.setattr(http_session, "LARGEST", 1000)
+    fake.answer = lambda asked: Answer(b"x" * (1001 if asked.path == "/much" else 1000))
+    session = Session(lambda: "", where="ARGO_SERVER here")
+    assert len(session.get(fake.url).content) == 1000
+    with pytest.raises(Unreachable, match=r"sends more than .* \(ARGO_SERVER here\)"):
+        session.get(fake.url + "much")

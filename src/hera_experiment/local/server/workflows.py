@@ -197,7 +197,7 @@ def _manifest(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     metadata = manifest.get("metadata")
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict):
-        raise InvalidWorkflow("the workflow's metadata is no object")
+        raise InvalidWorkflow("the workflow's metadata is not an object")
     check_name(request.namespace)
     namespace = metadata.get("namespace") or request.namespace
     if namespace != request.namespace:

@@ -105,7 +105,7 @@ class Journal:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     if number == 1 and not _may_begin(line):
-                        yield Damage(1, "is none of a journal")
+                        yield Damage(1, "is not from a journal")
                     return
                 value = _parse(line, checked)
                 checked = checked or _sum_of(line) is not None
@@ -229,13 +229,13 @@ def _parse(line: bytes, checked: bool) -> dict[str, Any] | str:
     checksum = _sum_of(line)
     if checksum is None:
         if checked or not line.startswith(_BEGINNINGS[1]):
-            return "has no checksum" if checked else "is none of a journal"
+            return "has no checksum" if checked else "is not from a journal"
     elif crc32(memoryview(line)[18:-1], _BRACE) != checksum:
         return "is not what was written: its checksum differs"
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return "is no JSON"
+        return "is not JSON"
     return value if isinstance(value, dict) and _has_shape(value) else "has another shape"
 
 

@@ -195,7 +195,7 @@ class Run:
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""
         if not _NODE_ID.fullmatch(node_id):
-            raise NotFound(f"{node_id!r} is no node of workflow {self.name!r}")
+            raise NotFound(f"{node_id!r} is not a node of workflow {self.name!r}")
         return self.folder / "logs" / f"{node_id}.log"
 
     def check_sound(self) -> None:
