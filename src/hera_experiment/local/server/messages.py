@@ -72,10 +72,10 @@ class Request:
         text = self.option(name)
         if not text:
             return None
-        try:
-            return int(text)
-        except ValueError:
-            raise InvalidWorkflow(f"{name}={text!r} is not an integer") from None
+        with contextlib.suppress(ValueError):
+            if -(1 << 63) <= (value := int(text)) < 1 << 63:
+                return value
+        raise InvalidWorkflow(f"{name}={text[:80]!r} is not an integer")
 
     def time(self, name: str) -> datetime | None:
         """Return a query parameter as a moment, None when it is absent."""

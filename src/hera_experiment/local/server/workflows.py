@@ -146,6 +146,7 @@ def retry(request: Request) -> dict[str, Any]:
     run, body = resolve(request), request.json()
     if body.get("parameters"):
         raise Unimplemented("the local server retries a workflow with its parameters as they were")
+    run.check_sound()
     return request.services.engine.retry(
         run.namespace,
         run.name,

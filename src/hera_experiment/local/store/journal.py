@@ -99,7 +99,7 @@ class Journal:
         checked = False
         number = 0
         if not self.path.exists():
-            yield Damage(1, "is missing")
+            yield Damage(1, "is missing: there is no such file")
             return
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -111,7 +111,7 @@ class Journal:
                 checked = checked or _sum_of(line) is not None
                 yield value if isinstance(value, dict) else Damage(number, value)
         if not number:
-            yield Damage(1, "is missing")
+            yield Damage(1, "is missing: the file is empty")
 
     def never_began(self) -> bool:
         """Tell a journal whose server died before its first line, without which no task began."""

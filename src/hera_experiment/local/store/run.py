@@ -189,9 +189,8 @@ class Run:
         """
         change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
         with self._lock:
-            body = self._loaded()
-            self._refuse_damaged()
-            self._change(body, {**change, "nodes": nodes})
+            self.check_sound()
+            self._change(self._loaded(), {**change, "nodes": nodes})
 
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""
@@ -199,11 +198,16 @@ class Run:
             raise NotFound(f"{node_id!r} is not a node of workflow {self.name!r}")
         return self.folder / "logs" / f"{node_id}.log"
 
-    def remove_log(self, node_id: str) -> None:
-        """Remove the log of a node that will run again, and what is known of its age."""
+    def check_sound(self) -> None:
+        """Raise :class:`InvalidWorkflow` when the journal is damaged: it cannot go on then."""
         with self._lock:
             self._loaded()
-            self._refuse_damaged()
+            if self._damage:
+                raise InvalidWorkflow(f"workflow {self.name} cannot go on: {self._damage}")
+
+    def remove_log(self, node_id: str) -> None:
+        """Remove the log of a node that will run again, and what is known of its age."""
+        self.check_sound()
         path = self.log_path(node_id)
         for doomed in (path, path.with_suffix(TIMES_SUFFIX)):
             doomed.unlink(missing_ok=True)
@@ -311,10 +315,6 @@ class Run:
         why = error.strerror or type(error).__name__
         body.apply(closing(body, since, f"{self._where} cannot be read at present: {why}"))
         return body
-
-    def _refuse_damaged(self) -> None:
-        if self._damage:
-            raise InvalidWorkflow(f"workflow {self.name} cannot go on: {self._damage}")
 
     @property
     def _where(self) -> Path:
