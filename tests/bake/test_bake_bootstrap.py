@@ -365,3 +365,25 @@ def test_a_python_without_ensurepip_is_told_apart(folder: Path) -> None:
     assert done.returncode == 1
     assert "sudo apt install python3-venv" in done.stderr and done.stderr.count("\n") == 2
     assert not (folder / ".venv").exists()
+
+
+NFS = """
+import fcntl, os, runpy, sys
+real = fcntl.flock
+def flock(file, kind):
+    if kind & fcntl.LOCK_EX and fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(9, "Bad file descriptor")
+    real(file, kind)
+fcntl.flock = flock
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_the_lock_is_one_that_nfs_grants_and_nobody_else_can_hold(folder: Path) -> None:
+    python, options, *rest = command(folder, "x")
+    done = subprocess.run(
+        [python, options, "-c", NFS, *rest], capture_output=True, text=True, env=environ(folder)
+    )
+    assert (done.returncode, done.stdout) == (0, "x aaa\n"), done.stderr
+    assert (folder / ".venv.lock").stat().st_mode & 0o777 == 0o600

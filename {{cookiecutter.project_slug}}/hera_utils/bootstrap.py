@@ -110,8 +110,8 @@ def provide(group: str, alone: "list[str]", environ: "dict[str, str]", this_pyth
     ``alone`` are pip's options for the library; ``this_python`` replaces another version's. Only
     what was made here, as its marker says, is ever removed.
     """
-    # This very file is the lock: two makes at the same time set up one environment.
-    with open(__file__, "rb") as turn:
+    # Two makes set up one environment. NFS locks what is open for writing, and only we can open it.
+    with open(os.open(f"{VENV}.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         names = ("run", group, "library")
         wanted = {name: sum_of(LOCKS / f"{name}.txt") for name in names}
