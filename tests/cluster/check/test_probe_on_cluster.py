@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,8 @@ rules:
     place.main.update(image=SHELL_IMAGE, envFrom=[{"configMapRef": {"name": "proxies"}}])
     yield place
     cluster.kubectl("delete", "persistentvolume", place.namespace, "--wait=false")
+    # Where the node has the disk of this machine.
+    shutil.rmtree(f"/var/tmp/{place.namespace}", ignore_errors=True)
 
 
 def probed(place: Place) -> Probed:
