@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hera_experiment.platform.kubernetes_errors import Forbidden, KubernetesRefusal
     from hera_experiment.platform.laptop_access import LaptopAccess
     from hera_experiment.provision.declared import Recorder
-    from hera_experiment.results.experiment_runs import experiment_runs
+    from hera_experiment.results.experiment_runs import ExperimentRuns, experiment_runs
     from hera_experiment.submission.scripts import send_whole_values
     from hera_experiment.submission.values import refuse_unsendable
 
@@ -34,6 +34,7 @@ __all__ = [
     "Cluster",
     "Context",
     "Experiment",
+    "ExperimentRuns",
     "Forbidden",
     "ImageReferences",
     "Kind",
@@ -73,7 +74,7 @@ _HOME = {
     "platform.kubernetes_errors": "Forbidden KubernetesRefusal",
     "platform.laptop_access": "LaptopAccess",
     "provision.declared": "Recorder",
-    "results.experiment_runs": "experiment_runs",
+    "results.experiment_runs": "ExperimentRuns experiment_runs",
     "submission.scripts": "send_whole_values",
     "submission.values": "refuse_unsendable",
 }

@@ -55,7 +55,7 @@ def read_contained(folder: Path, path: str, limit: int) -> bytes:
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise NotReadable(f"is {kind_of(mode)}, no file")
+            raise NotReadable(f"is {kind_of(mode)}, not a file")
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
     finally:

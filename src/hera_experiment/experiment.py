@@ -79,7 +79,9 @@ class Experiment:
             ) from None
         defaults = document.get("defaults", {})
         if not isinstance(defaults, dict):
-            raise UserError("'defaults' is no table", where=str(path), next_step="write [defaults]")
+            raise UserError(
+                "'defaults' is not a table", where=str(path), next_step="write [defaults]"
+            )
         settings = {key: str(value) for key, value in defaults.items()}
         return cls(folder, name, slug, settings, TemplateRecord.read(document, str(path)))
 

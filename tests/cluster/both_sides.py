@@ -161,3 +161,36 @@ class Ahead:
             if each not in self._created:
                 self._created[each] = self._argo.create(self._manifests[each])
         return self._created.pop(name)
+
+
+def pod_cases() -> list[Json]:
+    """Return workflows of one task, each with one value to be judged; ``fine`` if it may run."""
+    cases: list[Json] = yaml.safe_load((WORKFLOWS / "pods.yml").read_text())
+    return [{**case, "workflow": _with_value(case)} for case in cases]
+
+
+def _with_value(case: Json) -> Json:
+    container = {
+        "image": "python:3.13-slim",
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["true"],
+    }
+    leaf = {
+        "name": "leaf",
+        "container": {**container, **case.get("container", {})},
+        **case.get("template", {}),
+    }
+    tasks = [{"name": "a", "template": leaf["name"]}]
+    return {
+        "metadata": {
+            "generateName": "judged-",
+            "namespace": NAMESPACE,
+            **case.get("metadata", {}),
+        },
+        "spec": {
+            "entrypoint": "main",
+            "serviceAccountName": "experiment",
+            "templates": [{"name": "main", "dag": {"tasks": tasks}}, leaf],
+            **case.get("spec", {}),
+        },
+    }

@@ -207,7 +207,7 @@ def test_pods_that_cannot_start_are_explained(bench: Bench) -> None:
         *("patch", "workflow", name, "-n", bench.namespace, "--type=merge", "-p"),
         '{"spec":{"activeDeadlineSeconds":1}}',
     )
-    watched = bench.with_kubeconfig("watch")
+    watched = bench.with_kubeconfig("watch", "--run", name)
     assert watched.status == 1, watched.err
     assert f"workflow {name}: Failed" in watched.out
 
@@ -240,7 +240,7 @@ def test_a_quota_that_is_used_up_is_named(bench: Bench) -> None:
 
 def test_a_raising_task_shows_its_trace_while_its_pod_is_there(bench: Bench) -> None:
     name = bench.submit({"fine": python("print('well')"), "bad": python(RAISING)})
-    watched = bench.with_kubeconfig("watch")
+    watched = bench.with_kubeconfig("watch", "--run", name)
     assert watched.status == 1, watched.err
     for text in (watched.out, bench.with_token("status", "--run", name).out):
         assert re.search(r"^bad: Failed after \S+: .*Error \(exit code 1\)$", text, re.MULTILINE)
@@ -248,17 +248,36 @@ def test_a_raising_task_shows_its_trace_while_its_pod_is_there(bench: Bench) -> 
         assert "    ValueError: from the cluster\n    its whole log: make logs" in text
         assert "sub-process exited" not in text
         assert "Error: exit status 1" not in text
-    listed = bench.with_kubeconfig("status").out
-    assert re.search(rf"^{name} +\(settings\) +Failed +1/2 ", listed, re.MULTILINE)
+    listed = bench.with_kubeconfig("status", "--all=1").out
+    assert re.search(rf"^{name} +\(settings\) +Failed +1 ", listed, re.MULTILINE)
 
     bench.delete_pods(name)
     gone = bench.with_kubeconfig("status", "--run", name).out
     assert "its pod is gone and its log was not archived: only this message remains" in gone
     unknown = bench.with_token("status", "--run", name).out
     assert "it printed nothing, or its pod is gone: only this message remains" in unknown
-    logs = bench.with_kubeconfig("logs")
+    logs = bench.with_kubeconfig("logs", "--run", name)
     assert logs.status == 0 and logs.out == ""
     assert "bad: its pod is gone and its log was not archived; only its message remains" in logs.err
+
+
+def test_an_account_that_may_not_report_is_told_once_with_what_to_send(bench: Bench) -> None:
+    tasks = {f"t{n}": python(f"print('from task {n}')") for n in range(4)}
+    name = bench.submit(tasks, serviceAccountName="default")
+    watched = bench.with_token("watch", "--run", name)
+    assert watched.status == 1, watched.err
+    assert re.search(r"^t\d and 3 more alike: ", watched.out, re.MULTILINE), watched.out
+    assert watched.out.count("is forbidden") == 1
+    said, _, yaml_text = watched.out.partition("or send the administrator this\n")
+    assert "the account 'default' of the pods may not report results to Argo" in said
+    objects = "\n".join(line[4:] for line in yaml_text.split("\n\n")[0].splitlines())
+    made = ("-n", bench.namespace, "-f", "-")
+    bench.cluster.kubectl("apply", *made, text=objects)
+    try:
+        again = bench.submit(tasks, serviceAccountName="default")
+        assert bench.with_token("watch", "--run", again).status == 0
+    finally:
+        bench.cluster.kubectl("delete", *made, text=objects)
 
 
 def test_logs_that_were_archived_are_shown_when_the_pod_is_gone(
@@ -293,7 +312,7 @@ def test_logs_that_were_archived_are_shown_when_the_pod_is_gone(
 
 def test_logs_are_merged_and_survive_whatever_tasks_print(bench: Bench) -> None:
     name = bench.submit({"first": python(TALKING), "second": python(TALKING), "odd": python(ODD)})
-    followed = bench.with_kubeconfig("logs", "--follow=1", timeout=300)
+    followed = bench.with_kubeconfig("logs", "--run", name, "--follow=1", timeout=300)
     assert followed.status == 0, followed.err
     # Read as text, a carriage return is a line's end.
     lines = followed.out.split("\n")
@@ -357,7 +376,8 @@ def test_stop_runs_the_exit_handler_and_terminate_does_not(bench: Bench) -> None
         bench.until(lambda name=name: "Running" in str(bench.status(name)))
         unnamed = bench.with_kubeconfig(verb)
         assert unnamed.status == 1
-        assert f"the newest run, {name}, was not submitted from this folder" in unnamed.err
+        assert "was submitted from this folder" in unnamed.err
+        assert f"RUN={name}" in unnamed.err
         done = bench.with_kubeconfig(verb, "--run", name)
         assert done.status == 0, done.err
         bench.until_ended(name)

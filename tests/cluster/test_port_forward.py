@@ -204,8 +204,8 @@ def test_a_user_who_may_not_read_services_and_one_who_may(
 @pytest.mark.parametrize(
     ("options", "environ", "sentence"),
     [
-        (["--port=http"], {}, "'http' is no port"),
-        (["--port=70000"], {}, "'70000' is no port"),
+        (["--port=http"], {}, "'http' is not a port"),
+        (["--port=70000"], {}, "'70000' is not a port"),
         (["--port=0"], {"KUBECONFIG": "/dev/null"}, "a port-forward needs a kubeconfig"),
         (["--port=0"], {"KUBECONFIG": "nowhere"}, "there is no kubeconfig ./nowhere"),
         (["--port=0", "--namespace=no-such-namespace"], {}, "no-such-namespace"),

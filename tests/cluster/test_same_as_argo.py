@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from both_sides import NAMESPACE, WORKFLOWS, Ahead, Argo, Json, Local, finished, manifest, nodes_of
+from both_sides import (
+    NAMESPACE,
+    WORKFLOWS,
+    Ahead,
+    Argo,
+    Json,
+    Local,
+    finished,
+    manifest,
+    nodes_of,
+    pod_cases,
+)
 from comparison import differences
 
 from hera_experiment.local.errors import ApiError
@@ -68,6 +79,32 @@ def test_is_refused_in_the_same_words(case: Json, argo: Argo, local: Local) -> N
     assert (refused.value.http, refused.value.code) == (status, answer["code"])
     # The engine may say more: which tasks a cycle consists of.
     assert refused.value.message.startswith(answer["message"])
+
+
+def test_refuses_what_kubernetes_would_refuse(argo: Argo, local: Local) -> None:
+    """On the cluster the server refuses some, the others end in an error when a pod is made."""
+    wrong = {}
+    made = []
+    for case in pod_cases():
+        try:
+            local.engine.create(case["workflow"], dry_run=True)
+        except ApiError as error:
+            here = error.message
+        else:
+            here = ""
+        status, answer = argo.request(
+            "POST", f"/workflows/{NAMESPACE}", {"workflow": case["workflow"]}
+        )
+        if status == 200:
+            made.append((case["name"], here, answer["metadata"]["name"]))
+        elif not here:
+            wrong[case["name"]] = answer["message"]
+    for case_name, here, name in made:
+        argo.created.append(name)
+        there = argo.wait(name, finished)["status"]
+        if (there["phase"] == "Succeeded") == bool(here):
+            wrong[case_name] = f"{there['phase']}, on this machine {here!r}"
+    assert wrong == {}
 
 
 def test_answers_a_dry_run_alike(argo: Argo, local: Local) -> None:

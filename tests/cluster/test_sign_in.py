@@ -148,7 +148,7 @@ class TestByOptions:
         ("options", "sentence"),
         [
             (("--preset=magic",), "no way to sign in is named 'magic'"),
-            ((), "nobody to ask for the way"),
+            ((), "for the way to sign in"),
             (("--preset=token",), "ARGO_SERVER is missing"),
             (("--preset=token", "--from=absent.txt"), "cannot read absent.txt"),
             (("--preset=token", "--cluster=../x"), "cannot be the name of a cluster"),
@@ -156,7 +156,7 @@ class TestByOptions:
             (("--preset=token", "--force=perhaps"), "neither yes nor no"),
             (
                 ("--preset=token", "--argo_server=a b", "--argo_token=x", "--argo_namespace=x"),
-                "is no address",
+                "is not the address of an Argo server",
             ),
         ],
     )

@@ -92,7 +92,7 @@ class TestAddress:
     ) -> None:
         done = reach(**{**plain, "ARGO_SERVER": server})
         assert done.status == 1
-        assert "is no address of an Argo server" in done.err
+        assert "is not the address of an Argo server" in done.err
         assert "ARGO_SERVER in the environment" in done.err
 
 

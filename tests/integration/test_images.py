@@ -338,7 +338,7 @@ def test_where_to_push_must_be_said(new_project: Callable[..., Project], docker:
     assert "no registry is set" in said and "clusters/NAME.config" in said
     assert "make push CLUSTER=NAME" in project.fails("push", "--cluster=local")
     said = project.fails("push", "--registry=127.0.0.1:5000/Project")
-    assert "is no registry (--registry on the command line)" in said
+    assert "not the address of a registry (--registry on the command line)" in said
 
 
 def test_the_cluster_chooses_the_registry(

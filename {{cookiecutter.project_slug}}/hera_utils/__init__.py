@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hera_experiment import UserError as UserError
     from hera_utils.cli_context import CLIContext as CLIContext
     from hera_utils.cli_context import parse_arguments as parse_arguments
+    from hera_utils.cli_context import runs as runs
     from hera_utils.cluster import k8s_cluster as k8s_cluster
     from hera_utils.environment_of_execution import PERSISTED_VOLUME as PERSISTED_VOLUME
     from hera_utils.environment_of_execution import EnvironmentOfExecution as EnvironmentOfExecution
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "hera_experiment": "Experiment UserError",
-    "hera_utils.cli_context": "CLIContext parse_arguments",
+    "hera_utils.cli_context": "CLIContext parse_arguments runs",
     "hera_utils.cluster": "k8s_cluster",
     "hera_utils.environment_of_execution": "EnvironmentOfExecution PERSISTED_VOLUME",
     "hera_utils.environment_of_submission": "EnvironmentOfSubmission",

@@ -170,7 +170,7 @@ def call(command: "list[str]", intention: str, environ: "dict[str, str]") -> Non
         raise Refusal(
             "\n  ".join([f"cannot {intention}; it said:", *said])
             + "\nCheck the network and the disk (pip's own settings, such as PIP_INDEX_URL and"
-            " HTTPS_PROXY, are heeded), then type the same again"
+            " HTTPS_PROXY, apply), then type the same again"
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hera_experiment import Argument, Arguments, Context, SettingScope, file_named_by
 
 if TYPE_CHECKING:
-    from hera_experiment import Cluster
+    from hera_experiment import Cluster, ExperimentRuns
     from hera_utils.cluster import RecordingCluster, k8s_cluster
     from hera_utils.server import ArgoServer
 
@@ -107,3 +107,10 @@ def parse_arguments(
         catch it ends with its sentence alone.
     """
     return CLIContext.read(parser, argv, environ=environ, folder=folder, home=home)
+
+
+def runs(cluster: str = "", *, everyone: bool = False) -> ExperimentRuns:
+    """Return the runs with their tasks, outputs and files; of others too with ``everyone``."""
+    from hera_experiment import experiment_runs
+
+    return experiment_runs(CLIContext, cluster, everyone=everyone)

@@ -34,7 +34,7 @@ class ArgoServer(ArgoServerAccess):
             raise UserError(refusal.what, source, refusal.next_step)
         reasons = "; ".join(f"with {account}: {refusal.what}" for account, refusal in refusals)
         raise UserError(
-            f"Argo's server lets nobody list workflows in '{self.namespace}': {reasons}",
+            f"no account at hand may list workflows in '{self.namespace}': {reasons}",
             source,
             "set ARGO_TOKEN, or ask the administrator for an account that may",
         )

@@ -17,10 +17,11 @@ _HEAD = """\
 <!-- Made from the tables in check/checks/: python -m hera_experiment.check.documentation -->
 
 One line a check: √ well, ‼ a warning, × failed, ? unknown. A check that needs another one is
-unknown when that one failed or is unknown, so that one fault shows as one ×. Nothing on the cluster
-is changed, unless the [probe](#probe) is asked for. Exit status: 0 all well (warnings, and unknowns
-that do not matter to a submission), 1 a check failed, 2 it could not be found out whether a
-submission can work (an *essential* check is unknown, or the settings cannot be read).
+unknown when that one failed or is unknown, so that one fault shows as one ×; such checks side by
+side share a line. Nothing on the cluster is changed, unless the [probe](#probe) is asked for. Exit
+status: 0 all well (warnings, and unknowns that do not matter to a submission), 1 a check failed (or
+no cluster is set up), 2 it could not be found out whether a submission can work (an *essential*
+check is unknown, or the settings cannot be read).
 
 `-o json` prints one document for machines, `-o junit` the XML that CI systems read (what is unknown
 is skipped there), `--wait SECONDS` tries again until all is well, `--timeout SECONDS` bounds each

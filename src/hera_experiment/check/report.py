@@ -89,7 +89,10 @@ def _not_known(results: Sequence[Result]) -> str:
 
 
 class TextReport:
-    """Prints results in the catalogue's order, each line as soon as those before it are there."""
+    """Prints results in the catalogue's order, each line as soon as those before it are there.
+
+    Checks of one category that the same one kept from running are one line.
+    """
 
     def __init__(self, catalogue: Sequence[Check], out: TextIO, *, colour: bool = False) -> None:
         self._order = list(catalogue)
@@ -99,6 +102,7 @@ class TextReport:
         self._results: dict[str, Result] = {}
         self._printed = 0
         self._category = ""
+        self._kept_back: list[Result] = []
 
     def add(self, result: Result) -> None:
         """Take in one result."""
@@ -114,6 +118,7 @@ class TextReport:
     def close(self, left_out: int = 0, probe: str = "") -> None:
         """Print the last lines: what to do first, and where the codes are explained."""
         results = [self._results[each.code] for each in self._order if each.code in self._results]
+        self._show_kept_back()
         self._write("")
         self._write(first_step(results, left_out, probe))
         self._write(more_about(results))
@@ -121,9 +126,29 @@ class TextReport:
 
     def _show(self, result: Result) -> None:
         check, outcome = result.check, result.outcome
+        is_alike = result.because and self._kept_back and self._kept_back[0].outcome == outcome
+        if not is_alike or check.category != self._category:
+            self._show_kept_back()
         if check.category != self._category:
             self._write(("" if not self._category else "\n") + check.category)
             self._category = check.category
+        if result.because:
+            self._kept_back.append(result)
+        else:
+            self._show_one(result)
+
+    def _show_kept_back(self) -> None:
+        if len(self._kept_back) == 1:
+            self._show_one(self._kept_back[0])
+        elif self._kept_back:
+            outcome = self._kept_back[0].outcome
+            codes = ", ".join(each.check.code for each in self._kept_back)
+            sign = self._paint(outcome.status.symbol, outcome.status)
+            self._write(f"{sign} {codes}: {outcome.message}")
+        self._kept_back = []
+
+    def _show_one(self, result: Result) -> None:
+        check, outcome = result.check, result.outcome
         sign = self._paint(outcome.status.symbol, outcome.status)
         self._write(f"{sign} {check.code:<{self._width}}  {check.title}: {outcome.message}")
         if outcome.cause:

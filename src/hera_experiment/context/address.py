@@ -33,7 +33,7 @@ def server_url(server: str, *, secure: bool = True, base_path: str = "", where: 
     parts = _split(f"{scheme.lower()}://{rest}")
     if parts is None or parts.scheme not in ("http", "https"):
         raise UserError(
-            f"'{_printable(text)}' is no address of an Argo server",
+            f"'{_printable(text)}' is not the address of an Argo server",
             where,
             "write host:port, such as argo.example.org:443",
         )
@@ -41,7 +41,7 @@ def server_url(server: str, *, secure: bool = True, base_path: str = "", where: 
         raise UserError(
             "the address of Argo's server holds a password",
             where,
-            "take it out; the token belongs into ARGO_TOKEN",
+            "take it out; the token belongs in ARGO_TOKEN",
         )
     path = _PAGES.sub("", parts.path.rstrip("/")) or base_path.strip().strip("'\"")
     path = "/".join(part for part in path.split("/") if part)

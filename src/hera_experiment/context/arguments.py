@@ -19,7 +19,7 @@ class SettingScope(Enum):
 
     CHOICE = "which platform, and how"
     CLUSTER = "how a cluster is reached; 'local' ignores it"
-    RESOURCE = "what the experiment uses; 'local' heeds only what is committed"
+    RESOURCE = "what the experiment uses; 'local' uses only what is committed"
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,8 @@ def _typed(argument: Argument, setting: Setting) -> str | bool:
     if argument.boolean:
         if value.lower() not in ("true", "false"):
             raise UserError(
-                f"'{argument.name}' is true or false, not '{shown(value)}'", str(setting.source)
+                f"'{argument.name}' must be true or false, not '{shown(value)}'",
+                str(setting.source),
             )
         return value.lower() == "true"
     if argument.choices and value not in argument.choices:

@@ -40,7 +40,7 @@ def of_parent(environ: Mapping[str, str]) -> InheritedContext | None:
         return InheritedContext(Layer(settings), bool(document["fixed"]), endpoint)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UserError(
-            "this is no context that hera_utils handed on",
+            "this is not a context that hera_utils handed on",
             f"{VARIABLE} in the environment",
             "unset it",
         ) from None

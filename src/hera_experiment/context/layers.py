@@ -103,7 +103,7 @@ def of_experiment(arguments: Arguments, defaults: Mapping[str, str], path: Path)
             raise UserError(
                 f"a committed file holds a secret: {key}",
                 where=display(path),
-                next_step="take it out and make a new one; secrets belong into ./hera.config",
+                next_step="take it out and make a new one; secrets belong in ./hera.config",
             )
         value = _path(value, path.parent) if argument.path else value
         found[spelt_as_known(key)] = Setting(value, Source(Origin.EXPERIMENT, key, path))

@@ -83,7 +83,7 @@ def _assignments(line: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
     while position < len(line) and not _begins_comment(line, position):
         start = _ASSIGNMENT.match(line, position)
         if start is None:
-            raise _Malformed("this is no assignment")
+            raise _Malformed("this is not an assignment")
         value, position = _value(line, start.end(), known, one_word=export is not None)
         found.append((start.group(1), value))
     return found

@@ -114,7 +114,9 @@ def _of_file(named: str) -> ModuleType:
 
     spec = spec_from_file_location(_OF_FILE, path)
     if spec is None or spec.loader is None:
-        raise UserError(f"the file '{named}' is no Python", _OPTION, "name a file that ends in .py")
+        raise UserError(
+            f"the file '{named}' is not a Python file", _OPTION, "name a file that ends in .py"
+        )
     module = module_from_spec(spec)
     # Classes look their module up while they are made.
     sys.modules[_OF_FILE] = module

@@ -50,7 +50,7 @@ def main(argv: list[str], environ: Mapping[str, str] = os.environ) -> int:
         if parent is None:
             raise UserError(
                 "the interpreter does not know where to submit to",
-                next_step="run a script with: python -m hera_utils run SCRIPT",
+                next_step="type: make run SCRIPT=file.py",
             )
         server = parent.endpoint.name
         _without_collecting(partial(_take_over, parent.endpoint))

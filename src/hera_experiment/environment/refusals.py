@@ -19,7 +19,7 @@ def refusal(error: BaseException, server: str, place: str = "") -> UserError | N
     if exceptions is None or not isinstance(error, exceptions.HeraException):
         return None
     said = str(error).partition("with message: `")[2].removesuffix("`") or str(error)
-    return UserError(f"{server} refuses: {said}", place)
+    return UserError(f"{server} answers: {said}", place)
 
 
 def line_of(traceback: TracebackType | None, path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
@@ -117,6 +117,15 @@ class LogOutput:
         if self._prefixed:
             text = self._prefix(task) + text
         self._put(text + "\n")
+
+    def write_many(self, task: str, texts: Sequence[str]) -> None:
+        """Write lines of ``task`` that came together."""
+        if self._terminal:
+            for text in texts:
+                self.write(task, text)
+            return
+        prefix = self._prefix(task) if self._prefixed else ""
+        self._put(prefix + f"\n{prefix}".join(texts) + "\n")
 
     def flush(self) -> None:
         """Write what is held back."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
+from typing import TypeVar
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING
 from hera_experiment.argo.tasks import (
@@ -29,10 +31,13 @@ from hera_experiment.platform.argo_logs import (
     LogEntry,
     archived_log,
     clock_of,
+    log_blocks,
     log_entries,
 )
 from hera_experiment.runs.find import Run
 from hera_experiment.waiting import Backoff
+
+T = TypeVar("T")
 
 _ONE_BY_ONE = 16
 """With more pods than this to read, one request for all of them is cheaper."""
@@ -151,6 +156,44 @@ class LogReader:
         if pods:
             yield from self._read(pods[0].name if len(pods) == 1 else "", pods)
 
+    def blocks(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the same as :meth:`all`, each task with many of its lines where they come so."""
+        if not self._run.server.is_local:
+            for line in self.all():
+                yield line.task, [line.text]
+            return
+        pods = [pod for pod in self.wanted() if pod.phase != PENDING]
+        if pods:
+            name = pods[0].name if len(pods) == 1 else ""
+            yield from self._persistently(lambda: self._blocks(name))
+
+    def _blocks(self, name: str) -> Iterator[tuple[str, list[str]]]:
+        read: Counter[str] = Counter()
+        run = self._run
+        for each, lines in log_blocks(run.server.client, run.namespace, run.name, pod=name):
+            pod = self._wanted.get(each)
+            if pod is None:
+                continue
+            new = lines[max(0, pod.position.count - read[each]) :]
+            read[each] += len(lines)
+            if new:
+                pod.position.count += len(new)
+                yield pod.task, new
+
+    def _persistently(self, attempt: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """Yield what ``attempt`` does, which is made again where it breaks off."""
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
+        while True:
+            try:
+                for each in attempt():
+                    backoff.reset()
+                    yield each
+                return
+            except OSError as error:
+                if backoff.waited >= _PATIENCE:
+                    raise UserError(f"the logs cannot be read to their end: {error}") from None
+                backoff.pause()
+
     def rest(self) -> Iterator[TaskLine]:
         """Yield what has not been read yet of the tasks that have ended.
 
@@ -169,22 +212,18 @@ class LogReader:
                 yield from self._read(pod.name, [pod])
 
     def _read(self, name: str, pods: Iterable[Pod]) -> Iterator[TaskLine]:
-        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._pause)
-        while True:
-            there: set[str] = set()
+        there: set[str] = set()
+
+        def attempt() -> Iterator[TaskLine]:
+            there.clear()
             reading = Reading()
-            try:
-                for entry in self.stream(follow=False, pod=name):
-                    there.add(entry.pod)
-                    line = self.accept(entry, reading)
-                    if line is not None:
-                        backoff.reset()
-                        yield line
-                break
-            except OSError as error:
-                if backoff.waited >= _PATIENCE:
-                    raise UserError(f"the logs cannot be read to their end: {error}") from None
-                backoff.pause()
+            for entry in self.stream(follow=False, pod=name):
+                there.add(entry.pod)
+                line = self.accept(entry, reading)
+                if line is not None:
+                    yield line
+
+        yield from self._persistently(attempt)
         for pod in pods:
             # Of a pod that is there, the last lines come again: one that has none may be gone, and
             # what it wrote on its way.

@@ -117,7 +117,7 @@ _PULLS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "correct REGISTRY, or ask the administrator",
     ),
     (("toomanyrequests", "rate limit"), "the registry allows no more pulls now", "try later"),
-    (("invalidimagename", "invalid reference"), "that is no image's name", "correct it"),
+    (("invalidimagename", "invalid reference"), "that is not the name of an image", "correct it"),
 )
 
 _UNBOUND = "a volume claim of it is not bound"
@@ -194,6 +194,13 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], Reason]], ..
     ),
     (re.compile(r"\d+/\d+ nodes are available: (?P<why>.+)", re.DOTALL), _no_node),
     (re.compile(r"^Unschedulable(?P<why>)$"), lambda _, __: Reason("no node can take it")),
+    (
+        re.compile(r"exec format error|no match for platform"),
+        lambda _, __: Reason(
+            "its image is made for other processors than the node's",
+            "build it for those, such as: make build push BUILD_OPTIONS=--platform=linux/amd64",
+        ),
+    ),
     (
         re.compile(
             r"(?:ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull"

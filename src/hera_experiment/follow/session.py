@@ -140,7 +140,9 @@ class Session:
         going = [key for key, each in self.workflows.items() if not is_finished(each)]
         if going:
             names = ", ".join(name for _, name in going)
-            self._progress.note(Line(f"ending {names}; once more to leave at once", "yellow"))
+            self._progress.note(
+                Line(f"ending {names}; press Ctrl-C again to leave at once", "yellow")
+            )
         for key in going:
             self._terminate(key)
 

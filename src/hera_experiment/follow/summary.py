@@ -56,15 +56,18 @@ def verdict(workflow: Workflow, now: datetime) -> Line:
     return Line(text, f"bold {STYLES.get(phase, '')}".strip())
 
 
-def where_results_are(results: Results, start: Path) -> list[Line]:
+def where_results_are(results: Results, start: Path, *, says_new: bool = False) -> list[Line]:
     """Return the lines that say what is amiss, name the folder of results, last each picture in it.
 
-    Paths are relative to ``start`` when they lie below it.
+    ``says_new`` adds how many files were not there before. Paths are relative to ``start`` when
+    they lie below it.
     """
     lines = [Line(sentence, "yellow") for sentence in results.remarks]
     if results.files:
         count = f"{len(results.files)} file{'s' if len(results.files) > 1 else ''}"
         lines.append(Line(f"results: {shown(results.folder, start)}{os.sep} ({count})"))
+        if says_new:
+            lines.append(Line(f"new:     {results.new}"))
         pictures = [path for path in results.files if path.suffix.lower() == ".png"]
         lines.extend(Line(f"chart:   {shown(path, start)}") for path in pictures)
     return lines

@@ -94,13 +94,16 @@ def container_names(containers: Path) -> list[str]:
 
 def no_container(containers: Path, name: str) -> UserError:
     """Return what to tell somebody who names a container that has no Dockerfile."""
+    missing = f"there is no {containers.name}/{name}/{DOCKERFILE}"
     known = container_names(containers)
-    close = difflib.get_close_matches(name, known, n=1)
-    there = ", ".join(known) or "none"
-    return UserError(
-        f"there is no {containers.name}/{name}/{DOCKERFILE}",
-        next_step=f"did you mean '{close[0]}'?" if close else f"there is: {there}",
-    )
+    advice = f"there is: {', '.join(known) or 'none'}"
+    if (folder := containers / name).is_dir():
+        similar = sorted(p.name for p in folder.iterdir() if DOCKERFILE.lower() in p.name.lower())
+        do = f"rename {similar[0]!r}, which is there" if similar else "write one"
+        advice = f"{do}; {advice}"
+    elif close := difflib.get_close_matches(name, known, n=1):
+        advice = f"did you mean '{close[0]}'?"
+    return UserError(missing, next_step=advice)
 
 
 def context_entries(folder: Path) -> list[str]:

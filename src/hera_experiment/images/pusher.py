@@ -77,7 +77,7 @@ def refuse_malformed(registry: str, where: str) -> None:
     """Raise :class:`UserError` when no image can be in a ``registry`` of this name."""
     if not _REGISTRY.fullmatch(registry.partition("://")[2] or registry):
         raise UserError(
-            f"'{registry}' is no registry",
+            f"'{registry}' is not the address of a registry",
             where,
             "write host[:port][/project], the project in small letters",
         )

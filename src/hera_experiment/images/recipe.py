@@ -134,7 +134,7 @@ class _Evaluation:
             name, equals, value = word.partition("=")
             if not equals:
                 raise UserError(
-                    f"ENV has {word!r}, which is no NAME=value", where=self._where(instruction)
+                    f"ENV has {word!r}, which is not NAME=value", where=self._where(instruction)
                 )
             new[name] = value
         self._recipe.environment.update(new)

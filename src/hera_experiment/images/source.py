@@ -57,7 +57,7 @@ class BuildSettings:
             name, equals, value = word.partition("=")
             if not equals or not name.isidentifier():
                 raise UserError(
-                    f"{name[:40]!r} is no NAME=value", ARGUMENTS, "write A=1 B='two words'"
+                    f"{name[:40]!r} is not NAME=value", ARGUMENTS, "write A=1 B='two words'"
                 )
             arguments[name] = value
         options: list[str] = []

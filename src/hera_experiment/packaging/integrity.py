@@ -52,11 +52,11 @@ def compare(project: Path, package: Path = PACKAGE) -> Integrity:
         path, known = locked
         wheel = project / path
         if sums.get(path) != known:
-            problems.append(f"{vendored.SUMS} has not the hash of {vendored.LOCK} for {path}")
+            problems.append(f"{vendored.SUMS} says another hash of {path} than {vendored.LOCK}")
         if not wheel.is_file():
             problems.append(f"{path} is missing")
         elif vendored.sum_of(str(wheel)) != known:
-            problems.append(f"{path} has not the hash of {vendored.LOCK}")
+            problems.append(f"{path} does not have the hash in {vendored.LOCK}")
         else:
             installed = _rows_of(wheel)
     there = {name: digest((package / name).read_bytes()) for name in sources(str(package))}

@@ -24,7 +24,8 @@ from hera_experiment.platform.argo_answers import (
 if TYPE_CHECKING:
     from hera_experiment.platform.local_server import Lease
 
-_PIECE = 65536
+_PIECE = 1 << 18
+_MESSAGES = (b"data:", b"{")
 # gRPC's numbers for what waiting does not mend: invalid, not found, forbidden, unauthenticated.
 _FINAL_CODES = frozenset({3, 5, 7, 16})
 _STREAM_SILENCE = 60.0
@@ -211,6 +212,23 @@ class ArgoClient:
         Raises :class:`StreamBroken` when it breaks off, and after ``silence`` seconds of nothing
         or ``longest`` in all.
         """
+        for block in self.stream_blocks(path, params, silence, longest):
+            yield from self.messages(block)
+
+    def messages(self, block: bytes) -> Iterator[dict[str, Any]]:
+        """Yield the messages of one of :meth:`stream_blocks`."""
+        for line in block.split(b"\n"):
+            if line.startswith(_MESSAGES):
+                yield _frame(line.removeprefix(b"data:"), self.where)
+
+    def stream_blocks(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        silence: float = _STREAM_SILENCE,
+        longest: float = math.inf,
+    ) -> Iterator[bytes]:
+        """Yield the whole messages of a stream that have come together; as :meth:`stream`."""
         url = f"{self.url}api/v1/{path}"
         # No compression: what compresses also collects, and events would come late.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -224,11 +242,10 @@ class ArgoClient:
         )
         with closing(response):
             raise_for_refusal(response, self.where)
-            for line in lines_of(response, longest):
-                if line.startswith((b"data:", b"{")):
-                    yield _frame(line.removeprefix(b"data:"), self.where)
-                elif line.strip() and not line.startswith(_OTHER_LINES):
+            for block in blocks_of(response, longest):
+                if not block.lstrip().startswith((*_MESSAGES, *_OTHER_LINES)) and block.strip():
                     raise no_argo(response, self.where)
+                yield block
 
 
 def _given(params: Mapping[str, str] | None) -> dict[str, str]:
@@ -250,6 +267,15 @@ def _objects(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def lines_of(response: requests.Response, longest: float = math.inf) -> Iterator[bytes]:
     """Yield the lines of an answer as they come; raises :class:`StreamBroken`."""
+    for block in blocks_of(response, longest):
+        yield from block.removesuffix(b"\n").split(b"\n")
+
+
+def blocks_of(response: requests.Response, longest: float = math.inf) -> Iterator[bytes]:
+    """Yield the whole lines that are there, without waiting for more.
+
+    Raises :class:`StreamBroken`, also for a line that does not end and after ``longest`` seconds.
+    """
     # iter_lines of requests copies the unfinished line for each piece: quadratic, and the line of
     # a workflow of 10 000 nodes has 5 MB.
     pieces: list[bytes] = []
@@ -257,14 +283,14 @@ def lines_of(response: requests.Response, longest: float = math.inf) -> Iterator
     size, end = 0, time.monotonic() + longest
     try:
         while piece := raw.read1(_PIECE, decode_content=True):
-            first, *rest = piece.split(b"\n")
-            pieces.append(first)
-            size = len(rest[-1]) if rest else size + len(first)
+            cut = piece.rfind(b"\n") + 1
+            pieces.append(piece[:cut] if cut else piece)
+            size = len(piece) - cut if cut else size + len(piece)
             if size > http_session.LARGEST or time.monotonic() > end:
                 raise StreamBroken("a line of the stream does not end")
-            for part in rest:
+            if cut:
                 yield b"".join(pieces)
-                pieces = [part]
+                pieces = [piece[cut:]]
     except StreamBroken:
         raise
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:

@@ -6,6 +6,7 @@ in ``server/workflow/workflow_server.go`` of argoproj/argo-workflows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -26,6 +27,9 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ?")
 _MOST_EVENTS = 10_000
 EVENTS_SECONDS = 30.0
 """The longest that events are asked for."""
+_BLOCK = 1 << 16
+_FIRST_MESSAGE = b'data: {"result":{"content":"'
+_LAST_MESSAGE = re.compile(rb'","podName":"(?P<pod>[a-z0-9.-]+)"\}\}\Z')
 # What Argo's own program, which starts the task's, writes among its lines.
 _EXECUTOR = re.compile(r'time="[^"]*" level=\w+ msg=.* argo=true( .*)?')
 _EXIT = re.compile(r"Error: exit status \d+")
@@ -64,12 +68,53 @@ def log_entries(
         "logOptions.timestamps": "true",
         "logOptions.sinceSeconds": str(since_seconds) if since_seconds else "",
     }
-    path = f"workflows/{quote(namespace, safe='')}/{quote(workflow, safe='')}/log"
-    for entry in client.stream(path, params):
+    for entry in client.stream(_path(namespace, workflow), params):
         content = str(entry.get("content", ""))
         stamp = _STAMP.match(content)
         text = content[stamp.end() :] if stamp else content
         yield LogEntry(str(entry.get("podName", "")), stamp[1] if stamp else "", text)
+
+
+def log_blocks(
+    client: ArgoClient, namespace: str, workflow: str, *, pod: str = ""
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield pods with the lines that they wrote, many at a time, without when they did.
+
+    As :func:`log_entries` with neither ``since_seconds`` nor ``follow``, in a tenth of the time.
+    """
+    params = {"podName": pod, "logOptions.container": "main"}
+    for block in client.stream_blocks(_path(namespace, workflow), params):
+        alike = _of_one_pod(block)
+        if alike is not None:
+            yield alike
+            continue
+        for entry in client.messages(block):
+            yield str(entry.get("podName", "")), [str(entry.get("content", ""))]
+
+
+def _path(namespace: str, workflow: str) -> str:
+    return f"workflows/{quote(namespace, safe='')}/{quote(workflow, safe='')}/log"
+
+
+def _of_one_pod(block: bytes) -> tuple[str, list[str]] | None:
+    """Return the pod and the lines of messages of one and the same pod; None for others.
+
+    What stands between two lines is the same each time then, and all lines are read as one list
+    of JSON: to read each message takes ten times as long.
+    """
+    block = block.strip(b"\n")
+    last = _LAST_MESSAGE.search(block)
+    if last is None or not block.startswith(_FIRST_MESSAGE):
+        return None
+    texts = block[len(_FIRST_MESSAGE) : last.start()].split(last[0] + b"\n\n" + _FIRST_MESSAGE)
+    # In a line's text the quotes are escaped: this cannot stand there.
+    if block.count(b'"podName":') != len(texts):
+        return None
+    try:
+        lines = json.loads(b'["' + b'","'.join(texts) + b'"]')
+    except ValueError:
+        return None
+    return last["pod"].decode(), lines
 
 
 def archived_log(

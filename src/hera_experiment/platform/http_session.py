@@ -252,7 +252,7 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
     if isinstance(error, TooMuch):
         return Unreachable(f"{server} {error}", where, "correct the address or the proxy")
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in text:
-        what = f"the proxy on the way to {server} takes the package PySocks"
+        what = f"the proxy on the way to {server} needs the package PySocks"
         return Unreachable(what, where, SOCKS_ADVICE)
     if isinstance(error, requests.exceptions.ProxyError) or "SOCKS" in text:
         return Unreachable(
@@ -281,7 +281,7 @@ def unreachable(error: Exception, url: str, where: str = "") -> Unreachable:
             advice = "type it again, or it may want your certificate: ARGO_CLIENT_CERTIFICATE"
         return Unreachable(f"{server} closed the connection without an answer", where, advice)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
-        return Unreachable(f"'{server}' is no address", where, "write host:port")
+        return Unreachable(f"'{server}' is not an address", where, "write host:port")
     return Unreachable(f"no connection to {server}: {_kind(error)}", where)
 
 

@@ -154,7 +154,7 @@ def read(value: str, where: str) -> Kubeconfig:
     for path in existing:
         _add(config, path, _document(path, where))
     if not (config.contexts or config.clusters or config.current):
-        raise UserError(f"{config.shown} is no kubeconfig: it lists no clusters", where, _ASK)
+        raise UserError(f"{config.shown} is not a kubeconfig: it lists no clusters", where, _ASK)
     return config
 
 
@@ -175,7 +175,7 @@ def _document(path: Path, where: str) -> dict[str, Any]:
         line = f" at line {mark.line + 1}" if mark is not None else ""
         raise UserError(f"{name} is not valid YAML{line}", where, _ASK) from None
     if not isinstance({} if found is None else found, dict):
-        raise UserError(f"{name} is no kubeconfig: it lists no clusters", where, _ASK)
+        raise UserError(f"{name} is not a kubeconfig: it lists no clusters", where, _ASK)
     return found or {}
 
 
@@ -196,7 +196,7 @@ def _add(config: Kubeconfig, path: Path, document: Mapping[str, Any]) -> None:
 def _list(value: Any, section: str, config: Kubeconfig, path: Path) -> list[dict[str, Any]]:
     found = [] if value is None else value
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise _wrong(path, f"'{section}' is no list of entries with a name", config.where)
+        raise _wrong(path, f"'{section}' is not a list of entries with a name", config.where)
     return found
 
 
@@ -204,13 +204,13 @@ def _values(value: Any, spoken: str, config: Kubeconfig, path: Path) -> dict[str
     """Return what an entry says, its paths relative to its file made absolute."""
     values = {} if value is None else value
     if not isinstance(values, dict):
-        raise _wrong(path, f"the {spoken} is no mapping", config.where)
+        raise _wrong(path, f"the {spoken} is not a mapping", config.where)
     folder = path.absolute().parent
     found = dict(values)
     for key in _TEXTS:
         given = found.get(key)
         if isinstance(given, (bool, int, float, list, dict)):
-            what = f"the {key} of the {spoken} is no text"
+            what = f"the {key} of the {spoken} is not a text"
             raise _wrong(path, what, config.where, "write it in quotes")
         if given and key in _PATHS:
             found[key] = str(folder / str(given))
@@ -232,4 +232,4 @@ def _is_base64(text: str) -> bool:
 
 
 def _wrong(path: Path, what: str, where: str, advice: str = _ASK) -> UserError:
-    return UserError(f"{display(path)} is no kubeconfig that can be used: {what}", where, advice)
+    return UserError(f"{display(path)} is not a usable kubeconfig: {what}", where, advice)

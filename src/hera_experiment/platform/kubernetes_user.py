@@ -112,7 +112,9 @@ class KubernetesUser:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except (OSError, ValueError):
-            raise self._unusable(cluster, "the certificate-authority is no certificate") from None
+            raise self._unusable(
+                cluster, "the certificate-authority is not a certificate"
+            ) from None
         return path
 
     def impersonation(self) -> list[tuple[str, str]]:

@@ -60,14 +60,14 @@ def checked(proxy: str, where: str) -> str:
     parts = urlsplit(proxy)
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise UserError(
-            f"the proxy '{shown(proxy)}' is no address",
+            f"the proxy '{shown(proxy)}' is not an address",
             where,
             "write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT",
         )
     if parts.scheme.startswith("socks"):
         if find_spec("socks") is None:
             raise UserError(
-                f"the proxy {shown(proxy)} takes the package PySocks",
+                f"the proxy {shown(proxy)} needs the package PySocks",
                 where,
                 SOCKS_ADVICE,
             )

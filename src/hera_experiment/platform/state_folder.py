@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +39,13 @@ def prepare(state: Path) -> Path:
 def open_lock(path: Path) -> int:
     """Return a descriptor of the lock file ``path``, made when absent; it locks nothing yet."""
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # Open for writing, without which NFS grants no exclusive lock; and for nobody else, for
+        # whoever can open a file can hold its lock.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o600:
+            with contextlib.suppress(PermissionError):
+                os.fchmod(descriptor, 0o600)
+        return descriptor
     except OSError as error:
         raise UserError(f"a lock cannot be opened: {error.strerror}", where=str(path)) from None
 
@@ -47,8 +54,13 @@ def try_lock(descriptor: int, kind: int) -> bool:
     """Take the lock, SHARED or EXCLUSIVE, unless somebody holds it against us."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+    except (BlockingIOError, PermissionError):
+        return False  # PermissionError is how some servers of NFS say so
+    except OSError as error:
+        raise UserError(
+            f"the file system of this folder has no locks: {error.strerror}",
+            next_step="use a folder on a disk of this machine",
+        ) from None
     return True
 
 
@@ -77,7 +89,7 @@ def until(condition: Callable[[], T | None], deadline: float, state: Path) -> T:
     if found:
         return found
     raise UserError(
-        "the local server neither answers nor leaves",
+        "the local server neither answers nor ends",
         where=str(state / "server.lock"),
         next_step=f"see {state / 'server.log'}, end that process and try again",
     )

@@ -88,7 +88,7 @@ class TargetFinder:
             if not selector or not ports:
                 raise UserError(
                     f"service '{self._service}' in namespace '{namespace}' selects no pods",
-                    next_step="name another with --service",
+                    next_step="make port-forward SERVICE=NAME",
                 )
             labels = ",".join(f"{key}={value}" for key, value in selector.items())
             pods = self._list(namespace, labels)
@@ -122,8 +122,7 @@ class TargetFinder:
                 raise
             raise UserError(
                 f"no service '{self._service}' in namespace '{namespace}'",
-                next_step="name the namespace and the service of Argo's server with --namespace "
-                "and --service",
+                next_step="make port-forward NAMESPACE=NAME SERVICE=NAME",
             ) from None
 
     def _list(self, namespace: str, labels: str) -> list[dict[str, Any]]:

@@ -135,7 +135,7 @@ def _pull_secret(environment: Any, name: str) -> DesiredObject:
     credentials = docker_credentials(host_of(registry))
     if credentials is None or not credentials[0]:
         raise UserError(
-            f"Docker keeps no user and password for {host_of(registry)}, which the pull secret "
+            f"Docker has no user and password for {host_of(registry)}, which the pull secret "
             f"'{name}' needs",
             next_step=f"docker login {host_of(registry)}",
         )

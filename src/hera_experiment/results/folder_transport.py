@@ -15,7 +15,7 @@ from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.results.data_files import FOLDER, DataFile, announce
 from hera_experiment.results.listing import Entry
-from hera_experiment.results.outcome import Results, nothing_written, printable
+from hera_experiment.results.outcome import Results, named, nothing_written
 from hera_experiment.results.store import FILE_FLAGS, FOLDER_FLAGS, Store
 
 _DEEPEST = 200
@@ -44,17 +44,20 @@ class FolderTransport:
         drafts = destination.parent / ".parts" / destination.name
         remarks: list[str] = []
         files: list[Path] = []
+        missing = 0
         for claim in there:
             target = destination if len(there) == 1 else destination / claim
-            copying = _Copying(self._claims / claim / name, Store(target, drafts), remarks)
+            copying = _Copying(self._claims / claim / name, Store(target, drafts))
             copying.copy()
             files += copying.files
+            remarks += copying.remarks()
+            missing += sum(map(len, copying.refused.values()))
         with suppress(OSError):
             drafts.rmdir()
             drafts.parent.rmdir()
         if claims and not there:
             remarks.append(nothing_written(name, claims))
-        return Results(destination, tuple(sorted(files)), tuple(remarks))
+        return Results(destination, tuple(sorted(files)), tuple(remarks), missing=missing)
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """See :class:`~hera_experiment.results.transport.Transport`."""
@@ -133,13 +136,21 @@ def _is_folder(path: Path) -> bool:
 
 
 class _Copying:
-    """Copies the folder ``source`` into ``store``; gathers the files and what went wrong."""
+    """Copies the folder ``source`` into ``store``; gathers the files, and the paths not copied."""
 
-    def __init__(self, source: Path, store: Store, remarks: list[str]) -> None:
+    def __init__(self, source: Path, store: Store) -> None:
         self._source = source
         self._store = store
-        self._remarks = remarks
         self.files: list[Path] = []
+        self.refused: dict[str, list[bytes]] = {}
+
+    def remarks(self) -> list[str]:
+        """Return one sentence for each reason why something was not copied."""
+        way = f"{self._source} to {self._store.folder}"
+        return [
+            f"cannot copy all of {way} ({why}): {named(paths)}"
+            for why, paths in self.refused.items()
+        ]
 
     def copy(self) -> None:
         """Copy all that is there."""
@@ -186,6 +197,5 @@ class _Copying:
         try:
             yield
         except (OSError, UserError) as error:
-            why = error.what if isinstance(error, UserError) else error.strerror
-            there, here = self._source / os.fsdecode(path), self._store.path(path)
-            self._remarks.append(printable(f"cannot copy {there} to {here}: {why}"))
+            why = error.what if isinstance(error, UserError) else str(error.strerror)
+            self.refused.setdefault(why, []).append(path or b".")

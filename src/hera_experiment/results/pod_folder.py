@@ -268,4 +268,6 @@ def _archive(files: Sequence[DataFile]) -> bytes:
 
 
 def _changed(file: DataFile) -> UserError:
-    return UserError("it changed while it was copied to the claim", str(file.file), "submit again")
+    return UserError(
+        "the file changed while it was copied to the claim", str(file.file), "submit again"
+    )

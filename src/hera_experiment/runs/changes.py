@@ -81,11 +81,19 @@ def forget_records(context: Context, records: Sequence[RunRecord]) -> list[str]:
     kept = Records.of(context.experiment)
     for record in records:
         kept.remove(record.name, record.submission)
-    return [f"what was written down about {records[0].name} is deleted"]
+    return [f"the record of {records[0].name} is deleted"]
 
 
 def what_delete_means(run: Run, *, files: bool = False) -> list[str]:
-    """Return what a person should know before it is deleted, its ``files`` too or not."""
+    """Return what a person should know before it is deleted, its ``files`` too or not.
+
+    Raises :class:`UserError` when its tasks may still write files.
+    """
+    if files and not is_finished(run.workflow):
+        raise UserError(
+            f"{run.name} has not ended: its tasks would go on writing files",
+            next_step=f"'make terminate RUN={run.name}' first",
+        )
     where = "this machine" if run.server.is_local else run.server.name
     lines = [f"{run.name} on {where} ({_phase(run)}): its record and its logs go for good"]
     if not is_finished(run.workflow):

@@ -164,13 +164,19 @@ def ask(where: Sequence[RunLocation]) -> list[ServerAnswer]:
         return list(pool.map(_asked, where))
 
 
-def record_of(workflow: Mapping[str, Any], records: Sequence[RunRecord]) -> RunRecord | None:
-    """Return the record of ``workflow``: that of its very submission."""
-    from hera_experiment.submission.once import SUBMISSION_LABEL
+class RecordIndex:
+    """The records by what a workflow says of itself: its name and its very submission."""
 
-    metadata = workflow["metadata"]
-    known = (metadata["name"], (metadata.get("labels") or {}).get(SUBMISSION_LABEL))
-    return next((each for each in records if (each.name, each.submission) == known), None)
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        self._known = {(each.name, each.submission): each for each in records}
+
+    def of(self, workflow: Mapping[str, Any]) -> RunRecord | None:
+        """Return the record of ``workflow``, None when it was not submitted from this folder."""
+        from hera_experiment.submission.once import SUBMISSION_LABEL
+
+        metadata = workflow["metadata"]
+        submission = (metadata.get("labels") or {}).get(SUBMISSION_LABEL, "")
+        return self._known.get((str(metadata["name"]), submission))
 
 
 def _asked(place: RunLocation) -> ServerAnswer:
@@ -206,7 +212,7 @@ def _named(name: str, where: Sequence[RunLocation], records: Sequence[RunRecord]
             else:
                 errors.append(error)
         else:
-            return Run(server, workflow, record_of(workflow, records))
+            return Run(server, workflow, RecordIndex(records).of(workflow))
     known = [record for record in known if record.cluster in {place.label for place in where}]
     for place in where:
         if place.is_forgotten and place.label in recorded:
@@ -231,16 +237,17 @@ def _newest(where: Sequence[RunLocation], records: Sequence[RunRecord]) -> Run:
     best: ServerAnswer | None = None
     head: dict[str, Any] | None = None
     newest: tuple[str, tuple[str, int]] = ("", ("", 0))
+    index = RecordIndex(records)
     try:
         for answer in answers:
             for each in answer.heads:
-                record = record_of(each, records)
+                record = index.of(each)
                 if record is None and answer.place.label != LOCAL:
                     continue
                 moment = (record.created if record else age(each)[0], age(each))
                 if moment > newest:
                     best, head, newest = answer, each, moment
-        best_record = record_of(head, records) if head is not None else None
+        best_record = index.of(head) if head is not None else None
         labels = {answer.place.label: answer for answer in answers}
         for record in records:
             if record.created < newest[0] or record == best_record:

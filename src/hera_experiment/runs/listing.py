@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hera_experiment.argo.names import LABEL_CREATOR
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
-from hera_experiment.runs.find import ServerAnswer, ask, record_of
+from hera_experiment.runs.find import RecordIndex, ServerAnswer, ask
 from hera_experiment.runs.locations import run_locations
 
 if TYPE_CHECKING:
@@ -93,10 +93,11 @@ def listing_of(answers: list[ServerAnswer], records: list[RunRecord]) -> Listing
 
 def _found(answers: list[ServerAnswer], records: list[RunRecord]) -> list[Listed]:
     runs: dict[Any, Listed] = {}
+    index = RecordIndex(records)
     for answer in answers:
         label = answer.place.label
         for head in answer.heads:
-            metadata, record = head["metadata"], record_of(head, records)
+            metadata, record = head["metadata"], index.of(head)
             key = metadata.get("uid") or (label, metadata["name"])
             if key in runs and not (record and record.cluster == label):
                 continue
@@ -105,10 +106,10 @@ def _found(answers: list[ServerAnswer], records: list[RunRecord]) -> list[Listed
             by = "" if record or label == LOCAL else _creator(metadata.get("labels") or {})
             runs[key] = Listed(label, str(metadata["name"]), phase, created, head, record, by)
     found = list(runs.values())
-    there = [run.record for run in found if run.record is not None]
+    there = {id(run.record) for run in found}
     by_label = {answer.place.label: answer for answer in answers}
     for record in records:
-        if record.cluster in by_label and record not in there:
+        if record.cluster in by_label and id(record) not in there:
             phase, remark = _without_workflow(record, by_label[record.cluster])
             found.append(
                 Listed(record.cluster, record.name, phase, record.created, None, record, remark)

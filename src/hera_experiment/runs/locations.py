@@ -59,7 +59,7 @@ def run_locations(
         found.append(RunLocation("", context))
     elif "" in labels:
         why = UserError(
-            "the server that they were submitted to is named no more",
+            "the server that they were submitted to is no longer named",
             next_step="set ARGO_SERVER, or choose a profile with CLUSTER=NAME",
         )
         found.append(RunLocation("", None, why, is_forgotten=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hera_experiment.errors import UserError
+from hera_experiment.platform.state_folder import EXCLUSIVE, open_lock, try_lock
 from hera_experiment.signals import undisturbed
 from hera_experiment.update.git import Git, GitError
 from hera_experiment.update.merging import Merge
@@ -61,17 +61,18 @@ class Project:
     def alone(self) -> Iterator[None]:
         """Keep other updates of this project away while the block runs."""
         path = self._git_path("hera_update.lock")
-        with path.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        lock = open_lock(path)
+        try:
+            if not try_lock(lock, EXCLUSIVE):
                 raise UserError(
                     "another 'make update' is at work here", str(path), "wait for its end"
-                ) from None
+                )
             try:
                 yield
             finally:
                 path.unlink(missing_ok=True)
+        finally:
+            os.close(lock)
 
     def begin(self, *, may_commit: bool) -> str:
         """Return the tree of the project, which has nothing that is not committed.
@@ -141,7 +142,7 @@ class Project:
                 raise UserError(
                     f"the files could not be changed, and are as they were: {error}",
                     str(self._folder),
-                    "mend that, then type the same again",
+                    "correct that, then type the same again",
                 ) from None
             raise
 

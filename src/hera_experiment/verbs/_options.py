@@ -1,12 +1,16 @@
-"""Options that several verbs share: the run, the output, switches (``YES=1``) and numbers."""
+"""Options that several verbs share: the run, the output, how it is followed, switches."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbParser
 from hera_experiment.errors import UserError
+
+if TYPE_CHECKING:
+    from hera_experiment.follow.display import Display
 
 _ON, _OFF = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n")
 
@@ -52,6 +56,24 @@ def number(value: str, option: str) -> int:
     if value.isascii() and value.isdigit():
         return int(value)
     raise UserError(f"'{value}' is not a whole number", option, "write one from 0 on")
+
+
+def add_follow_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``QUIET`` and ``NOTIFY``, which may be variables of the shell as well."""
+    add_switch(parser, "--quiet", "leave out what tasks printed that went well")
+    parser.add_argument(
+        "--notify",
+        default="",
+        metavar="COMMAND",
+        help="run this at the end: HERA_RUN, HERA_PHASE and HERA_MESSAGE are set",
+    )
+
+
+def display_for(args: argparse.Namespace) -> Display:
+    """Return the display that these arguments, or else the shell's variables, ask for."""
+    from hera_experiment.follow.display import display_of
+
+    return display_of(quiet=is_on(args.quiet, "--quiet"), notify=args.notify)
 
 
 def add_reader_image(parser: argparse.ArgumentParser) -> None:

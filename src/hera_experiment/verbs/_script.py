@@ -54,7 +54,7 @@ def script_of(
     named = args.script or (words.pop(0) if words else "")
     path = Path(named) if named else experiment.folder / SCRIPT
     why = "" if named else "the script that runs unless another is named"
-    advice = f"name a Hera script: python -m hera_utils {verb} SCRIPT"
+    advice = f"name a Hera script: make {verb} SCRIPT=FILE"
     if path.is_dir():
         raise UserError(f"'{path}' is a folder, not a script", why, advice)
     if not path.exists():

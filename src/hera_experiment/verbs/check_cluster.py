@@ -95,13 +95,16 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Run the checks and show them.
 
-    Returns 0 when all is well (warnings too), 1 when one failed, 2 when it could not be checked
-    whether a submission can work; settings that cannot be read are that case too.
+    Returns 0 when all is well (warnings too), 1 when one failed or no cluster is set up, 2 when it
+    could not be checked whether a submission can work; settings that cannot be read are that case
+    too.
     """
     try:
         timeout, wait = _seconds(args.timeout, "--timeout"), _seconds(args.wait, "--wait")
         if not timeout:
-            raise UserError("no request ends in 0 s", "--timeout", "give a number of seconds")
+            raise UserError(
+                "a time-out of 0 s ends every request", "--timeout", "give one such as 30"
+            )
         context = args.context()
         if context.is_local:
             raise UserError(
@@ -112,8 +115,9 @@ def main(args: VerbArguments) -> int:
         consent = _consent(args.probe, context, Terminal())
         context.tell_notes()
         script, arguments = _script(list(args.script), context.experiment)
-        if not (args.only or args.skip):
-            _refuse_nothing(context)
+        nothing = _nothing_set_up(context)
+        if nothing and args.output == "text" and not (args.only or args.skip):
+            return report(nothing)
         return check_cluster(
             context,
             script,
@@ -162,17 +166,26 @@ def check_cluster(
     out = out or sys.stdout
     end = clock() + wait
     known = (*CATALOGUE, *own_checks(context))
-    wanted = _codes(only, "--only", [each.code for each in known])
-    unwanted = _codes(skip, "--skip", [each.code for each in known])
+    codes = [*(each.code for each in known), PROBE.code]
+    wanted, unwanted = _codes(only, "--only", codes), _codes(skip, "--skip", codes)
     if both := sorted({*wanted} & {*unwanted}):
         raise UserError(f"{both[0]} stands in --only too", "--skip", "take it out of one of them")
+    if PROBE.code in unwanted:
+        consent = None
+        unwanted.remove(PROBE.code)
+    if PROBE.code in wanted:
+        if consent is None:
+            advice = f"type {_probing(context, '1')} ONLY=PROBE"
+            raise UserError("the probe is not asked for", "--only", advice)
+        wanted.remove(PROBE.code)
+        wanted += PROBE.needs
     checks = [
         # Whoever asks for a check by its name wants to know that it could not be made.
         replace(each, essential=each.essential or each.code in wanted)
         for each in select(known, wanted, unwanted, context.cluster)
     ]
     if not checks:
-        raise UserError("no check is left to make", "--skip", "leave out fewer")
+        raise UserError("SKIP leaves no check to make", "--skip", "leave out fewer")
     made = {each.code for each in checks}
     left_out = [each.code for each in known if each.code not in made]
     while True:
@@ -208,19 +221,19 @@ def check_cluster(
         return status
 
 
-def _refuse_nothing(context: Context) -> None:
-    """Raise ``UserError`` where nothing leads to a cluster: one thing is to be said, not forty."""
+def _nothing_set_up(context: Context) -> UserError | None:
+    """Return the one sentence to say where nothing leads to a cluster, else None."""
     from hera_experiment.platform.kubeconfig import files_of
 
     if context.argo_server or files_of(context.k8s_config_file):
-        return
+        return None
     known = profiles.names(context.experiment.folder)
     if known:
-        raise UserError(
+        return UserError(
             f"no cluster is chosen, of {', '.join(known)}",
             next_step=f"type make check-cluster CLUSTER={known[0]}",
         )
-    raise UserError(
+    return UserError(
         "no cluster is set up yet",
         next_step="type make sign-in CLUSTER=name, which asks for what it needs and keeps it",
     )
@@ -239,7 +252,7 @@ def _consent(value: str, context: Context, person: Terminal) -> Consent | None:
     is_agreed = value.lower() in _AGREED or place in known
     if not is_agreed and not person.is_interactive:
         raise UserError(
-            "the probe sends a workflow to the cluster, and there is nobody to ask about it",
+            "the probe sends a workflow to the cluster, and there is no terminal to ask in",
             "--probe",
             f"agree by typing {_probing(context, 'yes')}",
         )
@@ -293,7 +306,7 @@ def _seconds(text: str, option: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise UserError(f"'{text}' is no number of seconds", option, "give one such as 30")
+        raise UserError(f"'{text}' is not a number of seconds", option, "give one such as 30")
     return number
 
 

@@ -56,7 +56,7 @@ def _forget(context: Context, missing: NoSuchRun, image: str, *, yes: bool, file
     from hera_experiment.runs.find import deleted_run
 
     state = missing.records[0].state.value
-    print(f"{missing.what}; what is written down about it here ({state}) goes")
+    print(f"{missing.what}; its record here ({state}) will be deleted")
     run = deleted_run(context, missing.records) if files else None
     if run is not None:
         print("its results go as well: on the claim, and in results/ what was fetched")

@@ -1,4 +1,4 @@
-"""Find mistakes in what is yours, advise on its format, verify the library; change nothing."""
+"""Find mistakes in your files, advise on their format, verify the library; change nothing."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def main(args: VerbArguments) -> int:
                 output.flush()
             reader.refuse_unknown()
         else:
-            for line in reader.all():
-                output.write(*line)
+            for task, lines in reader.blocks():
+                output.write_many(task, lines)
             for line in reader.archived():
                 output.write(*line)
         output.flush()

@@ -35,7 +35,7 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Forward until Ctrl-C or SIGTERM, then return 0."""
     if not str(args.port).isdigit() or int(args.port) > 65535:
-        raise UserError(f"'{args.port}' is no port", "--port", "give a number, such as 2746")
+        raise UserError(f"'{args.port}' is not a port", "--port", "make port-forward PORT=2746")
     from hera_experiment.port_forward.forward import open_port_forward
 
     context = args.context()
@@ -44,7 +44,7 @@ def main(args: VerbArguments) -> int:
         raise UserError(
             "the laptop's server needs no port-forward",
             str(context.source("cluster")),
-            "use: python -m hera_utils serve",
+            "make serve",
         )
     with (
         Ending() as ending,

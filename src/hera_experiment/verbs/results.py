@@ -45,7 +45,6 @@ def main(args: VerbArguments) -> int:
     context = args.context_told()
     from hera_experiment.argo.tasks import is_finished
     from hera_experiment.follow.display import LogDisplay, display_of
-    from hera_experiment.follow.lines import Line
     from hera_experiment.follow.summary import where_results_are
     from hera_experiment.results.claim_files import fetch
     from hera_experiment.runs.find import find_submission
@@ -61,9 +60,8 @@ def main(args: VerbArguments) -> int:
         found = []
         for run in runs:
             results = fetch(run, _say, image=args.reader_image)
-            lines = where_results_are(results, Path.cwd())
-            if not run.server.is_local and results.files:
-                lines.insert(1, Line(f"new:     {results.new}"))
+            new = not run.server.is_local
+            lines = where_results_are(results, Path.cwd(), says_new=new)
             if not as_json:
                 display.output.write(lines)
             found.append(_document(run, results))

@@ -58,10 +58,11 @@ def main(args: argparse.Namespace) -> int:
         raise UserError(
             f"no runtime is named '{args.runtime}'", "--runtime", f"choose {', '.join(RUNTIMES)}"
         )
-    if args.parallelism < 0 or not 0 <= args.port <= 65535:
-        raise UserError(
-            "a number is out of range", "--parallelism or --port", "leave it out for the default"
-        )
+    for option, most in (("parallelism", sys.maxsize), ("port", 65535)):
+        number = getattr(args, option)
+        if not 0 <= number <= most:
+            known = f"{option.upper()}={number} is out of range"
+            raise UserError(known, f"--{option}", "leave it out for the default")
     parallelism = args.parallelism or _processors()
     experiment = Experiment.find(Path.cwd())
     with Ending() as ending:

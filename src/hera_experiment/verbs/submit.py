@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._follow import add_follow_arguments, display_for
-from hera_experiment.verbs._options import add_switch, is_on
+from hera_experiment.verbs._options import add_follow_arguments, add_switch, display_for, is_on
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 

@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
             with project.alone():
                 return _update(project, folder, args, Path(scratch), dry_run=False)
         except GitError as error:
-            raise UserError(f"git said: {error}", str(folder), "mend that first") from None
+            raise UserError(f"git said: {error}", str(folder), "correct that first") from None
 
 
 def _update(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
-from hera_experiment.verbs._follow import add_follow_arguments, display_for
-from hera_experiment.verbs._options import add_run_arguments
+from hera_experiment.verbs._options import add_follow_arguments, add_run_arguments, display_for
 
 
 def add_arguments(parser: VerbParser) -> None:

@@ -61,7 +61,11 @@ def test_argo_reachable(place: Place, free_port_of: Callable[[], int]) -> None:
         ({"ARGO_SERVER": "KUBERNETES"}, "wants TLS", "set ARGO_SECURE=true"),
         ({"ARGO_SERVER": "REGISTRY"}, "does not answer as Argo's server", "ARGO_BASE_HREF"),
         ({"ARGO_BASE_HREF": "/argo"}, "does not answer as Argo's server", "ARGO_BASE_HREF"),
-        ({"ARGO_SERVER": "not an address"}, "is no address of an Argo server", "write host:port"),
+        (
+            {"ARGO_SERVER": "not an address"},
+            "is not the address of an Argo server",
+            "write host:port",
+        ),
     ],
 )
 def test_argo_reachable_with_a_wrong_value(
@@ -272,7 +276,7 @@ def test_script(place: Place, tmp_path: Path) -> None:
     place.find_submitted = lambda: capture(script, (), place.context(), environ)
     outcome = place.assert_alone("SCRIPT")
     assert "No module named 'hera.workflow'" in outcome.cause
-    assert "hera_utils run workflow.py" in outcome.advice
+    assert "make run" in outcome.advice
     script.write_text(good)
     report = place.assert_well("SCRIPT")
     assert report["ACCOUNT-EXISTS"].message == "pods"

@@ -198,7 +198,7 @@ def test_api_ready(place: Place, stopping_api: Any) -> None:
     time.sleep(0.3)
     outcome = place.assert_alone("API-READY")
     assert "shutdown" in outcome.cause
-    assert "check-cluster --wait 120" in outcome.advice
+    assert "make check-cluster CLUSTER=NAME WAIT=120" in outcome.advice
 
     def restart() -> None:
         stopping_api.stop()

@@ -57,9 +57,9 @@ def test_no_kubeconfig_is_unknown(value: str) -> None:
     ("text", "says"),
     [
         ("users: [{name: u, user: {token: s3cret", "not valid YAML at line 1"),
-        ("just words", "is no kubeconfig"),
-        ("", "is no kubeconfig"),
-        ("[1, 2]", "is no kubeconfig"),
+        ("just words", "is not a kubeconfig"),
+        ("", "is not a kubeconfig"),
+        ("[1, 2]", "is not a kubeconfig"),
         ("\udcff\udcfe", "is not valid YAML"),
         (ONE.replace("current-context: x", ""), "no context is chosen"),
         (ONE.replace("current-context: x", "current-context: z"), "no context is named 'z'"),

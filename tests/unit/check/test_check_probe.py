@@ -136,6 +136,7 @@ class FakeArgo:
         self.statuses = list(statuses)
         self.log, self.refusal = log, refusal
         self.removed: list[str] = []
+        self.archives = False
         self.manifest: dict[str, Any] = {}
 
     def create_workflow(self, namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +153,10 @@ class FakeArgo:
         if isinstance(self.log, Exception):
             raise self.log
         return iter(self.log)
+
+    def archived_workflows(self, namespace: str, labels: str) -> list[dict[str, Any]]:
+        assert self.removed and labels == "hera-experiment/probe=true"
+        return [{"metadata": {"name": name}} for name in self.removed if self.archives]
 
     def delete_workflow(self, namespace: str, name: str) -> None:
         self.removed.append(name)
@@ -225,6 +230,13 @@ def test_all_is_well_and_nothing_is_left(recorded: RecordedCluster) -> None:
     for code in ("SECRET", "STORAGE-CLASS", "RIGHTS-TEMPLATES"):
         assert found.outcomes[code].message == "it uses none"
     assert "CLAIM-ACCESS" not in found.outcomes, "one pod shows nothing about several"
+
+
+def test_what_an_archive_keeps_is_said(recorded: RecordedCluster) -> None:
+    argo = FakeArgo(WELL)
+    argo.archives = True
+    found, _ = attempt(recorded, argo)
+    assert found.own is not None and found.own.message.endswith("its record in Argo's archive")
 
 
 def test_a_server_that_is_away_for_a_moment(recorded: RecordedCluster) -> None:

@@ -103,6 +103,34 @@ def test_lines_are_in_the_catalogues_order_and_by_category() -> None:
     )
 
 
+def test_what_one_check_keeps_from_running_is_one_line() -> None:
+    blocked = unknown("not checked: A is unknown")
+    results = [
+        result("A", unknown("no file")),
+        result("B", blocked, because="A"),
+        result("C", blocked, because="A"),
+        result("D", ok("fine")),
+        result("E", blocked, because="A"),
+        result("F", blocked, because="A", category="other"),
+        result("G", blocked, because="A", category="other"),
+    ]
+    out = io.StringIO()
+    text = TextReport([each.check for each in results], out)
+    for each in results:
+        text.add(each)
+    text.close()
+    assert out.getvalue().splitlines()[:-3] == [
+        "c",
+        "? A  title of A: no file",
+        "? B, C: not checked: A is unknown",
+        "√ D  title of D: fine",
+        "? E  title of E: not checked: A is unknown",
+        "",
+        "other",
+        "? F, G: not checked: A is unknown",
+    ]
+
+
 def test_a_terminal_that_cannot_show_the_signs() -> None:
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii")

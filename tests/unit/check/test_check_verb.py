@@ -53,13 +53,14 @@ def typed(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProc
     [
         (("--cluster", "absent"), "no cluster is named 'absent' (--cluster on the command line)"),
         (("--cluster", "local"), "this machine needs no check"),
-        (("--timeout", "soon"), "'soon' is no number of seconds (--timeout)"),
-        (("--timeout", "0"), "no request ends in 0 s"),
-        (("--wait", "-1"), "'-1' is no number of seconds (--wait)"),
+        (("--timeout", "soon"), "'soon' is not a number of seconds (--timeout)"),
+        (("--timeout", "0"), "a time-out of 0 s"),
+        (("--wait", "-1"), "'-1' is not a number of seconds (--wait)"),
         (("absent.py",), "there is no script 'absent.py'"),
         (("--only", "CLAIM-BOND"), "'CLAIM-BOND' (--only): did you mean CLAIM-BOUND?"),
         (("--only", "scirpt,GPU"), "'SCIRPT' (--only): did you mean SCRIPT?"),
         (("--skip", "0123"), "'0123' (--skip): docs/check_cluster.md lists them"),
+        (("--only", "PROBE"), "the probe is not asked for (--only): type make check-cluster PROBE"),
         (("--only", "GPU,IMAGES", "--skip", "IMAGES"), "IMAGES stands in --only too (--skip)"),
     ],
 )
@@ -88,13 +89,15 @@ def test_settings_that_others_can_read_or_nobody(folder: Path) -> None:
 
 def test_without_any_setting_one_sentence_says_how_to_begin(folder: Path) -> None:
     done = typed(folder)
-    assert done.returncode == 2 and not done.stdout
+    assert done.returncode == 1 and not done.stdout
     assert done.stderr.count("\n") == 1 and "make sign-in CLUSTER=name" in done.stderr
+    done = typed(folder, "-o", "json")
+    assert done.returncode == json.loads(done.stdout)["exit"] == 1, "machines get what they read"
     (folder / "clusters").mkdir()
     for name in ("lab", "other"):
         (folder / "clusters" / f"{name}.config").write_text("")
     done = typed(folder)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert "of lab, other" in done.stderr
     assert done.stderr.rstrip().endswith("make check-cluster CLUSTER=lab")
 
@@ -211,10 +214,10 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
         }
     )
     environ = {
-        "ARGO_SERVER": server.url,
+        "ARGO_SERVER": server.address,
         "ARGO_SECURE": "false",
         "ARGO_NAMESPACE": "lab",
-        "ARGO_TOKEN": server.token,
+        "ARGO_TOKEN": "s3cret",
         "HOME": "/",
     }
     context = parse_arguments(argv=[], environ=environ, folder=folder, home=folder)
@@ -224,4 +227,4 @@ def test_what_cannot_be_checked_is_status_2(folder: Path) -> None:
     text = out.getvalue()
     assert status == 2, text
     assert text.splitlines()[-2].startswith("? could not check; first SCRIPT: there is no workflow")
-    assert server.token not in text
+    assert "s3cret" not in text

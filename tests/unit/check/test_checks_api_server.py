@@ -26,7 +26,7 @@ def test_api_ready(recorded: RecordedCluster) -> None:
     assert recorded.ok("API-READY") == "ready"
     recorded.kubernetes["GET /readyz"] = 500, "[+]ping ok\n[-]etcd failed: reason withheld\n"
     failed = recorded.failure("API-READY")
-    assert failed.cause.endswith("is starting, stopping or ill: etcd")
+    assert failed.cause.endswith("is starting, stopping or unhealthy: etcd")
     assert "make check-cluster CLUSTER=NAME WAIT=120" in failed.advice
     recorded.kubernetes.forbid("GET /readyz")
     assert recorded.unknown("API-READY") == "it does not tell you"

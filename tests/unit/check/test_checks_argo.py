@@ -66,7 +66,7 @@ def test_argo_mode_of_a_single_sign_on(recorded: RecordedCluster) -> None:
     recorded.argo["GET /oauth2/redirect"] = 302, ""
     recorded.argo.headers = {"Location": "/login"}
     failed = recorded.failure("ARGO-MODE")
-    assert failed.message == "sso" and "the kubeconfig's is none" in failed.cause
+    assert failed.message == "sso" and "which the kubeconfig's is not" in failed.cause
 
 
 def test_argo_token(recorded: RecordedCluster) -> None:

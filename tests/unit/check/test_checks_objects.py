@@ -90,6 +90,6 @@ def test_artifacts(recorded: RecordedCluster) -> None:
     recorded.kubernetes[f"GET {SPACE}/secrets/store"] = 200, {"data": {"accesskey": SECRET}}
     assert recorded.ok("ARTIFACTS") == "artifact-repositories, ours"
     recorded.kubernetes[REPOSITORIES] = 200, {"data": {"ours": "nothing: of the kind"}}
-    assert "is no artifact repository" in recorded.failure("ARTIFACTS").cause
+    assert "is not an artifact repository" in recorded.failure("ARTIFACTS").cause
     recorded.kubernetes[REPOSITORIES] = 200, {"data": {}}
     assert "no key 'ours' is in the" in recorded.failure("ARTIFACTS").cause

@@ -174,43 +174,6 @@ def test_the_dance_for_a_token(dance: Dance) -> None:
     assert ("HEAD", "/v2/a/b/manifests/1") in dance.asked
 
 
-def test_what_an_image_is_made_for(dance: Dance) -> None:
-    documents: dict[str, Any] = {
-        "/v2/a/b/manifests/one": {"config": {"digest": DIGEST}},
-        f"/v2/a/b/blobs/{DIGEST}": {"os": "linux", "architecture": "arm64", "config": {}},
-        "/v2/a/b/manifests/many": {
-            "manifests": [
-                {"platform": {"os": "linux", "architecture": "amd64"}},
-                {"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
-                {"platform": {"os": "unknown", "architecture": "unknown"}},
-            ]
-        },
-    }
-    plain = dance.answer
-
-    def answer(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        # Large registries keep blobs elsewhere, which takes no token of theirs.
-        if path == f"/stored{DIGEST}":
-            assert "Authorization" not in headers
-            return 200, {}, json.dumps(documents[f"/v2/a/b/blobs/{DIGEST}"]).encode()
-        status, more, body = plain(path, headers)
-        if status == 404 and "/blobs/" in path:
-            return 307, {"Location": f"/stored{DIGEST}"}, b""
-        return (
-            (200, {}, json.dumps(documents[path]).encode())
-            if path in documents and (status == 404)
-            else (status, more, body)
-        )
-
-    dance.answer = answer  # type: ignore[method-assign]
-    registry = Registry(dance.host, ("me", "s3cret"))
-    assert registry.platforms(Image(dance.host, "a/b", "one")) == {"linux/arm64"}
-    both = registry.platforms(Image(dance.host, "a/b", "many"))
-    assert both == {"linux/amd64", "linux/arm64"}
-    assert registry.platforms(Image(dance.host, "a/b", "1")) == frozenset()
-    assert registry.platforms(Image(dance.host, "a/b", "2")) == frozenset()
-
-
 def test_a_wrong_password_and_none(dance: Dance) -> None:
     image = Image(dance.host, "a/b", "1")
     for registry in (Registry(dance.host, ("me", "wrong")), Registry(dance.host)):

@@ -51,7 +51,7 @@ def test_an_address(server, options, url):
     ],
 )
 def test_what_is_no_address_is_one_sentence_with_its_source(server):
-    with pytest.raises(UserError, match="no address") as raised:
+    with pytest.raises(UserError, match="the address of an Argo server") as raised:
         server_url(server, where="ARGO_SERVER in the environment")
     assert raised.value.where == "ARGO_SERVER in the environment"
 

@@ -93,7 +93,10 @@ def test_the_claim_of_another_is_not_taken(bench: Bench) -> None:
     ("claim", "says"),
     [
         ({"spec": {}}, "pvc create error: volumeClaimTemplates[0].metadata.name is required"),
-        ({"metadata": {"name": "Not_One"}}, "pvc create error: 'w-00000-Not_One' is no valid name"),
+        (
+            {"metadata": {"name": "Not_One"}},
+            "pvc create error: 'w-00000-Not_One' is not a valid name",
+        ),
     ],
 )
 def test_a_claim_that_cannot_be_made_ends_the_workflow(

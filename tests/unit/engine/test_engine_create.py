@@ -37,6 +37,94 @@ def test_argos_rules(case: dict[str, Any], bench: Bench) -> None:
     assert bench.store.runs() == []
 
 
+def test_names_may_hold_variables_that_are_known_beforehand(bench: Bench) -> None:
+    manifest = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/names.yaml").read_text())
+    bench.engine.create({**manifest, "metadata": {"name": "w", "namespace": "local"}}, dry_run=True)
+    inner = steps([task("x-{{inputs.parameters.p}}", "ok")], name="inner")
+    inner["inputs"] = {"parameters": [{"name": "p"}]}
+    entry = steps([task("a", "inner", with_={"p": "b"})])
+    with pytest.raises(InvalidWorkflow, match=r"inner\.steps\[0\]\.name 'x-.* is invalid"):
+        bench.engine.create(workflow(entry, inner, OK))
+
+
+PODS = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/pods.yml").read_text())
+
+# What a person has to read in the sentence; the whole words are Kubernetes' own.
+IN_SENTENCE = {
+    "capital in a template": "call it 'leaf'",
+    "no unit of Kubernetes": "requests[memory]: 2GB: write 2G, or 2Gi",
+    "request over limit": 'requests: Invalid value: "64Mi": must be less than or equal to memory',
+    "pull policy": 'imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always"',
+    "operator of a toleration": 'spec.tolerations[0].operator: Unsupported value: "Equals"',
+    "value of a label": 'metadata.labels: Invalid value: "x y": a valid label',
+    "capital in a volume": 'volumeMounts[0].name: Invalid value: "Data": a lowercase RFC 1123',
+}
+
+
+@pytest.mark.parametrize("case", PODS, ids=lambda case: case["name"])
+def test_what_kubernetes_would_refuse(case: dict[str, Any], bench: Bench) -> None:
+    leaf = {
+        "name": "leaf",
+        "container": {
+            "image": "python:3.13-slim",
+            "command": ["true"],
+            **case.get("container", {}),
+        },
+        **case.get("template", {}),
+    }
+    manifest = workflow(dag(task("a", leaf["name"])), leaf, **case.get("spec", {}))
+    manifest["metadata"].update(case.get("metadata", {}))
+    if case.get("fine"):
+        bench.engine.create(manifest, dry_run=True)
+        return
+    with pytest.raises(InvalidWorkflow) as refused:
+        bench.engine.create(manifest)
+    assert IN_SENTENCE.get(case["name"], "") in refused.value.message
+    assert bench.store.runs() == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tolerations": "x"},
+        {"tolerations": ["x"]},
+        {"nodeSelector": ["x"]},
+        {"securityContext": "x"},
+        {"podGC": []},
+        {"podMetadata": "x"},
+    ],
+)
+def test_what_is_no_object_is_refused(more: dict[str, Any], bench: Bench) -> None:
+    with pytest.raises(InvalidWorkflow, match="must be"):
+        bench.engine.create(workflow(OK, **more))
+
+
+def test_a_name_with_capitals_serves_what_is_no_part_of_a_pods_name(bench: Bench) -> None:
+    for manifest in (
+        workflow({**OK, "name": "Main"}),
+        workflow(dag(task("a", "ok"), name="Main"), OK),
+        workflow(OK, {**OK, "name": "Unused"}),
+    ):
+        assert bench.run(manifest)["status"]["phase"] == "Succeeded"
+    again = workflow({**OK, "name": "Main", "retryStrategy": {"limit": 1}})
+    with pytest.raises(InvalidWorkflow, match="call it 'main'"):
+        bench.engine.create(again)
+
+
+def test_what_is_left_out_here_is_told(bench: Bench) -> None:
+    gpu = {"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "1Gi"}}}
+    leaf = {**OK, "script": {**OK["script"], **gpu}}
+    leaf["script"]["securityContext"] = {"runAsNonRoot": True}
+    done = bench.run(workflow(leaf, nodeSelector={"disk": "ssd", "kubernetes.io/os": "linux"}))
+    assert done["status"]["phase"] == "Succeeded"
+    (told,) = (c for c in done["status"]["conditions"] if c["type"] == "SpecWarning")
+    assert told["message"] == (
+        "left out on this machine, heeded by a cluster: nodeSelector disk=ssd (ok); "
+        "nvidia.com/gpu: 1 (ok); runAsNonRoot: true (ok)"
+    )
+    assert "SpecWarning" not in str(bench.run(workflow(OK))["status"])
+
+
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     (workflow(OK, hooks={"x": {"template": "ok"}}), "spec.hooks (lifecycle hooks)"),
     (workflow(OK, templateDefaults={"timeout": "1m"}), "spec.templateDefaults"),
@@ -143,7 +231,7 @@ def test_what_changes_nothing_here_is_accepted(bench: Bench) -> None:
         ({"spec": {"parallelism": True}}, "spec.parallelism must be an integer, not True"),
         ({"metadata": {"labels": {"a": 1}}}, "metadata.labels must be an object whose values"),
         ({"spec": {"arguments": {"parameters": [{"name": "a", "value": [1]}]}}}, "a.value must be"),
-        ({"spec": []}, "spec is no object"),
+        ({"spec": []}, "spec is not an object"),
         ({"kind": "CronWorkflow"}, "the object is a CronWorkflow, not a Workflow"),
     ],
 )

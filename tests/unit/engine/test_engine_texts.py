@@ -179,6 +179,12 @@ def test_all_inputs_at_once_are_json() -> None:
     )
 
 
+def test_no_inputs_are_null() -> None:
+    for inputs in ({}, {"inputs": {}}):
+        template = {"name": "t", **inputs, "script": {"source": "{{inputs.parameters}}"}}
+        assert process(template, {}, known, {})["script"]["source"] == "null"
+
+
 def test_a_missing_input_is_named() -> None:
     with pytest.raises(ArgumentError, match=r"inputs\.parameters\.a was not supplied"):
         process(TEMPLATE, {}, known, {})

@@ -171,7 +171,7 @@ def test_a_refused_submission_is_one_sentence(interpret, fake):
     done = interpret(HELLO.format(""))
     assert done.returncode == 1
     assert done.stderr == (
-        "hera_utils: the local server refuses: template 'c' is odd (scripts/script.py, line 5)\n"
+        "hera_utils: the local server answers: template 'c' is odd (scripts/script.py, line 5)\n"
     )
 
 
@@ -193,4 +193,4 @@ def test_without_run_it_says_what_to_type(tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode == 1 and "python -m hera_utils run SCRIPT" in done.stderr
+    assert done.returncode == 1 and "make run SCRIPT=file.py" in done.stderr

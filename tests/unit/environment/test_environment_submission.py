@@ -208,8 +208,8 @@ w.create()
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        (403, "hera_utils: Argo's server refuses: no right (./script.py, line 10)\n"),
-        (400, "hera_utils: Argo's server refuses: no right (./script.py, line 10)\n"),
+        (403, "hera_utils: Argo's server answers: no right (./script.py, line 10)\n"),
+        (400, "hera_utils: Argo's server answers: no right (./script.py, line 10)\n"),
     ],
 )
 def test_a_refused_submission_is_one_sentence(fake, tmp_path, status, sentence):

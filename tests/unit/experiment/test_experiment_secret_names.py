@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_experiment.images.ignore import Ignore
+from hera_experiment.images.context import Ignore
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = REPOSITORY / "{{cookiecutter.project_slug}}"

@@ -20,6 +20,14 @@ PULL = "failed to pull and unpack image"
     ("text", "said"),
     [
         (
+            "main: Error (exit code 64): fork/exec /solve: exec format error",
+            "its image is made for other processors than the node's",
+        ),
+        (
+            "ErrImagePull: no match for platform in manifest: not found",
+            "its image is made for other processors than the node's",
+        ),
+        (
             'ImagePullBackOff: Back-off pulling image "127.0.0.1:5000/no:1": ErrImagePull: rpc '
             f'error: code = NotFound desc = {PULL} "127.0.0.1:5000/no:1": failed to resolve '
             'reference "127.0.0.1:5000/no:1": 127.0.0.1:5000/no:1: not found',
@@ -46,7 +54,7 @@ PULL = "failed to pull and unpack image"
         ),
         (
             'InvalidImageName: Failed to apply default image tag "X:": invalid reference format',
-            "an image cannot be pulled: that is no image's name",
+            "an image cannot be pulled: that is not the name of an image",
         ),
         (
             "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. no new claims to "
@@ -103,6 +111,13 @@ def test_what_is_in_the_way_is_said_in_plain_words(text: str, said: str) -> None
     reason = reason_of(text)
     assert reason is not None and reason.what == said
     assert reason.next_step
+
+
+def test_an_image_for_other_processors_says_how_to_build_it() -> None:
+    reason = reason_of("exec /solve: exec format error")
+    assert reason is not None and reason.next_step.endswith(
+        "make build push BUILD_OPTIONS=--platform=linux/amd64"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "ContainerCreating", "PodInitializing", "Waiting for x lock"])

@@ -74,6 +74,17 @@ def test_several_claims_do_not_mix(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "b" / "same").read_text() == "b"
 
 
+def test_the_last_line_says_where_the_chart_is(tmp_path: Path) -> None:
+    files = (tmp_path / "a.csv", tmp_path / "chart.png")
+    results = Results(tmp_path, files, remarks=("one file is missing",), new=1)
+    assert [line.text for line in where_results_are(results, tmp_path, says_new=True)] == [
+        "one file is missing",
+        "results: ./ (2 files)",
+        "new:     1",
+        "chart:   chart.png",
+    ]
+
+
 def test_nothing_written_is_said(tmp_path: Path) -> None:
     results = FolderTransport(workflow(claims=("data",)), tmp_path).download(tmp_path / "out")
     assert results.remarks == ("no results: nothing was written below wf/ of the claim 'data'",)

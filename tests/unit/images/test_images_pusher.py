@@ -84,5 +84,5 @@ def test_names_of_registries(name: str):
 
 @pytest.mark.parametrize("name", ["h/Project", "h:port/p", "h//p", "h/p:1", "h /p"])
 def test_what_is_no_name_of_a_registry(name: str):
-    with pytest.raises(UserError, match="is no registry"):
+    with pytest.raises(UserError, match="not the address of a registry"):
         refuse_malformed(name, "REGISTRY in the environment")

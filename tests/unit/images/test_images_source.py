@@ -87,7 +87,7 @@ def test_settings_from_the_environment():
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("BUILD_ARGS", "A", "'A' is no NAME=value"),
+        ("BUILD_ARGS", "A", "'A' is not NAME=value"),
         ("BUILD_ARGS", "'", "no closing quotation"),
         ("BUILD_OPTIONS", "'", "no closing quotation"),
         ("BUILD_OPTIONS", "--build-arg TOKEN=s3cret", "write BUILD_ARGS='NAME=value'"),

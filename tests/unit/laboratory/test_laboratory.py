@@ -31,7 +31,7 @@ CHECKS = '''
         raise AssertionError
 '''
 # Those that have no use for a context.
-WITHOUT = {"help", "lint", "new-container", "run", "serve", "test", "update", "verify"}
+WITHOUT = {"help", "inputs", "lint", "new-container", "run", "serve", "test", "update", "verify"}
 SCRIPT = "import hera_utils\nprint('queue', hera_utils.parse_arguments().gpu_queue)\n"
 
 

@@ -65,5 +65,15 @@ def test_a_record_and_the_outputs_for_machines_carry_it(folder: Path) -> None:
     (listed,) = json.loads(typed(folder, "status", "-o", "json"))
     shown = json.loads(typed(folder, "status", "-o", "json", "--run", record.name))
     assert listed["library"] == shown["library"] == VERSION
-    document = json.loads(typed(folder, "check-cluster", "-o", "json", "workflow.py", status=1))
+    document = json.loads(
+        typed(
+            folder,
+            "check-cluster",
+            "--argo_server=127.0.0.1:9",
+            "-o",
+            "json",
+            "workflow.py",
+            status=1,
+        )
+    )
     assert document["library"] == VERSION

@@ -94,14 +94,16 @@ def test_the_wheel_is_compared_with_both_locks(place: Place) -> None:
     path = place.project / WHEEL
     data = path.read_bytes()
     path.write_bytes(data[:-1] + b"x")
-    assert place.differences()[0] == (f"{WHEEL} has not the hash of requirements/library.txt",)
+    assert place.differences()[0] == (
+        f"{WHEEL} does not have the hash in requirements/library.txt",
+    )
     path.unlink()
     assert place.differences()[0] == (f"{WHEEL} is missing",)
     path.write_bytes(data)
     sums = place.project / "vendor" / "SHA256SUMS"
     text = sums.read_text()
     sums.write_text("0" * 64 + text[64:])
-    wrong = f"vendor/SHA256SUMS has not the hash of requirements/library.txt for {WHEEL}"
+    wrong = f"vendor/SHA256SUMS says another hash of {WHEEL} than requirements/library.txt"
     assert place.differences()[0] == (wrong,)
 
 

@@ -122,13 +122,13 @@ def test_several_files_are_merged(
     ("documents", "says"),
     [
         ([None, None], "there is no kubeconfig"),
-        (["", "# nothing\n"], "is no kubeconfig"),
-        ([ONE, "just words"], "is no kubeconfig"),
-        ([ONE, "[1, 2]"], "is no kubeconfig"),
-        ([ONE, {"clusters": {"one": 1}}], "is no list"),
-        ([ONE, {"users": [1]}], "is no list"),
+        (["", "# nothing\n"], "is not a kubeconfig"),
+        ([ONE, "just words"], "is not a kubeconfig"),
+        ([ONE, "[1, 2]"], "is not a kubeconfig"),
+        ([ONE, {"clusters": {"one": 1}}], "is not a list"),
+        ([ONE, {"users": [1]}], "is not a list"),
         ([ONE, {"clusters": [*ONE["clusters"], *ONE["clusters"]]}], "two clusters are named 'one'"),
-        ([config("http://one:1", {"token": 5})], "the token of the user 'lab' is no text"),
+        ([config("http://one:1", {"token": 5})], "the token of the user 'lab' is not a text"),
         ([config("http://one:1", {"client-key-data": "s3cret!"})], "is not valid base64"),
         ([config("http://one:1", {"token": "a", "username": "b"})], "only one is allowed"),
         ([CONTEXTS], "names the cluster 'one', which is not there"),
@@ -304,7 +304,7 @@ class TestTls:
         for user, cluster, says in (
             (ada, {"certificate_authority_data": authority}, "is not trusted"),
             (ada, {"certificate_authority": "absent"}, "certificate-authority cannot be read"),
-            (ada, {"certificate_authority_data": "aGVsbG8="}, "is no certificate"),
+            (ada, {"certificate_authority_data": "aGVsbG8="}, "is not a certificate"),
             (other, {"insecure_skip_tls_verify": True}, "client-key cannot be used"),
             ({"client-certificate": "absent"}, {}, "the client-certificate cannot be read"),
         ):
@@ -494,7 +494,7 @@ def test_the_proxies_of_the_environment_are_not_for_this_machine(
 @pytest.mark.parametrize("proxy", ["gate:3128", "ftp://gate:1", "http://"])
 def test_a_proxy_that_is_none_is_one_sentence(save: Callable[..., Path], proxy: str) -> None:
     error = sentence_of(save(config("http://h", proxy_url=proxy)))
-    assert "is no address" in error.what and "proxy-url" in error.where
+    assert "is not an address" in error.what and "proxy-url" in error.where
 
 
 def test_a_socks_proxy_without_its_package_is_one_sentence(
@@ -507,7 +507,7 @@ def test_a_socks_proxy_without_its_package_is_one_sentence(
         save(config("http://api.lab.invalid"), "other"),
     ):
         error = sentence_of(path)
-        assert "takes the package PySocks" in error.what and "s3cret" not in str(error)
+        assert "the package PySocks" in error.what and "s3cret" not in str(error)
         assert "pip install PySocks" in error.next_step
 
 

@@ -177,7 +177,7 @@ def test_a_server_that_hangs_is_one_sentence(place):
     experiment, count = place
     claim = claim_socket(experiment)
     (experiment.state / "server.json").unlink()
-    with pytest.raises(UserError, match="neither answers nor leaves"):
+    with pytest.raises(UserError, match="neither answers nor ends"):
         acquire(experiment, command=command(count), patience=0.1)
     claim.close()
 

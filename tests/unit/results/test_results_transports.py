@@ -170,3 +170,17 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
         remove_files([run], print)
     with pytest.raises(UserError, match="names a run"):
         fetch(run, print)
+
+
+def test_what_cannot_be_copied_for_one_reason_is_told_once(tmp_path: Path) -> None:
+    run = tmp_path / "claims" / "results" / "run-abcde"
+    run.mkdir(parents=True)
+    out = tmp_path / "out"
+    for number in range(30):
+        (run / f"{number:02}").write_text("1")
+        (out / f"{number:02}" / "in the way").mkdir(parents=True)
+    (run / "well").write_text("1")
+    results = transport_of(request([], state=tmp_path, local=True)).download(out)
+    (remark,) = results.remarks
+    assert "Is a directory" in remark and "'00', '01'" in remark and "and 25 more" in remark
+    assert (results.missing, results.files) == (30, (out / "well",))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from runs_place import Clusters, workflow
 
+import hera_utils
 from hera_experiment import experiment_runs
 from hera_experiment.results.experiment_runs import ExperimentRuns
 from hera_utils.cli_context import CLIContext
@@ -85,3 +86,11 @@ def test_one_run_is_enough_to_keep_its_server(here: Clusters, tmp_path: Path) ->
     done = runs_of(here)[0]
     gc.collect()
     assert done.tasks and done.fetch(lambda line: None) == []
+
+
+def test_a_notebook_asks_hera_utils(here: Clusters, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(here.folder)
+    monkeypatch.setenv("HOME", here.environ["HOME"])
+    assert [run.name for run in hera_utils.runs()] == ["done", "gone"]
+    assert len(hera_utils.runs("b")) == 0
+    assert "theirs" in [run.name for run in hera_utils.runs("a", everyone=True)]

@@ -127,7 +127,7 @@ def test_a_record_whose_profile_is_gone_says_so(clusters: Clusters) -> None:
     with pytest.raises(UserError, match="no cluster is named 'c'"):
         find_run(clusters.context(), environ=clusters.environ)
     clusters.record("nowhere", "", "09:00:00")
-    with pytest.raises(UserError, match="is named no more: set ARGO_SERVER"):
+    with pytest.raises(UserError, match="is no longer named: set ARGO_SERVER"):
         find_run(clusters.context(), environ=clusters.environ)
 
 
@@ -232,9 +232,7 @@ def test_a_record_whose_workflow_is_gone_can_be_forgotten(clusters: Clusters) ->
     context = clusters.context(cluster="a")
     with pytest.raises(NoSuchRun, match="though it was submitted from here") as missing:
         find_run(context, "gone", clusters.environ)
-    assert forget_records(context, missing.value.records) == [
-        "what was written down about gone is deleted"
-    ]
+    assert forget_records(context, missing.value.records) == ["the record of gone is deleted"]
     with pytest.raises(NoSuchRun) as again:
         find_run(context, "gone", clusters.environ)
     assert list(again.value.records) == []

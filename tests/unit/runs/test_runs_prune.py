@@ -105,3 +105,9 @@ def test_with_the_files_what_was_fetched_goes(four: Clusters, typed: Any, name: 
     assert typed(delete, run=name, files="1", yes="1") == 0
     assert not fetched.exists() and (other / "table.csv").exists()
     assert name not in [record.name for record in four.records.all()]
+
+
+def test_files_of_a_run_that_has_not_ended_stay(four: Clusters, typed: Any) -> None:
+    with pytest.raises(UserError, match="make terminate RUN=going"):
+        typed(delete, run="going", files="1", yes="1")
+    assert four.changes == []

@@ -234,9 +234,26 @@ def test_a_container_that_is_not_there(project: Project, runtime):
     (found,) = runtime.refusals(workflow(container(image=typo)))
     assert "there is no containers/growht/Dockerfile: did you mean 'growth'?" in found
     assert "'main'" in found and "RUNTIME" not in found
-    (project.containers / "empty").mkdir()
-    (found,) = runtime.refusals(workflow(container(image=image.replace("growth", "empty"))))
-    assert "there is no containers/empty/Dockerfile: there is: chart, growth" in found
+    for name, there, advice in (
+        ("unlike", "", "there is: chart, growth"),
+        ("empty", "growth.py", "write one"),
+        ("lower", "dockerfile", "rename 'dockerfile', which is there"),
+    ):
+        if there:
+            (project.containers / name).mkdir()
+            (project.containers / name / there).write_text("FROM python\n")
+        (found,) = runtime.refusals(workflow(container(image=image.replace("growth", name))))
+        assert f"there is no containers/{name}/Dockerfile: {advice}" in found
+
+
+def test_one_cause_is_told_once(project: Project, runtime):
+    code = (
+        "FROM python:3.13\nCOPY requirement.txt .\nRUN pip install -r requirement.txt\nCMD true\n"
+    )
+    image = project.container("c", code, requirements_txt="tinylib\n")
+    templates = [container(name, image=image) for name in ("a", "b")]
+    (found,) = runtime.refusals(workflow(*templates))
+    assert "line 2" in found and "did you mean 'requirements.txt'?" in found
 
 
 def test_a_base_that_is_no_python(project: Project, runtime):

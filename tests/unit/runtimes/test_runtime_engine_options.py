@@ -56,6 +56,9 @@ def test_the_client_never_sees_a_variable_of_its_own_from_a_task():
 def test_a_value_that_a_file_of_variables_cannot_hold(value):
     options, client, lines = variable_options({"KEY": value}, {"KEY": "mine"})
     assert (options, client, lines) == (["--env", "KEY"], {"KEY": value}, "")
+    # Names that only look like one of the client's.
+    for name in ("SSH_PRIVATE_KEY", "GOOGLE_CREDENTIALS", "CONTAINER_KEY", "SSL_KEY", "PATHS"):
+        assert variable_options({name: value}, {}) == (["--env", name], {name: value}, "")
     with pytest.raises(UserError, match="DOCKER_CERT") as caught:
         variable_options({"DOCKER_CERT": value}, {})
     assert value not in str(caught.value)
@@ -80,7 +83,7 @@ def test_mounts_from_the_outside_in():
 )
 def test_quantities(quantity, size):
     assert size_in_bytes(quantity) == size
-    with pytest.raises(ValueError, match="no quantity"):
+    with pytest.raises(ValueError, match="not a quantity"):
         size_in_bytes("much")
 
 
@@ -96,6 +99,9 @@ def test_command_and_arguments():
     assert options() == ([], [])
     script = main_container({"script": {"image": "i", "command": ["sh", "-e"], "source": "x"}})
     assert command_options(script, {}) == (["--entrypoint", "sh"], ["-e", "/argo/staging/script"])
+    for source in ({"source": ""}, {}):
+        bare = main_container({"script": {"image": "i", "command": ["sh", "-e"], **source}})
+        assert command_options(bare, {}) == (["--entrypoint", "sh"], ["-e"])
 
 
 def test_process_one(tmp_path: Path):

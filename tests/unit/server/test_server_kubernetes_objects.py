@@ -59,7 +59,7 @@ def test_an_object_is_replaced_only_where_it_is(call, store):
         ("secrets", {"metadata": {"name": "s"}, "data": {"a": "hunter2!"}}, "base64"),
         ("secrets", {"metadata": {"name": "s"}, "data": {"../x": "cA=="}}, "key"),
         ("secrets", {"metadata": {"name": "s"}, "data": []}, ""),
-        ("secrets", {"metadata": {"name": "s"}, "data": [1]}, "no object"),
+        ("secrets", {"metadata": {"name": "s"}, "data": [1]}, "not an object"),
         ("configmaps", {"metadata": {"name": "c"}, "data": {"a": 5}}, "quote it"),
     ],
 )

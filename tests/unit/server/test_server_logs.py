@@ -158,7 +158,7 @@ def test_since(call, log):
     assert texts(call, "logOptions.sinceTime=2017-07-14T02:40:00Z") == ["new"]
     assert texts(call, "logOptions.sinceTime=1999-01-01T00:00:00Z") == ["old", "new"]
     assert texts(call, f"logOptions.sinceSeconds={int(time.time()) - 1_500_000_000}") == ["new"]
-    for wrong in ("sinceTime=noon", "sinceSeconds=x", "tailLines=x"):
+    for wrong in ("sinceTime=noon", "sinceSeconds=x", "tailLines=x", f"sinceSeconds={10**400}"):
         assert call("GET", f"{LOG}?logOptions.{wrong}").status == 400
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import time
 
+import pytest
+from polling import until
+
+from hera_experiment.local.server.selectors import label_selector
+
+END = "2026-11-05T08:00:09Z"
 LIST = "/api/v1/workflows/local"
 
 
@@ -93,6 +99,50 @@ def test_fields_select_and_exclude(call, workflow, pod):
     listed = call("GET", f"{LIST}?fields=items.metadata.name,metadata").json
     assert listed["items"] == [{"metadata": {"name": "w"}}]
     assert listed["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "metadata",
+        "metadata.name,status",
+        "status.nodes",
+        "metadata.uid,status.nodes,spec.shutdown",
+        "spec",
+        "spec.entrypoint,status.nodes",
+        "status.phase,spec.shutdown",
+        "-status.nodes",
+        "-spec",
+        "-metadata",
+        "-status.nodes.w-1",
+        "-spec,status.nodes",
+        "-status.phase",
+        "nothing",
+        "kind",
+        "status.nodes.w-1.phase",
+        "-status",
+        "-spec.shutdown",
+    ],
+)
+@pytest.mark.parametrize("end", ["", END])
+def test_the_wanted_parts_are_those_of_the_whole(call, store, workflow, pod, fields, end):
+    from hera_experiment.local.server.selectors import Fields
+
+    run = workflow()
+    workflow("empty")
+    run.update(nodes={"w-1": pod(), "w-2": pod("w-2", message='",status":{"nodes":')})
+    run.update(status={"phase": "Running", "message": '"nodes":{}'}, spec={"shutdown": "Stop"})
+    if end:
+        run.update(status={"finishedAt": end})
+        until(run.forget, 10)
+    for name in ("w", "empty"):
+        whole = call("GET", f"{LIST}/{name}").json
+        assert call("GET", f"{LIST}/{name}?fields={fields}").json == Fields(fields).select(whole)
+    listed = call("GET", LIST).json
+    minus, of_items = fields.startswith("-"), fields.removeprefix("-").split(",")
+    asked = ("-" if minus else "") + ",".join(f"items.{each}" for each in of_items)
+    found = call("GET", f"{LIST}?fields={asked}").json
+    assert found == {"metadata": {}, **Fields(asked).select(listed)}
 
 
 def test_an_empty_list_is_null_with_metadata(call):
@@ -225,3 +275,30 @@ def test_what_the_server_says_about_itself(call):
     assert version["version"].endswith("+local")
     assert call("GET", "/api/v1/info?").json == {}
     assert call("GET", "/api/v1/userinfo").json["subject"] == "local"
+
+
+def test_a_damaged_workflow_is_listed_and_not_retried(call, engine, workflow):
+    run = workflow("w", finished=END)
+    workflow("x", finished=END)
+    run.log_path("w-1").write_text("a line\n")
+    journal = run.folder / "journal.jsonl"
+    journal.write_bytes(b"\0" * 500)
+    until(run.forget, 10)
+    run._summary = None
+    assert sorted(names(call("GET", LIST))) == ["w", "x"]
+    for path in (f"{LIST}/w", f"{LIST}/w/log", "/api/v1/workflows/", f"{LIST}?fields=items.spec"):
+        assert call("GET", path).status == 200
+    answer = call("PUT", f"{LIST}/w/retry", {})
+    assert (answer.status, answer.json["code"]) == (400, 3)
+    assert "cannot go on" in answer.json["message"] and "damaged" in answer.json["message"]
+    assert not engine.asked
+    assert journal.read_bytes() == b"\0" * 500
+    assert call("DELETE", f"{LIST}/w").status == 200
+    assert names(call("GET", LIST)) == ["x"]
+
+
+def test_a_long_selector_takes_no_long_time():
+    began = time.thread_time()
+    accepts = label_selector("a=b,c in (d,e)" + ",a=b" * 50_000)
+    assert accepts({"a": "b", "c": "e"}) and not accepts({"a": "b", "c": "f"})
+    assert time.thread_time() - began < 5

@@ -48,8 +48,8 @@ def token(**claims: Any) -> str:
     [
         ("k8s_config_file", "/nowhere/kubeconfig.yaml", "there is no kubeconfig"),
         ("k8s_config_file", __file__, "YAML|kubeconfig"),
-        ("argo_server", "a b", "no address"),
-        ("argo_server", "argo.example.org:port", "no address"),
+        ("argo_server", "a b", "not the address of an Argo server"),
+        ("argo_server", "argo.example.org:port", "not the address of an Argo server"),
         ("argo_token", "Bearer ab\x00c", "character"),
         ("argo_token", "Bearer “abc”", "character"),
         ("argo_namespace", "My_Space", "name in Kubernetes"),
@@ -57,7 +57,7 @@ def token(**claims: Any) -> str:
         ("ca_bundle", "/nowhere/ca.pem", "cannot be read"),
         ("ca_bundle", __file__, "holds no certificates"),
         ("k8s_volume_claim_name", "Results", "name in Kubernetes"),
-        ("registry", "registry.example.org/My Project", "no registry"),
+        ("registry", "registry.example.org/My Project", "not the address of a registry"),
     ],
 )
 def test_what_cannot_work_is_refused(name: str, value: str, wrong: str) -> None:
@@ -137,7 +137,7 @@ def test_the_whole_of_it(typed: Any, server: FakeServer, tmp_path: Path) -> None
     server.answer = answer
     # The address is wrong at first, then the token; the person leaves.
     status, person = typed("a b", address, "wrong", "ns", "", "")
-    assert status == 1 and "× 'a b' is no address" in "\n".join(person.heard)
+    assert status == 1 and "× 'a b' is not the address" in "\n".join(person.heard)
     (draft,) = (tmp_path / ".hera").glob("sign-in*")
     assert draft.stat().st_mode & 0o777 == 0o600 and "wrong" not in draft.read_text()
     assert not list((tmp_path / "clusters").iterdir())

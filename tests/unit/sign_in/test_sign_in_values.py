@@ -74,7 +74,7 @@ def test_an_address_from_a_browser(
 
 
 def test_what_is_no_address_is_refused() -> None:
-    with pytest.raises(UserError, match="no address"):
+    with pytest.raises(UserError, match="the address of an Argo server"):
         normalized({"ARGO_SERVER": "a b"}, Path("/"))
 
 

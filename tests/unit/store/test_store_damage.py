@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
@@ -175,22 +174,21 @@ def test_a_torn_line_is_kept_aside(store, open_store, manifest):
     assert (run.folder / "journal.torn").read_bytes() == b'{"crc":"01234567","version":9,"sta'
 
 
-def test_a_run_that_cannot_be_opened_now_is_there_and_comes_back(
-    store, open_store, manifest, monkeypatch
-):
+def test_a_run_that_cannot_be_opened_now_is_there_and_comes_back(store, open_store, manifest):
     finished(store, manifest)
     again = open_store()
-
-    def none_free(self: Path, *args: object, **options: object) -> object:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(self))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", none_free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
         everything_works_with(again, manifest, {"w": "Error"})
         message = again.get("local", "w").status["message"]
         assert "cannot be read at present: Too many open files" in message
         with pytest.raises(OSError, match="Too many open files"):
             again.get("local", "w").update(status={"phase": "Running"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
     everything_works_with(again, manifest, {"w": "Succeeded"})
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+
+import pytest
 
 from hera_experiment.local.store.log_times import LogSampler, LogTimes
 
@@ -63,3 +66,43 @@ def test_a_removed_log_leaves_no_times(store, manifest):
     run.remove_log("w-1")
     run.remove_log("w-1")
     assert list(log.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        b"\0" * 40,
+        b"x y\n",
+        b"4\n",
+        b"9 1.000\n4 2.000\n",
+        b"-4 1.000\n",
+        b"\xff 1\n4 1",
+        b"4 1e9\n",
+    ],
+)
+def test_damaged_notes_lose_no_line(tmp_path, notes):
+    log = tmp_path / "w-1.log"
+    log.write_bytes(b"one\ntwo\n")
+    log.with_suffix(".times").write_bytes(notes)
+    parts = list(LogTimes(log).parts(0, log.read_bytes()))
+    assert b"".join(part for _, part in parts) == b"one\ntwo\n"
+
+
+def test_a_full_disk_does_not_end_the_sampling(store, manifest, monkeypatch):
+    run = store.create(manifest())
+    run.update(nodes={"w-1": {"id": "w-1", "type": "Pod", "phase": "Running"}})
+    log = run.log_path("w-1")
+    sampler = LogSampler(lambda: 1.0)
+    log.write_bytes(b"a\n")
+    sampler.sample(store.live())
+    log.write_bytes(b"a\nb\n")
+
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        sampler.sample(store.live())
+    log.write_bytes(b"a\nb\nc\n")
+    sampler.sample(store.live())
+    assert list(LogTimes(log).parts(0, b"a\nb\nc\n")) == [(1.0, b"a\nb\nc\n")]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import datetime, timezone
 
 import pytest
 
 from hera_experiment.local.errors import AlreadyExists, InvalidWorkflow, NotFound
+from hera_experiment.local.store import Store
 from hera_experiment.local.store.run import INTERRUPTED
 
 END = "2026-11-05T08:00:09Z"
@@ -241,6 +243,16 @@ def test_versions_grow_from_server_to_server(store, open_store, manifest):
     assert seen == sorted(set(seen))
 
 
+def test_versions_grow_although_the_clock_is_set_back(root, manifest):
+    seen = []
+    for name, hour in (("a", 12), ("b", 11), ("c", 3), ("d", 13)):
+        store = Store(root, lambda hour=hour: datetime(2026, 11, 5, hour, tzinfo=timezone.utc))
+        finish(store.create(manifest(name)))
+        seen.append(store.version)
+    assert seen == sorted(set(seen))
+    assert [run.name for run in store.runs()] == ["d", "c", "b", "a"]
+
+
 def test_waiting_ends_with_the_next_change_and_milestones_are_fewer(store, manifest):
     run = store.create(manifest())
     version, milestone = store.version, store.milestone
@@ -316,12 +328,12 @@ def test_a_document_of_ten_thousand_nodes_is_joined_not_encoded(store, manifest)
     run = store.create(manifest())
     run.update(nodes={f"w-{n}": {**NODE, "id": f"w-{n}", "x": "y" * 400} for n in range(10_000)})
     nodes = dict(run.nodes)
-    started = time.perf_counter()
+    started = time.thread_time()
     json.dumps(nodes)
-    encoding = time.perf_counter() - started
+    encoding = time.thread_time() - started
     joining = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         run.document()
-        joining.append(time.perf_counter() - started)
+        joining.append(time.thread_time() - started)
     assert min(joining) < encoding / 3

@@ -108,7 +108,7 @@ def test_the_script_imports_what_was_named(take, named, says):
         (".small", "there is no module '.small' (--inputs)"),
         ("absent.py", "there is no file 'absent.py' (--inputs)"),
         ("variants/", "there is no file 'variants/' (--inputs)"),
-        ("./notes.txt", "the file './notes.txt' is no Python (--inputs)"),
+        ("./notes.txt", "the file './notes.txt' is not a Python file (--inputs)"),
         ("empty", "'empty' defines no 'inputs' (--inputs): define it there as inputs.py does"),
         ("empty.py", "'empty.py' defines no 'inputs' (--inputs)"),
     ],

@@ -48,7 +48,8 @@ def api_reachable(target: CheckTarget) -> Outcome:
         elif "plain HTTP" in error.what or "closed the connection" in error.what:
             advice = f"correct the scheme: {set_cluster} --server https://HOST:PORT"
         elif "in time" in error.what:
-            advice = "join the VPN, or correct the proxy; then try again with --timeout 30"
+            again = f"{target.make('check-cluster')} TIMEOUT=30"
+            advice = f"join the VPN, or correct the proxy; then try again with: {again}"
         elif error.next_step.startswith("correct HTTPS_PROXY"):
             advice = error.next_step
         else:
@@ -77,7 +78,7 @@ def api_ready(target: CheckTarget) -> Outcome:
     parts = ", ".join(_NOT_READY.findall(answer.text)) or f"status {answer.status}"
     return failure(
         "not ready",
-        f"{target.cluster.context.server} is starting, stopping or ill: {parts}",
+        f"{target.cluster.context.server} is starting, stopping or unhealthy: {parts}",
     )
 
 

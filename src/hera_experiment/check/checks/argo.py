@@ -83,15 +83,15 @@ def argo_reachable(target: CheckTarget) -> Outcome:
 def argo_version(target: CheckTarget) -> Outcome:
     """Check that Argo's server is version 3.6 to 4.1, those that are known to work.
 
-    Unknown where the server tells its version only to who is signed in.
+    Unknown where the server tells its version only to users who are signed in.
     """
     try:
         version = target.argo.version
     except ArgoRefusal:
-        raise CannotTell("it tells its version only to who is signed in") from None
+        raise CannotTell("it tells its version only to users who are signed in") from None
     numbers = re.match(r"v?(\d+)\.(\d+)", version)
     if numbers is None:
-        raise CannotTell(f"'{version[:40]}' is no version")
+        raise CannotTell(f"'{version[:40]}' is not a version")
     number = (int(numbers[1]), int(numbers[2]))
     if _OLDEST <= number <= _NEWEST:
         return ok(version)
@@ -116,7 +116,7 @@ def argo_mode(target: CheckTarget) -> Outcome:
     if SERVER in modes:
         return warning(
             "server",
-            f"whoever reaches {argo.url} may do all that it may do",
+            f"whoever reaches {argo.url} has all its rights",
             "nothing to do for you; the administrator may want --auth-mode client",
         )
     shown = ", ".join(sorted(modes)) or "none"
@@ -130,14 +130,14 @@ def argo_mode(target: CheckTarget) -> Outcome:
     if argo.token_is_sso and SSO not in modes:
         return failure(
             shown,
-            f"ARGO_TOKEN is of a single sign-on, which {argo.url} does not offer ({where})",
+            f"ARGO_TOKEN is a token of a single sign-on, which {argo.url} does not offer ({where})",
             "take ARGO_TOKEN out, or set it to a token of this server's own",
         )
     if not argo.token_is_sso and CLIENT not in modes:
         token = f"ARGO_TOKEN ({where})" if argo.token else "the kubeconfig's"
         return failure(
             shown,
-            f"{argo.url} takes only tokens of its single sign-on, and {token} is none",
+            f"{argo.url} accepts only tokens of its single sign-on, which {token} is not",
             "set ARGO_TOKEN from Argo's user interface, User, or ask the administrator to start "
             "it with --auth-mode client too",
         )

@@ -74,7 +74,7 @@ def _config_map(target: CheckTarget, use: ObjectUse) -> Outcome:
     if odd:
         return warning(
             f"{use.name}: {listed(odd)}",
-            f"{listed(odd)} of the ConfigMap '{use.name}' is no name of a variable in most shells",
+            f"{listed(odd)} of the ConfigMap '{use.name}' cannot name a variable in most shells",
             "ask the administrator for a key of letters, digits and underscores",
         )
     return ok(f"{use.name} ({len(data)} keys)")
@@ -219,7 +219,7 @@ def _no_repository(target: CheckTarget, name: str, key: str, what: str) -> Outco
     return failure(
         f"'{name}' is missing",
         f"{what} ConfigMap '{name}' in '{space}', where the workflow's artifact repository is said",
-        f"fill in the capitals and {APPLY}",
+        f"fill in the words in capitals and {APPLY}",
         f"""\
 apiVersion: v1
 kind: ConfigMap
@@ -247,7 +247,7 @@ def _parse(text: str, name: str, key: str) -> Mapping[str, Any]:
         found = None
     if not isinstance(found, dict) or not any(store in found for store in _STORES):
         raise UserError(
-            f"'{key}' of the ConfigMap '{name}' is no artifact repository",
+            f"'{key}' of the ConfigMap '{name}' is not an artifact repository",
             "",
             f"ask the administrator to correct it: it names one of {', '.join(_STORES)}",
         )

@@ -26,6 +26,7 @@ from hera_experiment.check.probe.faults import (
 from hera_experiment.check.probe.workflow import (
     DEADLINE,
     FIRST_EXIT_CODE,
+    LABEL,
     TAKE,
     WORD,
     ProbePod,
@@ -242,6 +243,14 @@ class Attempt:
         elif take.get("phase") in ("Failed", "Error"):
             self._found.blame(self._fault(str(take.get("message") or "it ended"), None))
 
+    def _is_archived(self, client: ArgoClient) -> bool:
+        """Say whether Argo's archive, where there is one that may be read, keeps the workflow."""
+        try:
+            kept = client.archived_workflows(self.namespace, f"{LABEL}=true")
+        except UserError:
+            return False
+        return any((each.get("metadata") or {}).get("name") == self.name for each in kept)
+
     def _unused(self) -> dict[str, str]:
         """Return what is well because the experiment asks for no such thing."""
         target, pods = self._target, self.workflow.pods
@@ -300,6 +309,8 @@ class Attempt:
         try:
             client.delete_workflow(self.namespace, self.name)
             self._found.left = "it is removed, its images stay on the nodes"
+            if self._is_archived(client):
+                self._found.left += ", its record in Argo's archive"
             self._found.show("RIGHTS-WORKFLOWS", "tried: one was created, read and removed")
         except UserError as error:
             status = getattr(error, "status", 0)

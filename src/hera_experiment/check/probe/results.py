@@ -22,7 +22,7 @@ def probe(target: CheckTarget) -> Outcome:
     file is written to it and removed, ConfigMaps and Secrets are read, and an output parameter is
     handed to one more pod. So who has no kubeconfig learns what else only Kubernetes can tell. What
     it shows becomes the outcome of the check that is about it. In the end the workflow is removed;
-    images stay on the nodes that pulled them.
+    images stay on the nodes that pulled them, and its record in Argo's archive where there is one.
     """
     return findings(target).own or ok("")
 

@@ -68,9 +68,9 @@ def substitute_all(
 
 
 def parameters_json(parameters: Iterable[Mapping[str, Any]]) -> str:
-    """Return parameters as JSON, their fields in the order of Go's type."""
+    """Return parameters as JSON, their fields in the order of Go's type; null for none."""
     ordered = [{key: p[key] for key in _FIELDS if key in p} for p in parameters]
-    return go_text.dumps(ordered)
+    return go_text.dumps(ordered or None)
 
 
 def _with_value(parameter: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Engine:
                     "message": None,
                     "startedAt": timestamp(self._clock()),
                     "finishedAt": None,
-                    "conditions": conditions(completed=False),
+                    "conditions": conditions(run.manifest, completed=False),
                 },
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
@@ -229,7 +229,7 @@ class Engine:
                     "phase": RUNNING,
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
-                    "conditions": conditions(completed=False),
+                    "conditions": conditions(run.manifest, completed=False),
                 }
             )
             self._start(run, runtime)

@@ -34,6 +34,7 @@ from hera_experiment.local.engine.nodes import (
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.substitution import substitute
+from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
 from hera_experiment.local.store import Objects, Run
@@ -274,17 +275,28 @@ class Operator:
                 "phase": phase,
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
-                "conditions": conditions(completed=True)[0 if self._nodes.pods else 1 :],
+                "conditions": conditions(self.run.manifest, completed=True)[
+                    0 if self._nodes.pods else 1 :
+                ],
             }
         )
         self._status.update(end_of_claims(self.run, phase, self._objects))
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 
-def conditions(*, completed: bool) -> list[dict[str, str]]:
-    """Return ``status.conditions`` of a workflow that runs, or has ended; the first is of pods."""
-    running = {"type": "PodRunning", "status": "False"}
-    return [running, {"type": "Completed", "status": "True" if completed else "False"}]
+def conditions(
+    manifest: Mapping[str, Any], *, completed: bool, pods: bool = True
+) -> list[dict[str, str]]:
+    """Return ``status.conditions`` of a workflow that runs, or has ended without ``pods``.
+
+    One more tells, where Argo has its warnings about a spec, what this machine leaves out.
+    """
+    found = [{"type": "PodRunning", "status": "False"}] if pods else []
+    found.append({"type": "Completed", "status": "True" if completed else "False"})
+    if missing := left_out(manifest):
+        message = f"left out on this machine, heeded by a cluster: {'; '.join(missing)}"
+        found.append({"type": "SpecWarning", "status": "True", "message": message})
+    return found
 
 
 def _verdict(entry: Node, handler: Node | None, shutdown: str) -> tuple[str, str]:

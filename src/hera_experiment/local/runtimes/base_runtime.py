@@ -23,7 +23,7 @@ from hera_experiment.local.runtimes.container import (
     containers_of,
     main_container,
 )
-from hera_experiment.local.runtimes.outputs import failure, not_started
+from hera_experiment.local.runtimes.outputs import failure, memory_kills, not_started
 from hera_experiment.local.store import Objects
 
 LOOK_SECONDS = 1.0
@@ -53,6 +53,7 @@ class BaseRuntime(ABC):
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._pods: dict[str, _Running] = {}
+        self._memory_kills = memory_kills()
         # By workflow: the images that still have to be made ready, and what went wrong with one.
         self._awaited: dict[tuple[str, str], tuple[str, ...]] = {}
         self._failed: dict[tuple[str, str], PodResult] = {}
@@ -150,6 +151,11 @@ class BaseRuntime(ABC):
             " machine: print less, or write to a file on a volume"
         )
         return replace(result, message=failure(137, sentence))
+
+    def memory_is_short(self) -> bool:
+        """Tell whether Linux has ended a process for want of memory since this was asked last."""
+        before, self._memory_kills = self._memory_kills, memory_kills()
+        return self._memory_kills > before
 
     def runs(self, node_id: str) -> bool:
         """Tell whether that pod runs now."""

@@ -110,7 +110,8 @@ def main_container(template: Json) -> MainContainer | None:
         image=container.get("image") or "",
         command=tuple(map(str, container.get("command") or ())),
         args=tuple(map(str, container.get("args") or ())),
-        source=str(container.get("source") or "") if script else None,
+        # Without a source a script is a container: no path of a file follows its command.
+        source=str(container["source"]) if script and container.get("source") else None,
         working_dir=container.get("workingDir") or "",
         variables=container.get("env") or (),
         variable_sources=container.get("envFrom") or (),

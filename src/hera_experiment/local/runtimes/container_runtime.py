@@ -200,7 +200,8 @@ class ContainerRuntime(BaseRuntime):
                         *mount_options([Mount(container.working_dir, workdir, "")], None)
                     )
             end_orphans(lambda number: False)  # Podman's helpers, which ended
-            ending = self._explained(name, status, _text_from(pod.log, begin) if status else "")
+            said = _text_from(pod.log, begin) if status else ""
+            ending = self._explained(name, status, said, children.stopping)
             if ending.exit_code is None:
                 return not_started(ending.message)
 
@@ -264,7 +265,7 @@ class ContainerRuntime(BaseRuntime):
         path.chmod(mode)
         return path
 
-    def _explained(self, name: str, status: int, output: str) -> _Ending:
+    def _explained(self, name: str, status: int, output: str, stopped: bool) -> _Ending:
         """Say in Argo's terms how a container ended, given what its client printed."""
         if status not in (125, 126, 127, 137):
             return _Ending(status)
@@ -274,7 +275,7 @@ class ContainerRuntime(BaseRuntime):
             return _Ending(NEVER_RAN, f"failed to find name in PATH: {found[0]}")
         if status == 127 and (failed := _INIT_FAILED.search(output)):
             return _Ending(NEVER_RAN, f"failed to start command: {failed[0].strip()}")
-        if state.get("OOMKilled"):
+        if state.get("OOMKilled") or (status == 137 and not stopped and self.memory_is_short()):
             return _Ending(status, MEMORY_ADVICE, OUT_OF_MEMORY)
         if status == 125 and (error or state.get("Status") in (None, "created")):
             lines = [line for line in output.splitlines() if line.strip()]

@@ -28,8 +28,11 @@ _FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
 # What the programs docker and podman, their libraries and the loader read for themselves.
 _OF_CLIENT = re.compile(
-    r"(?:DOCKER|CONTAINER|PODMAN|BUILD|XDG|STORAGE|REGISTRY|SSH|SSL|LD|LC|GO|OTEL)\w*"
-    r"|_CONTAINERS\w*|PATH|HOME|USER|LANG|TERM|TMPDIR|NO_COLOR|(?i:https?|all|no|ftp)_(?i:proxy)",
+    r"(?:DOCKER|PODMAN|BUILDKIT|BUILDX|BUILDAH|_?CONTAINERS|XDG|LD|LC|OTEL)_\w*"
+    r"|CONTAINER_(?:HOST|SSHKEY|PROXY|CONNECTION|PASSPHRASE|TLS\w*)|STORAGE_(?:DRIVER|OPTS)"
+    r"|REGISTRY_AUTH_FILE|SSH_(?:AUTH_SOCK|ASKPASS)|SSL_CERT_(?:FILE|DIR)"
+    r"|GO(?:DEBUG|GC|MAXPROCS|MEMLIMIT|TRACEBACK)|PATH|HOME|USER|LANG|TERM|TMPDIR|NO_COLOR"
+    r"|(?i:https?|all|no|ftp)_(?i:proxy)"
 )
 # Podman reads more than one line between quotes; the programs read 64 KiB of a line.
 _ONE_LINE = re.compile(r"(?![\"'`])[^\r\n\0]{0,50000}")
@@ -100,7 +103,7 @@ def size_in_bytes(quantity: str) -> int:
     """Return the bytes of a Kubernetes quantity, ``64Mi``; raises ValueError for another text."""
     match = _QUANTITY.fullmatch(quantity)
     if match is None:
-        raise ValueError(f"{quantity!r} is no quantity of bytes")
+        raise ValueError(f"{quantity!r} is not a quantity of bytes")
     unit = match[2] or ""
     factor = _BINARY.get(unit) or _FACTORS.get(unit) or (0.001 if unit == "m" else 1)
     return int(float(match[1]) * factor)
@@ -207,7 +210,7 @@ class EngineClient:
                     if member is None:
                         return None
                     if not member.isreg():
-                        raise NotReadable(f"is {_kind(member)}, no file")
+                        raise NotReadable(f"is {_kind(member)}, not a file")
                     if member.size > limit:
                         raise NotReadable(f"has more than {limit >> 10} KiB")
                     file = archive.extractfile(member)

@@ -180,7 +180,8 @@ def experiment_view(snapshot: Snapshot, label: str, origin: Path) -> ImageView:
     for made in recipe.folders:
         view.tree.add_folder(made)
         view.folders.append(made)
-    view.refused += missing_files(recipe, entries, label, origin)
+    missing = list(missing_files(recipe, entries, label, origin))
+    view.refused += missing
     for step in recipe.steps:
         if isinstance(step, Copy):
             _copy(view, step, folder, entries)
@@ -191,6 +192,8 @@ def experiment_view(snapshot: Snapshot, label: str, origin: Path) -> ImageView:
         for made in effect.folders:
             view.tree.add_folder(made)
             view.folders.append(made)
+        if effect.lacking and missing:
+            continue  # of one cause, which is told already
         if effect.lacking:
             view.refused.append(f"{_line(label, step.line)}: {effect.lacking}")
         elif effect.refused:

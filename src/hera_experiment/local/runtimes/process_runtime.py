@@ -29,7 +29,6 @@ from hera_experiment.local.runtimes.outputs import (
     OUT_OF_MEMORY,
     Tail,
     finished,
-    memory_kills,
     not_started,
     output_paths,
     read_output,
@@ -100,7 +99,6 @@ class ProcessRuntime(BaseRuntime):
         self._scratch = Scratch(state / SCRATCH)
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._programs: dict[Path, Programs] = {}
-        self._memory_kills = memory_kills()
 
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
@@ -161,16 +159,11 @@ class ProcessRuntime(BaseRuntime):
             status, message = _execute(process, programs, children, pod.log, tail, announce)
             end_orphans(lambda number: self._is_left(number, pod.node_id, root.path))
             reason = "Error"
-            if status == 137 and not children.stopping and self._memory_is_short():
+            if status == 137 and not children.stopping and self.memory_is_short():
                 message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
             return _result(pod, plan, status, message, reason, tail, mounts, root.path)
         finally:
             self._scratch.give_back(plan.key, mounts, root)
-
-    def _memory_is_short(self) -> bool:
-        """Tell whether Linux has ended a process for want of memory since this was asked last."""
-        before, self._memory_kills = self._memory_kills, memory_kills()
-        return self._memory_kills > before
 
     def _is_left(self, number: int, node: str, root: str) -> bool:
         """Tell whether a process was left by the task ``node``, or by one that ended before."""

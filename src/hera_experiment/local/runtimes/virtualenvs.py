@@ -191,7 +191,9 @@ def what_pip_said(log: Path) -> str:
     if other := _OTHER_PYTHON.search(text):
         return f"{other[1]} needs Python {other[2]}, and this is Python {mine}"
     if (found := _NO_VERSION.search(text)) is None:
-        return "\n".join(line[:_LONGEST_LINE] for line in text.splitlines()[-_LAST_LINES:])
+        # The command itself is not repeated: an index's address may hold a password.
+        lines = [line[:_LONGEST_LINE] for line in text.splitlines() if not line.startswith("$ ")]
+        return "\n".join(lines[-_LAST_LINES:])
     wanted, known = found[1][:_LONGEST_LINE], found[2].split(", ")
     version = re.escape(wanted.rpartition("=")[2])
     if needs := re.search(rf"(?:: |; ){version} Requires-Python ([^;\s]+)", text):

@@ -51,6 +51,9 @@ class Owner(Protocol):
     secret: str
     services: Services
 
+    def serving(self, request: socket.socket) -> AbstractContextManager[None]:
+        """Leave the connection open while a request with the token is answered."""
+
     def streaming(self) -> AbstractContextManager[None]:
         """Count a stream while it lasts."""
 
@@ -71,12 +74,13 @@ class RequestHandler(BaseHTTPRequestHandler):
         try:
             self._check_host()
             claims = _authenticate(self.headers.get("Authorization"), self._owner.secret)
-            body = self._body()
-            handler, variables = find(self.command, path.path)
-            query = parse_qs(path.query, keep_blank_values=True)
-            services = self._owner.services
-            request = Request(variables, query, body, claims, services, self._gone)
-            self._answer(handler(request))
+            with self._owner.serving(self.connection):
+                body = self._body()
+                handler, variables = find(self.command, path.path)
+                query = parse_qs(path.query, keep_blank_values=True)
+                services = self._owner.services
+                request = Request(variables, query, body, claims, services, self._gone)
+                self._answer(handler(request))
         except ApiError as error:
             self._refuse(error.http, error.code, error.message)
         except UserError as error:
@@ -149,7 +153,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         text = self.headers.get("Content-Length", "0").strip()
         if not (text.isascii() and text.isdigit()) or len(text) > 18:
             self.close_connection = True
-            raise InvalidWorkflow("the Content-Length is no number")
+            raise InvalidWorkflow("the Content-Length is not a number")
         return int(text)
 
     _unread = True
@@ -201,9 +205,10 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream" if events else "application/json")
         self.send_header("Cache-Control", "no-cache")
-        self.send_header("Connection", "close")
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
+        # Last: a header that is cut before it cannot be taken for that of a stream without length.
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.flush()
         with self._owner.streaming(), contextlib.closing(stream.items):
@@ -266,5 +271,5 @@ def _claims(encoded: str) -> Claims:
     if not isinstance(session, str) or not _LABEL_VALUE.fullmatch(session):
         raise Unauthenticated("token not valid: its session cannot be a label")
     if runtime not in RUNTIMES:
-        raise Unauthenticated(f"token not valid: its runtime is none of {', '.join(RUNTIMES)}")
+        raise Unauthenticated(f"token not valid: its runtime is not one of {', '.join(RUNTIMES)}")
     return Claims(session, runtime)

@@ -104,13 +104,15 @@ def _values(kind: str, body: dict[str, Any]) -> dict[str, bytes]:
     for part in (encoded, plain):
         entries = body.get(part) or {}
         if not isinstance(entries, dict):
-            raise InvalidWorkflow(f"the {_NAMES[kind]}'s {part} is no object")
+            raise InvalidWorkflow(f"the {_NAMES[kind]}'s {part} is not an object")
         for key, value in entries.items():
             # The value itself stays out of the message: it may be a secret.
             if not isinstance(value, str):
-                raise InvalidWorkflow(f"the {_NAMES[kind]}'s {part}.{key} is no string: quote it")
+                raise InvalidWorkflow(
+                    f"the {_NAMES[kind]}'s {part}.{key} is not a string: quote it"
+                )
             try:
                 values[key] = b64decode(value, validate=True) if part == encoded else value.encode()
             except ValueError:
-                raise InvalidWorkflow(f"the {_NAMES[kind]}'s {part}.{key} is no base64") from None
+                raise InvalidWorkflow(f"the {_NAMES[kind]}'s {part}.{key} is not base64") from None
     return values

@@ -72,10 +72,10 @@ class Request:
         text = self.option(name)
         if not text:
             return None
-        try:
-            return int(text)
-        except ValueError:
-            raise InvalidWorkflow(f"{name}={text!r} is no integer") from None
+        with contextlib.suppress(ValueError):
+            if -(1 << 63) <= (value := int(text)) < 1 << 63:
+                return value
+        raise InvalidWorkflow(f"{name}={text[:80]!r} is not an integer")
 
     def time(self, name: str) -> datetime | None:
         """Return a query parameter as a moment, None when it is absent."""
@@ -84,7 +84,7 @@ class Request:
         if not text:
             return None
         if not _RFC_3339.fullmatch(text):
-            raise InvalidWorkflow(f"{name}={text!r} is no time like 2026-11-05T08:00:00Z")
+            raise InvalidWorkflow(f"{name}={text!r} is not a time like 2026-11-05T08:00:00Z")
         return parse_time(text)
 
     def json(self) -> dict[str, Any]:
@@ -129,4 +129,4 @@ def parse_time(text: object) -> datetime:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")

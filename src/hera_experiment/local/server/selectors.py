@@ -19,16 +19,28 @@ _KEY = r"([A-Za-z0-9][-A-Za-z0-9_./]*)"
 _VALUE = r"([-A-Za-z0-9_.]*)"
 _SET = re.compile(rf"{_KEY}\s+(in|notin)\s*\(([^()]*)\)")
 _EQUAL = re.compile(rf"{_KEY}\s*(==|=|!=|>|<)\s*{_VALUE}")
+_DELIMITER = re.compile(r"[(),]")
 _EXISTS = re.compile(rf"(!?)\s*{_KEY}")
-_COMMA_OUTSIDE = re.compile(r",(?![^()]*\))")
 
 
 def label_selector(text: str) -> Requirement:
     """Return the test of a selector like ``a=b,c in (d,e),!f``; an empty one accepts all."""
     if not text.strip():
         return lambda labels: True
-    requirements = [_requirement(part.strip()) for part in _COMMA_OUTSIDE.split(text)]
+    requirements = [_requirement(part.strip()) for part in _parts(text)]
     return lambda labels: all(accepts(labels) for accepts in requirements)
+
+
+def _parts(text: str) -> list[str]:
+    """Split at the commas that are outside parentheses, in one go."""
+    parts, begin, inside = [], 0, False
+    for found in _DELIMITER.finditer(text):
+        if found[0] != ",":
+            inside = found[0] == "("
+        elif not inside:
+            parts.append(text[begin : found.start()])
+            begin = found.end()
+    return [*parts, text[begin:]]
 
 
 def _requirement(text: str) -> Requirement:
@@ -127,6 +139,14 @@ class Fields:
             return not any(path == p or path.startswith(f"{p}.") for p in self._paths)
         paths = self._paths - {besides}
         return any(path.startswith(p) or p.startswith(path) for p in paths)
+
+    def has_all(self, path: str) -> bool:
+        """Tell whether everything at and below ``path`` is wanted."""
+        here, paths = f"{path}." if path else "", [f"{each}." for each in self._paths]
+        above = any(here.startswith(each) for each in paths)
+        if self._exclude:
+            return not above and not any(each.startswith(here) for each in paths)
+        return above or not paths
 
     def select(self, value: Any, path: str = "") -> Any:
         """Return the wanted part of ``value``, which is left as it is."""

@@ -8,7 +8,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -19,8 +20,22 @@ from hera_experiment.local.store import Store
 from hera_experiment.local.store.log_times import SAMPLING_SECONDS, LogSampler
 from hera_experiment.waiting import poll
 
+STRANGERS = 64
+"""Connections without a token so far: with one more the oldest is closed."""
+CONNECTIONS = 256
+"""Connections in all, for tasks need descriptors, too: with one more the one that rests longest."""
+SECONDS_TO_SIGN_IN = 10.0
+
 BACKLOG = 128
 """Connections that wait for a thread; the standard library's 5 stalls bursts."""
+
+
+@dataclass
+class _Connection:
+    since: float
+    """When it was opened, or last served."""
+    trusted: bool = False
+    resting: bool = True
 
 
 class Server(ThreadingHTTPServer):
@@ -62,6 +77,7 @@ class Server(ThreadingHTTPServer):
         self._closing = False
         self._counting = threading.Lock()
         self._streams = 0
+        self._connections: dict[socket.socket, _Connection] = {}
         self._thread: threading.Thread | None = None
 
     @property
@@ -100,6 +116,50 @@ class Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_port = int(self.server_address[1])
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread; any user of the machine may open one, so not too many."""
+        with self._counting:
+            self._connections[request] = _Connection(self.services.monotonic())
+            self._close_surplus(lambda each: not each.trusted, STRANGERS)
+            self._close_surplus(lambda each: each.resting, CONNECTIONS, len(self._connections))
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Close connections that have been open for a while without a token."""
+        opened = self.services.monotonic() - SECONDS_TO_SIGN_IN
+        with self._counting:
+            for request, each in self._connections.items():
+                if not each.trusted and each.since < opened:
+                    _hang_up(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that has been served."""
+        with self._counting:
+            self._connections.pop(request, None)
+        super().shutdown_request(request)
+
+    @contextmanager
+    def serving(self, request: socket.socket) -> Iterator[None]:
+        """Leave the connection of somebody who has shown the token open meanwhile."""
+        with self._counting:
+            known = self._connections.get(request) or _Connection(0.0)
+            known.trusted, known.resting = True, False
+        try:
+            yield
+        finally:
+            with self._counting:
+                known.since, known.resting = self.services.monotonic(), True
+
+    def _close_surplus(
+        self, which: Callable[[_Connection], bool], most: int, count: int | None = None
+    ) -> None:
+        found = [request for request, each in self._connections.items() if which(each)]
+        surplus = (len(found) if count is None else count) - most
+        if surplus > 0:
+            found.sort(key=lambda request: self._connections[request].since)
+            for request in found[:surplus]:
+                _hang_up(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that left; anything else is a bug, shown on standard error."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
@@ -129,3 +189,9 @@ class Server(ThreadingHTTPServer):
         finally:
             with self._counting:
                 self._streams -= 1
+
+
+def _hang_up(request: socket.socket) -> None:
+    # Its thread sees the end and closes it.
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,9 @@ from hera_experiment.local.store import Run
 from hera_experiment.local.store.objects import check_name
 
 LATEST = "@latest"
+_PLACE = secrets.token_hex(16)
+PATIENCE_SECONDS = 30.0
+"""How long a deletion waits for what runs; its tasks have ten seconds."""
 
 
 def create(request: Request) -> dict[str, Any]:
@@ -40,6 +45,12 @@ class LintFailed(ApiError):
     """Argo's own answer to a workflow that does not pass: 500, where create says 400."""
 
     http, code = 500, 2
+
+
+class StillEnding(ApiError):
+    """The tasks of a workflow take longer to end than a client waits."""
+
+    http, code = 504, 4
 
 
 def lint(request: Request) -> dict[str, Any]:
@@ -75,15 +86,14 @@ def list_all(request: Request) -> bytes:
         if FieldSelector.parse(request.option("listOptions.fieldSelector")).show_remaining:
             metadata["remainingItemCount"] = remaining
     # Argo sorts each page: what runs comes first, then what ended last.
-    page = sorted(page, key=lambda run: str(run.status.get("finishedAt") or "9999"), reverse=True)
-    if fields := Fields(request.option("fields")):
-        whole = _wants_whole(fields, "items.")
-        items = [run.as_dict() if whole else run.head() for run in page]
-        selected = fields.select({"metadata": metadata, "items": items})
-        answer = {"metadata": {}, **selected, "items": selected.get("items") or None}
-        return json.dumps(answer, separators=(",", ":")).encode("ascii")
-    documents = b"[%b]" % b",".join(run.document() for run in page) if page else b"null"
-    return b'{"metadata":%b,"items":%b}' % (json.dumps(metadata).encode("ascii"), documents)
+    page = sorted(
+        page, key=lambda run: str(run.head()["status"].get("finishedAt") or "9999"), reverse=True
+    )
+    fields = Fields(request.option("fields"))
+    shown = fields.select({"metadata": metadata}).get("metadata", {})
+    items = b",".join(document(run, fields, "items") for run in page)
+    listed = b"[%b]" % items if page and fields.wants("items") else b"null"
+    return b'{"metadata":%b,"items":%b}' % (json.dumps(shown).encode("ascii"), listed)
 
 
 def delete(request: Request) -> dict[str, Any]:
@@ -93,8 +103,27 @@ def delete(request: Request) -> dict[str, Any]:
     if uid and uid != run.metadata.get("uid"):
         raise AlreadyExists(f"the uid in the precondition ({uid}) is not that of the workflow")
     if not request.option("deleteOptions.dryRun"):
-        request.services.engine.delete(run.namespace, run.name)
+        _within_patience(lambda: request.services.engine.delete(run.namespace, run.name), run.name)
     return {}
+
+
+def _within_patience(delete: Callable[[], None], name: str) -> None:
+    """Wait for ``delete``, which ends what runs first; not for ever, whatever a task does."""
+    failure: list[Exception] = []
+
+    def work() -> None:
+        try:
+            delete()
+        except Exception as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name=f"deletion of {name}", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    if failure:
+        raise failure[0]
+    if thread.is_alive():
+        raise StillEnding(f"workflow {name} is still ending; it is deleted when it has ended")
 
 
 def stop(request: Request) -> dict[str, Any]:
@@ -117,6 +146,7 @@ def retry(request: Request) -> dict[str, Any]:
     run, body = resolve(request), request.json()
     if body.get("parameters"):
         raise Unimplemented("the local server retries a workflow with its parameters as they were")
+    run.check_sound()
     return request.services.engine.retry(
         run.namespace,
         run.name,
@@ -136,17 +166,28 @@ def resolve(request: Request, name: str = "") -> Run:
     return runs[0]
 
 
-def document(run: Run, fields: Fields) -> bytes:
-    """Return the wanted part of a workflow; what is long is read only if it is wanted."""
-    if not fields:
+def document(run: Run, fields: Fields, path: str = "") -> bytes:
+    """Return the wanted part of a workflow; what is long is read only if it is wanted.
+
+    ``path`` is what leads to workflows in the paths of ``fields``.
+    """
+    below = f"{path}." if path else ""
+    if fields.has_all(path):
         return run.document()
-    selected = fields.select(run.as_dict() if _wants_whole(fields) else run.head())
-    return json.dumps(selected, separators=(",", ":")).encode("ascii")
+    spec, nodes = f"{below}spec", f"{below}status.nodes"
+    long = fields.wants(spec, besides=f"{spec}.shutdown")
+    if long or (fields.wants(nodes) and not fields.has_all(nodes)):
+        return _encode(fields.select(run.as_dict(), path))
+    head = run.head()
+    if not fields.wants(nodes) or not (known := run.nodes_json()):
+        return _encode(fields.select(head, path))
+    # A thousand nodes are passed on as they are, in the place of a word that nobody else knows.
+    kept = fields.select({**head, "status": {**head["status"], "nodes": _PLACE}}, path)
+    return _encode(kept).replace(_encode(_PLACE), known, 1)
 
 
-def _wants_whole(fields: Fields, prefix: str = "") -> bool:
-    spec = f"{prefix}spec"
-    return fields.wants(f"{prefix}status.nodes") or fields.wants(spec, besides=f"{spec}.shutdown")
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def _manifest(request: Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +197,7 @@ def _manifest(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     metadata = manifest.get("metadata")
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict):
-        raise InvalidWorkflow("the workflow's metadata is no object")
+        raise InvalidWorkflow("the workflow's metadata is not an object")
     check_name(request.namespace)
     namespace = metadata.get("namespace") or request.namespace
     if namespace != request.namespace:
@@ -180,14 +221,15 @@ def _selected(request: Request) -> list[Run]:
     finished_before = request.time("finishedBefore")
     selected = []
     for run in request.services.store.runs(namespace):
-        metadata = run.metadata
+        head = run.head()
+        metadata = head["metadata"]
         if not matches(run.name) or run.name in fields.other_names:
             continue
         if not accepts(metadata.get("labels") or {}):
             continue
         if created_after and not created_after < parse_time(metadata.get("creationTimestamp")):
             continue
-        finished = run.status.get("finishedAt")
+        finished = head["status"].get("finishedAt")
         if finished_before and not (finished and parse_time(finished) < finished_before):
             continue
         selected.append(run)

@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,27 +88,36 @@ class Journal:
             self._descriptor = None
 
     def modified(self) -> float:
-        """Return when the last line was written, in seconds since the epoch."""
-        return self.path.stat().st_mtime
+        """Return when the last line was written, in seconds since the epoch; else the folder."""
+        for path in (self.path, self.path.parent):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
 
     def lines(self) -> Iterator[dict[str, Any] | Damage]:
         """Yield every whole line, or what is wrong with it."""
         checked = False
         number = 0
+        if not self.path.exists():
+            yield Damage(1, "is missing: there is no such file")
+            return
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     if number == 1 and not _may_begin(line):
-                        yield Damage(1, "is none of a journal")
+                        yield Damage(1, "is not from a journal")
                     return
                 value = _parse(line, checked)
                 checked = checked or _sum_of(line) is not None
                 yield value if isinstance(value, dict) else Damage(number, value)
         if not number:
-            yield Damage(1, "is missing")
+            yield Damage(1, "is missing: the file is empty")
 
     def never_began(self) -> bool:
-        """Tell a journal without a first line, whose server died before it was written."""
+        """Tell a journal whose server died before its first line, without which no task began."""
+        logs = self.path.parent / "logs"
+        if logs.is_dir() and any(logs.iterdir()):
+            return False
         try:
             with self.path.open("rb") as file:
                 line = file.readline(_BLOCK)
@@ -117,9 +127,8 @@ class Journal:
 
     def ending(self) -> Ending | None:
         """Return how the journal ends, reading no more than that; None when it says no end."""
-        with self.path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            tail = _read(file, max(0, end - _TAIL), end)
+        with self._reading() as (file, end):
+            tail = os.pread(file, _TAIL, max(0, end - _TAIL))
             found = _ENDING.search(tail[-_ENDING_LENGTH:])
             if found is None:
                 return None
@@ -128,11 +137,10 @@ class Journal:
             if start < 0:
                 return None
             if start < end - len(tail):
-                tail = _read(file, start, end)
-            text = tail[start - end : -_ENDING_LENGTH]
-            position = start - len(_CLOSED) - length
+                tail = os.pread(file, end - start, start)
+        text = tail[start - end : -_ENDING_LENGTH]
         sound = crc32(text) == int(found[4], 16)
-        document = (position, length, int(found[2], 16))
+        document = (start - len(_CLOSED) - length, length, int(found[2], 16))
         return Ending(json.loads(text) if sound else None, document)
 
     def document(self, ending: Ending) -> bytes | None:
@@ -140,9 +148,18 @@ class Journal:
         position, length, checksum = ending.document
         if position < 0:
             return None
-        with self.path.open("rb") as file:
-            text = _read(file, position, position + length)
+        with self._reading() as (file, _):
+            text = os.pread(file, length, position)
         return text if len(text) == length and crc32(text) == checksum else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[int, int]]:
+        """Give a descriptor and the size of the file, sooner than ``open()`` would."""
+        file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield file, os.fstat(file).st_size
+        finally:
+            os.close(file)
 
     def last(self) -> dict[str, Any] | None:
         """Return the last whole line without reading those before it; None for a damaged one."""
@@ -212,13 +229,13 @@ def _parse(line: bytes, checked: bool) -> dict[str, Any] | str:
     checksum = _sum_of(line)
     if checksum is None:
         if checked or not line.startswith(_BEGINNINGS[1]):
-            return "has no checksum" if checked else "is none of a journal"
+            return "has no checksum" if checked else "is not from a journal"
     elif crc32(memoryview(line)[18:-1], _BRACE) != checksum:
         return "is not what was written: its checksum differs"
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return "is no JSON"
+        return "is not JSON"
     return value if isinstance(value, dict) and _has_shape(value) else "has another shape"
 
 

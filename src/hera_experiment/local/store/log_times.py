@@ -9,13 +9,17 @@ last change of the file. The times are late by at most :data:`SAMPLING_SECONDS`.
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hera_experiment.local.store.run import TIMES_SUFFIX, Run
 
 SAMPLING_SECONDS = 0.5
+
+_NOTE = re.compile(rb"^(\d{1,18}) (\d{1,12}\.\d{3})$", re.MULTILINE)
 
 
 class LogSampler:
@@ -51,14 +55,14 @@ class LogTimes:
         self._log = log
         self._sizes: list[int] = []
         self._times: list[float] = []
-        try:
-            notes = log.with_suffix(TIMES_SUFFIX).read_text("ascii").split("\n")[:-1]
-        except OSError:
-            notes = []
-        for note in notes:
-            size, _, when = note.partition(" ")
-            self._sizes.append(int(size))
-            self._times.append(float(when))
+        notes = b""
+        with suppress(OSError):
+            notes = log.with_suffix(TIMES_SUFFIX).read_bytes()
+        # What is damaged counts for nothing, and the lines are as old as the next note says.
+        for size, when in _NOTE.findall(notes):
+            if not self._sizes or int(size) > self._sizes[-1]:
+                self._sizes.append(int(size))
+                self._times.append(float(when))
 
     def parts(self, offset: int, block: bytes) -> Iterator[tuple[float, bytes]]:
         """Yield the lines of ``block``, which begins at ``offset``, with when they were written.
@@ -86,11 +90,10 @@ class LogTimes:
 
 def _note(log: Path, size: int, now: float) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    try:
+    # The workflow may have been deleted meanwhile, and the disk may be full.
+    with suppress(OSError):
         descriptor = os.open(log.with_suffix(TIMES_SUFFIX), flags, 0o600)
-    except OSError:
-        return  # the workflow was deleted meanwhile
-    try:
-        os.write(descriptor, f"{size} {now:.3f}\n".encode("ascii"))
-    finally:
-        os.close(descriptor)
+        try:
+            os.write(descriptor, f"{size} {now:.3f}\n".encode("ascii"))
+        finally:
+            os.close(descriptor)

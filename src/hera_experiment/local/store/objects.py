@@ -62,7 +62,7 @@ class Objects:
         for key in values:
             if not _is_key(key):
                 raise InvalidWorkflow(
-                    f"{key!r} is no valid key of {kind} {name!r}: use letters, digits, '-', '_'"
+                    f"{key!r} is not a valid key of {kind} {name!r}: use letters, digits, '-', '_'"
                     " and '.'"
                 )
         private_folder(folder)
@@ -101,7 +101,7 @@ def check_name(name: str) -> None:
     """Raise :class:`InvalidWorkflow` unless ``name`` is an RFC 1123 subdomain."""
     if not _NAME.fullmatch(name) or len(name) > 253:
         raise InvalidWorkflow(
-            f"{name!r} is no valid name: use lower-case letters, digits, '-' and '.', beginning "
+            f"{name!r} is not a valid name: use lower-case letters, digits, '-' and '.', beginning "
             "and ending with a letter or digit (RFC 1123)"
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from hera_experiment.errors import tell
 from hera_experiment.local.errors import InvalidWorkflow, NotFound
 from hera_experiment.local.store.body import Body, closing, encode, encode_nodes, unknown
 from hera_experiment.local.store.journal import Damage, Ending, Journal, ending
@@ -155,6 +155,14 @@ class Run:
                         return document
             return self._view().document(self._version)
 
+    def nodes_json(self) -> bytes:
+        """Return the nodes by id as compact JSON, empty when there is none."""
+        with self._lock:
+            status = encode(self.head()["status"])
+            begin = f',"status":{status[:-1]},"nodes":'.encode("ascii")
+            _, found, nodes = self.document().rpartition(begin)
+            return nodes[:-2] if found else b""
+
     def pods(self) -> list[dict[str, Any]]:
         """Return the nodes that are pods, whose logs :meth:`log_path` names."""
         with self._lock:
@@ -181,21 +189,25 @@ class Run:
         """
         change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
         with self._lock:
-            body = self._loaded()
-            self._refuse_damaged()
-            self._change(body, {**change, "nodes": nodes})
+            self.check_sound()
+            self._change(self._loaded(), {**change, "nodes": nodes})
 
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""
         if not _NODE_ID.fullmatch(node_id):
-            raise NotFound(f"{node_id!r} is no node of workflow {self.name!r}")
+            raise NotFound(f"{node_id!r} is not a node of workflow {self.name!r}")
         return self.folder / "logs" / f"{node_id}.log"
+
+    def check_sound(self) -> None:
+        """Raise :class:`InvalidWorkflow` when the journal is damaged: it cannot go on then."""
+        with self._lock:
+            self._loaded()
+            if self._damage:
+                raise InvalidWorkflow(f"workflow {self.name} cannot go on: {self._damage}")
 
     def remove_log(self, node_id: str) -> None:
         """Remove the log of a node that will run again, and what is known of its age."""
-        with self._lock:
-            self._loaded()
-            self._refuse_damaged()
+        self.check_sound()
         path = self.log_path(node_id)
         for doomed in (path, path.with_suffix(TIMES_SUFFIX)):
             doomed.unlink(missing_ok=True)
@@ -264,7 +276,7 @@ class Run:
             # What runs goes on: memory holds it, and the first line that has room holds all.
             if not self._behind:
                 why = error.strerror or type(error).__name__
-                print(f"{self._where} cannot be written: {why}; make room there", file=sys.stderr)
+                tell(f"{self._where} cannot be written: {why}; make room there")
             self._behind = True
         else:
             self._behind = False
@@ -296,7 +308,7 @@ class Run:
         return body
 
     def _stand_in(self, error: OSError) -> Body:
-        since = self._last_seen()
+        since = self._journal.modified()
         self._version = self._version or int(since * 1_000_000)
         self._created = self._created or self._version
         body = unknown(self.name, since)
@@ -304,25 +316,9 @@ class Run:
         body.apply(closing(body, since, f"{self._where} cannot be read at present: {why}"))
         return body
 
-    def _refuse_damaged(self) -> None:
-        if self._damage:
-            raise InvalidWorkflow(f"workflow {self.name} cannot go on: {self._damage}")
-
     @property
     def _where(self) -> Path:
         return Path(*self._journal.path.parts[-4:])
-
-    def _last_seen(self) -> float:
-        for path in (self._journal.path, self.folder):
-            with suppress(OSError):
-                return path.stat().st_mtime
-        return 0.0
-
-    def _never_began(self) -> bool:
-        if not self._journal.never_began():
-            return False
-        logs = self.folder / "logs"
-        return not logs.is_dir() or not any(logs.iterdir())
 
     def _read_summary(self) -> None:
         with suppress(OSError):
@@ -337,7 +333,7 @@ class Run:
                 self._summary = closed["head"]
 
     def _read(self) -> Body:
-        if self._never_began():
+        if self._journal.never_began():
             raise NotFound(f'workflows.argoproj.io "{self.name}" not found')
         found, document = None, None
         with suppress(FileNotFoundError):
@@ -358,30 +354,26 @@ class Run:
     def _replay(self) -> tuple[Body | None, list[Damage]]:
         body: Body | None = None
         damages: list[Damage] = []
-        try:
-            for line in self._journal.lines():
-                if isinstance(line, Damage):
-                    damages.append(line)
-                    continue
-                self._version = line["version"]
-                if manifest := line.get("manifest"):
-                    body = Body(manifest)
-                    self._created = line.get("created", self._created or self._version)
-                elif body is None:
-                    body = unknown(self.name, self._last_seen())
-                    damages = damages or [Damage(1, "holds no manifest")]
-                    body.apply(line)
-                else:
-                    body.apply(line)
-        except FileNotFoundError:
-            damages.append(Damage(1, "is missing"))
+        for line in self._journal.lines():
+            if isinstance(line, Damage):
+                damages.append(line)
+                continue
+            self._version = line["version"]
+            if manifest := line.get("manifest"):
+                body = Body(manifest)
+                self._created = line.get("created", self._created or self._version)
+                continue
+            if body is None:
+                body = unknown(self.name, self._journal.modified())
+                damages = damages or [Damage(1, "holds no manifest")]
+            body.apply(line)
         if body is None and not damages:
             damages.append(Damage(1, "is torn"))
         return body, damages
 
     def _salvaged(self, body: Body | None, damages: list[Damage], found: Ending | None) -> Body:
         """Return what can be read of a damaged journal, to which nothing is written any more."""
-        since = self._last_seen()
+        since = self._journal.modified()
         self._version = self._version or int(since * 1_000_000)
         self._created = self._created or self._version
         body = body or unknown(self.name, since)

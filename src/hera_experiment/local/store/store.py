@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.errors import AlreadyExists, NotFound
-from hera_experiment.local.store.objects import Objects, check_name, private_folder
+from hera_experiment.local.store.objects import (
+    Objects,
+    check_name,
+    private_folder,
+    write_private,
+)
 from hera_experiment.local.store.run import Run
+
+_VERSIONS = 100_000_000
+"""More changes than one server makes."""
 
 KEPT_IN_MEMORY = 16
 """How many finished workflows stay in memory after they were looked at."""
@@ -37,16 +46,17 @@ class Store:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._passed = threading.Condition(self._lock)
-        # Versions must grow from server to server without reading every journal: they begin at
-        # the microseconds of now, which no earlier server can have counted up to.
-        self._version = int(clock().timestamp() * 1_000_000)
+        # Versions must grow from server to server without reading every journal, also where the
+        # clock was set back: each server notes what the next one has to begin above.
+        self._version = max(int(clock().timestamp() * 1_000_000), self._noted())
+        self._note(self._version + _VERSIONS)
         self._milestone = self._version
         self._in_memory: OrderedDict[str, Run] = OrderedDict()
-        for path in self._folder.iterdir():
-            if path.name.startswith("."):
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.is_dir():
-                self._runs[path.name] = Run(path, self)
+        for entry in os.scandir(self._folder):
+            if entry.name.startswith("."):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.is_dir():
+                self._runs[entry.name] = Run(self._folder / entry.name, self)
 
     def create(self, manifest: dict[str, Any]) -> Run:
         """Keep a new workflow; raises :class:`AlreadyExists` when the name is taken."""
@@ -148,6 +158,17 @@ class Store:
             if old.deleted or old.forget():
                 with self._lock:
                     self._in_memory.pop(old.name, None)
+
+    def _noted(self) -> int:
+        try:
+            return int((self.root / "version").read_bytes())
+        except (OSError, ValueError):
+            return 0
+
+    def _note(self, version: int) -> None:
+        # On a full disk the clock has to do.
+        with suppress(OSError):
+            write_private(self.root / "version", b"%d" % version)
 
     def _forget(self, run: Run) -> Path:
         self._runs.pop(run.name, None)

@@ -55,6 +55,24 @@ def check_order(name: str, dag: Mapping[str, Any]) -> None:
         _check_style(name, task, uses_depends)
 
 
+def in_order(tasks: list[Task]) -> list[Task]:
+    """Return the tasks, each after those it depends on; raises nothing for what has no order."""
+    parents = {task.get("name", ""): mentioned(task) for task in tasks}
+    waits_for = {name: len(found) for name, found in parents.items()}
+    following: dict[str, list[str]] = {name: [] for name in parents}
+    for name, found in parents.items():
+        for parent in found:
+            following.get(parent, []).append(name)
+    order = [name for name, count in waits_for.items() if not count]
+    for name in order:
+        for other in following[name]:
+            waits_for[other] -= 1
+            if not waits_for[other]:
+                order.append(other)
+    by_name = {task.get("name", ""): task for task in tasks}
+    return [by_name[name] for name in order]
+
+
 def check_depends(name: str, dag: Mapping[str, Any]) -> dict[str, Depends]:
     """Check conditions and the target; return what each task waits for."""
     by_name = {task["name"]: task for task in dag["tasks"]}

@@ -33,10 +33,10 @@ def normalise(manifest: Any) -> dict[str, Any]:
     copy["kind"] = "Workflow"
     copy.setdefault("metadata", {})
     if not isinstance(copy["metadata"], dict):
-        raise InvalidWorkflow("the workflow's metadata is no object")
+        raise InvalidWorkflow("the workflow's metadata is not an object")
     spec = copy.setdefault("spec", {})
     if not isinstance(spec, dict):
-        raise InvalidWorkflow("the workflow's spec is no object")
+        raise InvalidWorkflow("the workflow's spec is not an object")
     _texts(spec)
     return copy
 

@@ -63,8 +63,7 @@ def input_scope(template: Mapping[str, Any]) -> Scope:
     """Return the variables of a template's inputs, of its pod and of its attempts."""
     parameters = (template.get("inputs") or {}).get("parameters") or ()
     scope = {f"inputs.parameters.{parameter['name']}" for parameter in parameters}
-    if parameters:
-        scope.add("inputs.parameters")
+    scope.add("inputs.parameters")
     if runs_pod(template):
         scope.add("pod.name")
     if "retryStrategy" in template:

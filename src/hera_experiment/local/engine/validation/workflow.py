@@ -16,8 +16,15 @@ from typing import Any
 from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
 from hera_experiment.local.engine.nodes import runs_pod
-from hera_experiment.local.engine.validation.dags import check_depends, check_order, check_tasks
+from hera_experiment.local.engine.substitution import replace, substitute
+from hera_experiment.local.engine.validation.dags import (
+    check_depends,
+    check_order,
+    check_tasks,
+    in_order,
+)
 from hera_experiment.local.engine.validation.normalise import normalise, with_empty_fields
+from hera_experiment.local.engine.validation.pods import check_metrics, refused_by_kubernetes
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
     add_items,
@@ -42,6 +49,7 @@ _CHOICE = (
     "choose one of: container, containerSet, steps, script, resource, dag, suspend, template, "
     "template ref"
 )
+_NAMES = ("name", "depends", "dependencies")
 _VARIABLE = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 
@@ -63,6 +71,8 @@ def checked(manifest: Any, *, lint: bool = False) -> dict[str, Any]:
     _validate(normal, lint=lint)
     if name := normal["metadata"].get("name", ""):
         _check_object_name(name)
+    if refused := refused_by_kubernetes(normal):
+        raise InvalidWorkflow("; ".join(refused))
     filled = with_empty_fields(normal)
     filled.pop("status", None)
     return copy.deepcopy(filled)
@@ -82,7 +92,7 @@ def check_generated_name(name: str) -> None:
     """Raise :class:`InvalidWorkflow` when ``generateName`` gave what cannot be a name."""
     if not OBJECT_NAME.fullmatch(name):
         raise InvalidWorkflow(
-            f"generateName gives {name!r}, which is no name of a Kubernetes object: use lower"
+            f"generateName gives {name!r}, which cannot name a Kubernetes object: use lower"
             " case letters, digits and '-', beginning with a letter or digit"
         )
 
@@ -106,43 +116,74 @@ def _validate(manifest: Mapping[str, Any], *, lint: bool) -> None:
     if entrypoint not in by_name:
         raise InvalidWorkflow(f"template name '{entrypoint}' undefined")
     global_names = global_scope(manifest)
-    walk = _Walk(by_name, global_names)
-    _check_form(by_name[entrypoint], by_name)
+    walk = _Walk(by_name, arguments, global_names)
     _check_supplied("", by_name[entrypoint], arguments)
-    walk.visit(by_name[entrypoint], "")
+    walk.visit(entrypoint, "", arguments)
     if handler := spec.get("onExit"):
         if handler not in by_name:
             raise InvalidWorkflow(f"template name '{handler}' undefined")
         global_names.add("workflow.failures")
-        _check_form(by_name[handler], by_name)
         _check_supplied("", by_name[handler], arguments)
-        walk.visit(by_name[handler], "")
+        walk.visit(handler, "", arguments)
     for template in templates:
-        walk.visit(template, f"templates.{template['name']} ")
+        walk.visit(template["name"], f"templates.{template['name']} ", {})
 
 
 class _Walk:
-    def __init__(self, templates: Mapping[str, Template], global_names: Scope) -> None:
-        self._templates = templates
-        self._global_names = global_names
-        self._seen: set[str] = set()
+    """Follows the calls in the order in which Argo does: what an output makes global comes first.
 
-    def visit(self, first: Template, prefix: str) -> None:
-        """Check ``first`` and all that it calls, each once, what is called before its caller."""
-        stack: list[tuple[Template, str, bool]] = [(first, prefix, False)]
+    ``arguments`` are those of the workflow.
+    """
+
+    def __init__(
+        self, templates: Mapping[str, Template], arguments: Mapping[str, Any], global_names: Scope
+    ) -> None:
+        self._templates = templates
+        self._known = _values("workflow.parameters", arguments)
+        self._global_names = global_names
+        self._seen: dict[str, Template] = {}
+
+    def visit(self, name: str, prefix: str, arguments: Mapping[str, Any]) -> None:
+        """Check a template and all that it calls, each once, what is called before its caller."""
+        # An entry is to be entered, to be left, or to make its outputs known to what comes next.
+        stack: list[tuple[str, str, str]] = [("enter", name, prefix)]
         while stack:
-            template, where, called = stack.pop()
-            if called:
-                self._check(where, template)
-                continue
-            if template["name"] in self._seen:
-                continue
-            self._seen.add(template["name"])
-            self._form(where, template)
-            stack.append((template, where, True))
-            for path, call in reversed(_calls(template)):
-                callee = self._templates[call["template"]]
-                stack.append((callee, f"{where}{path} ", False))
+            step, name, where = stack.pop()
+            if step == "leave":
+                self._check(where, self._seen[name])
+            elif step == "outputs":
+                add_outputs(set(), self._global_names, self._templates[name], "")
+            elif name not in self._seen:
+                template = self._named(self._templates[name], arguments)
+                arguments = {}
+                self._seen[name] = template
+                self._form(where, template)
+                stack.append(("leave", name, where))
+                for path, call in reversed(_calls(template)):
+                    stack.append(("outputs", call["template"], ""))
+                    stack.append(("enter", call["template"], f"{where}{path} "))
+
+    def _named(self, template: Template, arguments: Mapping[str, Any]) -> Template:
+        """Return ``template`` with the names of its tasks as they will be, as far as one can tell.
+
+        Argo as well puts in what it knows; with anything else in it a name is none.
+        """
+        key = next((key for key in ("dag", "steps") if key in template), "")
+        if not key or "{{" not in str(template[key]):
+            return template
+        known = {**self._known, **_values("inputs.parameters", template.get("inputs") or {})}
+        known |= _values("inputs.parameters", arguments)
+
+        def named(call: Mapping[str, Any]) -> dict[str, Any]:
+            fields = {field: call[field] for field in _NAMES if field in call}
+            return {**call, **substitute(fields, known.__getitem__)}
+
+        if key == "steps":
+            return {**template, key: [[named(step) for step in group] for group in template[key]]}
+        dag = template["dag"]
+        tasks = [named(task) for task in dag.get("tasks") or ()]
+        target = {"target": replace(dag["target"], known.__getitem__)} if "target" in dag else {}
+        return {**template, key: {**dag, "tasks": tasks, **target}}
 
     def _form(self, where: str, template: Template) -> None:
         try:
@@ -160,11 +201,21 @@ class _Walk:
             raise InvalidWorkflow(f"{where}{error.message}") from None
 
 
+def _values(prefix: str, holder: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of parameters by the names of their variables."""
+    found = {}
+    for parameter in holder.get("parameters") or ():
+        value = parameter.get("value", parameter.get("default", "{{"))
+        if "{{" not in value:
+            found[f"{prefix}.{parameter['name']}"] = value
+    return found
+
+
 def _calls(template: Template) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the tasks or steps with the path that Argo's messages give them."""
     name = template["name"]
     if "dag" in template:
-        tasks = template["dag"].get("tasks") or ()
+        tasks = in_order(template["dag"].get("tasks") or [])
         return [(f"templates.{name}.tasks.{task.get('name', '')}", task) for task in tasks]
     return [
         (f"templates.{name}.steps[{index}].{step.get('name', '')}", step)
@@ -217,6 +268,7 @@ def _check_use(
     else:
         _check_steps(name, template["steps"], templates, scope, global_names)
     _check_outputs(template, scope, global_names)
+    check_metrics(f"templates.{name}", template)
 
 
 def _check_supplied(where: str, template: Template, arguments: Mapping[str, Any]) -> None:

@@ -119,12 +119,6 @@ BREAKS: dict[str, tuple[Callable[[Place], None], str]] = {
         lambda place: place.main.update(envFrom=[{"configMapRef": {"name": "absent"}}]),
         "'absent' is missing",
     ),
-    "SECRET": (
-        lambda place: place.main.update(
-            env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "a"}}}]
-        ),
-        "'absent' is missing",
-    ),
     "ACCOUNT-EXISTS": (
         lambda place: place.spec.update(serviceAccountName="absent"),
         "'absent' is missing",
@@ -228,3 +222,5 @@ def test_as_typed_it_asks_before_the_first_time(guest: Place, project: Any, clus
     assert last["code"] == "PROBE" and last["status"] == "ok", last
     done = project.run(*typed, "--probe=1", timeout=120, **environ)
     assert done.status == 0 and "√ PROBE" in done.out, "it asks once"
+    done = project.run(*typed, "--probe=1", "--only=PROBE", timeout=120, **environ)
+    assert done.status == 0 and "√ PROBE" in done.out and "GPU" not in done.out, done.all

@@ -1,0 +1,340 @@
+"""What Kubernetes would refuse in a workflow's objects, and what it heeds that this machine cannot.
+
+On a cluster Argo's server or the API server refuses these, the latter when a task's turn has come;
+here all are found before anything runs, though nothing here needs them: what succeeds on this
+machine is not to fail there. Source: ``pkg/apis/core/validation/validation.go`` of
+kubernetes/kubernetes, ``pkg/api/resource/quantity.go`` of kubernetes/apimachinery; the words were
+recorded from Kubernetes 1.34.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from hera_experiment.local.errors import InvalidWorkflow
+
+Json = Mapping[str, Any]
+
+_QUANTITY = re.compile(
+    r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
+)
+_QUANTITY_RULE = (
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)
+_POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_LABEL_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_RESOURCE = re.compile(r".*/.*|cpu|memory|ephemeral-storage|hugepages-.*")
+_VARIABLE = re.compile(r"[ -<>-~]+")
+_LABEL_LENGTH = 63
+_LONGEST_ID = 2**31 - 1
+
+_CHOICES = {
+    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+    "terminationMessagePolicy": ("File", "FallbackToLogsOnError"),
+    "dnsPolicy": ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
+    "operator": ("Equal", "Exists"),
+    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
+}
+_POD_GC = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
+_ANY_LINUX = ("kubernetes.io/os", "linux")
+_SELECTORS = ("In", "NotIn", "Exists", "DoesNotExist")
+_METRIC = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def refused_by_kubernetes(manifest: Json) -> list[str]:
+    """Return a sentence for each value that Kubernetes or Argo would refuse for its form.
+
+    Raises :class:`InvalidWorkflow` where an object or a list is wanted and there is none.
+    """
+    spec = manifest["spec"]
+    found = [*_metadata("metadata", manifest["metadata"])]
+    found += _metadata("spec.podMetadata", _object(spec, "podMetadata"))
+    found += _scheduling("spec", spec)
+    for claim in _list(spec, "volumeClaimTemplates"):
+        resources = _object(_object(claim, "spec"), "resources")
+        for name, value in _object(resources, "requests").items():
+            found += _quantity(f"spec.volumeClaimTemplates.{name}", value)
+    pod_gc = _object(spec, "podGC")
+    strategy = pod_gc.get("strategy") or _POD_GC[0]
+    if strategy not in _POD_GC:
+        found.append(f"podGC.strategy unknown strategy '{strategy}': use {', '.join(_POD_GC)}")
+    for expression in _list(_object(pod_gc, "labelSelector"), "matchExpressions"):
+        if (operator := expression.get("operator")) not in _SELECTORS:
+            why = f'"{operator}" is not a valid label selector operator'
+            found.append(f"podGC.labelSelector invalid: {why}: use {', '.join(_SELECTORS)}")
+    used = _used(spec)
+    for template in spec.get("templates") or ():
+        if template["name"] in used and (container := _container(template)):
+            found += _template(spec, template, container, in_name=used[template["name"]])
+    return found
+
+
+def check_metrics(where: str, template: Json) -> None:
+    """Raise :class:`InvalidWorkflow` for a metric of ``template`` that Argo refuses.
+
+    Source: ``validateTemplate`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows.
+    """
+    for metric in _list(_object(template, "metrics"), "prometheus"):
+        name = metric.get("name") or ""
+        if not _METRIC.fullmatch(name):
+            why = "Metric names must contain alphanumeric characters or '_'"
+            raise InvalidWorkflow(f"{where} metric name '{name}' is invalid. {why}")
+        for label in _list(metric, "labels"):
+            if not _METRIC.fullmatch(key := label.get("key") or ""):
+                why = "keys may only contain alphanumeric characters or '_'"
+                raise InvalidWorkflow(f"metric label '{key}' is invalid: {why}")
+        if not metric.get("help"):
+            why = "must contain a help string under 'help: ' field"
+            raise InvalidWorkflow(f"{where} metric '{name}' {why}")
+        for kind in ("gauge", "counter", "histogram"):
+            if metric.get(kind) is not None and not _object(metric, kind).get("value"):
+                raise InvalidWorkflow(f"{where} metric '{name}' error: missing {kind}.value")
+        gauge = _object(metric, "gauge")
+        if gauge.get("realtime") and "resourcesDuration." in str(gauge["value"]):
+            why = "'resourcesDuration.*' metrics cannot be used in real-time"
+            raise InvalidWorkflow(f"{where} metric '{name}' error: {why}")
+
+
+def left_out(manifest: Json) -> list[str]:
+    """Return what a cluster would heed, and wait for, and this machine does not."""
+    spec = manifest["spec"]
+    found: dict[str, dict[str, None]] = {}
+    used = _used(spec)
+    for template in spec.get("templates") or ():
+        if (container := _container(template)) is None or template["name"] not in used:
+            continue
+        said = []
+        selector = template.get("nodeSelector") or spec.get("nodeSelector") or {}
+        labels = [f"{k}={v}" for k, v in selector.items() if (k, v) != _ANY_LINUX]
+        if labels:
+            said.append(f"nodeSelector {', '.join(labels)}")
+        if template.get("affinity") or spec.get("affinity"):
+            said.append("affinity")
+        limits = _object(_object(container, "resources"), "limits")
+        said += [f"{name}: {count}" for name, count in limits.items() if _is_device(name)]
+        for holder in (spec, template, container):
+            for key, value in _object(holder, "securityContext").items():
+                if key in ("runAsNonRoot", "runAsUser", "runAsGroup") and value is not None:
+                    said.append(f"{key}: {str(value).lower()}")
+        for text in said:
+            found.setdefault(text, {})[template["name"]] = None
+    return [f"{what} ({', '.join(names)})" for what, names in found.items()]
+
+
+def _used(spec: Json) -> dict[str, bool]:
+    """Return the templates that something calls, and whether their name becomes part of a pod's."""
+    templates = spec["templates"]
+    again = {t["name"] for t in templates if t.get("retryStrategy") or spec.get("retryStrategy")}
+    used = {spec["entrypoint"]: spec["entrypoint"] in again}
+    for template in templates:
+        for group in (_list(template.get("dag") or {}, "tasks"), *_list(template, "steps")):
+            used.update((call["template"], True) for call in group)
+    return {**used, spec["onExit"]: True} if spec.get("onExit") else used
+
+
+def _container(template: Json) -> Json | None:
+    found: Json | None = template.get("container") or template.get("script")
+    return found
+
+
+def _template(spec: Json, template: Json, container: Json, *, in_name: bool) -> Iterator[str]:
+    name = template["name"]
+    where = f"templates.{name}"
+    if in_name and name != name.lower():
+        yield (
+            f"{where}: the names of its pods hold its name, and a lowercase RFC 1123 subdomain must"
+            f" consist of lower case alphanumeric characters, '-' or '.': call it {name.lower()!r}"
+        )
+    yield from _metadata(f"{where}.metadata", _object(template, "metadata"))
+    yield from _scheduling(where, template)
+    path = f"{where}.{'container' if 'container' in template else 'script'}"
+    yield from _choice(path, container, "imagePullPolicy")
+    yield from _choice(path, container, "terminationMessagePolicy")
+    image = container.get("image") or ""
+    if image != image.strip():
+        yield _invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
+    for index, variable in enumerate(_list(container, "env")):
+        if not _VARIABLE.fullmatch(variable.get("name") or ""):
+            why = (
+                "a valid environment variable name must consist only of printable ASCII characters"
+                " other than '='"
+            )
+            yield _invalid(f"{path}.env[{index}].name", variable.get("name") or "", why)
+    for index, port in enumerate(_list(container, "ports")):
+        number = port.get("containerPort")
+        if not isinstance(number, int) or not 0 < number < 2**16:
+            why = "must be between 1 and 65535, inclusive"
+            yield _invalid(f"{path}.ports[{index}].containerPort", number, why)
+    yield from _resources(f"{path}.resources", _object(container, "resources"))
+    yield from _user(path, container)
+    yield from _mounts(path, spec, template, container)
+
+
+def _mounts(path: str, spec: Json, template: Json, container: Json) -> Iterator[str]:
+    volumes = {v.get("name"): v for owner in (spec, template) for v in _list(owner, "volumes")}
+    for index, mount in enumerate(_list(container, "volumeMounts")):
+        where = f"{path}.volumeMounts[{index}]"
+        name, sub_path = str(mount.get("name")), str(mount.get("subPath") or "")
+        if "{{" not in name and not _is(name, _DNS_LABEL):
+            why = (
+                "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or"
+                " '-', and must start and end with an alphanumeric character"
+            )
+            yield _invalid(f"{where}.name", name, why)
+        if ".." in sub_path.split("/"):
+            yield _invalid(f"{where}.subPath", sub_path, "must not contain '..'")
+        size = _object(volumes.get(name) or {}, "emptyDir").get("sizeLimit")
+        yield from _quantity(f"volumes.{name}.emptyDir.sizeLimit", "0" if size is None else size)
+
+
+def _scheduling(path: str, owner: Json) -> Iterator[str]:
+    yield from _choice(path, owner, "dnsPolicy")
+    yield from _labels(f"{path}.nodeSelector", _object(owner, "nodeSelector"))
+    yield from _user(path, owner)
+    for index, toleration in enumerate(_list(owner, "tolerations")):
+        where = f"{path}.tolerations[{index}]"
+        yield from _choice(where, toleration, "operator")
+        yield from _choice(where, toleration, "effect")
+        operator, effect = toleration.get("operator") or "Equal", toleration.get("effect") or ""
+        if operator == "Exists" and (value := toleration.get("value")):
+            why = "value must be empty when `operator` is 'Exists'"
+            yield _invalid(f"{where}.operator", value, why)
+        if operator == "Equal" and not toleration.get("key"):
+            why = "operator must be Exists when `key` is empty"
+            yield _invalid(f"{where}.operator", operator, why)
+        if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
+            why = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+            yield _invalid(f"{where}.effect", effect, why)
+
+
+def _user(path: str, owner: Json) -> Iterator[str]:
+    context = _object(owner, "securityContext")
+    for key in ("runAsUser", "runAsGroup"):
+        number = context.get(key)
+        if isinstance(number, int) and not 0 <= number <= _LONGEST_ID:
+            why = f"must be between 0 and {_LONGEST_ID}, inclusive"
+            yield _invalid(f"{path}.securityContext.{key}", number, why)
+    if context.get("privileged") and context.get("allowPrivilegeEscalation") is False:
+        why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
+        yield f"{path}.securityContext: {why}"
+
+
+def _resources(path: str, resources: Json) -> Iterator[str]:
+    limits, requests = _object(resources, "limits"), _object(resources, "requests")
+    for kind, values in (("limits", limits), ("requests", requests)):
+        for name, value in values.items():
+            where, number = f"{path}.{kind}[{name}]", _number(value)
+            if not _RESOURCE.fullmatch(name):
+                yield _invalid(where, name, "must be a standard resource type or fully qualified")
+            elif problem := _qualified(name):
+                yield _invalid(where, name, problem)
+            if number is None:
+                yield from _quantity(where, value)
+            elif number < 0:
+                yield _invalid(where, value, "must be greater than or equal to 0")
+            elif _is_device(name) and number != int(number):
+                yield _invalid(where, value, "must be an integer")
+    for name, value in requests.items():
+        request, limit = _number(value), _number(limits.get(name))
+        of_limit = f"{name} limit of {limits.get(name)}"
+        if _is_device(name) and name not in limits:
+            why = "Required value: Limit must be set for non overcommitable resources"
+            yield f"{path}.limits[{name}]: {why}"
+        elif request is None or limit is None:
+            continue
+        elif _is_device(name) and request != limit:
+            yield _invalid(f"{path}.requests", value, f"must be equal to {of_limit}")
+        elif request > limit:
+            yield _invalid(f"{path}.requests", value, f"must be less than or equal to {of_limit}")
+
+
+def _is_device(name: str) -> bool:
+    return "/" in name and not name.startswith("kubernetes.io/")
+
+
+def _quantity(path: str, value: Any) -> Iterator[str]:
+    text = str(value)
+    if "{{" in text or _number(value) is not None:
+        return
+    hint = ""
+    if meant := re.fullmatch(r"([0-9.]+) ?([kKMGTPE])i?[bB]?", text):
+        hint = f": write {meant[1]}{meant[2].replace('K', 'k')}, or {meant[1]}{meant[2].upper()}i"
+    yield f"{_QUANTITY_RULE}: {path}: {text}{hint}"
+
+
+def _number(value: Any) -> Decimal | None:
+    """Return a quantity as a number, None for what is none."""
+    match = _QUANTITY.fullmatch(str(value))
+    if match is None:
+        return None
+    number, suffix = Decimal(match[1]), match[2] or ""
+    if suffix.endswith("i"):
+        return number * Decimal(2 ** (10 * ("KMGTPE".index(suffix[0]) + 1)))
+    return number.scaleb(int(suffix[1:]) if suffix[1:] else _POWERS[suffix])
+
+
+def _metadata(path: str, metadata: Json) -> Iterator[str]:
+    yield from _labels(f"{path}.labels", _object(metadata, "labels"))
+    for key in _object(metadata, "annotations"):
+        if problem := _qualified(key):
+            yield _invalid(f"{path}.annotations", key, problem)
+
+
+def _labels(path: str, labels: Json) -> Iterator[str]:
+    for key, value in labels.items():
+        if problem := _qualified(key):
+            yield _invalid(path, key, problem)
+        if "{{" not in str(value) and value != "" and not _is(str(value), _LABEL_NAME):
+            why = (
+                "a valid label must be an empty string or consist of alphanumeric characters, '-',"
+                " '_' or '.', at most 63, and must start and end with an alphanumeric character"
+            )
+            yield _invalid(path, value, why)
+
+
+def _qualified(name: str) -> str:
+    """Return what is wrong with the key of a label or an annotation, or nothing."""
+    prefix, slash, rest = name.rpartition("/")
+    if "{{" in name or (_is(rest, _LABEL_NAME) and (not slash or _SUBDOMAIN.fullmatch(prefix))):
+        return ""
+    return (
+        "name part must consist of alphanumeric characters, '-', '_' or '.', at most 63, and must"
+        " start and end with an alphanumeric character; what stands before '/' is a DNS subdomain"
+    )
+
+
+def _choice(path: str, owner: Json, key: str) -> Iterator[str]:
+    value, choices = str(owner.get(key) or ""), _CHOICES[key]
+    if value and "{{" not in value and value not in choices:
+        supported = ", ".join(f'"{choice}"' for choice in choices)
+        yield f'{path}.{key}: Unsupported value: "{value}": supported values: {supported}'
+
+
+def _invalid(path: str, value: Any, why: str) -> str:
+    return f'{path}: Invalid value: "{value}": {why}'
+
+
+def _is(text: str, pattern: re.Pattern[str]) -> bool:
+    return len(text) <= _LABEL_LENGTH and pattern.fullmatch(text) is not None
+
+
+def _object(owner: Json, key: str) -> Json:
+    value = owner.get(key)
+    if not isinstance(value, (Mapping, type(None))):
+        raise InvalidWorkflow(f"{key} must be an object, not {value!r}")
+    return value or {}
+
+
+def _list(owner: Json, key: str) -> Iterable[Any]:
+    value = owner.get(key)
+    inner = Mapping if key != "steps" else list
+    if not isinstance(value, (list, type(None))) or not all(
+        isinstance(v, inner) for v in value or ()
+    ):
+        raise InvalidWorkflow(f"{key} must be a list of objects, not {value!r}")
+    return value or ()
