@@ -182,5 +182,5 @@ def _answer(
             continue
         if not doubt or answer == doubted:
             return answer
-        person.say(f"‼ {doubt}; correct it, or press Enter to keep it")
+        person.say(f"‼ {doubt}; Enter keeps it")
         default = doubted = answer
