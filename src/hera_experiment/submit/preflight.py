@@ -33,6 +33,7 @@ CODES = (
     "CONFIGMAP",
     "SECRET",
     "PULL-SECRET",
+    "REGISTRY-REACHABLE",
     "IMAGES",
     "WORKFLOW",
 )
@@ -108,7 +109,7 @@ class Preflight:
         target = CheckTarget(
             context, lambda: captured, timeout=self._timeout, environ=self._environ
         )
-        checks = [_narrowed(each) for each in select(CATALOGUE, CODES)]
+        checks = [_narrowed(each) for each in select(CATALOGUE, CODES, cluster=context.cluster)]
         checks += own_checks(context)
         found = {
             each.check.code: each
