@@ -25,9 +25,7 @@ ARGUMENTS = Arguments(
     Argument("cluster", "CLUSTER", "local (this machine), or NAME of clusters/NAME.config", CHOICE),
     Argument("runtime", "RUNTIME", "how 'local' runs containers", CHOICE, choices=RUNTIMES),
     Argument("k8s_config_file", "KUBECONFIG", "the kubeconfig file; /dev/null for none", path=True),
-    Argument(
-        "k8s_configmap_name", "KUBECONFIGMAP", "the ConfigMap of the cluster's proxy", RESOURCE
-    ),
+    Argument("k8s_configmap_name", "KUBECONFIGMAP", "the ConfigMap of the proxy", RESOURCE),
     Argument("k8s_volume_claim_name", "KUBEVOLUMECLAIMNAME", "the claim for results", RESOURCE),
     Argument("argo_server", "GLOBAL_CONFIG_HOST ARGO_SERVER", "Argo's server, host:port"),
     Argument("argo_token", "ARGO_TOKEN", "the token, with or without the word Bearer", secret=True),
@@ -42,9 +40,11 @@ ARGUMENTS = Arguments(
         "true to trust any certificate (anyone on the way can then read the token)",
         boolean=True,
     ),
-    Argument(
-        "ca_bundle", "REQUESTS_CA_BUNDLE", "the server's authorities", path=True, machine_wide=True
-    ),
+    Argument("ca_bundle", "REQUESTS_CA_BUNDLE", "its authorities", path=True, machine_wide=True),
+    Argument("argo_client_certificate", "ARGO_CLIENT_CERTIFICATE", "your certificate", path=True),
+    Argument("argo_client_key", "ARGO_CLIENT_KEY", "its key, if not beside it", path=True),
+    Argument("queue", "QUEUE", "the Kueue queue of the tasks' pods", RESOURCE),
+    Argument("pending_timeout", "PENDING_TIMEOUT", "how long a pod may wait: 10m", RESOURCE),
     Argument("registry", "REGISTRY", "the registry of the images, host[:port][/project]", RESOURCE),
 )
 

@@ -48,6 +48,8 @@ class Context(argparse.Namespace):
     argo_insecure_skip_verify: bool
     ca_bundle: str
     registry: str
+    queue: str
+    pending_timeout: str
 
     _experiment: Experiment
     _sources: dict[str, Source]

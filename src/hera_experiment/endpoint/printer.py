@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, TextIO
 
 import requests
@@ -13,8 +11,9 @@ import requests
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.argo.outline import outline
 from hera_experiment.endpoint.capture import Capture
+from hera_experiment.endpoint.defaults import Defaults
 from hera_experiment.endpoint.messages import Creation, Request, creation_in
-from hera_experiment.endpoint.submission import completed, forward
+from hera_experiment.endpoint.submission import forward
 from hera_experiment.endpoint.yaml_text import as_yaml
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_client import ArgoClient
@@ -24,8 +23,8 @@ class Printer(Capture):
     """Writes each object to ``out`` as YAML, the tasks of a workflow to standard error.
 
     The server of ``client``, called ``name``, is asked whether it would accept each workflow, and
-    answers what the script reads; without a client nothing is asked. ``labels`` and ``account`` are
-    as for a submission.
+    answers what the script reads; without a client nothing is asked. ``defaults`` are those
+    of a submission.
     """
 
     def __init__(
@@ -33,16 +32,13 @@ class Printer(Capture):
         out: TextIO,
         client: ArgoClient | None = None,
         name: str = "",
-        *,
-        labels: Mapping[str, str] = MappingProxyType({}),
-        account: str = "",
+        defaults: Defaults = Defaults(),  # noqa: B008
     ) -> None:
         super().__init__()
         self._out = out
         self._client = client
         self._name = name
-        self._labels = labels
-        self._account = account
+        self._defaults = defaults
 
     def answer(self, request: Request) -> requests.Response:
         """Return the answer of the server, or what takes its place.
@@ -65,7 +61,7 @@ class Printer(Capture):
 
     def take(self, creation: Creation) -> dict[str, Any]:
         """Print what is to be created, and let the server judge it."""
-        manifest = completed(creation, self._labels, self._account)
+        manifest = self._defaults.filled_in(creation)
         self._out.write(as_yaml(manifest))
         self._out.flush()
         if creation.kind is WORKFLOW:

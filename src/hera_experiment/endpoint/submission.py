@@ -11,7 +11,8 @@ from typing import Any
 import requests
 
 from hera_experiment.argo.objects import WORKFLOW
-from hera_experiment.endpoint.messages import API, Creation, Request, answer_of, creation_in
+from hera_experiment.endpoint.defaults import Defaults
+from hera_experiment.endpoint.messages import API, Request, answer_of, creation_in
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
@@ -29,7 +30,7 @@ _FORWARDED = ("Accept", "Accept-Encoding", "Content-Type")
 class Submission:
     """Creates each workflow once and writes it down; hands every other request on.
 
-    ``account`` is the service account of what names none. Each of :attr:`before` is called in turn
+    ``defaults`` fill in what a script leaves open. Each of :attr:`before` is called, in turn,
     before a workflow is created and may refuse it with a ``UserError``; ``created`` is called
     afterwards. Templates and CronWorkflows are labelled, and handed on.
     """
@@ -38,14 +39,14 @@ class Submission:
         self,
         submitter: Submitter,
         *,
-        account: str = "",
+        defaults: Defaults | None = None,
         created: Created = lambda namespace, workflow: None,
     ) -> None:
         if submitter.once is submit_once:
             submitter = replace(submitter, once=partial(submit_once, pause=self.pause))
         self._client = submitter.client
         self._submitter = submitter
-        self._account = account
+        self._defaults = defaults or Defaults(submitter.labels)
         self.before: list[Before] = []
         self._created = created
         self._preparing = threading.Lock()
@@ -76,7 +77,7 @@ class Submission:
         if creation is None:
             return forward(self._client, request)
         self.refuse_when_closing()
-        manifest = completed(creation, self._submitter.labels, self._account)
+        manifest = self._defaults.filled_in(creation)
         metadata = manifest["metadata"]
         named = metadata.get("name") or metadata.get("generateName")
         if creation.kind is not WORKFLOW or not creation.plainly or not named:
@@ -90,21 +91,6 @@ class Submission:
         workflow = self._submitter(creation.namespace, manifest)
         self._created(creation.namespace, workflow)
         return answer_of(workflow)
-
-
-def completed(creation: Creation, labels: Mapping[str, str], account: str) -> dict[str, Any]:
-    """Return the manifest with those of ``labels`` that it lacks, and its service account."""
-    manifest = dict(creation.manifest)
-    metadata = dict(manifest.get("metadata") or {})
-    metadata["labels"] = {**labels, **(metadata.get("labels") or {})}
-    manifest["metadata"] = metadata
-    spec = dict(manifest.get("spec") or {})
-    if account and spec:
-        of_pods = dict(spec.get("workflowSpec") or {}) if "workflowSpec" in spec else spec
-        if not of_pods.get("serviceAccountName"):
-            of_pods["serviceAccountName"] = account
-        manifest["spec"] = {**spec, "workflowSpec": of_pods} if of_pods is not spec else spec
-    return manifest
 
 
 def forward(

@@ -61,6 +61,7 @@ def submit_through(
     args = server.args
     if args.endpoint is not None:
         return
+    from hera_experiment.endpoint.defaults import defaults_of
     from hera_experiment.endpoint.submission import Submission
     from hera_experiment.environment.hera_services import BackendSession, Route, lead_to
 
@@ -72,6 +73,6 @@ def submit_through(
         script=Path(sys.argv[0]) if sys.argv and sys.argv[0] else None,
         inputs=str(InputChoice.of(environ)),
     )
-    backend = Submission(submitter, account=server.service_account)
+    backend = Submission(submitter, defaults=defaults_of(args, labels, server.client))
     session = BackendSession(backend, server.url)
     lead_to(Route(server.url, session, server.authorization, server.namespace))

@@ -14,6 +14,7 @@ from hera_experiment.argo.names import SESSION_LABEL
 from hera_experiment.context.context import Context
 from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.endpoint.address import address_of, alone, name_of
+from hera_experiment.endpoint.defaults import defaults_of
 from hera_experiment.endpoint.printer import Printer
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
@@ -62,7 +63,7 @@ def opened(
     UserError
         When no platform is designated, or it does not answer or accepts no token.
     """
-    labels, account = experiment_labels(context.experiment), context.argo_service_account
+    labels = experiment_labels(context.experiment)
     backend: Printer | Submission
     with ExitStack() as stack:
         server = None
@@ -73,18 +74,20 @@ def opened(
         session = "" if dry_run else f"submit-{token_hex(4)}"
         if server is None or dry_run:
             client, name = (server.client, name_of(server)) if server else (None, "")
-            backend = Printer(sys.stdout, client, name, labels=labels, account=account)
+            backend = Printer(sys.stdout, client, name, defaults_of(context, labels, client))
         else:
+            labels[SESSION_LABEL] = session
             submitter = submitter_of(
                 context.experiment,
                 server.client,
                 context.cluster,
-                labels={**labels, SESSION_LABEL: session},
+                labels=labels,
                 script=script,
                 inputs=str(inputs),
                 session=session,
             )
-            backend = Submission(submitter, account=account, created=_Told(server))
+            defaults = defaults_of(context, labels, server.client)
+            backend = Submission(submitter, defaults=defaults, created=_Told(server))
             if not server.is_local:
                 backend.before.append(Preflight(context, server.client))
             backend.before.append(DataUpload(server, backend.tell))

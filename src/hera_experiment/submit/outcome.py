@@ -85,7 +85,7 @@ def conclude(front: Front, script: str, ended: ScriptEnd, display: Display | Non
             Run(server, server.client.get_workflow(record.namespace, record.name), record)
             for record in there
         ]
-        return follow(runs, display)
+        return follow(runs, display, says_files=True)
     name = "" if len(there) == 1 else " RUN=NAME"
     print(f"follow it: make watch{name}; its files: make results{name}")
     return 0

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._options import add_switch, is_on
+from hera_experiment.verbs._options import (
+    add_follow_arguments,
+    add_switch,
+    display_for,
+    is_on,
+)
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_switch(parser, "--detach", "submit and return; make watch and make results follow")
     add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")
+    add_follow_arguments(parser)
     add_script_arguments(parser)
 
 
@@ -84,7 +90,6 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     from secrets import token_hex
 
     from hera_experiment.execution_engine import ExecutionEngine
-    from hera_experiment.follow.display import display_of
     from hera_experiment.platform.local_server import acquire
 
     context = _context(args)
@@ -94,7 +99,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
         acquire(context.experiment) as lease,
         Laptop(lease, context, session, script, inputs_of(args)) as laptop,
     ):
-        engine = ExecutionEngine(context, laptop, display_of(), waiting=waiting)
+        engine = ExecutionEngine(context, laptop, display_for(args), waiting=waiting)
         return engine.run(script, arguments)
 
 

@@ -31,6 +31,7 @@ from hera.workflows.models import (
 )
 
 from hera_experiment.context.endpoint_address import EndpointAddress
+from hera_experiment.endpoint.defaults import QUEUE_LABEL, Defaults, defaults_of
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
 from hera_experiment.environment import hera_services
@@ -50,7 +51,9 @@ from hera_experiment.submission.create_attempts import NameTaken
 from hera_experiment.submission.names import LETTERS, chosen_name
 from hera_experiment.submission.once import SUBMISSION_LABEL
 from hera_experiment.submission.submitter import Submitter
+from hera_utils.cli_context import parse_arguments
 
+PODS = {"queue", "pending_timeout"}
 WORKFLOW = {"metadata": {"name": "x"}, "spec": {}}
 
 
@@ -102,8 +105,9 @@ def submitter(records, sent, fake):
     )
 
 
-def submission(made, before=(), **options):
-    backend = Submission(made, **options)
+def submission(made, before=(), account="", **options):
+    defaults = Defaults(made.labels, account, **{k: options.pop(k) for k in PODS & set(options)})
+    backend = Submission(made, defaults=defaults, **options)
     backend.before.extend(before)
     return backend
 
@@ -299,6 +303,42 @@ def test_templates_are_labelled_and_not_recorded(way, sent, fake):
         assert made["metadata"]["labels"] == {"of-all": "yes", "a": "ours"}
     assert template["template"]["spec"]["serviceAccountName"] == "robot"
     assert cron["cronWorkflow"]["spec"]["workflowSpec"]["serviceAccountName"] == "robot"
+
+
+def test_a_queue_and_a_time_to_wait_go_on_pods(way, sent):
+    way(queue="users", pending_timeout="10m")
+    simple(name="w").create()
+    simple(name="v", pod_metadata={"labels": {QUEUE_LABEL: "mine"}}).create()
+    first, second = (record.manifest["spec"] for record in sent)
+    assert first["podMetadata"]["labels"] == {QUEUE_LABEL: "users"}
+    assert first["templateDefaults"] == {"pendingTimeout": "10m"}
+    assert second["podMetadata"]["labels"] == {QUEUE_LABEL: "mine"}
+
+
+@pytest.mark.parametrize(
+    ("wait", "version", "says"),
+    [
+        ("10m", "v3.7.18", "Argo v3.7.18 knows no time that pods may wait"),
+        ("soon", "v4.1.0", "'soon' is not a duration"),
+        ("10m", "v4.1.0", ""),
+        ("1h30m", "v10.0.1", ""),
+        ("", "v3.7.18", ""),
+    ],
+)
+def test_a_time_to_wait_is_for_an_argo_that_knows_it(tmp_path, fake, wait, version, says):
+    (tmp_path / "experiment.toml").write_text('[experiment]\nname="P"\nslug="p"\n')
+    argv = ["--argo_server=h:443", "--argo_namespace=n", "--queue=users"]
+    argv += [f"--pending_timeout={wait}"] if wait else []
+    context = parse_arguments(argv=argv, environ={}, folder=tmp_path, home=tmp_path)
+    fake.answer = lambda asked: Answer({"version": version})
+    client = ArgoClient(fake.url, Session(lambda: ""))
+    if says:
+        with pytest.raises(UserError, match=re.escape(says)):
+            defaults_of(context, {}, client)
+    else:
+        assert defaults_of(context, {}, client).pending_timeout == wait
+    local = parse_arguments(argv=["--cluster=local"], environ={}, folder=tmp_path, home=tmp_path)
+    assert defaults_of(local, {}, client).queue == ""
 
 
 def test_what_stands_in_for_hera_itself_is_not_passed_by(way, sent, fake, monkeypatch):
