@@ -249,8 +249,9 @@ def test_the_scripts_own_status_is_the_verdict(place: Place) -> None:
 
 def test_a_script_without_a_workflow_says_so(place: Place) -> None:
     done = place.run("print('only this')")
-    assert (done.returncode, done.stdout) == (0, "only this\n")
-    assert done.stderr == "hera_utils: script.py created no workflow\n"
+    assert (done.returncode, done.stdout) == (1, "only this\n")
+    said = "hera_utils: script.py created no workflow: it has to call w.create()\n"
+    assert done.stderr == said
 
 
 def test_a_script_that_breaks_after_creating_keeps_its_status(place: Place) -> None:

@@ -143,8 +143,9 @@ def test_the_status_of_a_script_is_kept_and_what_it_left_is_named(place: Place) 
     assert done.stderr.startswith("Traceback") and done.stderr.endswith("ValueError: mine\n")
     assert 'File "script.py", line 1, in <module>' in done.stderr.splitlines()[1]
     done = place.submit("print('nothing')")
-    assert (done.returncode, done.stdout) == (0, "nothing\n")
-    assert done.stderr == "hera_utils: script.py created no workflow\n"
+    assert (done.returncode, done.stdout) == (1, "nothing\n")
+    said = "hera_utils: script.py created no workflow: it has to call w.create()\n"
+    assert done.stderr == said
 
 
 def test_what_the_server_refuses_is_one_sentence_and_recorded(place: Place) -> None:

@@ -32,7 +32,7 @@ class ArgoServer(ArgoServerAccess):
             if isinstance(refusal, KubernetesRefusal):
                 raise refusal
             raise UserError(refusal.what, source, refusal.next_step)
-        reasons = "; ".join(f"with {account}: {refusal.what}" for account, refusal in refusals)
+        reasons = "; ".join(f"with {who}: {why.what.partition('; ')[0]}" for who, why in refusals)
         raise UserError(
             f"no account at hand may list workflows in '{self.namespace}': {reasons}",
             source,

@@ -35,6 +35,7 @@ class Capture:
 
     def __init__(self) -> None:
         self.submitted: list[Submitted] = []
+        self.others = 0
         self._made: dict[tuple[str, str], dict[str, Any]] = {}
         self._last = time.monotonic()
         self._lock = threading.Lock()

@@ -32,7 +32,8 @@ class Submission:
 
     ``defaults`` fill in what a script leaves open. Each of :attr:`before` is called, in turn,
     before a workflow is created and may refuse it with a ``UserError``; ``created`` is called
-    afterwards. Templates and CronWorkflows are labelled, and handed on.
+    afterwards. Templates and CronWorkflows are labelled and handed on, and
+    counted in ``others``.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Submission:
         self._defaults = defaults or Defaults(submitter.labels)
         self.before: list[Before] = []
         self._created = created
+        self.others = 0
         self._preparing = threading.Lock()
         self._closing = threading.Event()
 
@@ -83,7 +85,9 @@ class Submission:
         if creation.kind is not WORKFLOW or not creation.plainly or not named:
             body = request.document()
             body[creation.kind.key] = manifest
-            return forward(self._client, request, body)
+            answer = forward(self._client, request, body)
+            self.others += answer.ok
+            return answer
         with self._preparing:
             for step in self.before:
                 step(creation.namespace, manifest)

@@ -175,6 +175,7 @@ class Session:
             tell(f"{script.name} ended with exit status {self._script_status}")
             return self._script_status
         if not self.workflows:
-            tell(f"{script.name} created no workflow")
+            tell(f"{script.name} created no workflow: it has to call w.create()")
+            return 1
         succeeded = all(phase_of(each) == "Succeeded" for each in self.workflows.values())
         return 0 if succeeded else 1

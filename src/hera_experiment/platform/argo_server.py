@@ -12,7 +12,7 @@ from hera_experiment.context.address import server_url
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform import credentials, http_session
-from hera_experiment.platform.argo_answers import ArgoRefusal, raise_for_page
+from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.cluster import Cluster
 from hera_experiment.platform.endpoint_session import EndpointSession
@@ -43,6 +43,7 @@ class ArgoServerAccess:
         self.namespace = args.argo_namespace
         self.service_account = args.argo_service_account
         self.verify: bool | str = True
+        self._cluster: Any = cluster if hasattr(cluster, "assert_namespace") else None
         advice = ""
         certificate: tuple[str, str] | None = None
         self._ways: list[credentials.TokenCandidate]
@@ -118,13 +119,25 @@ class ArgoServerAccess:
                     continue
                 self.client.list_workflows(self.namespace, fields="metadata", limit=1)
             except (ArgoRefusal, KubernetesRefusal) as error:
+                if isinstance(error, KubernetesRefusal) and error.status == NOT_FOUND:
+                    raise self._no_account() from None
                 if error.status not in _REFUSED:
                     raise
                 found.append((way.name, error))
             else:
                 return []
         self._way = self._ways[0]
+        # A wrong namespace is refused like a wrong token; Kubernetes tells the two apart.
+        if self._cluster is not None and self._cluster.has_access:
+            self._cluster.assert_namespace()
         return found
+
+    def _no_account(self) -> UserError:
+        return UserError(
+            f"there is no service account '{self.service_account}' in '{self.namespace}'",
+            self.args.where("argo_service_account"),
+            "correct ARGO_SERVICE_ACCOUNT, or leave it out",
+        )
 
     @property
     def token_ends(self) -> str:

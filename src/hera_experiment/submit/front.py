@@ -37,7 +37,7 @@ class Front:
     What it creates is recorded for ``session`` on ``server``; in a dry run there is no session, and
     no server where no platform is designated. ``output`` takes the place of the script's standard
     output where it is given. :meth:`end` closes the endpoint: what has not been sent by then is
-    created no more.
+    created no more. :meth:`others` counts the templates and the like that it created.
     """
 
     context: Context
@@ -46,6 +46,7 @@ class Front:
     session: str
     output: int | None
     end: Callable[[], None]
+    others: Callable[[], int]
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def opened(
         else:
             address = address_of(endpoint, server)
         output = STANDARD_ERROR if dry_run else None
-        yield Front(context, address, server, session, output, end)
+        yield Front(context, address, server, session, output, end, lambda: backend.others)
 
 
 @dataclass(frozen=True)

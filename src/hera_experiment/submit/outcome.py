@@ -73,8 +73,9 @@ def conclude(front: Front, script: str, ended: ScriptEnd, display: Display | Non
             tell(f"{record.name} was created and goes on")
         if status not in _PLAIN_ENDS and not ended.interrupted:
             tell(f"{script} ended with exit status {status}")
-    elif not records:
-        tell(f"{script} created no workflow")
+    elif not records and not front.others():
+        tell(f"{script} created no workflow: it has to call w.create()")
+        return 1
     if status or unsure or not there:
         return status or len(unsure[:1])
     if display is not None:

@@ -172,10 +172,10 @@ def test_a_script_killed_by_a_signal(case: Case) -> None:
 
 
 def test_no_workflow_is_said(case: Case, capfd: pytest.CaptureFixture[str]) -> None:
-    assert case.run("import os, sys; print(sys.argv[1:], os.environ['GREETING'])", "--x", "y") == 0
+    assert case.run("import os, sys; print(sys.argv[1:], os.environ['GREETING'])", "--x", "y") == 1
     out, error = capfd.readouterr()
     assert out == "['--x', 'y'] hello\n"
-    assert error == "hera_utils: script.py created no workflow\n"
+    assert error == "hera_utils: script.py created no workflow: it has to call w.create()\n"
     assert case.concluded == []
 
 
