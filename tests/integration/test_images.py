@@ -256,6 +256,8 @@ def test_the_list_of_images(
 
     tag = project.reference().rpartition(":")[2]
     assert row() == ["one", tag, "no", "no", "-", "-"]
+    (listed,) = json.loads(project.type("images", "--container=one", "-o", "json"))
+    assert (listed["container"], listed["tag"], listed["pushed"]) == ("one", tag, "no")
     project.type("build")
     assert row()[:4] == ["one", tag, "yes", "no"] and row()[-1] == "-"
     assert re.fullmatch(r"\d+ s", " ".join(row()[4:6]))

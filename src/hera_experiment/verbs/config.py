@@ -7,19 +7,46 @@ from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, display
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.template_record import library
+from hera_experiment.verbs._options import add_output
 
 
 def add_arguments(parser: VerbParser) -> None:
-    """Declare the arguments: those of the context."""
+    """Declare the arguments: those of the context, and how they are shown."""
+    add_output(parser)
     parser.add_context_arguments()
 
 
 def main(args: VerbArguments) -> int:
     """Print the context that a script would get with the same options."""
     context = args.context()
-    _print(context)
+    if args.output == "json":
+        _print_document(context)
+    else:
+        _print(context)
     context.tell_notes()
     return 0
+
+
+def _print_document(context: Context) -> None:
+    import json
+
+    experiment = context.experiment
+    settings = {
+        argument.name: {
+            "value": context.shown(argument.name),
+            "source": str(context.source(argument.name)),
+        }
+        for argument in context.ARGUMENTS
+    }
+    document = {
+        "experiment": experiment.name,
+        "folder": str(experiment.folder),
+        "library": library(experiment.template),
+        "clusters": [profiles.LOCAL, *profiles.names(experiment.folder)],
+        "settings": settings,
+        "notes": context.notes,
+    }
+    print(json.dumps(document, indent=2))
 
 
 def _print(context: Context) -> None:

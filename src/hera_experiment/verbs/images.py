@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.verbs._images import add_image_arguments
+from hera_experiment.verbs._options import add_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,8 @@ _HEAD = ("container", "tag", "built", "pushed", "age", "digest")
 
 
 def add_arguments(parser: VerbParser) -> None:
-    """Declare the arguments: which containers, which engine, which registry."""
+    """Declare the arguments: which containers, engine and registry, and how they are shown."""
+    add_output(parser)
     add_image_arguments(parser)
 
 
@@ -28,6 +30,12 @@ def main(args: VerbArguments) -> int:
     rows: dict[str, Sequence[str]] = {}
     with BuildSession(args) as session:
         status = session.each(lambda container: rows.update({container: _row(session, container)}))
+    if args.output == "json":
+        import json
+
+        listed = [dict(zip(_HEAD, rows[name], strict=True)) for name in sorted(rows)]
+        print(json.dumps(listed, indent=2))
+        return status
     table = [_HEAD, *(rows[name] for name in sorted(rows))] if rows else []
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:

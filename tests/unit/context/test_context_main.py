@@ -1,5 +1,6 @@
 """``python -m hera_utils``: verbs, and how it ends."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_a_wrong_word_is_one_sentence(run, argv, sentence):
 def test_no_verb_shows_the_verbs_and_fails(run):
     done = run()
     assert done.returncode == 2 and "run" in done.stdout
+
+
+def test_config_for_machines_has_each_value_its_source_and_no_secret(run):
+    done = run("config", "-o", "json", ARGO_TOKEN="s3cret", ARGO_SERVER="h:443")
+    document = json.loads(done.stdout)
+    assert document["settings"]["argo_server"] == {
+        "value": "h:443",
+        "source": "ARGO_SERVER in the environment",
+    }
+    assert document["clusters"] == ["local"] and document["library"].startswith("hera_experiment")
+    assert "s3cret" not in done.stdout
 
 
 def test_config_prints_each_value_with_its_source_and_no_secret(run):
