@@ -23,6 +23,8 @@ from engine_bench import (
 
 SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
 
+from hera_experiment.local.errors import InvalidWorkflow
+
 
 def result(done: dict[str, Any], name: str) -> str:
     text: str = by_name(done)[name]["inputs"]["parameters"][0]["value"]
@@ -147,6 +149,29 @@ def test_output_parameters_travel_and_become_the_workflows(bench: Bench) -> None
     )
     assert result(done, "say") == "12 blue"
     assert done["status"]["outputs"] == {"parameters": [{"name": "whole", "value": "12"}]}
+
+
+def test_an_output_may_have_a_value_of_its_own(bench: Bench) -> None:
+    make = script(
+        "make",
+        "write('/x', '')",
+        "city",
+        outputs={
+            "parameters": [
+                {"name": "folder", "value": "{{inputs.parameters.city}}/1999"},
+                {"name": "word", "globalName": "last", "value": "fixed"},
+            ]
+        },
+    )
+    text = "{{tasks.make.outputs.parameters.folder}} {{workflow.outputs.parameters.last}}"
+    first = task("make", with_={"city": "lyon"})
+    tasks = dag(first, task("say", "say", "make", with_={"text": text}))
+    done = bench.run(workflow(tasks, make, SAY))
+    assert result(done, "say") == "lyon/1999 fixed"
+    assert done["status"]["outputs"] == {"parameters": [{"name": "last", "value": "fixed"}]}
+    both = {"name": "x", "value": "1", "valueFrom": {"path": "/x"}}
+    with pytest.raises(InvalidWorkflow, match="has both valueFrom and value specified"):
+        bench.run(workflow(script("main", "pass", outputs={"parameters": [both]})))
 
 
 def test_steps_run_group_after_group(bench: Bench) -> None:

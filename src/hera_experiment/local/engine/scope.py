@@ -196,7 +196,9 @@ def template_outputs(template: Mapping[str, Any], lookup: Lookup) -> dict[str, A
     }
     parameters = []
     for parameter in declared:
-        source = parameter["valueFrom"]
+        source = parameter.get("valueFrom")
+        if source is None:
+            raise OutputError("output parameters must have a valueFrom specified")
         name = source.get("parameter", "").removeprefix("{{").removesuffix("}}").strip()
         try:
             value = inputs[name] if name in inputs else lookup(name)

@@ -235,11 +235,11 @@ OUTPUT = _table(
     {
         "string": "name globalName",
         "object": "valueFrom",
-        "text": "description default",
+        "text": "value description default",
         "list": "enum",
     },
     {},
-    {"outputs with a fixed value": "value"},
+    {},
 )
 
 VALUE_FROM = _table(

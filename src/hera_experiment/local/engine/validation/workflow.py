@@ -367,8 +367,16 @@ def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> Non
     for parameter in parameters:
         prefix = f"{where}.parameters.{parameter['name']}"
         source = parameter.get("valueFrom")
-        if source is None:
+        is_fixed = parameter.get("value") is not None
+        if source is None and not is_fixed:
             raise InvalidWorkflow(f"{prefix} does not have valueFrom or value specified")
+        if source is not None and is_fixed:
+            raise InvalidWorkflow(f"{prefix} has both valueFrom and value specified. Choose one.")
+        name = parameter.get("globalName", "")
+        if name and "{{" not in name and (problem := parameter_name_problem(name)):
+            raise InvalidWorkflow(f"{prefix}.globalName: {problem}")
+        if source is None:
+            continue
         given = [key for key in ("path", "parameter") if source.get(key)]
         kinds = "path, jqFilter, jsonPath, parameter, raw"
         if not given:
@@ -383,6 +391,3 @@ def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> Non
             raise InvalidWorkflow(
                 f"{prefix}.parameter or expression must be specified for {kind} templates"
             )
-        name = parameter.get("globalName", "")
-        if name and "{{" not in name and (problem := parameter_name_problem(name)):
-            raise InvalidWorkflow(f"{prefix}.globalName: {problem}")
