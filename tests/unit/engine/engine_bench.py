@@ -77,6 +77,8 @@ class FakeRuntime:
             status = int(end.code or 0)
         parameters = {}
         for parameter in (pod.template.get("outputs") or {}).get("parameters") or ():
+            if "valueFrom" not in parameter:
+                continue
             value = written.get(parameter["valueFrom"]["path"])
             value = parameter["valueFrom"].get("default") if value is None else value
             if value is not None:

@@ -21,9 +21,9 @@ from engine_bench import (
     workflow,
 )
 
-SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
-
 from hera_experiment.local.errors import InvalidWorkflow
+
+SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
 
 
 def result(done: dict[str, Any], name: str) -> str:
