@@ -67,7 +67,7 @@ def test_the_new_tasks_run_on_what_was_collected(shell: Shell) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = (shell.folder / "results").iterdir()
     for name in ("growth", "mean-size"):
-        assert re.search(rf"^{name} +Succeeded", done.stdout, re.MULTILINE)
+        assert re.search(rf"^[├└]─ ✔ {name}  ", done.stdout, re.MULTILINE)
         result = json.loads((run / f"{name}.json").read_text())
         assert result["population"]["count"] == 27
         assert (

@@ -99,7 +99,7 @@ def shell(first: tuple[Path, str, str]) -> Shell:
 def test_the_three_lines_work_as_printed(first: tuple[Path, str, str]) -> None:
     folder, output, error = first
     (run,) = (folder / "results").iterdir()
-    assert re.search(r"^print-results +Succeeded", output, re.MULTILINE)
+    assert re.search(r"^[├└]─ ✔ print-results  ", output, re.MULTILINE)
     assert f"workflow {run.name}: Succeeded" in output
     assert f"results/{run.name}/population.png" in output
     assert re.search(r"^=+ \d+ passed in ", output, re.MULTILINE)
@@ -137,7 +137,7 @@ def test_both_forms_of_script_run(shell: Shell, name: str, script: str) -> None:
     done = shell(f".venv/bin/python -m hera_utils run {name}.py")
     (shell.folder / f"{name}.py").unlink()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^print-results +Succeeded", done.stdout, re.MULTILINE)
+    assert re.search(r"^[├└]─ ✔ print-results  ", done.stdout, re.MULTILINE)
     run = re.search(r"^workflow (\S+): Succeeded", done.stdout, re.MULTILINE)
     assert run
     logs = (shell.folder / ".hera" / "runs" / run[1] / "logs").iterdir()
@@ -168,7 +168,7 @@ def test_a_changed_figure_fails_the_run_and_names_the_vintage(shell: Shell) -> N
     said = done.stdout + done.stderr
     assert "vintage 2006: the boroughs add up to 472287 inhabitants" in said
     assert "vintage 1999" not in said and "vintage 2016" not in said
-    assert re.search(r"^print-results +Failed", said, re.MULTILINE)
+    assert re.search(r"^[├└]─ ✖ print-results  ", said, re.MULTILINE)
     assert "Traceback" not in said
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -80,11 +79,11 @@ def capture(
             "run it by itself to see where it stops",
         )
     if status != 0:
+        named = "" if script.name == "workflow.py" else f" SCRIPT={script.name}"
         raise UserError(
             f"{script.name} ended with exit status {status} before it submitted: {_last(written)}",
             str(script),
-            f"correct what it says, then try it on this machine: "
-            f"{Path(sys.executable).name} -m hera_utils run {script.name}",
+            f"correct what it says, then try it on this machine: make run{named}",
         )
     raise CannotTell(f"{script.name} submits nothing")
 

@@ -55,6 +55,7 @@ class Session:
         clock: Callable[[], float],
     ) -> None:
         self.workflows: dict[Key, Workflow] = {}
+        self._has_created = False
         self._platform = platform
         self._process = process
         self._progress = progress
@@ -119,6 +120,7 @@ class Session:
         if known is not None and is_older(workflow, known):
             return
         self.workflows[key] = workflow
+        self._has_created = True
         self._progress.update(workflow)
         if self._signal is not None:
             self._terminate(key)
@@ -174,7 +176,7 @@ class Session:
         if self._script_status:
             tell(f"{script.name} ended with exit status {self._script_status}")
             return self._script_status
-        if not self.workflows:
+        if not self._has_created:
             tell(f"{script.name} created no workflow: it has to call w.create()")
             return 1
         succeeded = all(phase_of(each) == "Succeeded" for each in self.workflows.values())

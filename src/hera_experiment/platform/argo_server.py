@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal, raise_
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.cluster import Cluster
 from hera_experiment.platform.endpoint_session import EndpointSession
+from hera_experiment.platform.http_session import Unreachable
 from hera_experiment.platform.kubernetes_access import KubernetesAccess, no_platform
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.platform.laptop_access import LaptopAccess
@@ -129,7 +131,8 @@ class ArgoServerAccess:
         self._way = self._ways[0]
         # A wrong namespace is refused like a wrong token; Kubernetes tells the two apart.
         if self._cluster is not None and self._cluster.has_access:
-            self._cluster.assert_namespace()
+            with suppress(KubernetesRefusal, Unreachable):
+                self._cluster.assert_namespace()
         return found
 
     def _no_account(self) -> UserError:

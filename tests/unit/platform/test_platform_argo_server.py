@@ -8,10 +8,9 @@ import pytest
 import yaml
 from fake_server import Answer, FakeServer
 
-from hera_experiment.context.arguments import Argument, Arguments
 from hera_experiment.errors import UserError
 from hera_experiment.platform.credentials import ServiceAccountToken
-from hera_utils.cli_context import ARGUMENTS, CLIContext
+from hera_utils.cli_context import CLIContext
 from hera_utils.cluster import KubernetesCluster
 from hera_utils.server import ArgoServer
 
@@ -160,14 +159,6 @@ def test_print_config_shows_no_secret(world, capsys):
     assert "2023-11-1" in out and hush not in out
 
 
-class WithCertificate(CLIContext):
-    ARGUMENTS = Arguments(
-        *ARGUMENTS,
-        Argument("argo_client_certificate", "ARGO_CLIENT_CERTIFICATE", "yours", path=True),
-        Argument("argo_client_key", "ARGO_CLIENT_KEY", "its key", path=True),
-    )
-
-
 @pytest.fixture
 def guarded(certificate, tmp_path):
     """A server that lets nobody in without a certificate, and a profile that leads to it."""
@@ -184,9 +175,7 @@ def guarded(certificate, tmp_path):
             f"REQUESTS_CA_BUNDLE={certificate[0]}\nKUBECONFIG=/dev/null\n"
         )
         (tmp_path / "clusters" / "far.config").write_text(text + "\n".join(lines))
-        args = WithCertificate.read(
-            None, ["--cluster=far"], environ={}, folder=tmp_path, home=tmp_path
-        )
+        args = CLIContext.read(None, ["--cluster=far"], environ={}, folder=tmp_path, home=tmp_path)
         return ArgoServer(KubernetesCluster(args, asserting=False), args)
 
     opened.folder = tmp_path / "clusters"

@@ -280,7 +280,7 @@ def test_on_a_terminal_the_script_s_output_comes_through_us(case: Case) -> None:
     os.dup2(writer, 1)
     try:
         case.display.is_live = True
-        assert case.run("import sys; print(sys.stdout.isatty(), end='')") == 0
+        assert case.run("import sys; print(sys.stdout.isatty(), end='')") == 1
     finally:
         os.dup2(saved, 1)
         for descriptor in (reader, writer, saved):
