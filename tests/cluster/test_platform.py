@@ -130,13 +130,13 @@ def test_an_account_that_may_not_is_passed_over(context):
     assert platform.argo_server.account == "the user of the kubeconfig"
 
 
-def test_nobody_may_names_each_account(context, kubeconfig):
+def test_a_namespace_in_which_nobody_may_is_named(context, kubeconfig):
     args = context(ARGO_NAMESPACE="default", ARGO_SERVICE_ACCOUNT="default")
     server = ArgoServer(KubernetesCluster(args, asserting=False), args)
     with pytest.raises(UserError) as raised:
         server.assert_accessible()
-    assert "service account 'default'" in raised.value.what
-    assert "user of the kubeconfig" in raised.value.what
+    assert "namespace 'default'" in raised.value.what and "no right" in raised.value.what
+    assert raised.value.where == "ARGO_NAMESPACE in the environment"
 
 
 def test_a_server_that_wants_no_token_needs_no_kubeconfig(context):

@@ -112,6 +112,7 @@ class Session:
 
     def _see(self, workflow: Workflow, deleted: bool) -> None:
         key = key_of(workflow)
+        self._has_created = True
         if deleted:
             self.workflows.pop(key, None)
             self._progress.note(Line(f"workflow {name_of(workflow)} was deleted", "yellow"))
@@ -120,7 +121,6 @@ class Session:
         if known is not None and is_older(workflow, known):
             return
         self.workflows[key] = workflow
-        self._has_created = True
         self._progress.update(workflow)
         if self._signal is not None:
             self._terminate(key)
