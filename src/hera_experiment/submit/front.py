@@ -64,7 +64,9 @@ def opened(
     UserError
         When no platform is designated, or it does not answer or accepts no token.
     """
-    labels = experiment_labels(context.experiment)
+    session = "" if dry_run else f"submit-{token_hex(4)}"
+    # What is printed keeps no label of this one call.
+    labels = {**experiment_labels(context.experiment), SESSION_LABEL: session}
     backend: Printer | Submission
     with ExitStack() as stack:
         server = None
@@ -72,12 +74,11 @@ def opened(
             server = stack.enter_context(open_server(context))
         elif not dry_run:
             raise no_platform(context)
-        session = "" if dry_run else f"submit-{token_hex(4)}"
+        client, name = (server.client, name_of(server)) if server else (None, "")
+        defaults = defaults_of(context, labels, client)
         if server is None or dry_run:
-            client, name = (server.client, name_of(server)) if server else (None, "")
-            backend = Printer(sys.stdout, client, name, defaults_of(context, labels, client))
+            backend = Printer(sys.stdout, client, name, defaults)
         else:
-            labels[SESSION_LABEL] = session
             submitter = submitter_of(
                 context.experiment,
                 server.client,
@@ -87,7 +88,6 @@ def opened(
                 inputs=str(inputs),
                 session=session,
             )
-            defaults = defaults_of(context, labels, server.client)
             backend = Submission(submitter, defaults=defaults, created=_Told(server))
             if not server.is_local:
                 backend.before.append(Preflight(context, server.client))

@@ -36,8 +36,8 @@ def main(args: VerbArguments) -> int:
         raise UserError(
             "a new run has no name yet", "--run", "to resume that one add RESUME=1 (--resume 1)"
         )
-    context = args.context_told()
     display = display_for(args) if wait else None
+    context = args.context_told()
 
     # Late: the help of all verbs imports this module.
     if resume:
@@ -47,6 +47,5 @@ def main(args: VerbArguments) -> int:
     from hera_experiment.submit.outcome import submit_script
 
     script, arguments = script_of(args, context.experiment, "submit")
-    return submit_script(
-        context, script, arguments, inputs_of(args), dry_run=dry_run, display=display
-    )
+    inputs = inputs_of(args)
+    return submit_script(context, script, arguments, inputs, dry_run=dry_run, display=display)
