@@ -114,7 +114,7 @@ def test_make_config_shows_it(place, monkeypatch, capsys):
     monkeypatch.setenv("CLUSTER", "far")
     assert Experiment.find(place.folder).folder == place.folder
 
-    assert config.main(VerbArguments(CLIContext)) == 0
+    assert config.main(VerbArguments(CLIContext, output="text")) == 0
     said = capsys.readouterr()
     rows = {line.split()[0]: line for line in said.out.splitlines() if line.split()}
     assert rows["argo_token"].split(None, 2) == [
