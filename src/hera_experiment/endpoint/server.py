@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -17,60 +14,33 @@ import requests
 
 from hera_experiment.endpoint.messages import Backend, Request, answer_of, pieces_of, refusal_of
 from hera_experiment.errors import UserError
+from hera_experiment.loopback_server import LoopbackServer
 from hera_experiment.waiting import poll
 
 GRACE = 5.0
 """Seconds that requests have to end when the endpoint closes."""
 _BODY_LIMIT = 8 << 20
+_DISCARDED = 64 << 20
 _PASSED_ON = ("Content-Type", "Content-Encoding", "Content-Disposition", "Location", "Retry-After")
 
 
-class Endpoint(ThreadingHTTPServer):
+class Endpoint(LoopbackServer):
     """Listens on a free port of 127.0.0.1 and lets ``backend`` answer, until it is closed.
 
     ``url`` ends in a slash; every request is to carry ``token`` as its bearer.
     """
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
     def __init__(self, backend: Backend) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.backend = backend
         self.token = secrets.token_urlsafe(32)
-        self.url = f"http://127.0.0.1:{self.server_port}/"
-        self._counting = threading.Lock()
-        self._busy = 0
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def server_bind(self) -> None:
-        """Bind without asking the name service for this machine's name."""
-        self.socket.bind(self.server_address)
-        self.server_port = self.socket.getsockname()[1]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that left; anything else is a bug, shown as one."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-            sys.excepthook(*cast(Any, sys.exc_info()))
-
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Count a request while it is being answered."""
-        with self._counting:
-            self._busy += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._busy -= 1
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self, grace: float = GRACE) -> None:
         """Listen no more; what is being answered has ``grace`` seconds to end."""
         self.shutdown()
         self.server_close()
-        poll(lambda: not self._busy, grace, 0.01)
+        poll(lambda: not self.is_serving, grace, 0.01)
 
     def __enter__(self) -> Endpoint:
         return self
@@ -88,35 +58,41 @@ class _Handler(BaseHTTPRequestHandler):
     """Serves one connection, in a thread of its own."""
 
     protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds without a byte, either way, after which the connection is closed
     disable_nagle_algorithm = True
     wbufsize = -1  # one write for headers and body
 
     def do_GET(self) -> None:
-        """Answer any method."""
+        """Answer any method; a stranger's body is read for the answer's sake and not kept."""
         endpoint = cast(Endpoint, self.server)
-        with endpoint.answering():
-            try:
-                self._relay(self._answer(endpoint))
-            except (ConnectionError, TimeoutError):
+        try:
+            text = self.headers.get("Content-Length") or "0"
+            length = int(text) if text.isdecimal() and len(text) < 10 else _DISCARDED
+            _, _, token = self.headers.get("Authorization", "").strip().rpartition(" ")
+            if length > _BODY_LIMIT:
                 self.close_connection = True
+                self._discard(min(length, _DISCARDED))
+                self._relay(_error(413, "the body is too long"))
+            elif not hmac.compare_digest(token.encode(), endpoint.token.encode()):
+                self._discard(length)
+                self._relay(_error(401, "token not valid: this is not the token of this endpoint"))
+            else:
+                with endpoint.serving(self.connection):
+                    self._relay(self._answer(endpoint.backend, self.rfile.read(length)))
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET
 
-    def _answer(self, endpoint: Endpoint) -> requests.Response:
-        length = self.headers.get("Content-Length") or "0"
-        if not length.isdecimal() or int(length) > _BODY_LIMIT:
-            self.close_connection = True
-            return _error(413, "the body is too long")
-        body = self.rfile.read(int(length))
-        _, _, token = self.headers.get("Authorization", "").strip().rpartition(" ")
-        if not hmac.compare_digest(token.encode(), endpoint.token.encode()):
-            return _error(401, "token not valid: this is not the token of this endpoint")
+    def _discard(self, length: int) -> None:
+        while length > 0 and (block := self.rfile.read(min(length, 1 << 16))):
+            length -= len(block)
+
+    def _answer(self, backend: Backend, body: bytes) -> requests.Response:
         address = urlsplit(self.path)
         headers = dict(self.headers.items())
         try:
-            return endpoint.backend.answer(
-                Request(self.command, address.path, address.query, headers, body)
-            )
+            return backend.answer(Request(self.command, address.path, address.query, headers, body))
         except UserError as error:
             return refusal_of(error)
 

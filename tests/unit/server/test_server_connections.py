@@ -10,7 +10,7 @@ import time
 import pytest
 from polling import until
 
-from hera_experiment.local.server import server as server_module
+from hera_experiment import loopback_server as server_module
 
 LIST = "/api/v1/workflows/local"
 
