@@ -25,6 +25,7 @@ from hera.workflows.models import Workflow, WorkflowCreateRequest  # noqa: E402
 from hera.workflows.service import WorkflowsService  # noqa: E402
 
 from hera_experiment.context.inherited import EndpointAddress  # noqa: E402
+from hera_experiment.endpoint.defaults import Defaults  # noqa: E402
 from hera_experiment.endpoint.server import Endpoint  # noqa: E402
 from hera_experiment.endpoint.submission import Submission  # noqa: E402
 from hera_experiment.errors import UserError  # noqa: E402
@@ -101,7 +102,7 @@ def act(order: dict[str, Any], step: Steps) -> None:
         random=Random(order["seed"]),
         once=partial(submit_once, **options()),
     )
-    endpoint = Endpoint(Submission(submitter))
+    endpoint = Endpoint(Submission(submitter, defaults=Defaults()))
     url, namespace = order["url"], order["namespace"]
     address = EndpointAddress(endpoint.url, endpoint.token, server=url, namespace=namespace)
     service = WorkflowsService(

@@ -51,8 +51,10 @@ class Capture:
     def answer(self, request: Request) -> requests.Response:
         """Return what Argo's server would answer, as far as a submission needs it."""
         creation = creation_in(request)
-        if creation is not None:
-            return answer_of(self.take(creation))
+        return self.read(request) if creation is None else answer_of(self.take(creation))
+
+    def read(self, request: Request) -> requests.Response:
+        """Return the answer to a request that creates nothing."""
         first, *rest = request.words
         if request.method == "GET" and first == "version":
             return answer_of(_VERSION)

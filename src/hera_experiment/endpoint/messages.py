@@ -13,10 +13,8 @@ import requests
 from hera_experiment.argo.objects import KINDS, Kind
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
-from hera_experiment.platform.endpoint_session import REFUSED, SENTENCE, UNANSWERED
+from hera_experiment.platform.endpoint_session import API, REFUSED, SENTENCE, UNANSWERED
 from hera_experiment.platform.http_session import Unreachable
-
-API = "/api/v1/"
 
 
 @dataclass(frozen=True)

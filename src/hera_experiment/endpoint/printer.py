@@ -12,7 +12,7 @@ from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.argo.outline import outline
 from hera_experiment.endpoint.capture import Capture
 from hera_experiment.endpoint.defaults import Defaults
-from hera_experiment.endpoint.messages import Creation, Request, creation_in
+from hera_experiment.endpoint.messages import Creation, Request
 from hera_experiment.endpoint.submission import forward
 from hera_experiment.endpoint.yaml_text import as_yaml
 from hera_experiment.errors import UserError, tell
@@ -40,27 +40,26 @@ class Printer(Capture):
         self._name = name
         self._defaults = defaults
 
-    def answer(self, request: Request) -> requests.Response:
+    def read(self, request: Request) -> requests.Response:
         """Return the answer of the server, or what takes its place.
 
         Raises
         ------
         UserError
-            When the server would refuse a workflow, or the script asks for another change.
+            When the script asks for a change other than to create.
         """
-        if creation_in(request) is None:
-            if request.method not in ("GET", "HEAD") and request.words[-1:] != ["lint"]:
-                raise UserError(
-                    f"a dry run changes nothing, and the script asks for {request.method} "
-                    f"{request.words[0]}",
-                    next_step="submit without DRY_RUN=1",
-                )
-            if self._client is not None and self.made(request) is None:
-                return forward(self._client, request)
-        return super().answer(request)
+        if request.method not in ("GET", "HEAD") and request.words[-1:] != ["lint"]:
+            raise UserError(
+                f"a dry run changes nothing, and the script asks for {request.method} "
+                f"{request.words[0]}",
+                next_step="submit without DRY_RUN=1",
+            )
+        if self._client is not None and self.made(request) is None:
+            return forward(self._client, request)
+        return super().read(request)
 
     def take(self, creation: Creation) -> dict[str, Any]:
-        """Print what is to be created, and let the server judge it."""
+        """Print what is to be created; raises ``UserError`` when the server would refuse it."""
         manifest = self._defaults.filled_in(creation)
         self._out.write(as_yaml(manifest))
         self._out.flush()

@@ -6,12 +6,12 @@ import hmac
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler
-from types import TracebackType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 
+from hera_experiment.closable import Closable
 from hera_experiment.endpoint.messages import Backend, Request, answer_of, pieces_of, refusal_of
 from hera_experiment.errors import UserError
 from hera_experiment.loopback_server import LoopbackServer
@@ -24,7 +24,7 @@ _DISCARDED = 64 << 20
 _PASSED_ON = ("Content-Type", "Content-Encoding", "Content-Disposition", "Location", "Retry-After")
 
 
-class Endpoint(LoopbackServer):
+class Endpoint(Closable, LoopbackServer):
     """Listens on a free port of 127.0.0.1 and lets ``backend`` answer, until it is closed.
 
     ``url`` ends in a slash; every request is to carry ``token`` as its bearer.
@@ -41,17 +41,6 @@ class Endpoint(LoopbackServer):
         self.shutdown()
         self.server_close()
         poll(lambda: not self.is_serving, grace, 0.01)
-
-    def __enter__(self) -> Endpoint:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,10 +12,11 @@ import requests
 
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.endpoint.defaults import Defaults
-from hera_experiment.endpoint.messages import API, Request, answer_of, creation_in
+from hera_experiment.endpoint.messages import Request, answer_of, creation_in
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
+from hera_experiment.platform.endpoint_session import API
 from hera_experiment.submission.once import submit_once
 from hera_experiment.submission.submitter import Submitter
 
@@ -40,14 +41,14 @@ class Submission:
         self,
         submitter: Submitter,
         *,
-        defaults: Defaults | None = None,
+        defaults: Defaults,
         created: Created = lambda namespace, workflow: None,
     ) -> None:
         if submitter.once is submit_once:
             submitter = replace(submitter, once=partial(submit_once, pause=self.pause))
         self._client = submitter.client
         self._submitter = submitter
-        self._defaults = defaults or Defaults(submitter.labels)
+        self._defaults = defaults
         self.before: list[Before] = []
         self._created = created
         self.others = 0

@@ -30,7 +30,6 @@ def submitter_of(
     client: ArgoClient,
     cluster: str,
     *,
-    labels: Mapping[str, str],
     script: Path | None,
     inputs: str = "",
     session: str = "",
@@ -46,7 +45,6 @@ def submitter_of(
         script=display(script.resolve()) if script is not None and script.is_file() else "",
         inputs=inputs,
         session=session,
-        labels=labels,
         library=library(experiment.template),
     )
 
@@ -69,7 +67,6 @@ def submit_through(
         args.experiment,
         server.client,
         args.cluster,
-        labels=labels,
         script=Path(sys.argv[0]) if sys.argv and sys.argv[0] else None,
         inputs=str(InputChoice.of(environ)),
     )

@@ -7,8 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from types import TracebackType
 
+from hera_experiment.closable import Closable
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import EXIT_STATUS, UserError, report
 from hera_experiment.images.builder import Builder
@@ -31,7 +31,7 @@ _ENGINE = "ENGINE"
 _TIMEOUT = 10.0
 
 
-class BuildSession:
+class BuildSession(Closable):
     """The containers that a person chose, with all that it takes to work on them.
 
     Engine, registry and ledger are found when they are first needed. To be used as a context
@@ -66,12 +66,8 @@ class BuildSession:
         self.context.tell_notes()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the progress that is shown."""
         if self._progress is not None:
             self._progress.close()
 

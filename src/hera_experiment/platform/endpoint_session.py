@@ -18,7 +18,7 @@ SENTENCE = "sentence"
 REFUSED, UNANSWERED = 400, 502
 """The status of such a refusal, and of one for want of an answer of the server."""
 
-_API = "/api/v1/"
+API = "/api/v1/"
 
 
 class EndpointSession(Session):
@@ -51,7 +51,7 @@ class EndpointSession(Session):
     def _below(self, url: str) -> str:
         """Return path and query of ``url`` without the base path of a server."""
         address = urlsplit(url)
-        _, api, path = address.path.partition(_API)
+        _, api, path = address.path.partition(API)
         base = urlsplit(self._endpoint.server).path
         below = api + path if api else address.path.removeprefix(base)
         return below.lstrip("/") + (f"?{address.query}" if address.query else "")

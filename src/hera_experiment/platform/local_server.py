@@ -25,8 +25,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
+from hera_experiment.closable import Closable
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform import state_folder
@@ -98,7 +98,7 @@ class LocalServer:
         }
 
 
-class Lease:
+class Lease(Closable):
     """Keeps the local server up while it is open; the kernel closes it with the process."""
 
     def __init__(
@@ -117,17 +117,6 @@ class Lease:
             os.close(users)
         if self._process is not None:
             self._process.poll()
-
-    def __enter__(self) -> Lease:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @dataclass

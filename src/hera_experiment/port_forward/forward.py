@@ -8,9 +8,9 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from time import monotonic
-from types import TracebackType
 from typing import Any, Protocol
 
+from hera_experiment.closable import Closable
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess, configuration_of
@@ -42,7 +42,7 @@ class Finder(Protocol):
         """Say whether ``target`` is still there and ready."""
 
 
-class PortForward:
+class PortForward(Closable):
     """Keeps ``127.0.0.1:port`` leading to a ready pod, whichever it is.
 
     The way is looked after when it is used: before a connection is made, a pod that has gone is
@@ -91,17 +91,6 @@ class PortForward:
             if isinstance(error, UserError):
                 raise
             raise UserError(str(error)) from None
-
-    def __enter__(self) -> PortForward:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def target(self) -> Target | None:

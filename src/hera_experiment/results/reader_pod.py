@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import monotonic, sleep
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from hera_experiment.closable import Closable
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_errors import FORBIDDEN, NOT_FOUND, KubernetesRefusal
 from hera_experiment.results.claims import Claim
@@ -53,7 +53,7 @@ class ImageUnfit(Exception):
     """A pod does not start, or is of no use, because of its image."""
 
 
-class ReaderPod:
+class ReaderPod(Closable):
     """A pod that mounts a claim, as a context; it is the shell of its container.
 
     The first of the profiles whose image has what is needed is used. Whatever carries the label of
@@ -98,12 +98,8 @@ class ReaderPod:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Remove the pod."""
         self._stack.close()
 
     def run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from hera_experiment.closable import Closable
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError, tell
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Run:
+class Run(Closable):
     """One workflow, the server it is on, and what was written down when it was submitted."""
 
     server: Server
@@ -41,17 +41,6 @@ class Run:
     def close(self) -> None:
         """Let the server go."""
         self.server.close()
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class NoSuchRun(UserError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from hera_experiment.argo.names import EXPERIMENT_LABEL
+from hera_experiment.closable import Closable
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.platform.argo_client import ArgoClient
@@ -24,7 +24,7 @@ _HEAD = (
 
 
 @dataclass
-class Server:
+class Server(Closable):
     """An Argo server that answers, and the cluster it belongs to.
 
     ``label`` is ``local``, the profile's name, or empty for a cluster that comes from settings
@@ -70,17 +70,6 @@ class Server:
         """Close the connections; the laptop's server may leave then."""
         self.client.close()
         self.cluster.close()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_server(context: Context) -> Server:

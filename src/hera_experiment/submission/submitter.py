@@ -23,8 +23,7 @@ _NAMES = 3
 class Submitter:
     """Creates workflows on the server of ``client`` exactly once, each with its record.
 
-    ``labels`` are what each of them carries unless its script says otherwise, ``library`` is the
-    name and version of this library.
+    ``library`` is the name and version of this library.
     """
 
     client: ArgoClient
@@ -33,7 +32,6 @@ class Submitter:
     script: str = ""
     inputs: str = ""
     session: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
     library: str = ""
     random: Random = field(default_factory=SystemRandom)
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
@@ -57,7 +55,7 @@ class Submitter:
         metadata = _metadata(manifest)
         name = metadata.get("name") or chosen_name(metadata.get("generateName") or "", self.random)
         submission = f"{self.random.getrandbits(64):016x}"
-        labels = {**self.labels, **(metadata.get("labels") or {}), SUBMISSION_LABEL: submission}
+        labels = {**(metadata.get("labels") or {}), SUBMISSION_LABEL: submission}
         moment = timestamp(self.now())
         return RunRecord(
             name=name,

@@ -83,7 +83,6 @@ def opened(
                 context.experiment,
                 server.client,
                 context.cluster,
-                labels=labels,
                 script=script,
                 inputs=str(inputs),
                 session=session,

@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
+from hera_experiment.closable import Closable
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
 from hera_experiment.verbs._options import (
@@ -103,7 +103,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
         return engine.run(script, arguments)
 
 
-class Laptop:
+class Laptop(Closable):
     """The local server as the platform of one run, told from others by the ``session``.
 
     The script submits to an endpoint in front of it, which is open until this is closed.
@@ -112,6 +112,7 @@ class Laptop:
     def __init__(
         self, lease: Lease, context: Context, session: str, script: Path, inputs: InputChoice
     ) -> None:
+        from hera_experiment.endpoint.defaults import Defaults
         from hera_experiment.endpoint.server import Endpoint
         from hera_experiment.endpoint.submission import Submission
         from hera_experiment.environment.submissions import experiment_labels, submitter_of
@@ -126,12 +127,11 @@ class Laptop:
             context.experiment,
             self._client,
             LOCAL,
-            labels=labels,
             script=script,
             inputs=str(inputs),
             session=session,
         )
-        self._submission = Submission(submitter)
+        self._submission = Submission(submitter, defaults=Defaults(labels))
         self._endpoint = Endpoint(self._submission)
 
     @property
@@ -158,14 +158,7 @@ class Laptop:
         """Return the client of the local server, the same one for each thread."""
         return self._client
 
-    def __enter__(self) -> Laptop:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Create nothing more, and close the endpoint."""
         self._submission.close()
         self._endpoint.close()

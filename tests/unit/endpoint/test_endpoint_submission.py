@@ -53,6 +53,7 @@ from hera_experiment.submission.once import SUBMISSION_LABEL
 from hera_experiment.submission.submitter import Submitter
 from hera_utils.cli_context import parse_arguments
 
+LABELS = {"of-all": "yes", "a": "ours"}
 PODS = {"queue", "pending_timeout"}
 WORKFLOW = {"metadata": {"name": "x"}, "spec": {}}
 
@@ -99,14 +100,13 @@ def submitter(records, sent, fake):
         script="./workflow.py",
         inputs="small.py",
         session="run-1",
-        labels={"of-all": "yes", "a": "ours"},
         random=Random(1),
         once=once,
     )
 
 
 def submission(made, before=(), account="", **options):
-    defaults = Defaults(made.labels, account, **{k: options.pop(k) for k in PODS & set(options)})
+    defaults = Defaults(LABELS, account, **{k: options.pop(k) for k in PODS & set(options)})
     backend = Submission(made, defaults=defaults, **options)
     backend.before.extend(before)
     return backend
@@ -445,7 +445,7 @@ def test_a_stream_comes_as_it_is_sent(open_endpoint, submitter):
 
 def test_nothing_is_created_once_it_closes(open_endpoint, submitter, sent):
     """A submission that waits for the server's answer is given up, its record says unsure."""
-    backend = Submission(submitter)
+    backend = submission(submitter)
     started = threading.Event()
     ends = []
 

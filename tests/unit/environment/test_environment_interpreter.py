@@ -10,6 +10,7 @@ from fake_server import Answer
 
 from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.context.handing_on import handed_on
+from hera_experiment.endpoint.defaults import Defaults
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
 from hera_experiment.environment.submissions import submitter_of
@@ -37,9 +38,8 @@ def interpret(fake, tmp_path):
     (tmp_path / "experiment.toml").write_text('[experiment]\nname="P"\nslug="p"\n')
     context = parse_arguments(argv=["--cluster=local"], environ={}, folder=tmp_path, home=tmp_path)
     client = ArgoClient(fake.url, Session(lambda: "Bearer secret.x"))
-    labels = {"of": "all"}
-    submitter = submitter_of(context.experiment, client, "local", labels=labels, script=None)
-    endpoint = Endpoint(Submission(submitter))
+    submitter = submitter_of(context.experiment, client, "local", script=None)
+    endpoint = Endpoint(Submission(submitter, defaults=Defaults({"of": "all"})))
     address = EndpointAddress(
         endpoint.url, endpoint.token, fake.url, "local", stand_in="the local one"
     )
