@@ -18,6 +18,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A named pipe that nobody writes to would otherwise keep its reader waiting.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MOST_LINKS = 40
+_DESCRIPTORS = Path("/proc/self/fd")
 _OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
 
 _KINDS = (
@@ -215,7 +216,9 @@ class _Walk:
         self._now_in([])
         for folder in tree.folders:
             try:
-                self._folders.append(os.open(folder, _FOLDER))
+                # An open folder is named by a link of the kernel's own.
+                follows = os.O_NOFOLLOW if folder.parent == _DESCRIPTORS else 0
+                self._folders.append(os.open(folder, _FOLDER & ~follows))
             except NotADirectoryError:
                 return self._begin_file(folder)
         return stat.S_IFDIR
