@@ -43,7 +43,8 @@ class Recipe:
 
     ``base`` is the image of the final FROM, ``user`` what USER says last; ``entrypoint`` and
     ``command`` are None where the base image decides; ``steps`` are the copies and runs in their
-    order; ``folders`` what WORKDIR and VOLUME make; ``unreadable`` names what only an engine can do (line, text).
+    order; ``folders`` what WORKDIR and VOLUME make; ``unreadable`` names what only an engine can do
+    (line, text).
     """
 
     base: str = ""

@@ -1,4 +1,4 @@
-"""Fixtures around one experiment and its process runtime."""
+"""Fixtures around one experiment and the runtimes that need no engine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 from runtime_project import Project
 
-from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.base import BUBBLEWRAP, PROCESS, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 
 
+@pytest.fixture(params=[BUBBLEWRAP, PROCESS])
+def runtime_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, runtime_name: str) -> Project:
+    return Project(tmp_path, runtime_name)
 
 
 @pytest.fixture

@@ -46,10 +46,14 @@ class Objects:
 
 
 class Project:
-    """An experiment's folders; ``containers`` and ``state`` lie below ``root``."""
+    """An experiment's folders; ``containers`` and ``state`` lie below ``root``.
 
-    def __init__(self, root: Path) -> None:
+    ``runtime_name`` is the runtime that its pods run in.
+    """
+
+    def __init__(self, root: Path, runtime_name: str = PROCESS) -> None:
         self.root = root
+        self.runtime_name = runtime_name
         self.containers = root / "containers"
         self.state = root / ".hera"
         self.state.mkdir(parents=True)
@@ -68,7 +72,7 @@ class Project:
             path.write_text(text)
         return f"registry.example/project/{SLUG}-{name}:latest"
 
-    def runtime(self, environ: Mapping[str, str] | None = None, name: str = PROCESS) -> BaseRuntime:
+    def runtime(self, environ: Mapping[str, str] | None = None) -> BaseRuntime:
         environ = dict(os.environ) if environ is None else environ
         settings = {
             "slug": SLUG,
@@ -77,7 +81,7 @@ class Project:
             "objects": self.objects,
             "environ": environ,
         }
-        if name == PROCESS:
+        if self.runtime_name == PROCESS:
             return ProcessRuntime(**settings)
         isolation = find_isolation(self.state / "roots", environ)
         assert isolation.program, f"{isolation.why}: {isolation.next_step}"

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from hera_experiment.argo.images import container_of
+from hera_experiment.contained_files import NotReadable
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
 from hera_experiment.images.store import ImageStore, images_folder
@@ -43,7 +44,7 @@ from hera_experiment.local.runtimes.outputs import (
     not_started,
     output_paths,
 )
-from hera_experiment.local.runtimes.root_files import Layers, read_from_root
+from hera_experiment.local.runtimes.root_files import Layers, read_from_root, real_path
 from hera_experiment.local.runtimes.root_image import (
     NoSuchAccount,
     RootImage,
@@ -55,7 +56,7 @@ from hera_experiment.local.runtimes.scratch import Scratch
 from hera_experiment.local.runtimes.security import NotAllowed, security_of
 from hera_experiment.local.runtimes.task_root import TaskRoot
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
-from hera_experiment.local.runtimes.volumes import make_mounts, mount_path
+from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path
 from hera_experiment.local.store import Objects
 
 _FAILED = re.compile(rb"bwrap: (?:execvp (.*): (.*)|(.*))\n", re.DOTALL)
@@ -78,6 +79,7 @@ class RootRuntime(BaseRuntime):
         InstallationFailed,
         NoSuchAccount,
         NotAllowed,
+        NotReadable,
         ValueError,
     )
 
@@ -185,18 +187,22 @@ class RootRuntime(BaseRuntime):
         key = (image, workdir, *mounted, *files)
 
         def make(path: str) -> TaskRoot:
-            binds = (path for _, path in image.binds)
-            return TaskRoot(path, image.overlays, (workdir, *mounted, *files, *binds))
+            points = (workdir, *mounted, *files, *(path for _, path in image.binds))
+            # Bubblewrap would follow a link as if it were this machine's.
+            places = {point: real_path(point, lower, ()) for point in points}
+            return TaskRoot(path, image.overlays, places)
 
         root = self._scratch.take(key, make)
         try:
             mounts = make_mounts(container, replace(pod, folder=Path(root.path)), self._objects)
+            mounts += root.write(files)
+            place = partial(_place, lower=lower, mounts=mounts, places=root.places)
             sandbox = Sandbox(
                 image.overlays,
                 root.upper,
-                workdir,
+                place(workdir),
                 image.binds,
-                [*mounts, *root.write(files)],
+                [replace(mount, path=place(mount.path)) for mount in mounts],
                 devices=list(devices_of(container.limits)),
                 hostname=pod.name[:63],
                 user=security.user,
@@ -267,6 +273,14 @@ class RootRuntime(BaseRuntime):
 
 def _read(path: str, layers: Sequence[Layers]) -> bytes | None:
     return read_from_root(path, layers, (), PARAMETERS_LIMIT)
+
+
+def _place(
+    path: str, lower: Sequence[Layers], mounts: Sequence[Mount], places: Mapping[str, str]
+) -> str:
+    """Return where ``path`` leads in a root; raises :class:`NotReadable` for out of a volume."""
+    around = [mount for mount in mounts if path.startswith(f"{mount.path}/")]
+    return real_path(path, lower, around) if around else places[path]
 
 
 def _network_files(pod: Pod) -> dict[str, tuple[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hera_experiment.local.runtimes.bubblewrap import Overlay
@@ -18,14 +18,16 @@ _MODE = 0o755
 class TaskRoot:
     """The folder ``path``, with two folders for each of the overlays of a root in ``upper``.
 
-    See :class:`~.bubblewrap.Sandbox` for them. ``points`` are where things are mounted in the
-    root: bubblewrap makes what is missing there, and it stays for the next task.
+    See :class:`~.bubblewrap.Sandbox` for them. ``places`` are where things are mounted in the
+    root, by the path that leads there, of links perhaps: bubblewrap makes what is missing there,
+    and it stays for the next task.
     """
 
-    def __init__(self, path: str, overlays: Sequence[Overlay], points: Iterable[str]) -> None:
+    def __init__(self, path: str, overlays: Sequence[Overlay], places: Mapping[str, str]) -> None:
         self.path = path
+        self.places = places
         self._overlays = overlays
-        self._points = {path for point in points for path in (point, *above(point))}
+        self._points = {path for point in places.values() for path in (point, *above(point))}
         self.upper = [(f"{path}/{at}", f"{path}/{at}.work") for at in range(len(overlays))]
         os.mkdir(path, 0o700)
         for folders in self.upper:
