@@ -148,6 +148,7 @@ class _Pull:
     allowance: Allowance
     total: int = 0
     done: int = 0
+    error: BaseException | None = None
     failed: threading.Event = field(default_factory=threading.Event)
 
     def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -221,6 +222,7 @@ class ImageStore:
                 digest, place = self._digest(image, reference, announce)
                 key = f"{digest.removeprefix('sha256:')}-{self._machine.replace('/', '-')}"
                 if (found := self._found(key, reference)) is not None:
+                    self._remember(image, digest)
                     return found
             self._sweep()
 
@@ -234,6 +236,7 @@ class ImageStore:
                 if (found := self._found(key, reference)) is None:
                     self._pull(image, reference, digest, place, key, announce, stopped)
                     found = self._found(key, reference)
+                self._remember(image, digest)
         except OSError as error:
             if isinstance(error, UserError):
                 raise
@@ -330,11 +333,10 @@ class ImageStore:
             asked, digest = self._told.get(name, (0.0, ""))
         if digest and self._clock() - asked < _FRESH:
             return digest, None
-        file = self._references / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
         try:
             digest, place = self._asked(image)
         except Unreachable as error:
-            kept = _document(file).get("digest")
+            kept = _document(self._reference(name)).get("digest")
             if not is_sha256(kept):
                 raise UserError(
                     f"the image {reference} is not on this machine, and {error.what}",
@@ -343,11 +345,19 @@ class ImageStore:
                 ) from None
             digest, place = str(kept), None
             announce(f"{error.what}: the image {reference} that is here serves")
-        else:
-            _write(file, {"reference": name, "digest": digest})
         with self._lock:
             self._told[name] = self._clock(), digest
         return digest, place
+
+    def _reference(self, name: str) -> Path:
+        return self._references / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
+
+    def _remember(self, image: Image, digest: str) -> None:
+        """Keep for times without the registry what ``image`` means."""
+        document = {"reference": str(image), "digest": digest}
+        path = self._reference(str(image))
+        if not is_sha256(image.reference) and _document(path) != document:
+            _write(path, document)
 
     def _asked(self, image: Image) -> tuple[str, Image]:
         asked = places(image, self._environ, self._root)
@@ -524,10 +534,10 @@ class ImageStore:
     ) -> None:
         while True:
             done, left = wait(futures, _TOLD_EVERY, FIRST_EXCEPTION)
-            errors = [error for each in done if (error := each.exception()) is not None]
-            if errors:
-                # The others were told to end because of it.
-                raise next((each for each in errors if not isinstance(each, Ended)), errors[0])
+            for each in done:
+                if (error := each.exception()) is not None:
+                    # It may have been told to end because of another one.
+                    raise pull.error or error
             if not left:
                 return
             amount = f"{shown_size(pull.done)} of {shown_size(pull.total)}"
@@ -550,7 +560,9 @@ class ImageStore:
                 unpacked = unpack(pull.watched(pieces), folder, pull.allowance)
                 if unpacked.diff_id != diff_id:
                     raise LayerRefused("a layer is not the one that its configuration names")
-            except BaseException:
+            except BaseException as error:
+                if not isinstance(error, Ended):
+                    pull.error = pull.error or error
                 pull.failed.set()
                 remove_tree(folder)
                 raise
