@@ -181,7 +181,7 @@ class ImageStore:
         root: Path = Path("/"),
         limits: Limits = _LIMITS,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._limits = limits
         self._environ = environ
         self._clock = clock
@@ -216,7 +216,7 @@ class ImageStore:
         """
         image = _parsed(reference)
         self._prepare()
-        lock = self._folder / "lock"
+        lock = self.folder / "lock"
         try:
             with self._held(lock, SHARED, stopped):
                 digest, place = self._digest(image, reference, announce)
@@ -267,13 +267,13 @@ class ImageStore:
 
         Raises :class:`UserError` while an image is pulled.
         """
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return []
-        descriptor = open_lock(self._folder / "lock")
+        descriptor = open_lock(self.folder / "lock")
         try:
             if not try_lock(descriptor, EXCLUSIVE):
                 raise UserError(
-                    "an image is being pulled", str(self._folder), "try again when it is here"
+                    "an image is being pulled", str(self.folder), "try again when it is here"
                 )
             gone = [image for image in images if self._unused(image.key)]
             for image in gone:
@@ -289,23 +289,23 @@ class ImageStore:
 
     @property
     def _images(self) -> Path:
-        return self._folder / "images"
+        return self.folder / "images"
 
     @property
     def _layers(self) -> Path:
-        return self._folder / "layers"
+        return self.folder / "layers"
 
     @property
     def _unpacked(self) -> Path:
-        return self._folder / "l"
+        return self.folder / "l"
 
     @property
     def _references(self) -> Path:
-        return self._folder / "references"
+        return self.folder / "references"
 
     def _prepare(self) -> None:
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for each in (self._images, self._layers, self._unpacked, self._references):
                 each.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -318,7 +318,7 @@ class ImageStore:
             advice = "make room: make prune IMAGES=0 removes all images that are not in use"
         return UserError(
             f"the folder of images cannot be written{of_image}: {error.strerror or error}",
-            str(self._folder),
+            str(self.folder),
             advice,
         )
 
