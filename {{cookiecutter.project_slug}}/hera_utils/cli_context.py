@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHOICE, RESOURCE = SettingScope.CHOICE, SettingScope.RESOURCE
 RUNTIMES = ("auto", "bubblewrap", "process", "docker", "podman")
+IMAGES = ("dockerfile", "built")
 
 # An argument added here is an option of every verb, a variable, and a line of every settings file;
 # a script finds it as an attribute of its context. Each is about how a cluster is reached unless
@@ -24,6 +25,7 @@ RUNTIMES = ("auto", "bubblewrap", "process", "docker", "podman")
 ARGUMENTS = Arguments(
     Argument("cluster", "CLUSTER", "local (this machine), or NAME of clusters/NAME.config", CHOICE),
     Argument("runtime", "RUNTIME", "how 'local' runs containers", CHOICE, choices=RUNTIMES),
+    Argument("image", "HERA_IMAGE", "which images 'local' runs", CHOICE, choices=IMAGES),
     Argument("k8s_config_file", "KUBECONFIG", "the kubeconfig file; /dev/null for none", path=True),
     Argument("k8s_configmap_name", "KUBECONFIGMAP", "the ConfigMap of the proxy", RESOURCE),
     Argument("k8s_volume_claim_name", "KUBEVOLUMECLAIMNAME", "the claim for results", RESOURCE),

@@ -91,8 +91,8 @@ class EnvironmentOfExecution:
         """Return the reference of the image of ``containers/<container>/`` as its files are now.
 
         On a cluster that is its digest where it has been pushed, otherwise the tag that tells its
-        content; on the laptop, which builds what it needs, ``latest``. A ``tag`` is taken as it is.
-        Raises ``UserError`` when the container has no Dockerfile.
+        content; on the laptop, which makes what it needs, ``latest``, with IMAGE=built the digest.
+        A ``tag`` is taken as it is. Raises ``UserError`` when there is no Dockerfile or no digest.
         """
         return self._images.of(container, tag)
 

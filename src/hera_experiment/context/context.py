@@ -35,6 +35,7 @@ class Context(argparse.Namespace):
 
     cluster: str
     runtime: str
+    image: str
     k8s_config_file: str
     k8s_configmap_name: str
     k8s_volume_claim_name: str

@@ -390,7 +390,8 @@ class _Unpacking:
                 try:
                     self._add(member)
                 except OSError as error:
-                    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    # No number: it is the connection that broke.
+                    if error.errno in (None, errno.ENOSPC, errno.EDQUOT):
                         raise
                     name = _shown(_encoded(member.name))
                     raise LayerRefused(f"{name} cannot be made: {error.strerror}") from None

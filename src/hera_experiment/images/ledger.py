@@ -96,6 +96,15 @@ class Ledger:
         entry = self.get(reference)
         return entry.digest if entry else ""
 
+    def pushed_last(self, source: ImageSource) -> str:
+        """Return the digest's reference of ``source`` where it was pushed last, empty for never."""
+        found = [
+            (entry.pushed, reference.rpartition(":")[0], entry.digest)
+            for reference, entry in self.entries().items()
+            if (entry.container, entry.tag) == (source.container, source.tag) and entry.digest
+        ]
+        return "@".join(max(found)[1:]) if found else ""
+
     def of_container(self, container: str) -> list[Entry]:
         """Return the entries of ``container``, the one that was asked for last first."""
         found = [entry for entry in self.entries().values() if entry.container == container]

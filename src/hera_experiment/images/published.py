@@ -15,6 +15,9 @@ from hera_experiment.images.sources import Sources
 from hera_experiment.platform.registry import Image, ImageLookup, Registry
 from hera_experiment.platform.registry_credentials import kept_credentials
 
+BUILT = "built"
+"""What IMAGE says when the laptop is to run the images that were pushed."""
+
 _TIMEOUT = 5.0
 
 Finder = Callable[[str], ImageLookup]
@@ -81,6 +84,24 @@ class Published:
             )
         return self._known[tagged]
 
+    def built(self, container: str) -> str:
+        """Return the reference, by digest, of the image that was pushed of the files as they are.
+
+        In the registry that the experiment names, else where it was pushed last. Raises
+        :class:`UserError` when it was not pushed, or the container has no Dockerfile.
+        """
+        if self._registry and "@" in (reference := self.reference(container)):
+            return reference
+        source = self.source(container)
+        found = self._ledger.pushed_last(source)
+        if not found:
+            raise UserError(
+                f"the image of containers/{container}/ as its files are now was never pushed",
+                "IMAGE=built",
+                "make build push, or leave out IMAGE",
+            )
+        return found
+
     def _asked(self, reference: str) -> str:
         if not self._answers:
             return ""
@@ -94,8 +115,8 @@ class Published:
 class ImageReferences:
     """The references of the images of the experiment of ``context``, by the platform.
 
-    On the laptop, which builds what it needs, the tag is ``latest``; elsewhere see
-    :class:`Published`.
+    On the laptop, which makes what it needs of the Dockerfiles, the tag is ``latest``; there with
+    IMAGE=built, and elsewhere, see :class:`Published`.
     """
 
     def __init__(self, context: Context, registry: str) -> None:
@@ -109,8 +130,11 @@ class ImageReferences:
         Raises :class:`UserError` when the container has no Dockerfile.
         """
         experiment = self._context.experiment
-        if tag or self._context.is_local:
+        of_dockerfile = self._context.is_local and self._context.image != BUILT
+        if tag or of_dockerfile:
             return image_reference(self._registry, experiment.slug, container, tag or "latest")
         if self._published is None:
             self._published = Published(experiment, self._registry)
+        if self._context.is_local:
+            return self._published.built(container)
         return self._published.reference(container)

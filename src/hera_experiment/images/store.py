@@ -148,6 +148,7 @@ class _Pull:
     allowance: Allowance
     total: int = 0
     done: int = 0
+    error: BaseException | None = None
     failed: threading.Event = field(default_factory=threading.Event)
 
     def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -180,7 +181,7 @@ class ImageStore:
         root: Path = Path("/"),
         limits: Limits = _LIMITS,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._limits = limits
         self._environ = environ
         self._clock = clock
@@ -215,12 +216,13 @@ class ImageStore:
         """
         image = _parsed(reference)
         self._prepare()
-        lock = self._folder / "lock"
+        lock = self.folder / "lock"
         try:
             with self._held(lock, SHARED, stopped):
                 digest, place = self._digest(image, reference, announce)
                 key = f"{digest.removeprefix('sha256:')}-{self._machine.replace('/', '-')}"
                 if (found := self._found(key, reference)) is not None:
+                    self._remember(image, digest)
                     return found
             self._sweep()
 
@@ -234,6 +236,7 @@ class ImageStore:
                 if (found := self._found(key, reference)) is None:
                     self._pull(image, reference, digest, place, key, announce, stopped)
                     found = self._found(key, reference)
+                self._remember(image, digest)
         except OSError as error:
             if isinstance(error, UserError):
                 raise
@@ -264,13 +267,13 @@ class ImageStore:
 
         Raises :class:`UserError` while an image is pulled.
         """
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return []
-        descriptor = open_lock(self._folder / "lock")
+        descriptor = open_lock(self.folder / "lock")
         try:
             if not try_lock(descriptor, EXCLUSIVE):
                 raise UserError(
-                    "an image is being pulled", str(self._folder), "try again when it is here"
+                    "an image is being pulled", str(self.folder), "try again when it is here"
                 )
             gone = [image for image in images if self._unused(image.key)]
             for image in gone:
@@ -286,23 +289,23 @@ class ImageStore:
 
     @property
     def _images(self) -> Path:
-        return self._folder / "images"
+        return self.folder / "images"
 
     @property
     def _layers(self) -> Path:
-        return self._folder / "layers"
+        return self.folder / "layers"
 
     @property
     def _unpacked(self) -> Path:
-        return self._folder / "l"
+        return self.folder / "l"
 
     @property
     def _references(self) -> Path:
-        return self._folder / "references"
+        return self.folder / "references"
 
     def _prepare(self) -> None:
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for each in (self._images, self._layers, self._unpacked, self._references):
                 each.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -315,7 +318,7 @@ class ImageStore:
             advice = "make room: make prune IMAGES=0 removes all images that are not in use"
         return UserError(
             f"the folder of images cannot be written{of_image}: {error.strerror or error}",
-            str(self._folder),
+            str(self.folder),
             advice,
         )
 
@@ -330,11 +333,10 @@ class ImageStore:
             asked, digest = self._told.get(name, (0.0, ""))
         if digest and self._clock() - asked < _FRESH:
             return digest, None
-        file = self._references / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
         try:
             digest, place = self._asked(image)
         except Unreachable as error:
-            kept = _document(file).get("digest")
+            kept = _document(self._reference(name)).get("digest")
             if not is_sha256(kept):
                 raise UserError(
                     f"the image {reference} is not on this machine, and {error.what}",
@@ -343,11 +345,19 @@ class ImageStore:
                 ) from None
             digest, place = str(kept), None
             announce(f"{error.what}: the image {reference} that is here serves")
-        else:
-            _write(file, {"reference": name, "digest": digest})
         with self._lock:
             self._told[name] = self._clock(), digest
         return digest, place
+
+    def _reference(self, name: str) -> Path:
+        return self._references / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
+
+    def _remember(self, image: Image, digest: str) -> None:
+        """Keep for times without the registry what ``image`` means."""
+        document = {"reference": str(image), "digest": digest}
+        path = self._reference(str(image))
+        if not is_sha256(image.reference) and _document(path) != document:
+            _write(path, document)
 
     def _asked(self, image: Image) -> tuple[str, Image]:
         asked = places(image, self._environ, self._root)
@@ -524,10 +534,10 @@ class ImageStore:
     ) -> None:
         while True:
             done, left = wait(futures, _TOLD_EVERY, FIRST_EXCEPTION)
-            errors = [error for each in done if (error := each.exception()) is not None]
-            if errors:
-                # The others were told to end because of it.
-                raise next((each for each in errors if not isinstance(each, Ended)), errors[0])
+            for each in done:
+                if (error := each.exception()) is not None:
+                    # It may have been told to end because of another one.
+                    raise pull.error or error
             if not left:
                 return
             amount = f"{shown_size(pull.done)} of {shown_size(pull.total)}"
@@ -550,7 +560,9 @@ class ImageStore:
                 unpacked = unpack(pull.watched(pieces), folder, pull.allowance)
                 if unpacked.diff_id != diff_id:
                     raise LayerRefused("a layer is not the one that its configuration names")
-            except BaseException:
+            except BaseException as error:
+                if not isinstance(error, Ended):
+                    pull.error = pull.error or error
                 pull.failed.set()
                 remove_tree(folder)
                 raise

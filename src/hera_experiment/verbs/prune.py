@@ -1,8 +1,10 @@
-"""Delete all but the newest runs of this folder (KEEP=10), with FILES=1 their results as well."""
+"""Delete all but the newest runs of this folder (KEEP=10, FILES=1: results too), or images."""
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,14 +21,21 @@ from hera_experiment.verbs._options import (
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
     from hera_experiment.experiment import Experiment
+    from hera_experiment.images.store import ImageStore
     from hera_experiment.runs.listing import Listed
     from hera_experiment.runs.locations import RunLocation
 
 
 def add_arguments(parser: VerbParser) -> None:
-    """Declare the arguments: how many stay, what goes, consent, and where runs are looked for."""
+    """Declare the arguments: what stays, what goes, consent, and where runs are looked for."""
     parser.add_argument("--keep", default="", metavar="N", help="so many runs stay, the newest")
     add_switch(parser, "--files", "their results too, on the claims and in results/")
+    parser.add_argument(
+        "--images",
+        default="",
+        metavar="DAYS",
+        help="instead of runs: images of registries that no task used for so many days, 0 for all",
+    )
     add_switch(parser, "--yes", "delete without asking")
     add_reader_image(parser)
     parser.add_context_arguments()
@@ -35,11 +44,17 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Say how much room is taken, and what goes; ask, and delete it.
 
-    Only runs that have ended go, and only those that were submitted from this folder. Returns 1
-    when it was not agreed to, or a run could not be deleted.
+    Only runs that have ended go, and only those that were submitted from this folder; of images
+    those that nothing runs now. Returns 1 when it was not agreed to, or a run could not be deleted.
     """
     yes, files = is_on(args.yes, "--yes"), is_on(args.files, "--files")
     keep = number(args.keep, "--keep") if args.keep else None
+    if args.images:
+        if keep is not None:
+            raise UserError(
+                "runs and images are deleted apart", "--images", "leave out one of both"
+            )
+        return _delete_images(number(args.images, "--images"), yes=yes)
     context = args.context_told()
     from hera_experiment.argo.phases import FAILURES, SUCCEEDED
     from hera_experiment.argo.tasks import utc_now
@@ -51,6 +66,8 @@ def main(args: VerbArguments) -> int:
     for remark in found.remarks:
         tell(remark)
     print(_room(context.experiment))
+    if images := _room_of_images():
+        print(images)
     mine = [run for run in found.runs if run.is_mine]
     if keep is None:
         print(
@@ -71,6 +88,56 @@ def main(args: VerbArguments) -> int:
     _forget_old_refusals(context, mine)
     print(_room(context.experiment))
     return status
+
+
+def _store() -> ImageStore:
+    from hera_experiment.images.store import ImageStore, images_folder
+
+    return ImageStore(images_folder(os.environ), os.environ)
+
+
+def _room_of_images() -> str:
+    """Return how much room the images of registries take, which all projects share."""
+    from hera_experiment.printing import size
+
+    store = _store()
+    kept = store.kept()
+    if not kept:
+        return ""
+    return (
+        f"images of registries, of all projects: {size(store.size())} in {store.folder}; IMAGES=30 "
+        "(--images 30) deletes those that were not used for 30 days"
+    )
+
+
+def _delete_images(days: int, *, yes: bool) -> int:
+    from hera_experiment.printing import size
+
+    store = _store()
+    kept = store.kept()
+    latest = time.time() - days * 86_400
+    going = [image for image in kept if image.used <= latest]
+    before = store.size()
+    if not going:
+        print(f"nothing to delete: {_images(len(kept))}, {size(before)} in {store.folder}")
+        return 0
+    for image in going:
+        used = time.strftime("%Y-%m-%d", time.localtime(image.used))
+        print(f"{image.name}  {size(image.size)}  last used {used}")
+    print(f"{_images(len(going))} of {len(kept)} will be deleted, of all projects")
+    if not is_agreed(yes, "delete"):
+        return 1
+    gone = store.remove(going)
+    print(f"deleted: {_images(len(gone))}, {size(before - store.size())} freed")
+    for image in going:
+        if image not in gone:
+            print(f"in use: {image.name}")
+    return 0
+
+
+def _images(number: int) -> str:
+    """Return "1 image", "7 images"."""
+    return f"{number} image{'' if number == 1 else 's'}"
 
 
 def _runs(number: int) -> str:

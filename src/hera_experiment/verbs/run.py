@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="how containers run: bubblewrap, process, docker or podman (the first that can)",
     )
+    parser.add_argument(
+        "--image",
+        metavar="NAME",
+        help="the experiment's images: dockerfile (made here; unless HERA_IMAGE says otherwise) or "
+        "built (those that were pushed, by digest, as a cluster runs them)",
+    )
     add_switch(parser, "--detach", "submit and return; make watch and make results follow")
     add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")
     add_follow_arguments(parser)
@@ -82,8 +88,9 @@ def _submit(args: VerbArguments, *, dry_run: bool) -> int:
 
 
 def _context(args: VerbArguments) -> Context:
-    runtime = [] if args.runtime is None else ["--runtime", args.runtime]
-    return args.kind.read(None, ["--cluster", LOCAL, *runtime])
+    given = {"--cluster": LOCAL, "--runtime": args.runtime, "--image": args.image}
+    words = [f"{option}={value}" for option, value in given.items() if value is not None]
+    return args.kind.read(None, words)
 
 
 def _run(args: VerbArguments, waiting: WaitingScript) -> int:

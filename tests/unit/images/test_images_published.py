@@ -8,8 +8,10 @@ import pytest
 from image_project import ImageProject
 
 from hera_experiment.errors import UserError
-from hera_experiment.images.published import Published
+from hera_experiment.experiment import Experiment
+from hera_experiment.images.published import ImageReferences, Published
 from hera_experiment.platform.registry import ImageLookup
+from hera_utils.cli_context import CLIContext
 
 REGISTRY = "r.example.org/project"
 DIGEST = "sha256:" + "0f" * 32
@@ -89,3 +91,47 @@ def test_the_arguments_of_the_build_need_not_be_repeated(project: ImageProject):
 def test_a_container_that_is_none(project: ImageProject):
     with pytest.raises(UserError, match="no containers/chat/Dockerfile"):
         Published(project.experiment, REGISTRY, {}, Asked()).reference("chat")
+
+
+def test_the_laptop_runs_what_was_pushed(project: ImageProject):
+    sources, find = project.sources(), Asked()
+    source = sources.wanted("chart")
+
+    def built(registry: str = "") -> str:
+        return Published(project.experiment, registry, {}, find).built("chart")
+
+    for registry in ("", REGISTRY):
+        with pytest.raises(UserError, match=r"containers/chart/ .* never pushed.*make build push"):
+            built(registry)
+    # Where it went is known without a setting; the last push counts.
+    other = "sha256:" + "1e" * 32
+    project.ledger.pushed(f"h:5000/lyon-chart:{source.tag}", source, DIGEST)
+    assert built() == built(REGISTRY) == f"h:5000/lyon-chart@{DIGEST}"
+    project.ledger.pushed(sources.reference(source, REGISTRY), source, other)
+    assert built() == built(REGISTRY) == f"{REGISTRY}/lyon-chart@{other}"
+    find.images[source.tag] = DIGEST
+    assert built("new.example.org") == f"new.example.org/lyon-chart@{DIGEST}"
+    project.write("chart", "chart.py", "print('new')")
+    with pytest.raises(UserError, match="never pushed"):
+        built()
+
+
+def test_the_platform_decides_about_the_reference(
+    project: ImageProject, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(project.experiment.folder)
+    experiment = Experiment.find(project.experiment.folder)
+    name = f"{experiment.slug}-chart"
+    source = project.sources().wanted("chart")
+    project.ledger.pushed(f"{REGISTRY}/{name}:{source.tag}", source, DIGEST)
+
+    def of(*words: str, tag: str = "") -> str:
+        context = CLIContext.read(None, words, environ={}, folder=experiment.folder)
+        return ImageReferences(context, "").of("chart", tag)
+
+    assert of("--cluster=local") == of("--cluster=local", "--image=dockerfile")
+    assert of("--cluster=local") == f"localhost/{name}:latest"
+    assert of("--cluster=local", "--image=built") == f"{REGISTRY}/{name}@{DIGEST}"
+    assert of("--cluster=local", "--image=built", tag="3") == f"localhost/{name}:3"
+    with pytest.raises(UserError, match="dockerfile, built"):
+        of("--cluster=local", "--image=pushed")

