@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         metavar="NAME",
-        help="how containers run: process (unless RUNTIME says otherwise), docker or podman",
+        help="how containers run: bubblewrap, process, docker or podman (the first that can)",
     )
     add_switch(parser, "--detach", "submit and return; make watch and make results follow")
     add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")

@@ -10,7 +10,7 @@ import pytest
 from runtime_project import Project
 
 from hera_experiment.local.runtimes.base import PodResult
-from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def runtime(project: Project) -> ProcessRuntime:
+def runtime(project: Project) -> BaseRuntime:
     return project.runtime()
 
 
@@ -27,7 +27,7 @@ Run = Callable[..., tuple[PodResult, str]]
 
 
 @pytest.fixture
-def run(project: Project, runtime: ProcessRuntime) -> Run:
+def run(project: Project, runtime: BaseRuntime) -> Run:
     """Return a function that runs one template and gives its result and its log."""
 
     def run_template(template: Mapping[str, Any], **options: Any) -> tuple[PodResult, str]:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from hera_experiment.images.engine import RUNNERS
 
-PROCESS = "process"
-RUNTIMES = (PROCESS, *RUNNERS)
+BUBBLEWRAP, PROCESS = "bubblewrap", "process"
+RUNTIMES = (BUBBLEWRAP, PROCESS, *RUNNERS)
 """The names of the runtimes."""
 
 Announce = Callable[[str], None]
@@ -56,7 +56,9 @@ class PodResult:
 
 
 class Runtime(Protocol):
-    """A way of running containers on this machine."""
+    """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`."""
+
+    name: str
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what this runtime cannot honour in ``workflow``, before anything runs.
