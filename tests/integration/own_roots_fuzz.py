@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shlex
 import stat
 import sys
@@ -66,6 +67,15 @@ def _below(folder: Path) -> Iterator[str]:
     yield str(folder)
     for above, folders, names in os.walk(folder):
         yield from (os.path.join(above, name) for name in (*folders, *names))
+
+
+def _of_task(path: str) -> bool:
+    """Tell whether a task wrote a file of a root: others are empty, or the runtime's own."""
+    one = os.lstat(path)
+    if stat.S_ISDIR(one.st_mode):
+        return False
+    own = re.search(r"/roots/[^/]+/(?!\d)|/roots/[^/]+/\d+/file-\d+$", path)
+    return not own and not (stat.S_ISREG(one.st_mode) and one.st_size == 0)
 
 
 class Fuzz:
@@ -142,14 +152,16 @@ class Fuzz:
             if path != state:
                 found |= look(path)
         for path in state.iterdir():
-            if path.name not in ("claims", "scratch", "runs"):
+            if path.name not in ("claims", "roots", "runs"):
                 found |= look(path)
+        for path in state.glob("roots/*/*"):
+            if not path.name.isdigit():
+                found |= look(path)
+        # A root that is used again has no more than what things are mounted on.
+        found["of tasks"] = " ".join(filter(_of_task, _below(state / "roots")))
         found |= look(state / "claims" / "other")
         found["claims"] = " ".join(sorted(os.listdir(state / "claims")))
-        for place in (state / "scratch", state / "runs"):
-            # The runtime keeps what it will use again: names, and no file of any task.
-            left = [path for path in _below(place) if not os.path.isdir(path)]
-            found[str(place)] = " ".join(left)
+        found["runs"] = " ".join(p for p in _below(state / "runs") if not os.path.isdir(p))
         for place in ("/tmp", "/var/tmp", "/dev/shm"):
             names = os.listdir(place) if os.path.isdir(place) else []
             found[place] = " ".join(sorted(set(names) - {"fuzz"}))
