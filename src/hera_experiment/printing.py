@@ -23,6 +23,7 @@ _CONTROL = re.compile(
 # What is left of a sequence that something else cut in two.
 _LOOSE = re.compile(r"\x1b(?!\[[0-9;:]*m)")
 _ANY = re.compile(rf"\x1b|{_CONTROL.pattern}")
+_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def printable(text: str, *, colours: bool = False) -> str:
@@ -38,6 +39,16 @@ def printable(text: str, *, colours: bool = False) -> str:
 
     text = _CONTROL.sub("", _ESCAPE.sub(kept, text))
     return _LOOSE.sub("", text) if colours else text.replace("\x1b", "")
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as people read it."""
+    if number < 1000:
+        return f"{number} B"
+    value, unit = number / 1000, 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.1f} {_UNITS[unit]}"
 
 
 class _Filtered:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hera_experiment.errors import UserError
+from hera_experiment.printing import size
 from hera_experiment.results.listing import Listing
-from hera_experiment.results.outcome import files, size
+from hera_experiment.results.outcome import files
 from hera_experiment.results.store import checksum
 
 FOLDER = "data"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MOST_NAMED = 5
-_UNITS = ("kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -41,16 +40,6 @@ def named(names: Iterable[bytes]) -> str:
     shown = ", ".join(f"'{printable(name)}'" for name in names[:_MOST_NAMED])
     more = len(names) - _MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def size(number: int) -> str:
-    """Return a number of bytes as people read it."""
-    if number < 1000:
-        return f"{number} B"
-    value, unit = number / 1000, 0
-    while value >= 1000 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.1f} {_UNITS[unit]}"
 
 
 def files(number: int) -> str:

@@ -11,8 +11,9 @@ from time import monotonic
 from typing import Protocol, TypeVar
 
 from hera_experiment.errors import UserError
+from hera_experiment.printing import size
 from hera_experiment.results.listing import Entry, Listing
-from hera_experiment.results.outcome import Results, files, named, size
+from hera_experiment.results.outcome import Results, files, named
 from hera_experiment.results.store import Store, stays_inside
 from hera_experiment.waiting import Backoff
 

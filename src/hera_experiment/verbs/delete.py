@@ -72,8 +72,8 @@ def _forget(context: Context, missing: NoSuchRun, image: str, *, yes: bool, file
 
 
 def _remove_files(run: Run, image: str) -> str:
+    from hera_experiment.printing import size
     from hera_experiment.results.claim_files import remove_files
-    from hera_experiment.results.outcome import size
 
     freed = remove_files([run], tell, image=image)
     return f", {size(freed)} freed" if freed else ", and its files"

@@ -114,8 +114,8 @@ def _delete(context: Context, going: Sequence[Listed], image: str, *, files: boo
 
 
 def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files: bool) -> None:
+    from hera_experiment.printing import size
     from hera_experiment.results.claim_files import remove_files
-    from hera_experiment.results.outcome import size
     from hera_experiment.runs import changes
     from hera_experiment.runs.find import Run, as_submitted
 
@@ -138,8 +138,8 @@ def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files
 
 def _room(experiment: Experiment) -> str:
     """Return how much room the state and the results take on this machine."""
+    from hera_experiment.printing import size
     from hera_experiment.results.folder_transport import tree_size
-    from hera_experiment.results.outcome import size
 
     inside = sorted(
         ((tree_size(path), path.name) for path in experiment.state.glob("*") if path.is_dir()),

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hera_experiment.errors import UserError
+from hera_experiment.printing import size
 from hera_experiment.results.listing import Entry, Listing, Unreadable, read_listing, read_some
-from hera_experiment.results.outcome import named, printable, size
+from hera_experiment.results.outcome import named, printable
 from hera_experiment.results.packed import unpacked
 from hera_experiment.results.store import Store, stays_inside
 from hera_experiment.results.transfer import Transfer, download
