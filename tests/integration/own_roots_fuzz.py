@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import hashlib
 import json
 import os
@@ -34,7 +35,8 @@ from hera_experiment.local.runtimes.registry import Runtimes
 Json = dict[str, Any]
 
 SECRET = "what-nobody-in-a-task-may-see"
-TASK_SECONDS = 2.0
+TASK_SECONDS = 0.7
+HANGS_SECONDS = 20.0
 LONG = "n" * 255
 NAMES = (
     *("a", "b c", "..", ".", "...", "-rf", "é" * 127, LONG, "n" * 256, "line\nend", "tab\there"),
@@ -185,7 +187,7 @@ class Fuzz:
         )
         for _ in range(self._random.randint(0, 4)):
             path = self.claim / self._name()
-            if self._random.random() < 0.3:
+            if self._random.random() < 0.3 and not (self.claim / "folder").is_symlink():
                 path = self.claim / "folder" / self._name()
             with contextlib.suppress(OSError, ValueError):
                 path.parent.mkdir(exist_ok=True)
@@ -195,7 +197,7 @@ class Fuzz:
                 elif kind == "folder":
                     path.mkdir()
                 elif kind == "file":
-                    path.write_text("claimed")
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
                 else:
                     os.mkfifo(path)
 
@@ -309,6 +311,8 @@ def main() -> int:
     assert_apart()
     os.environ.update(HOME="/tmp", TMPDIR="/tmp")
     fuzz = Fuzz(Path("/var/tmp/fuzz"), args.seed or str(time.time_ns()), args.runtime)
+    # What hangs shows where.
+    faulthandler.dump_traceback_later(args.seconds + HANGS_SECONDS, exit=True)
     end = time.monotonic() + args.seconds
     while time.monotonic() < end and len(fuzz.wrong) < 20:
         fuzz.case()
