@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; the three without help are how a client starts a server."""
     parser.add_argument(
         "--runtime",
-        default="",
+        default="auto",
         metavar="NAME",
         help="how the printed token's containers run: bubblewrap, process, docker or podman",
     )
@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; started by a client, until nobody needs the server."""
     from hera_experiment.local.runtimes.base import RUNTIMES
 
-    if args.runtime and args.runtime not in RUNTIMES:
+    if args.runtime not in RUNTIMES:
         raise UserError(
             f"no runtime is named '{args.runtime}'", "--runtime", f"choose {', '.join(RUNTIMES)}"
         )
@@ -183,7 +183,7 @@ def _close(engine: Engine, server: Server, address: LocalServer) -> None:
 
 
 def _show(server: LocalServer, runtime: str, sentence: str) -> None:
-    exports = server.exports("", runtime)
+    exports = server.exports("", "" if runtime == "auto" else runtime)
     exports.update(_without_proxy(os.environ))
     for name, value in exports.items():
         print(f"export {name}={shlex.quote(value)}")

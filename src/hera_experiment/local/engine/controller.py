@@ -33,7 +33,7 @@ from hera_experiment.local.errors import (
     NotFound,
     Unsupported,
 )
-from hera_experiment.local.runtimes.base import Runtime
+from hera_experiment.local.runtimes.base import AUTO, Runtime
 from hera_experiment.local.store import Run, Store
 
 _ATTEMPTS_AT_A_NAME = 10
@@ -42,9 +42,9 @@ _ATTEMPTS_AT_A_NAME = 10
 class Engine:
     """Runs the workflows of ``store``.
 
-    ``runtime`` returns a runtime by name, or the default one, ``parallelism`` pods run at a time,
-    ``clock`` returns the present moment with its time zone, ``random_suffix`` five characters for
-    a generated name. Timers go by ``monotonic``, whatever the clock is set to.
+    ``runtime`` returns a runtime by name, ``parallelism`` pods run at a time, ``clock`` returns
+    the present moment with its time zone, ``random_suffix`` five characters for a generated name.
+    Timers go by ``monotonic``, whatever the clock is set to.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Engine:
         manifest: Mapping[str, Any],
         *,
         creator: str = "",
-        runtime: str = "",
+        runtime: str = AUTO,
         dry_run: bool = False,
         keep_name: bool = True,
     ) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class BaseRuntime(ABC):
     """Runs pods of one main container each; see :class:`~.base.Runtime`.
 
     A subclass says how, under its ``name``. ``what`` and ``prepared`` are its words for itself and
-    for what it makes ready, ``failures`` the errors whose text alone tells a person why a pod cannot be run.
+    for what it makes ready, ``failures`` the errors whose text alone tells a person why a pod
+    cannot be run.
     """
 
     name: str

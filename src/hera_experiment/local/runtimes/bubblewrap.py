@@ -8,18 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
 
 SHARED_MEMORY = 64 << 20
 """Bytes of ``/dev/shm`` in a pod, as container runtimes make it."""
-
-DEFAULT_CAPABILITIES = (
-    "CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID"
-    " SYS_CHROOT AUDIT_WRITE"
-).split()
-"""What root may do in a container. Source: ``defaultUnixCaps`` in containerd's ``pkg/oci``."""
 
 _NAMESPACES = "--unshare-user --unshare-pid --unshare-ipc --unshare-uts".split()
 
@@ -40,7 +34,8 @@ class Sandbox:
     same place in ``upper``, and the kernel works in the second;
     ``binds`` are folders and files of this machine, seen at a path, which can only be read;
     ``devices`` further ones of this machine. ``user`` and ``group`` are what its files and itself
-    belong to inside, on this machine the user who runs it. ``capabilities`` are those it has.
+    belong to inside, on this machine the user who runs it. ``capabilities`` are those it has. With
+    ``block`` it waits, once all is mounted, until something can be read from that descriptor.
     """
 
     overlays: Sequence[Overlay]
@@ -52,8 +47,9 @@ class Sandbox:
     hostname: str = ""
     user: int = 0
     group: int = 0
-    capabilities: Sequence[str] = field(default_factory=lambda: DEFAULT_CAPABILITIES)
+    capabilities: Sequence[str] = ()
     read_only: bool = False
+    block: int | None = None
 
 
 def command_line(program: str, descriptor: int, argv: Sequence[str]) -> list[str]:
@@ -101,6 +97,8 @@ def _words(sandbox: Sandbox) -> list[str]:
     if sandbox.read_only:
         for overlay in sandbox.overlays:
             words += ["--remount-ro", overlay.path]
+    if sandbox.block is not None:
+        words += ["--block-fd", str(sandbox.block)]
     return [*words, "--chdir", sandbox.workdir]
 
 

@@ -125,6 +125,16 @@ class Children:
             if self._running is process:
                 self._signal(process, signal.SIGKILL)
 
+    def first_in_namespace(self) -> int | None:
+        """Return the first process of the namespace of what runs, None when there is none yet.
+
+        Raises :class:`ProcessLookupError` when what ran has ended.
+        """
+        process = self._running
+        if process is None or _has_ended(process):
+            raise ProcessLookupError
+        return _child(process.pid)
+
     def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         """Send a signal to what runs: the kernel keeps SIGTERM from a namespace's first process."""
         first = _child(process.pid) if self._in_namespace else None

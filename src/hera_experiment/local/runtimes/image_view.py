@@ -133,6 +133,7 @@ class ImageView:
     folders: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     workdir: str = "/"
+    user: str = ""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     installs: list[PipInstall] = field(default_factory=list)
@@ -174,7 +175,9 @@ def experiment_view(snapshot: Snapshot, label: str, origin: Path) -> ImageView:
     """
     folder, entries = snapshot.folder, snapshot.entries
     recipe = read_recipe(Dockerfile.read(folder / DOCKERFILE), {})
-    view = ImageView(label, environment=recipe.environment, workdir=recipe.workdir)
+    view = ImageView(
+        label, environment=recipe.environment, workdir=recipe.workdir, user=recipe.user
+    )
     view.entrypoint = recipe.entrypoint or ()
     stock = is_stock_python(recipe.base)
     view.command = ("python3",) if recipe.command is None and stock else recipe.command or ()

@@ -90,13 +90,16 @@ class Interpreter:
 class MachineRoot:
     """The lowest folders of the roots of tasks, made anew below ``folder``.
 
-    ``binds`` are what of this machine is seen where it is: ``interpreter``, and its system.
+    ``binds`` are what of this machine is seen where it is: ``interpreter``, and its system;
+    ``home`` is where the environment lies, ``empty`` a folder with nothing in it.
     """
 
     def __init__(self, folder: Path, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
+        self.home = interpreter.home
         self.skeleton = folder / "skeleton"
         self.settings = folder / "settings"
+        self.empty = folder / "empty"
+        self.empty.mkdir(parents=True)
         self.binds: list[tuple[str, str]] = []
         for name in _FOLDERS:
             (self.skeleton / name).mkdir(parents=True)
@@ -123,13 +126,26 @@ class MachineRoot:
         def own(path: str) -> tuple[str, ...]:
             return (image + path,) if image and os.path.isdir(image + path) else ()
 
-        home = self._interpreter.home
         return (
             Overlay("/", (str(self.skeleton), *((image,) if image else ()))),
             Overlay("/usr", ("/usr", *own("/usr"))),
             Overlay("/etc", ("/etc", str(self.settings), *own("/etc"))),
-            Overlay(home, (packages, *own(home))),
+            Overlay(self.home, (packages, *own(self.home))),
         )
+
+    def add_account(self, image: str, name: str) -> None:
+        """Let ``image`` have the user ``name``, as its RUN useradd would."""
+        if not name or name.isdigit() or f"\n{name}:" in f"\n{_ACCOUNTS}":
+            return
+        settings, home = Path(image, "etc"), Path(image, "home", name)
+        settings.mkdir(exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
+        for file, text in (
+            ("passwd", f"{_ACCOUNTS}{name}:x:1000:1000::/home/{name}:/bin/sh\n"),
+            ("group", f"{_GROUPS}{name}:x:1000:\n"),
+        ):
+            if not (settings / file).exists():
+                (settings / file).write_text(text, "ascii")
 
     def _lend(self, name: str) -> None:
         path = Path("/", name)

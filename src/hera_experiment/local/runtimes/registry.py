@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
-from hera_experiment.local.runtimes.base import BUBBLEWRAP, PROCESS, RUNTIMES, Runtime
+from hera_experiment.local.runtimes.base import AUTO, BUBBLEWRAP, PROCESS, RUNTIMES, Runtime
 from hera_experiment.local.runtimes.isolation import Isolation, find_isolation
 from hera_experiment.local.runtimes.leftovers import end_leftovers
 from hera_experiment.local.runtimes.process_runtime import SCRATCH, ProcessRuntime
@@ -76,8 +76,8 @@ class Runtimes:
         """How tasks can be kept apart on this machine."""
         return find_isolation(self._state / ROOTS, self._environ)
 
-    def get(self, name: str = "") -> Runtime:
-        """Return the runtime of this name; without one that which keeps tasks apart, if it can.
+    def get(self, name: str) -> Runtime:
+        """Return the runtime of this name.
 
         Raises
         ------
@@ -85,7 +85,8 @@ class Runtimes:
             When there is none of that name, or what it needs is not there.
         """
         with self._lock:
-            name = name or (BUBBLEWRAP if self.isolation.program else PROCESS)
+            if name == AUTO:
+                name = BUBBLEWRAP if self.isolation.program else PROCESS
             if name not in self._made:
                 self._made[name] = self._make(name)
             return self._made[name]

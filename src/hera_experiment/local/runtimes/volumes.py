@@ -155,6 +155,9 @@ def _make(kind: str, volume: Json, folder: Path, objects: Objects) -> Path:
         except ApiError:
             raise MissingObject(_no_claim(claim)) from None
     folder.mkdir(parents=True, exist_ok=True)
+    if kind == EMPTY:
+        # Whoever a task runs as: the pod's own folder lets in nobody else.
+        folder.chmod(0o777)
     if kind in (CONFIGMAP, SECRET):
         _write_files(kind, specification, folder, objects)
     elif kind != EMPTY:

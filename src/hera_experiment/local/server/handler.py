@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from hera_experiment.errors import UserError
 from hera_experiment.local.errors import ApiError, InvalidWorkflow, Unauthenticated
-from hera_experiment.local.runtimes.base import RUNTIMES
+from hera_experiment.local.runtimes.base import AUTO, RUNTIMES
 from hera_experiment.local.server.messages import Answer, Claims, Request, Services, Stream
 from hera_experiment.local.server.routes import find
 
@@ -265,11 +265,11 @@ def _claims(encoded: str) -> Claims:
     try:
         raw = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         value = json.loads(raw)
-        session, runtime = value.get("session") or "", value.get("runtime") or ""
+        session, runtime = value.get("session") or "", value.get("runtime") or AUTO
     except (binascii.Error, ValueError, AttributeError):
         raise Unauthenticated("token not valid: its claims cannot be read") from None
     if not isinstance(session, str) or not _LABEL_VALUE.fullmatch(session):
         raise Unauthenticated("token not valid: its session cannot be a label")
-    if runtime and runtime not in RUNTIMES:
+    if runtime not in RUNTIMES:
         raise Unauthenticated(f"token not valid: its runtime is not one of {', '.join(RUNTIMES)}")
     return Claims(session, runtime)

@@ -12,18 +12,16 @@ from typing import Any
 
 from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.runtimes.base import AUTO
 from hera_experiment.local.store import Store
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What a client's token says about it: who it is, and how its workflows run.
-
-    An empty ``runtime`` is the best one of this machine.
-    """
+    """What a client's token says about it: who it is, and how its workflows run."""
 
     session: str = ""
-    runtime: str = ""
+    runtime: str = AUTO
 
 
 @dataclass(frozen=True)
