@@ -111,7 +111,8 @@ def _parts(path: str) -> list[str]:
 def above(path: str) -> Iterator[str]:
     """Yield the folders above ``path``, the nearest first, without the root."""
     parent = posixpath.dirname(path)
-    while parent != "/":
+    # A path may begin with two slashes, of which no normal form takes one away.
+    while parent.strip("/"):
         yield parent
         parent = posixpath.dirname(parent)
 
