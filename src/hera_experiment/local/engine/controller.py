@@ -12,6 +12,7 @@ from typing import Any
 
 from hera_experiment.argo.names import (
     ANNOTATION_POD_NAMES,
+    ANNOTATION_RUNTIME,
     LABEL_COMPLETED,
     LABEL_CREATOR,
     LABEL_PHASE,
@@ -25,7 +26,6 @@ from hera_experiment.local.engine.operator import Operator, conditions
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.validation import check_generated_name, checked
-from hera_experiment.local.engine.variables import ANNOTATION_RUNTIME
 from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
@@ -220,6 +220,7 @@ class Engine:
         self._check_free(metadata["namespace"], metadata["name"])
         _ask(runtime, workflow)
         answer = _fresh(copy.deepcopy(workflow))
+        answer["metadata"].setdefault("annotations", {})[ANNOTATION_RUNTIME] = runtime.name
         kept = {**workflow, "metadata": _begun_metadata(metadata, runtime.name)}
         with self._lock:
             if self._closing:
