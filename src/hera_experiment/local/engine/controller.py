@@ -21,7 +21,7 @@ from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import timestamp
-from hera_experiment.local.engine.operator import Operator, conditions
+from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.validation import check_generated_name, checked
@@ -153,7 +153,7 @@ class Engine:
                     "message": None,
                     "startedAt": timestamp(self._clock()),
                     "finishedAt": None,
-                    "conditions": conditions(run.manifest, completed=False),
+                    "conditions": self._conditions(runtime, run.manifest),
                 },
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
@@ -220,6 +220,7 @@ class Engine:
         self._ask_runtime(runtime, workflow)
         answer = _fresh(copy.deepcopy(workflow))
         kept = {**workflow, "metadata": _begun_metadata(metadata, runtime)}
+        begun = self._conditions(runtime, workflow)
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -229,7 +230,7 @@ class Engine:
                     "phase": RUNNING,
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
-                    "conditions": conditions(run.manifest, completed=False),
+                    "conditions": begun,
                 }
             )
             self._start(run, runtime)
@@ -273,6 +274,10 @@ class Engine:
         refusals = self._runtime(runtime).refusals(manifest)
         if refusals:
             raise Unsupported("; ".join(refusals))
+
+    def _conditions(self, runtime: str, manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+        unsure = self._runtime(runtime).warnings(manifest)
+        return [*conditions(completed=False), *spec_warnings(manifest, unsure)]
 
     def _check_free(self, namespace: str, name: str) -> None:
         try:
