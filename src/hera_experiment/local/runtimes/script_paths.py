@@ -117,17 +117,11 @@ class _Finder:
         calls = [node for node in ast.walk(self._module) if isinstance(node, ast.Call)]
         for call in calls:
             yield from self._done_by(call)
+        # What is around comes before what is inside.
         for node in ast.walk(self._module):
-            if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
-                self._pass_over(node.value)
-            elif isinstance(node, ast.Compare):
-                self._pass_over(node)
-            elif isinstance(node, ast.Call) and _name_of(node.func)[1] in _HARMLESS:
-                for argument in node.args:
-                    self._pass_over(argument)
-                if isinstance(node.func, ast.Attribute):
-                    self._pass_over(node.func.value)
-            elif isinstance(node, ast.expr) and id(node) not in self._seen:
+            for inner in _no_paths(node):
+                self._pass_over(inner)
+            if isinstance(node, ast.expr) and id(node) not in self._seen:
                 yield from self._use(node, opened=False, written=False)
 
     def _done_by(self, call: ast.Call) -> Iterator[PathUse]:
@@ -224,6 +218,28 @@ class _Finder:
             known = self._text(node.args[0], deep + 1)
             return known and _Text(known.first, known.whole and len(node.args) == 1)
         return None
+
+
+def _no_paths(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of ``node`` whose texts are no paths, or no whole ones."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
+        yield node.value
+    elif isinstance(node, ast.Compare):
+        yield node
+    elif isinstance(node, ast.JoinedStr):
+        yield from (part for part in node.values[1:] if isinstance(part, ast.Constant))
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.right, ast.Constant):
+            yield node.right
+    elif isinstance(node, ast.Call):
+        _, name = _name_of(node.func)
+        if name in _HARMLESS:
+            yield from node.args
+        # ", ".join(words), but not "/{}".format(name)
+        if isinstance(node.func, ast.Attribute) and (
+            name in _HARMLESS or (name != "format" and isinstance(node.func.value, ast.Constant))
+        ):
+            yield node.func.value
 
 
 def _name_of(function: ast.expr) -> tuple[str, str]:
