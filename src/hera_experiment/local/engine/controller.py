@@ -22,7 +22,7 @@ from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import timestamp
-from hera_experiment.local.engine.operator import Operator, conditions
+from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.validation import check_generated_name, checked
@@ -154,7 +154,7 @@ class Engine:
                     "message": None,
                     "startedAt": timestamp(self._clock()),
                     "finishedAt": None,
-                    "conditions": conditions(run.manifest, completed=False),
+                    "conditions": _conditions(runtime, run.manifest),
                 },
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
@@ -222,6 +222,7 @@ class Engine:
         answer = _fresh(copy.deepcopy(workflow))
         answer["metadata"].setdefault("annotations", {})[ANNOTATION_RUNTIME] = runtime.name
         kept = {**workflow, "metadata": _begun_metadata(metadata, runtime.name)}
+        begun = _conditions(runtime, workflow)
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -231,7 +232,7 @@ class Engine:
                     "phase": RUNNING,
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
-                    "conditions": conditions(run.manifest, completed=False),
+                    "conditions": begun,
                 }
             )
             self._start(run, runtime)
@@ -282,6 +283,10 @@ class Engine:
 def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:
     if refusals := runtime.refusals(manifest):
         raise Unsupported("; ".join(refusals))
+
+
+def _conditions(runtime: Runtime, manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [*conditions(completed=False), *spec_warnings(manifest, runtime.warnings(manifest))]
 
 
 def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:
