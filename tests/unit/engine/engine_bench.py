@@ -29,6 +29,7 @@ class FakeRuntime:
 
     def __init__(self) -> None:
         self.refused: list[str] = []
+        self.unsure: list[str] = []
         self.pods: list[Pod] = []
         self.running = self.most_running = 0
         self.stopped: list[str] = []
@@ -38,6 +39,9 @@ class FakeRuntime:
 
     def refusals(self, workflow: Any) -> list[str]:
         return self.refused
+
+    def warnings(self, workflow: Any) -> list[str]:
+        return self.unsure
 
     def open(self, name: str) -> None:
         self._gate(name).set()

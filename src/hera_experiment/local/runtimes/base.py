@@ -67,6 +67,9 @@ class Runtime(Protocol):
         Each sentence names the template, the value and what to do instead.
         """
 
+    def warnings(self, workflow: Mapping[str, Any]) -> list[str]:
+        """Say what this runtime cannot promise of a ``workflow`` that it does not refuse."""
+
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end and say how it ended.
 
