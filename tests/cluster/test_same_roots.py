@@ -83,7 +83,8 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     def get(runtime: str) -> Local:
         if runtime not in made:
             made[runtime] = local = Local(tmp_path_factory.mktemp(runtime), runtime)
-            local.store.objects.put("persistentvolumeclaims", "results")
+            # The cluster's claim is everybody's, and so is what the kubelet makes in it.
+            local.store.objects.put("persistentvolumeclaims", "results").chmod(0o777)
             for kind, values in (("configmaps", COMMON["objects"]), ("secrets", COMMON["secret"])):
                 local.store.objects.put(kind, OBJECT, {k: _bytes(v) for k, v in values.items()})
         return made[runtime]

@@ -48,7 +48,8 @@ mount -t tmpfs over "$root"
 mkdir "$root/upper" "$root/work" "$root/root"
 mount -t overlay -o "userxattr,lowerdir=/,upperdir=$root/upper,workdir=$root/work" over "$root/root"
 cd "$root/root"
-for folder in $(awk '$5 !~ "^/((proc|dev|tmp|var|run|mnt|sys/fs)(/|$)|$)" {print $5}' /proc/self/mountinfo); do
+others='^/((proc|dev|tmp|var|run|mnt|sys/fs)(/|$)|$)'
+for folder in $(awk -v others="$others" '$5 !~ others {print $5}' /proc/self/mountinfo); do
   [ -d ".$folder" ] && mount --bind "$folder" ".$folder" && mount -o remount,bind,ro ".$folder"
 done
 mount -t tmpfs dev dev
@@ -84,12 +85,12 @@ TASKS = {
     "long": "exec sleep 600",
     "session": "for n in 1 2 3; do setsid sleep 600 & done; exec sleep 600",
     "forked": "python3 -c 'import os, time\n"
-    "if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir(\"/\"); time.sleep(600)\n"
+    'if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir("/"); time.sleep(600)\n'
     "time.sleep(0.3)'",
     "bare": "(cd /; env -i setsid sleep 600 < /dev/null > /dev/null 2>&1 &); sleep 0.3",
     "many": "for n in $(seq 40); do sleep 600 & done; wait",
     "memory": "head -c 4000000 /dev/zero | tee /memory/x > /dev/shm/x; exec sleep 600",
-    "nested": "echo x > /data/inner/x; mkdir -p /data/made; mkfifo /data/made/pipe$$; exec sleep 600",
+    "nested": "echo x > /data/inner/x; mkdir -p /data/made; mkfifo /data/made/$$; exec sleep 600",
     "written": "rm -r /usr/share/doc; mkdir /usr/share/doc; echo x > /etc/x; chmod 1777 /opt;"
     " ln -s / /link; mkdir -p /tmp/a/b; exec sleep 600",
     "shut": "mkdir -p /shut/deep /tmp/shut; touch /shut/deep/x; chmod 000 /shut/deep /tmp/shut;"
@@ -202,7 +203,9 @@ class Killer:
                 pipe.close()
         # A run that is killed leaves its server, which ends by itself.
         patience = ENDING_SECONDS if kind == "run" else LEFT_SECONDS
-        if poll(lambda: seen(self.folder)["processes"] == self._before["processes"], patience, 0.02):
+        if poll(
+            lambda: seen(self.folder)["processes"] == self._before["processes"], patience, 0.02
+        ):
             hard = number == signal.SIGKILL
             self._note(name, self._differences(("mounts", "ipc") if hard else ()))
         else:
