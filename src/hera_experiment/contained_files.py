@@ -1,4 +1,4 @@
-"""Files below a folder that others write to: read and made without ever leaving that folder.
+"""Files below folders that others write to: read and made without ever leaving those folders.
 
 A container or a task may have put a link, a named pipe or a device where a file is looked for.
 """
@@ -8,14 +8,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A named pipe that nobody writes to would otherwise keep its reader waiting.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MOST_LINKS = 40
+_DESCRIPTORS = Path("/proc/self/fd")
+_OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -30,6 +34,21 @@ class NotReadable(Exception):
     """A file is there that must not be read, or not whole; the text says why: ``is a folder``."""
 
 
+@dataclass(frozen=True)
+class Tree:
+    """A tree of files that stands at ``path``, free of links, of a file system; "" is its root.
+
+    With ``known_as`` it is contained: no link leads out of it, and those are the absolute paths
+    by which a link may name it; it may be one file alone. Without, it is an overlay: its
+    ``folders`` are seen as one, the top one first, as Linux shows them, and a link leads to
+    wherever the file system has its target.
+    """
+
+    path: str
+    folders: tuple[Path, ...]
+    known_as: tuple[str, ...] = ()
+
+
 def read_contained(folder: Path, path: str, limit: int) -> bytes:
     """Return the content of the regular file ``path`` below ``folder``.
 
@@ -42,20 +61,24 @@ def read_contained(folder: Path, path: str, limit: int) -> bytes:
     OSError
         When it is not there or may not be read.
     """
-    with _way(folder, path, make=False) as (parent, names):
-        if not names:
-            raise NotReadable("is a folder")
-        try:
-            descriptor = os.open(names[-1], _FILE, dir_fd=parent)
-        except OSError as error:
-            # A socket cannot be opened at all.
-            if error.errno == errno.ENXIO:
-                raise NotReadable("is a socket") from None
-            raise
+    return read_in_trees([_tree(folder)], path, limit)
+
+
+def read_in_trees(trees: Sequence[Tree], path: str, limit: int) -> bytes:
+    """Return the content of the regular file ``path`` of the file system made of ``trees``.
+
+    Raises as :func:`read_contained` does.
+    """
+    with _Walk(trees) as walk:
+        mode = walk.to(path)
+        if not stat.S_ISREG(mode):
+            raise NotReadable(_no_file(mode))
+        descriptor = os.open(walk.last, _FILE, dir_fd=walk.holder)
     try:
         mode = os.fstat(descriptor).st_mode
+        # It may have been exchanged since it was looked at.
         if not stat.S_ISREG(mode):
-            raise NotReadable(f"is {kind_of(mode)}, not a file")
+            raise NotReadable(_no_file(mode))
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
     finally:
@@ -65,15 +88,24 @@ def read_contained(folder: Path, path: str, limit: int) -> bytes:
     return data
 
 
+def path_in_trees(trees: Sequence[Tree], path: str) -> str:
+    """Return ``path`` of the file system made of ``trees`` free of links.
+
+    Raises :class:`NotReadable` when a link leads out of its tree, ``OSError`` when it is not there.
+    """
+    with _Walk(trees) as walk:
+        walk.to(path)
+        return "/" + "/".join(walk.names)
+
+
 def contained_path(folder: Path, path: str) -> Path:
     """Return where ``path`` below ``folder`` really is, free of links; made where it is missing.
 
     Raises :class:`NotReadable` when it leads out, ``OSError`` when a folder cannot be made.
     """
-    with _way(folder, path, make=True) as (parent, names):
-        if names:
-            _make(names[-1], parent)
-        return folder.joinpath(*names)
+    with _Walk([_tree(folder)], make=True) as walk:
+        walk.to(path)
+        return folder.joinpath(*walk.names)
 
 
 def kind_of(mode: int) -> str:
@@ -81,78 +113,191 @@ def kind_of(mode: int) -> str:
     return next((text for test, text in _KINDS if test(mode)), "a file")
 
 
-@contextmanager
-def _way(folder: Path, path: str, *, make: bool) -> Iterator[tuple[int, list[str]]]:
-    """Go to ``path``; yields the open folder that it lies in, and its names without any link.
+def _no_file(mode: int) -> str:
+    return "is a folder" if stat.S_ISDIR(mode) else f"is {kind_of(mode)}, not a file"
+
+
+def _tree(folder: Path) -> Tree:
+    # By its last name too a folder of ours may be a link: it is opened as what that leads to.
+    real = Path(os.path.realpath(folder))
+    return Tree("", (real,), tuple(dict.fromkeys((str(folder), str(real)))))
+
+
+class _Walk:
+    """A way through the file system made of ``trees``, from folder to folder.
 
     Each folder is opened as what it is, relative to the one before: who exchanges one for a link
-    meanwhile leads nobody out.
+    meanwhile leads nobody out. Missing folders are made where ``make`` says so.
     """
-    opened = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
-    names: list[str] = []
-    waiting = _parts(path)
-    links = 0
-    try:
+
+    def __init__(self, trees: Sequence[Tree], *, make: bool = False) -> None:
+        self._trees = {tree.path: tree for tree in trees}
+        self._make = make
+        self._tree = self._trees[""]
+        # Those that are seen as the one at ``names``, the top one first.
+        self._folders: list[int] = []
+        self.names: list[str] = []
+        """The way so far, without any link."""
+        self.holder = -1
+        """The open folder that the file or link reached last is in, as ``last``."""
+        self.last = ""
+
+    def __enter__(self) -> _Walk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._now_in([])
+
+    def to(self, path: str) -> int:
+        """Go to ``path`` from the root and return the mode of what is there."""
+        self._restart([])
+        # Each with the number of names that a ``..`` does not lead above; the last one first.
+        waiting = [(name, 0) for name in _parts(path)]
+        links = 0
         while waiting:
-            name = waiting.pop()
-            if name == "..":
-                if not names:
-                    raise NotReadable("leads out of its folder")
-                names.pop()
-                os.close(opened.pop())
+            name, floor = waiting.pop()
+            if name == ".":
                 continue
-            target = _target(name, opened[-1])
-            if target is not None:
+            if name == "..":
+                self._up(floor)
+                continue
+            mode = self._step(name)
+            if stat.S_ISLNK(mode):
                 links += 1
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-                if target.startswith("/"):
-                    target = _inside(folder, target)
-                    while names:
-                        names.pop()
-                        os.close(opened.pop())
-                waiting += _parts(target)
-                continue
-            names.append(name)
-            if not waiting:
-                yield opened[-1], names
-                return
-            opened.append(_enter(name, opened[-1], make))
-        yield opened[-1], names
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
+                waiting += self._behind_link()
+            elif not stat.S_ISDIR(mode):
+                if waiting:
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+                return mode
+        return stat.S_IFDIR
+
+    def _up(self, floor: int) -> None:
+        if len(self.names) > floor:
+            self._restart(self.names[:-1])
+        elif floor or self._trees[""].known_as:
+            raise NotReadable("leads out of its folder")
+
+    def _behind_link(self) -> list[tuple[str, int]]:
+        """Return what is to be gone instead of the link reached last, from where it begins."""
+        target = os.readlink(self.last, dir_fd=self.holder)
+        tree = self._tree
+        floor = len(tree.path.split("/")) - 1 if tree.known_as else 0
+        if target.startswith("/"):
+            if tree.known_as:
+                target = _inside(tree, target)
+            self._restart(self.names[:floor])
+        return [(name, floor) for name in _parts(target)]
+
+    def _restart(self, names: Sequence[str]) -> None:
+        """Go to the folder ``names``, which are free of links, from the root."""
+        self.names = []
+        self._begin(self._trees[""])
+        for name in names:
+            self._step(name)
+
+    def _step(self, name: str) -> int:
+        """Go on to ``name``, unless it is a link, and return its mode."""
+        tree = self._trees.get("/".join(["", *self.names, name]))
+        mode = self._look(name) if tree is None else self._begin(tree)
+        if not stat.S_ISLNK(mode):
+            self.names.append(name)
+        return mode
+
+    def _begin(self, tree: Tree) -> int:
+        """Go on to the top of ``tree``."""
+        self._tree = tree
+        self._now_in([])
+        for folder in tree.folders:
+            try:
+                # An open folder is named by a link of the kernel's own.
+                follows = os.O_NOFOLLOW if folder.parent == _DESCRIPTORS else 0
+                self._folders.append(os.open(folder, _FOLDER & ~follows))
+            except NotADirectoryError:
+                return self._begin_file(folder)
+        return stat.S_IFDIR
+
+    def _begin_file(self, file: Path) -> int:
+        self._now_in([os.open(file.parent, _FOLDER)])
+        self.holder, self.last = self._folders[0], file.name
+        mode = os.stat(file.name, dir_fd=self.holder, follow_symlinks=False).st_mode
+        if stat.S_ISLNK(mode):
+            raise NotReadable("is a link out of its folder")
+        return mode
+
+    def _look(self, name: str) -> int:
+        """Go on to ``name`` of this tree where it is a folder, and return its mode."""
+        overlay = not self._tree.known_as
+        found: list[int] = []
+        try:
+            for folder in self._folders:
+                try:
+                    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if overlay and _is_whiteout(status):
+                    break
+                if not stat.S_ISDIR(status.st_mode):
+                    if found:
+                        break
+                    self.holder, self.last = folder, name
+                    return status.st_mode
+                found.append(os.open(name, _FOLDER, dir_fd=folder))
+                if overlay and _is_opaque(found[-1]):
+                    break
+            if not found and self._make:
+                found.append(_made(name, self._folders[0]))
+        except BaseException:
+            _close(found)
+            raise
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        self._now_in(found)
+        return stat.S_IFDIR
+
+    def _now_in(self, folders: list[int]) -> None:
+        _close(self._folders)
+        self._folders = folders
 
 
 def _parts(path: str) -> list[str]:
-    """Return the names of a path, the last one first."""
-    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    """Return the names of a path, the last one first; what ends in a slash must be a folder."""
+    return [part or "." for part in reversed(path.split("/"))]
 
 
-def _target(name: str, parent: int) -> str | None:
-    try:
-        return os.readlink(name, dir_fd=parent)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return None
-
-
-def _inside(folder: Path, target: str) -> str:
-    for known in dict.fromkeys((str(folder), os.path.realpath(folder))):
+def _inside(tree: Tree, target: str) -> str:
+    for known in tree.known_as:
         if target == known or target.startswith(f"{known}/"):
             return target[len(known) :]
     raise NotReadable(f"is a link out of its folder, to {target}")
 
 
-def _enter(name: str, parent: int, make: bool) -> int:
-    if make:
-        _make(name, parent)
+def _is_whiteout(status: os.stat_result) -> bool:
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def _is_opaque(folder: int) -> bool:
+    """Tell whether an overlay shows nothing of what is below this folder."""
+    for name in _OPAQUE:
+        # Not there, or not for this user to see.
+        with suppress(OSError):
+            if os.getxattr(folder, name) == b"y":
+                return True
+    return False
+
+
+def _made(name: str, parent: int) -> int:
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=parent)
     return os.open(name, _FOLDER, dir_fd=parent)
 
 
-def _make(name: str, parent: int) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(name, dir_fd=parent)
+def _close(folders: list[int]) -> None:
+    for folder in folders:
+        os.close(folder)

@@ -17,6 +17,7 @@ import yaml
 from polling import until
 
 from hera_experiment.local.engine import Engine
+from hera_experiment.local.runtimes.base import PROCESS
 from hera_experiment.local.runtimes.registry import Runtimes
 from hera_experiment.local.store import Store
 
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 
 
 def manifest(name: str) -> Json:
+    """Return the workflow of the file ``name``, such as ``retry`` or ``roots/links``."""
     loaded: Json = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
     loaded["metadata"]["namespace"] = NAMESPACE
     return loaded
@@ -87,12 +89,13 @@ class Argo:
 
 
 class Local:
-    """The local engine with plain processes."""
+    """The local engine; its tasks run in ``runtime``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, runtime: str = PROCESS) -> None:
         def now() -> datetime:
             return datetime.now(timezone.utc)
 
+        self._runtime = runtime
         self.store = Store(root, now)
         runtimes = Runtimes(
             slug="same",
@@ -110,7 +113,7 @@ class Local:
         )
 
     def create(self, workflow: Json) -> str:
-        name: str = self.engine.create(workflow)["metadata"]["name"]
+        name: str = self.engine.create(workflow, runtime=self._runtime)["metadata"]["name"]
         return name
 
     def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
 from typing import Any
 
 _TIMES = ("startedAt", "finishedAt", "estimatedDuration", "resourcesDuration")
@@ -76,8 +78,33 @@ def _node(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 
 def _unlike(where: str, argo: dict[str, Any], local: dict[str, Any]) -> list[str]:
-    return [
-        f"{where}.{key}: Argo has {argo.get(key)!r}, the local engine {local.get(key)!r}"
-        for key in sorted(argo.keys() | local.keys())
-        if argo.get(key) != local.get(key)
-    ]
+    one, other = _flat(argo), _flat(local)
+    lines = []
+    for key in sorted(one.keys() | other.keys()):
+        for mine, yours in _parts(one.get(key), other.get(key)):
+            lines.append(f"{where}.{key}: Argo has {mine!r}, the local engine {yours!r}")
+    return lines
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Return ``values`` with an entry for each output parameter in place of one for all."""
+    outputs = dict(values.get("outputs") or {})
+    flat = {key: value for key, value in values.items() if key != "outputs"}
+    for parameter in outputs.pop("parameters", ()):
+        flat[f"outputs.{parameter['name']}"] = {**parameter, "value": ""}
+        flat[f"outputs.{parameter['name']}.value"] = parameter.get("value")
+    return {**flat, **{f"outputs.{key}": value for key, value in outputs.items()}}
+
+
+def _parts(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what differs: of two texts of many lines those lines."""
+    if one == other:
+        return
+    if not (isinstance(one, str) and isinstance(other, str)):
+        yield one, other
+        return
+    lines, others = one.splitlines(keepends=True), other.splitlines(keepends=True)
+    matcher = SequenceMatcher(None, lines, others, autojunk=False)
+    for what, start, end, begin, until in matcher.get_opcodes():
+        if what != "equal":
+            yield "".join(lines[start:end]), "".join(others[begin:until])

@@ -22,8 +22,10 @@ def clean_environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(TEMPLATE), **variables}
 
 
-def start(folder: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
-    """Start a server for the experiment in ``folder``."""
+def start(
+    folder: Path, *options: str, apart: bool = False, **variables: str
+) -> subprocess.Popen[str]:
+    """Start a server for the experiment in ``folder``; ``apart``: in a session of its own."""
     return subprocess.Popen(
         [*COMMAND, *options],
         cwd=folder,
@@ -31,6 +33,7 @@ def start(folder: Path, *options: str, **variables: str) -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=apart,
     )
 
 

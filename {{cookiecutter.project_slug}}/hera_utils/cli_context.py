@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from hera_utils.server import ArgoServer
 
 CHOICE, RESOURCE = SettingScope.CHOICE, SettingScope.RESOURCE
-RUNTIMES, IMAGES = ("process", "docker", "podman"), ("dockerfile", "built")
+RUNTIMES = ("auto", "bubblewrap", "process", "docker", "podman")
+IMAGES = ("dockerfile", "built")
 
 # An argument added here is an option of every verb, a variable, and a line of every settings file;
 # a script finds it as an attribute of its context. Each is about how a cluster is reached unless

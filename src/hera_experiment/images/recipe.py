@@ -10,6 +10,8 @@ from hera_experiment.errors import UserError
 from hera_experiment.images.dockerfile import Dockerfile, Instruction, expand, split_words
 
 _SHELL = ("/bin/sh", "-c")
+# What nearly every image has: ENV PATH=/opt/tool/bin:$PATH
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,17 @@ class RunStep:
 class Recipe:
     """The image that a Dockerfile describes, as far as the file itself tells.
 
-    ``base`` is the image of the final FROM; ``entrypoint`` and ``command`` are None where the
-    base image decides; ``steps`` are the copies and runs in their order; ``folders`` what WORKDIR
-    and VOLUME make; ``unreadable`` names what only an engine can do (line, text).
+    ``base`` is the image of the final FROM, ``user`` what USER says last; ``entrypoint`` and
+    ``command`` are None where the base image decides; ``steps`` are the copies and runs in their
+    order; ``folders`` what WORKDIR and VOLUME make; ``unreadable`` names what only an engine can do
+    (line, text).
     """
 
     base: str = ""
     base_line: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     workdir: str = "/"
+    user: str = ""
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     steps: list[Copy | RunStep] = field(default_factory=list)
@@ -80,7 +84,7 @@ class _Evaluation:
     def recipe(self) -> Recipe:
         for instruction in self._instructions:
             method = getattr(self, f"_{instruction.keyword.lower()}", None)
-            # The rest (USER, EXPOSE, LABEL, …) changes nothing that a task could notice here.
+            # The rest (EXPOSE, LABEL, …) changes nothing that a task could notice here.
             if method is not None:
                 method(instruction)
         return self._recipe
@@ -117,7 +121,7 @@ class _Evaluation:
         value = self._recipe.environment.get(name)
         if value is None:
             value = self._arguments.get(name)
-        return value
+        return _PATH if value is None and name == "PATH" else value
 
     def _arg(self, instruction: Instruction) -> None:
         self._declare(instruction, self._arguments)
@@ -142,6 +146,9 @@ class _Evaluation:
     def _workdir(self, instruction: Instruction) -> None:
         self._recipe.workdir = self._absolute("".join(self._expanded(instruction.value)))
         self._recipe.folders.append(self._recipe.workdir)
+
+    def _user(self, instruction: Instruction) -> None:
+        self._recipe.user = "".join(split_words(instruction.value, self._lookup))
 
     def _volume(self, instruction: Instruction) -> None:
         words = instruction.words() or split_words(instruction.value, self._lookup)

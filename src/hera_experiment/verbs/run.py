@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         metavar="NAME",
-        help="how containers run: process (unless RUNTIME says otherwise), docker or podman",
+        help="how containers run: bubblewrap, process, docker or podman (the first that can)",
     )
     parser.add_argument(
         "--image",

@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; the three without help are how a client starts a server."""
     parser.add_argument(
         "--runtime",
-        default="process",
+        default="auto",
         metavar="NAME",
-        help="how the printed token's containers run: process (the default), docker or podman",
+        help="how the printed token's containers run: bubblewrap, process, docker or podman",
     )
     parser.add_argument(
         "--port", type=int, default=0, help="port of 127.0.0.1 (any free one unless named)"
@@ -183,7 +183,7 @@ def _close(engine: Engine, server: Server, address: LocalServer) -> None:
 
 
 def _show(server: LocalServer, runtime: str, sentence: str) -> None:
-    exports = server.exports("", "" if runtime == "process" else runtime)
+    exports = server.exports("", "" if runtime == "auto" else runtime)
     exports.update(_without_proxy(os.environ))
     for name, value in exports.items():
         print(f"export {name}={shlex.quote(value)}")

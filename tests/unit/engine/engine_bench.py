@@ -25,6 +25,8 @@ class FakeRuntime:
     which blocks until the test calls ``open(name)`` or the engine stops the pod, and ``broken``.
     """
 
+    name = "fake"
+
     def __init__(self) -> None:
         self.refused: list[str] = []
         self.pods: list[Pod] = []

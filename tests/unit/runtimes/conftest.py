@@ -1,4 +1,4 @@
-"""Fixtures around one experiment and its process runtime."""
+"""Fixtures around one experiment and the runtimes that need no engine."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from typing import Any
 import pytest
 from runtime_project import Project
 
-from hera_experiment.local.runtimes.base import PodResult
-from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
+from hera_experiment.local.runtimes.base import BUBBLEWRAP, PROCESS, PodResult
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
+
+
+@pytest.fixture(params=[BUBBLEWRAP, PROCESS])
+def runtime_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, runtime_name: str) -> Project:
+    return Project(tmp_path, runtime_name)
 
 
 @pytest.fixture
-def runtime(project: Project) -> ProcessRuntime:
+def runtime(project: Project) -> BaseRuntime:
     return project.runtime()
 
 
@@ -27,7 +33,7 @@ Run = Callable[..., tuple[PodResult, str]]
 
 
 @pytest.fixture
-def run(project: Project, runtime: ProcessRuntime) -> Run:
+def run(project: Project, runtime: BaseRuntime) -> Run:
     """Return a function that runs one template and gives its result and its log."""
 
     def run_template(template: Mapping[str, Any], **options: Any) -> tuple[PodResult, str]:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.errors import NotFound
-from hera_experiment.local.runtimes.base import Pod
+from hera_experiment.local.runtimes.base import PROCESS, Pod
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
+from hera_experiment.local.runtimes.isolation import find_isolation
 from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
+from hera_experiment.local.runtimes.root_runtime import RootRuntime
 
 SLUG = "runtime-selftest"
 PYTHON = "python:3.10"
@@ -43,10 +46,14 @@ class Objects:
 
 
 class Project:
-    """An experiment's folders; ``containers`` and ``state`` lie below ``root``."""
+    """An experiment's folders; ``containers`` and ``state`` lie below ``root``.
 
-    def __init__(self, root: Path) -> None:
+    ``runtime_name`` is the runtime that its pods run in.
+    """
+
+    def __init__(self, root: Path, runtime_name: str = PROCESS) -> None:
         self.root = root
+        self.runtime_name = runtime_name
         self.containers = root / "containers"
         self.state = root / ".hera"
         self.state.mkdir(parents=True)
@@ -65,14 +72,20 @@ class Project:
             path.write_text(text)
         return f"registry.example/project/{SLUG}-{name}:latest"
 
-    def runtime(self, environ: Mapping[str, str] | None = None) -> ProcessRuntime:
-        return ProcessRuntime(
-            slug=SLUG,
-            containers=self.containers,
-            state=self.state,
-            objects=self.objects,
-            environ=dict(os.environ) if environ is None else environ,
-        )
+    def runtime(self, environ: Mapping[str, str] | None = None) -> BaseRuntime:
+        environ = dict(os.environ) if environ is None else environ
+        settings = {
+            "slug": SLUG,
+            "containers": self.containers,
+            "state": self.state,
+            "objects": self.objects,
+            "environ": environ,
+        }
+        if self.runtime_name == PROCESS:
+            return ProcessRuntime(**settings)
+        isolation = find_isolation(self.state / "roots", environ)
+        assert isolation.program, f"{isolation.why}: {isolation.next_step}"
+        return RootRuntime(isolation, **settings)
 
     def pod(
         self,

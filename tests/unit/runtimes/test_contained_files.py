@@ -10,6 +10,7 @@ import pytest
 from runtime_project import Project, shell
 
 from hera_experiment.contained_files import NotReadable, contained_path, read_contained
+from hera_experiment.local.runtimes.base import BUBBLEWRAP
 
 VOLUMES = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
 
@@ -109,6 +110,11 @@ def output(path: str, code: str, **container: object) -> dict[str, object]:
 def test_an_output_parameter_that_is_not_taken(run, project: Project, code: str, words: str):
     (project.state / "secret").write_text("s3cret")
     result, _ = run(output("/tmp/x", code))
+    if project.runtime_name == BUBBLEWRAP and code.startswith("ln"):
+        # It leads to what the container has there, and not out of it.
+        assert "s3cret" not in result.parameters.values()
+        assert result.parameters == {"x": "d"} or "is a device" in result.message
+        return
     assert (result.exit_code, result.error, result.parameters) == (0, True, {})
     assert result.message.startswith("wait: Error (exit code 64): the output parameter 'x'")
     assert words in result.message and "/tmp/x" in result.message

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from runtime_project import Project, shell, write_wheel
 
-from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.base import BUBBLEWRAP, PROCESS, PodResult
 from hera_experiment.local.runtimes.virtualenvs import what_pip_said
 
 COLLECT = """\
@@ -251,7 +251,8 @@ def test_a_path_of_the_image_comes_first(run, project: Project):
     result, _ = run(on(image, command=["/opt/tools/bin/tool"]))
     assert result.result == "tool /opt/tools/lib"
     result, _ = run(on(image, command=["sh", "-c"], args=["command -v python"]))
-    assert "/venvs/stdlib-" in result.result
+    places = {PROCESS: "/venvs/stdlib-", BUBBLEWRAP: "/usr/local/bin/python"}
+    assert places[project.runtime_name] in result.result
 
 
 def test_a_program_made_executable_by_run(project: Project):

@@ -6,6 +6,11 @@ import pytest
 from runtime_project import PYTHON, Project
 
 
+@pytest.fixture
+def runtime_name() -> str:
+    return "process"
+
+
 def workflow(*templates: dict, **spec: object) -> dict:
     return {
         "metadata": {"namespace": "local", "name": "w"},

@@ -25,7 +25,7 @@ class FakeEngine:
         self.store = store
         self.asked: list[tuple[Any, ...]] = []
 
-    def create(self, manifest, *, creator="", runtime="process", dry_run=False, keep_name=True):
+    def create(self, manifest, *, creator="", runtime="auto", dry_run=False, keep_name=True):
         self.asked.append(("create", creator, runtime, dry_run, keep_name))
         metadata = manifest["metadata"]
         if not metadata.get("name") and not metadata.get("generateName"):

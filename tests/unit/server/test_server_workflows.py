@@ -23,7 +23,7 @@ def test_create_answers_the_workflow(call, engine):
     assert answer.status == 200
     assert answer.json["metadata"]["name"] == "demo-abcde"
     assert answer.json["metadata"]["namespace"] == "local"
-    assert engine.asked == [("create", "", "process", False, False)]
+    assert engine.asked == [("create", "", "auto", False, False)]
     again = call("POST", LIST, body)
     assert (again.status, again.json["code"]) == (409, 6)
     assert again.json["message"] == 'workflows.argoproj.io "demo-abcde" already exists'
@@ -34,8 +34,8 @@ def test_both_kinds_of_dry_run_keep_nothing(call, engine, store):
     for extra in ({"createOptions": {"dryRun": ["All"]}}, {"serverDryRun": True}):
         assert call("POST", LIST, {"workflow": workflow, **extra}).status == 200
     assert engine.asked == [
-        ("create", "", "process", True, True),
-        ("create", "", "process", True, False),
+        ("create", "", "auto", True, True),
+        ("create", "", "auto", True, False),
     ]
     assert store.runs() == []
 

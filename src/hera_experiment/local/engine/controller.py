@@ -33,7 +33,7 @@ from hera_experiment.local.errors import (
     NotFound,
     Unsupported,
 )
-from hera_experiment.local.runtimes.base import PROCESS, Runtime
+from hera_experiment.local.runtimes.base import AUTO, Runtime
 from hera_experiment.local.store import Run, Store
 
 _ATTEMPTS_AT_A_NAME = 10
@@ -72,7 +72,7 @@ class Engine:
         manifest: Mapping[str, Any],
         *,
         creator: str = "",
-        runtime: str = PROCESS,
+        runtime: str = AUTO,
         dry_run: bool = False,
         keep_name: bool = True,
     ) -> dict[str, Any]:
@@ -91,16 +91,17 @@ class Engine:
             When a workflow of that name exists.
         """
         workflow = checked(manifest)
+        chosen = self._runtime(runtime)
         if creator:
             labels = {**workflow["metadata"].get("labels", {}), LABEL_CREATOR: creator}
             workflow["metadata"]["labels"] = labels
         name = workflow["metadata"].get("name", "")
         if dry_run and keep_name:
-            self._ask_runtime(runtime, workflow)
+            _ask(chosen, workflow)
             return _fresh(workflow)
         if not name and not workflow["metadata"].get("generateName"):
             raise InvalidWorkflow("resource name may not be empty: set name or generateName")
-        return self._keep(workflow, runtime, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
+        return self._keep(workflow, chosen, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Check a workflow and return it; raises as :meth:`create` does."""
@@ -143,8 +144,8 @@ class Engine:
                 selector=node_field_selector,
                 now=timestamp(self._clock()),
             )
-            runtime = str(run.manifest["metadata"]["annotations"].get(ANNOTATION_RUNTIME))
-            self._ask_runtime(runtime, run.manifest)
+            runtime = self._runtime(run.manifest["metadata"]["annotations"][ANNOTATION_RUNTIME])
+            _ask(runtime, run.manifest)
             for key in plan.removed:
                 run.remove_log(key)
             run.update(
@@ -193,7 +194,7 @@ class Engine:
         self._pool.close()
 
     def _keep(
-        self, workflow: dict[str, Any], runtime: str, *, dry_run: bool, attempts: int
+        self, workflow: dict[str, Any], runtime: Runtime, *, dry_run: bool, attempts: int
     ) -> dict[str, Any]:
         metadata = workflow["metadata"]
         generate = not metadata.get("name")
@@ -206,7 +207,7 @@ class Engine:
             metadata["creationTimestamp"] = timestamp(self._clock())
             if dry_run:
                 self._check_free(metadata["namespace"], metadata["name"])
-                self._ask_runtime(runtime, workflow)
+                _ask(runtime, workflow)
                 return _fresh(workflow)
             try:
                 return self._run(workflow, runtime)
@@ -214,12 +215,12 @@ class Engine:
                 if not generate or not attempts:
                     raise
 
-    def _run(self, workflow: dict[str, Any], runtime: str) -> dict[str, Any]:
+    def _run(self, workflow: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
         metadata = workflow["metadata"]
         self._check_free(metadata["namespace"], metadata["name"])
-        self._ask_runtime(runtime, workflow)
+        _ask(runtime, workflow)
         answer = _fresh(copy.deepcopy(workflow))
-        kept = {**workflow, "metadata": _begun_metadata(metadata, runtime)}
+        kept = {**workflow, "metadata": _begun_metadata(metadata, runtime.name)}
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -236,10 +237,10 @@ class Engine:
         answer["metadata"]["resourceVersion"] = str(run.version)
         return answer
 
-    def _start(self, run: Run, runtime: str) -> None:
+    def _start(self, run: Run, runtime: Runtime) -> None:
         operator = Operator(
             run,
-            self._runtime(runtime),
+            runtime,
             self._pool,
             self._store.objects,
             self._clock,
@@ -269,17 +270,17 @@ class Engine:
         operator.shut_down(strategy)
         return run.as_dict()
 
-    def _ask_runtime(self, runtime: str, manifest: Mapping[str, Any]) -> None:
-        refusals = self._runtime(runtime).refusals(manifest)
-        if refusals:
-            raise Unsupported("; ".join(refusals))
-
     def _check_free(self, namespace: str, name: str) -> None:
         try:
             self._store.get(namespace, name)
         except NotFound:
             return
         raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
+
+
+def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:
+    if refusals := runtime.refusals(manifest):
+        raise Unsupported("; ".join(refusals))
 
 
 def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:

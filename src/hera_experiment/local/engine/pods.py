@@ -143,6 +143,9 @@ class Launcher:
             folder=run.folder / "pods" / node.id,
             log=run.log_path(node.id),
             capture_result=captures,
+            security=template.get("securityContext")
+            or self.machine.spec.get("securityContext")
+            or {},
         )
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched

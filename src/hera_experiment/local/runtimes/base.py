@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from hera_experiment.images.engine import RUNNERS
 
-PROCESS = "process"
-RUNTIMES = (PROCESS, *RUNNERS)
-"""The names of the runtimes."""
+AUTO, BUBBLEWRAP, PROCESS = "auto", "bubblewrap", "process"
+RUNTIMES = (AUTO, BUBBLEWRAP, PROCESS, *RUNNERS)
+"""The names of the runtimes; ``auto`` is bubblewrap where it can run, else processes."""
 
 Announce = Callable[[str], None]
 """Shows why a pod still waits; an empty text says that its process has started."""
@@ -24,7 +24,7 @@ class Pod:
     ``template`` and ``volumes`` (those of the workflow's spec, then those of the template) carry
     Argo's own keys. ``folder`` is scratch space that the runtime creates and removes; ``log``
     receives standard output and error of the main container. ``capture_result`` is true when
-    something refers to this task's ``outputs.result``.
+    something refers to this task's ``outputs.result``. ``security`` is the pod's security context.
     """
 
     namespace: str
@@ -36,6 +36,7 @@ class Pod:
     folder: Path
     log: Path
     capture_result: bool
+    security: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ class PodResult:
 
 
 class Runtime(Protocol):
-    """A way of running containers on this machine."""
+    """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`."""
+
+    name: str
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what this runtime cannot honour in ``workflow``, before anything runs.

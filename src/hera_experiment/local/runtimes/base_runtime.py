@@ -39,10 +39,12 @@ class _Running:
 class BaseRuntime(ABC):
     """Runs pods of one main container each; see :class:`~.base.Runtime`.
 
-    A subclass says how. ``what`` and ``prepared`` are its words for itself and for what it makes
-    ready, ``failures`` the errors whose text alone tells a person why a pod cannot be run.
+    A subclass says how, under its ``name``. ``what`` and ``prepared`` are its words for itself and
+    for what it makes ready, ``failures`` the errors whose text alone tells a person why a pod
+    cannot be run.
     """
 
+    name: str
     what: ClassVar[str]
     prepared: ClassVar[str]
     log_limit: ClassVar[int] = 1 << 30

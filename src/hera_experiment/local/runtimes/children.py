@@ -32,6 +32,7 @@ class Children:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: subprocess.Popen[bytes] | None = None
+        self._in_namespace = False
         self._timer: threading.Timer | None = None
         self.stopping = False
 
@@ -44,12 +45,16 @@ class Children:
         log: int,
         tee: Callable[[bytes], None] | None = None,
         started: Callable[[], None] | None = None,
+        in_namespace: bool = False,
+        descriptors: Sequence[int] = (),
     ) -> int:
         """Run ``argv`` in ``folder`` to its end and return its exit status.
 
         Both streams go to the file descriptor ``log``; with ``tee``, standard output passes
         through it as well. Death by signal n gives 128 + n, as in a container. What the process
-        started and left behind dies with it.
+        started and left behind dies with it. With ``in_namespace`` it is a program whose one child
+        is the first process of a namespace: that one's group is signalled. ``descriptors`` are the
+        files that it has open as well.
 
         Raises
         ------
@@ -70,9 +75,11 @@ class Children:
                     cwd=folder,
                     env=environment,
                     start_new_session=True,
+                    pass_fds=descriptors,
                 )
                 RUNNING.add(process.pid)
             self._running = process
+            self._in_namespace = in_namespace
         try:
             if started:
                 started()
@@ -107,7 +114,7 @@ class Children:
             if process is None:
                 return
             force = grace_seconds <= 0
-            _signal_group(process.pid, signal.SIGKILL if force else signal.SIGTERM)
+            self._signal(process, signal.SIGKILL if force else signal.SIGTERM)
             if not force and self._timer is None:
                 self._timer = threading.Timer(grace_seconds, self._kill, (process,))
                 self._timer.daemon = True
@@ -116,7 +123,22 @@ class Children:
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
             if self._running is process:
-                _signal_group(process.pid, signal.SIGKILL)
+                self._signal(process, signal.SIGKILL)
+
+    def first_in_namespace(self) -> int | None:
+        """Return the first process of the namespace of what runs, None when there is none yet.
+
+        Raises :class:`ProcessLookupError` when what ran has ended.
+        """
+        process = self._running
+        if process is None or _has_ended(process):
+            raise ProcessLookupError
+        return _child(process.pid)
+
+    def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """Send a signal to what runs: the kernel keeps SIGTERM from a namespace's first process."""
+        first = _child(process.pid) if self._in_namespace else None
+        _signal_group(process.pid if first is None else first, number)
 
 
 def _copy_output(process: subprocess.Popen[bytes], log: int, tee: Callable[[bytes], None]) -> None:
@@ -148,6 +170,15 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
         options = os.WEXITED | os.WNOWAIT | os.WNOHANG
         return os.waitid(os.P_PID, process.pid, options) is not None
     return process.poll() is not None
+
+
+def _child(parent: int) -> int | None:
+    """Return the one child of a process; None when it has none, yet or any more."""
+    try:
+        found = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+    except OSError:
+        return None
+    return int(found[0]) if found else None
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

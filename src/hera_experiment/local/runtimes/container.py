@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hera_experiment.local.errors import ApiError
@@ -60,6 +60,8 @@ class MainContainer:
     variables: Sequence[Json]
     variable_sources: Sequence[Json]
     mounts: Sequence[Json]
+    security: Json = field(default_factory=dict)
+    limits: Json = field(default_factory=dict)
 
     def argv(
         self, entrypoint: Sequence[str], command: Sequence[str], variables: Mapping[str, str]
@@ -116,6 +118,8 @@ def main_container(template: Json) -> MainContainer | None:
         variables=container.get("env") or (),
         variable_sources=container.get("envFrom") or (),
         mounts=container.get("volumeMounts") or (),
+        security=container.get("securityContext") or {},
+        limits=(container.get("resources") or {}).get("limits") or {},
     )
 
 

@@ -101,6 +101,7 @@ class ContainerRuntime(BaseRuntime):
         settings: BuildSettings,
     ) -> None:
         super().__init__(objects)
+        self.name = engine
         run = runner(environ)
         self._engine = find_engine(engine, environ, run, among=RUNNERS)
         self._slug = slug

@@ -21,10 +21,8 @@ from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed, Runner
 from hera_experiment.local.runtimes.children import Children, Stopped
 from hera_experiment.local.runtimes.container import SCRIPT_PATH, MainContainer, expand
-from hera_experiment.local.runtimes.volumes import Mount
+from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([kKMGT]i?|m)?")
-_FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
 # What the programs docker and podman, their libraries and the loader read for themselves.
 _OF_CLIENT = re.compile(
@@ -36,7 +34,6 @@ _OF_CLIENT = re.compile(
 )
 # Podman reads more than one line between quotes; the programs read 64 KiB of a line.
 _ONE_LINE = re.compile(r"(?![\"'`])[^\r\n\0]{0,50000}")
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def user_options(engine: str, run: Runner, user: int, group: int, platform: str) -> list[str]:
@@ -97,16 +94,6 @@ def _bind(source: Path, target: str, read_only: bool) -> str:
     # Comma-separated with quotes where a path has a comma itself.
     csv.writer(line, lineterminator="").writerow([*fields, "readonly"] if read_only else fields)
     return line.getvalue()
-
-
-def size_in_bytes(quantity: str) -> int:
-    """Return the bytes of a Kubernetes quantity, ``64Mi``; raises ValueError for another text."""
-    match = _QUANTITY.fullmatch(quantity)
-    if match is None:
-        raise ValueError(f"{quantity!r} is not a quantity of bytes")
-    unit = match[2] or ""
-    factor = _BINARY.get(unit) or _FACTORS.get(unit) or (0.001 if unit == "m" else 1)
-    return int(float(match[1]) * factor)
 
 
 def variable_options(

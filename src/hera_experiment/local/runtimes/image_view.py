@@ -45,10 +45,15 @@ class Snapshot:
 
 
 class Snapshots:
-    """The copies below ``root``, named ``<container>@<hash>``; the newest few are kept."""
+    """The copies below ``root``, named ``<container>@<hash>``; the newest few are kept.
 
-    def __init__(self, root: Path) -> None:
+    With ``modes`` their files keep their modes; else they can only be read, since tasks share
+    them, and one must not change them under another.
+    """
+
+    def __init__(self, root: Path, *, modes: bool = False) -> None:
         self._root = root
+        self._modes = modes
         self._lock = threading.Lock()
         self._pruned: set[str] = set()
 
@@ -73,7 +78,7 @@ class Snapshots:
             unfinished = self._root / f".{target.name}.unfinished"
             if unfinished.exists():
                 shutil.rmtree(unfinished)
-            _copy_context(folder, entries, unfinished)
+            _copy_context(folder, entries, unfinished, self._modes)
             unfinished.rename(target)
             return snapshot
 
@@ -99,7 +104,7 @@ def _same(folder: Path, copy: Path, entries: list[str]) -> bool:
     return one == two
 
 
-def _copy_context(folder: Path, entries: list[str], target: Path) -> None:
+def _copy_context(folder: Path, entries: list[str], target: Path, modes: bool) -> None:
     target.mkdir()
     for entry in entries:
         source, copy = folder / entry, target / entry
@@ -111,8 +116,8 @@ def _copy_context(folder: Path, entries: list[str], target: Path) -> None:
             copy.mkdir(exist_ok=True)
         elif stat.S_ISREG(mode):
             shutil.copyfile(source, copy)
-            # Read-only: tasks share these files, and one must not change them under another.
-            copy.chmod(0o555 if mode & stat.S_IXUSR else 0o444)
+            read_only = 0o555 if mode & stat.S_IXUSR else 0o444
+            copy.chmod(stat.S_IMODE(mode) if modes else read_only)
 
 
 @dataclass
@@ -128,6 +133,7 @@ class ImageView:
     folders: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     workdir: str = "/"
+    user: str = ""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     installs: list[PipInstall] = field(default_factory=list)
@@ -169,7 +175,9 @@ def experiment_view(snapshot: Snapshot, label: str, origin: Path) -> ImageView:
     """
     folder, entries = snapshot.folder, snapshot.entries
     recipe = read_recipe(Dockerfile.read(folder / DOCKERFILE), {})
-    view = ImageView(label, environment=recipe.environment, workdir=recipe.workdir)
+    view = ImageView(
+        label, environment=recipe.environment, workdir=recipe.workdir, user=recipe.user
+    )
     view.entrypoint = recipe.entrypoint or ()
     stock = is_stock_python(recipe.base)
     view.command = ("python3",) if recipe.command is None and stock else recipe.command or ()
@@ -288,13 +296,14 @@ def _matching(pattern: str, entries: Sequence[str]) -> list[str]:
 class ImageViews:
     """The images below ``containers``; ``copies`` is where snapshots of them are kept.
 
-    A workflow sees each image as it was when it began, whatever is edited meanwhile.
+    A workflow sees each image as it was when it began, whatever is edited meanwhile. ``modes``
+    are kept as :class:`Snapshots` says.
     """
 
-    def __init__(self, slug: str, containers: Path, copies: Path) -> None:
+    def __init__(self, slug: str, containers: Path, copies: Path, *, modes: bool = False) -> None:
         self._slug = slug
         self._containers = containers
-        self._snapshots = Snapshots(copies)
+        self._snapshots = Snapshots(copies, modes=modes)
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str, str], ImageView] = {}
         self._made: dict[str, ImageView] = {}
@@ -350,5 +359,5 @@ class ImageViews:
         for path in view.executables:
             # What a link leads to is not the image's.
             if not os.path.islink(path):
-                os.chmod(path, 0o555)
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | 0o111)
         return view

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base import PROCESS, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.checks import process_refusals, unmapped_sentence
 from hera_experiment.local.runtimes.children import Children, open_log
@@ -44,7 +44,7 @@ from hera_experiment.local.runtimes.paths import (
     image_path,
     rewrite_source,
 )
-from hera_experiment.local.runtimes.scratch import Scratch, shown_as_inside
+from hera_experiment.local.runtimes.scratch import Root, Scratch, shown_as_inside
 from hera_experiment.local.runtimes.tree import Layout, above
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
@@ -80,6 +80,7 @@ class ProcessRuntime(BaseRuntime):
     part.
     """
 
+    name = PROCESS
     what = "a process"
     prepared = "the task's folder"
     failures = (*BaseRuntime.failures, InstallationFailed)
@@ -96,7 +97,7 @@ class ProcessRuntime(BaseRuntime):
         super().__init__(objects)
         self._views = ImageViews(slug, containers, state / "contexts")
         self._environments = VirtualEnvironments(state / "venvs", environ)
-        self._scratch = Scratch(state / SCRATCH)
+        self._scratch = Scratch(state / SCRATCH, plain=True)
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._programs: dict[Path, Programs] = {}
 
@@ -131,13 +132,14 @@ class ProcessRuntime(BaseRuntime):
         argv[1:] = short
         if lost := plan.rules.unmapped(argv):
             return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
-        folder = self._environments.provide(view.installs, view.label, children, announce)
+        folder = self._environments.provide(view.installs, view.label, children, announce) / "bin"
         programs = self._programs.setdefault(folder, Programs(folder))
 
         mounts = make_mounts(container, pod, self._objects)
         if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
             return not_started(nested)
-        root = self._scratch.take(plan.key, plan.layout, mounts, plan.workdir)
+        key = (plan.key, tuple((mount.path, mount.source) for mount in mounts))
+        root = self._scratch.take(key, lambda path: Root(path, plan.layout, mounts, plan.workdir))
         try:
 
             def rewrite(text: str, root: str = root.path) -> str:
@@ -163,7 +165,7 @@ class ProcessRuntime(BaseRuntime):
                 message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
             return _result(pod, plan, status, message, reason, tail, mounts, root.path)
         finally:
-            self._scratch.give_back(plan.key, mounts, root)
+            self._scratch.give_back(key, root)
 
     def _is_left(self, number: int, node: str, root: str) -> bool:
         """Tell whether a process was left by the task ``node``, or by one that ended before."""

@@ -1,21 +1,29 @@
-"""The runtimes by name: ``process``, ``docker`` and ``podman``."""
+"""The runtimes by name: ``bubblewrap``, ``process``, ``docker`` and ``podman``."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
-from hera_experiment.local.runtimes.base import PROCESS, RUNTIMES, Runtime
+from hera_experiment.local.runtimes.base import AUTO, BUBBLEWRAP, PROCESS, RUNTIMES, Runtime
+from hera_experiment.local.runtimes.isolation import Isolation, find_isolation
 from hera_experiment.local.runtimes.leftovers import end_leftovers
 from hera_experiment.local.runtimes.process_runtime import SCRATCH, ProcessRuntime
+from hera_experiment.local.runtimes.root_runtime import RootRuntime
+from hera_experiment.local.runtimes.scratch import remove_folder
 from hera_experiment.local.store import Objects
 
 if TYPE_CHECKING:
     from hera_experiment.images.source import BuildSettings
+
+
+ROOTS = "roots"
+"""Where what tasks write outside their volumes lies, below the state."""
 
 
 class Runtimes:
@@ -60,6 +68,13 @@ class Runtimes:
         # One server at a time has this folder: what runs there was left by one that was killed.
         if ended := end_leftovers(self._state / SCRATCH):
             tell(f"ended {ended} processes that an earlier local server left running")
+        for folder in (SCRATCH, ROOTS):
+            remove_folder(str(self._state / folder))
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        """How tasks can be kept apart on this machine."""
+        return find_isolation(self._state / ROOTS, self._environ)
 
     def get(self, name: str) -> Runtime:
         """Return the runtime of this name.
@@ -67,14 +82,31 @@ class Runtimes:
         Raises
         ------
         UserError
-            When there is none of that name, or its container engine is not there.
+            When there is none of that name, or what it needs is not there.
         """
         with self._lock:
+            if name == AUTO:
+                name = BUBBLEWRAP if self.isolation.program else PROCESS
             if name not in self._made:
                 self._made[name] = self._make(name)
             return self._made[name]
 
     def _make(self, name: str) -> Runtime:
+        if name == BUBBLEWRAP:
+            if not self.isolation.program:
+                raise UserError(
+                    f"tasks cannot have a file system of their own: {self.isolation.why}",
+                    "RUNTIME=bubblewrap",
+                    self.isolation.next_step,
+                )
+            return RootRuntime(
+                self.isolation,
+                slug=self._slug,
+                containers=self._containers,
+                state=self._state,
+                objects=self._objects,
+                environ=self._environ,
+            )
         if name == PROCESS:
             return ProcessRuntime(
                 slug=self._slug,

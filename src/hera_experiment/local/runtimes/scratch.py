@@ -6,11 +6,13 @@ import itertools
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import threading
 import weakref
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar, cast
 
 from hera_experiment.contained_files import NotReadable, contained_path
 from hera_experiment.errors import UserError
@@ -21,6 +23,96 @@ from hera_experiment.local.runtimes.volumes import CLAIM, Mount, mount_of
 _PLAIN = re.compile(r"[\w./+@-]+", re.ASCII)
 _NAME_ENDS = r"(?![\w.-])"
 _MOST_FREE = 64
+_REMOVE = """read -r _
+rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; }
+"""
+
+
+class Reusable(Protocol):
+    """A folder that tasks write to, one at a time."""
+
+    path: str
+
+    def restore(self) -> bool:
+        """Tell whether the next task can have it: it is as it was when it was made."""
+
+
+Made = TypeVar("Made", bound=Reusable)
+
+
+class Scratch:
+    """Folders for tasks, in one of this process's own below ``folder``.
+
+    It goes with the process, even a killed one: a shell waits for its end and removes what is
+    left. A folder that a task left untouched is used again: making and removing some ten folders
+    and links would cost a tiny task more than its process. ``path`` is its name; with ``plain``
+    one that no shell and no quoted text trips over.
+    """
+
+    def __init__(self, folder: Path, *, plain: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own = Path(tempfile.mkdtemp(prefix="hera-", dir=folder))
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", _REMOVE, "sh", str(own)],
+            stdin=subprocess.PIPE,
+            cwd="/",
+            env={"PATH": os.defpath},
+            start_new_session=True,
+        )
+        weakref.finalize(self, _end, shell, own)
+        self.path = self._plain(own) if plain else str(own)
+        self.names = (os.fsencode(own), os.fsencode(self.path))
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._free: list[tuple[Hashable, Reusable]] = []
+
+    def take(self, key: Hashable, make: Callable[[str], Made]) -> Made:
+        """Return a folder for one task; all that ``make(path)`` makes for one ``key`` are alike."""
+        with self._lock:
+            for at, (other, free) in enumerate(self._free):
+                if other == key:
+                    del self._free[at]
+                    return cast(Made, free)
+            path = f"{self.path}/{next(self._numbers)}"
+        return make(path)
+
+    def give_back(self, key: Hashable, used: Reusable) -> None:
+        """Take a folder back from its task, whatever the task did to it."""
+        if used.restore():
+            with self._lock:
+                if len(self._free) < _MOST_FREE:
+                    self._free.append((key, used))
+                    return
+        remove_folder(used.path)
+
+    def _plain(self, folder: Path) -> str:
+        """Return a name for ``folder`` that no shell and no quoted text trips over.
+
+        Paths are put into commands and scripts where they stand, and a blank or a quote in them
+        would change the text around: such a folder gets a symbolic link elsewhere.
+        """
+        if _PLAIN.fullmatch(str(folder)):
+            return str(folder)
+        links = tempfile.mkdtemp(prefix="hera-")
+        weakref.finalize(self, shutil.rmtree, links, ignore_errors=True)
+        os.symlink(folder, f"{links}/s")
+        return f"{links}/s"
+
+
+def _end(shell: subprocess.Popen[bytes], folder: Path) -> None:
+    remove_folder(str(folder))
+    shell.communicate()
+
+
+def remove_folder(folder: str) -> None:
+    """Remove ``folder`` with all that is in it, also what its owner may not enter."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.exists(folder):
+        for above, names, _ in os.walk(folder):
+            for name in names:
+                if not os.path.islink(path := f"{above}/{name}"):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Root:
@@ -92,58 +184,6 @@ class Root:
                     return False
                 found += 1
         return found == len(names)
-
-
-class Scratch:
-    """Hands out root folders below ``folder`` and uses again those a task left untouched.
-
-    Making and removing some ten folders and links would cost a tiny task more than its process.
-    Whatever an earlier server left in ``folder`` is removed.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o700)
-        self._path = self._plain(folder)
-        self.names = (os.fsencode(folder), os.fsencode(self._path))
-        self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._free: list[tuple[Hashable, Root]] = []
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-
-    def take(self, key: Hashable, layout: Layout, mounts: Sequence[Mount], workdir: str) -> Root:
-        """Return a root for one task; roots of one ``key`` and the same mounts are alike."""
-        key = (key, tuple((mount.path, mount.source) for mount in mounts))
-        with self._lock:
-            for at, (other, root) in enumerate(self._free):
-                if other == key:
-                    del self._free[at]
-                    return root
-            path = f"{self._path}/{next(self._numbers)}"
-        return Root(path, layout, mounts, workdir)
-
-    def give_back(self, key: Hashable, mounts: Sequence[Mount], root: Root) -> None:
-        """Take ``root`` back from its task, whatever the task did to it."""
-        key = (key, tuple((mount.path, mount.source) for mount in mounts))
-        if root.restore():
-            with self._lock:
-                if len(self._free) < _MOST_FREE:
-                    self._free.append((key, root))
-                    return
-        shutil.rmtree(root.path, ignore_errors=True)
-
-    def _plain(self, folder: Path) -> str:
-        """Return a name for ``folder`` that no shell and no quoted text trips over.
-
-        Paths are put into commands and scripts where they stand, and a blank or a quote in them
-        would change the text around: such a folder gets a symbolic link elsewhere.
-        """
-        if _PLAIN.fullmatch(str(folder)):
-            return str(folder)
-        links = tempfile.mkdtemp(prefix="hera-")
-        weakref.finalize(self, shutil.rmtree, links, ignore_errors=True)
-        os.symlink(folder, f"{links}/s")
-        return f"{links}/s"
 
 
 def shown_as_inside(text: str, roots: Sequence[str], elsewhere: Mapping[str, str]) -> str:

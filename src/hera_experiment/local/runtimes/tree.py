@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -76,6 +77,17 @@ class Tree:
                 links.append((path, source))
         return Layout(tuple(made), tuple(links))
 
+    def make(self, root: str, folders: Iterable[str]) -> None:
+        """Make this tree below ``root``, with ``folders`` added: its files are hard links."""
+        os.mkdir(root)
+        for path, source in _every(self._root, ""):
+            if source is None:
+                os.mkdir(root + path)
+            else:
+                os.link(source, root + path, follow_symlinks=False)
+        for folder in folders:
+            os.makedirs(root + folder, exist_ok=True)
+
     def _find(self, path: str) -> Node | None:
         node: Node | None = self._root
         for part in _parts(path):
@@ -99,7 +111,8 @@ def _parts(path: str) -> list[str]:
 def above(path: str) -> Iterator[str]:
     """Yield the folders above ``path``, the nearest first, without the root."""
     parent = posixpath.dirname(path)
-    while parent != "/":
+    # A path may begin with two slashes, of which no normal form takes one away.
+    while parent.strip("/"):
         yield parent
         parent = posixpath.dirname(parent)
 
@@ -129,6 +142,14 @@ def _flattened(
         else:
             yield path, None
             yield from _flattened(node, path, kept)
+
+
+def _every(folder: dict[str, Node], prefix: str) -> Iterator[tuple[str, str | None]]:
+    for name, node in folder.items():
+        path = f"{prefix}/{name}"
+        yield path, node if isinstance(node, str) else None
+        if not isinstance(node, str):
+            yield from _every(node, path)
 
 
 def _one_source(folder: dict[str, Node]) -> str | None:

@@ -41,21 +41,32 @@ class InstallationFailed(Exception):
 class VirtualEnvironments:
     """The environments below ``folder``, made with ``python`` (default: the one running this).
 
-    ``environ`` is the user's: of it pip gets its own configuration and the proxies.
+    ``environ`` is the user's: of it pip gets its own configuration and the proxies. With ``place``
+    they are made to be used at that path, where ``bubblewrap``, a program, shows them to pip.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], python: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        python: str = "",
+        *,
+        place: str = "",
+        bubblewrap: str = "",
+    ) -> None:
         self._folder = folder
         self._environ = {k: v for k, v in environ.items() if _FOR_PIP.fullmatch(k)}
         # The base interpreter: environments made from an environment would lean on it.
         self._python = python or getattr(sys, "_base_executable", "") or sys.executable
+        self._place = place
+        self._bubblewrap = bubblewrap
         self._ready: set[Path] = set()
         self._lock = threading.Lock()
 
     def provide(
         self, installs: Sequence[PipInstall], label: str, children: Children, announce: Announce
     ) -> Path:
-        """Return the folder of programs of the environment with these packages.
+        """Return the folder of the environment with these packages.
 
         It is made on first use, by one thread of one process while the others wait.
 
@@ -68,17 +79,19 @@ class VirtualEnvironments:
         """
         target = self._folder / self._name(installs)
         if target in self._ready:
-            return target / "bin"
+            return target
         if not (target / _COMPLETE).exists():
             self._make(target, installs, label, children, announce)
         with self._lock:
             self._ready.add(target)
-        return target / "bin"
+        return target
 
     def _name(self, installs: Sequence[PipInstall]) -> str:
         version = "{}.{}".format(*sys.version_info)
         digest = hashlib.sha256()
-        for part in (self._python, platform.python_version(), platform.machine(), *_of(installs)):
+        place = (self._place,) if self._place else ()
+        which = (self._python, platform.python_version(), platform.machine(), *place)
+        for part in (*which, *_of(installs)):
             digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogateescape"))
         kind = "packages" if installs else "stdlib"
         return f"{kind}-{version}-{digest.hexdigest()[:16]}"
@@ -101,23 +114,33 @@ class VirtualEnvironments:
             # An unfinished one is left over from a process that was killed.
             shutil.rmtree(target, ignore_errors=True)
             for argv in self._commands(target, installs):
-                self._run(argv, target, log, label, children)
+                self._run(self._placed(argv, target), target, log, label, children)
             (target / _COMPLETE).touch()
 
     def _commands(self, target: Path, installs: Sequence[PipInstall]) -> Iterator[list[str]]:
-        venv = [self._python, "-I", "-m", "venv", str(target)]
+        place = self._place or str(target)
+        venv = [self._python, "-I", "-m", "venv", place]
         yield venv if installs else [*venv, "--without-pip"]
-        python = str(target / "bin" / "python")
+        python = f"{place}/bin/python"
         for install in installs:
             yield [
                 *(python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"),
                 *install.arguments,
             ]
 
+    def _placed(self, argv: list[str], target: Path) -> list[str]:
+        """Return how ``argv`` is run where the environment lies at its place."""
+        if not self._place:
+            return argv
+        target.mkdir(exist_ok=True)
+        everything = ("--die-with-parent", "--dev-bind", "/", "/")
+        return [self._bubblewrap, *everything, "--bind", str(target), self._place, "--", *argv]
+
     def _run(
         self, argv: Sequence[str], target: Path, log: Path, label: str, children: Children
     ) -> None:
-        environment = {"PATH": f"{target / 'bin'}:{system_path()}", "LANG": "C.UTF-8"}
+        programs = f"{self._place or target}/bin"
+        environment = {"PATH": f"{programs}:{system_path()}", "LANG": "C.UTF-8"}
         environment.update(self._environ)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(log, flags, 0o600)

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from hera_experiment.errors import UserError
 from hera_experiment.local.errors import ApiError, InvalidWorkflow, Unauthenticated
-from hera_experiment.local.runtimes.base import PROCESS, RUNTIMES
+from hera_experiment.local.runtimes.base import AUTO, RUNTIMES
 from hera_experiment.local.server.messages import Answer, Claims, Request, Services, Stream
 from hera_experiment.local.server.routes import find
 
@@ -265,7 +265,7 @@ def _claims(encoded: str) -> Claims:
     try:
         raw = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         value = json.loads(raw)
-        session, runtime = value.get("session") or "", value.get("runtime") or PROCESS
+        session, runtime = value.get("session") or "", value.get("runtime") or AUTO
     except (binascii.Error, ValueError, AttributeError):
         raise Unauthenticated("token not valid: its claims cannot be read") from None
     if not isinstance(session, str) or not _LABEL_VALUE.fullmatch(session):

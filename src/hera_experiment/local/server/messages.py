@@ -12,7 +12,7 @@ from typing import Any
 
 from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.errors import InvalidWorkflow
-from hera_experiment.local.runtimes.base import PROCESS
+from hera_experiment.local.runtimes.base import AUTO
 from hera_experiment.local.store import Store
 
 
@@ -21,7 +21,7 @@ class Claims:
     """What a client's token says about it: who it is, and how its workflows run."""
 
     session: str = ""
-    runtime: str = PROCESS
+    runtime: str = AUTO
 
 
 @dataclass(frozen=True)

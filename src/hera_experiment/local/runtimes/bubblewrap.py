@@ -1,0 +1,110 @@
+"""The command line of bubblewrap, which gives a program a root file system of its own.
+
+Source: https://github.com/containers/bubblewrap, version 0.11, the first with overlays.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
+
+SHARED_MEMORY = 64 << 20
+"""Bytes of ``/dev/shm`` in a pod, as container runtimes make it."""
+
+_NAMESPACES = "--unshare-user --unshare-pid --unshare-ipc --unshare-uts".split()
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Folders seen as one at ``path``: ``lower`` are only read, the LOWEST first."""
+
+    path: str
+    lower: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What a program sees of the world.
+
+    ``overlays`` (the one at ``/`` first) are written to in the first folder of the pair of the
+    same place in ``upper``, and the kernel works in the second;
+    ``binds`` are folders and files of this machine, seen at a path, which can only be read;
+    ``devices`` further ones of this machine. ``user`` and ``group`` are what its files and itself
+    belong to inside, on this machine the user who runs it. ``capabilities`` are those it has. With
+    ``block`` it waits, once all is mounted, until something can be read from that descriptor.
+    """
+
+    overlays: Sequence[Overlay]
+    upper: Sequence[tuple[str, str]]
+    workdir: str = "/"
+    binds: Sequence[tuple[str, str]] = ()
+    mounts: Sequence[Mount] = ()
+    devices: Sequence[str] = ()
+    hostname: str = ""
+    user: int = 0
+    group: int = 0
+    capabilities: Sequence[str] = ()
+    read_only: bool = False
+    block: int | None = None
+
+
+def command_line(program: str, descriptor: int, argv: Sequence[str]) -> list[str]:
+    """Return the words that run ``argv`` with bubblewrap's ``program`` and these options.
+
+    Its first process ends all others with itself, and dies with whoever starts it.
+    """
+    return [program, "--args", str(descriptor), "--", *argv]
+
+
+@contextmanager
+def options(sandbox: Sandbox) -> Iterator[int]:
+    """Open bubblewrap's options for ``sandbox``: what it runs sees no folder of this machine."""
+    descriptor = os.memfd_create("options", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, "".join(f"{word}\0" for word in _words(sandbox)).encode())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _words(sandbox: Sandbox) -> list[str]:
+    words = [*_NAMESPACES, "--new-session", "--die-with-parent"]
+    words += ["--uid", str(sandbox.user), "--gid", str(sandbox.group), "--cap-drop", "ALL"]
+    for capability in sandbox.capabilities:
+        words += ["--cap-add", capability if capability == "ALL" else f"CAP_{capability}"]
+    if sandbox.hostname:
+        words += ["--hostname", sandbox.hostname]
+    for overlay, (upper, work) in zip(sandbox.overlays, sandbox.upper, strict=True):
+        for folder in overlay.lower:
+            words += ["--overlay-src", folder]
+        words += ["--overlay", upper, work, overlay.path]
+    words += ["--proc", "/proc", "--ro-bind", "/sys", "/sys", "--dev", "/dev"]
+    words += ["--mqueue", "/dev/mqueue"]
+    words += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]
+    for device in sandbox.devices:
+        words += ["--dev-bind", device, device]
+    for source, path in sandbox.binds:
+        words += ["--ro-bind", source, path]
+    for mount in sorted(sandbox.mounts, key=lambda each: each.path.count("/")):
+        words += _mounted(mount)
+    # A working folder that is not there is made, in a volume too, as container runtimes do.
+    words += ["--dir", sandbox.workdir]
+    if sandbox.read_only:
+        for overlay in sandbox.overlays:
+            words += ["--remount-ro", overlay.path]
+    if sandbox.block is not None:
+        words += ["--block-fd", str(sandbox.block)]
+    return [*words, "--chdir", sandbox.workdir]
+
+
+def _mounted(mount: Mount) -> list[str]:
+    if mount.memory:
+        size = ["--size", str(size_in_bytes(mount.size))] if mount.size else []
+        words = ["--perms", "0777", *size, "--tmpfs", mount.path]
+        return [*words, "--remount-ro", mount.path] if mount.read_only else words
+    return ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.path]

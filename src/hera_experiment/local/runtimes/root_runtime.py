@@ -1,0 +1,313 @@
+"""Runs each pod in a root file system of its own: the default where Linux lets a user make one."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from hera_experiment.argo.images import container_of
+from hera_experiment.contained_files import NotReadable
+from hera_experiment.errors import UserError
+from hera_experiment.images.engine import Ended
+from hera_experiment.images.store import ImageStore, images_folder
+from hera_experiment.local.runtimes.base import BUBBLEWRAP, Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base_runtime import BaseRuntime
+from hera_experiment.local.runtimes.bubblewrap import Sandbox, command_line, options
+from hera_experiment.local.runtimes.children import Children, Stopped, open_log
+from hera_experiment.local.runtimes.container import (
+    SCRIPT_PATH,
+    Json,
+    MainContainer,
+    container_environment,
+    containers_of,
+    offload,
+    script_source,
+)
+from hera_experiment.local.runtimes.devices import devices_of
+from hera_experiment.local.runtimes.image_view import ImageViews
+from hera_experiment.local.runtimes.isolation import Isolation
+from hera_experiment.local.runtimes.machine_root import Interpreter, MachineRoot
+from hera_experiment.local.runtimes.memory import MemoryVolumes
+from hera_experiment.local.runtimes.outputs import (
+    MEMORY_ADVICE,
+    NEVER_RAN,
+    OUT_OF_MEMORY,
+    PARAMETERS_LIMIT,
+    Tail,
+    finished,
+    not_started,
+    output_paths,
+)
+from hera_experiment.local.runtimes.root_files import Layers, read_from_root, real_path
+from hera_experiment.local.runtimes.root_image import (
+    NoSuchAccount,
+    RootImage,
+    account_of,
+    own_image,
+    stored_image,
+)
+from hera_experiment.local.runtimes.scratch import Scratch
+from hera_experiment.local.runtimes.security import NotAllowed, security_of
+from hera_experiment.local.runtimes.task_root import TaskRoot
+from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
+from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path
+from hera_experiment.local.store import Objects
+
+_FAILED = re.compile(rb"bwrap: (?:execvp (.*): (.*)|(.*))\n", re.DOTALL)
+_LAST_BYTES = 1 << 12
+
+
+class RootRuntime(BaseRuntime):
+    """Runs each pod with bubblewrap: it sees its image, its volumes and its processes, no more.
+
+    The experiment's containers and Python's own images are made of this machine's system; all
+    other images, and what is named by digest, are pulled. ``isolation`` tells with which program;
+    the other parameters are those of :class:`~.process_runtime.ProcessRuntime`.
+    """
+
+    name = BUBBLEWRAP
+    what = "a process"
+    prepared = "the task's root"
+    failures = (
+        *BaseRuntime.failures,
+        InstallationFailed,
+        NoSuchAccount,
+        NotAllowed,
+        NotReadable,
+        ValueError,
+    )
+
+    def __init__(
+        self,
+        isolation: Isolation,
+        *,
+        slug: str,
+        containers: Path,
+        state: Path,
+        objects: Objects,
+        environ: Mapping[str, str],
+    ) -> None:
+        super().__init__(objects)
+        self._slug = slug
+        self._program = isolation.program
+        self._store = ImageStore(images_folder(environ), environ)
+        self._scratch = Scratch(isolation.folder)
+        interpreter = Interpreter.here()
+        self._machine = MachineRoot(Path(self._scratch.path, "machine"), interpreter)
+        self._views = ImageViews(slug, containers, state / "layers", modes=True)
+        self._environments = VirtualEnvironments(
+            state / "venvs",
+            environ,
+            interpreter.program,
+            place=interpreter.home,
+            bubblewrap=self._program,
+        )
+        self._made: dict[int, RootImage] = {}
+        self._pulled: dict[tuple[str, str, str], RootImage] = {}
+
+    def _forget(self, namespace: str, workflow: str) -> None:
+        self._views.forget(namespace, workflow)
+        with self._lock:
+            for key in [key for key in self._pulled if key[:2] == (namespace, workflow)]:
+                del self._pulled[key]
+
+    def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
+        for template, container in containers_of(workflow):
+            if "{{" in container.image or not self._is_own(container.image):
+                continue
+            try:
+                view = self._views.of(namespace, name, container.image)
+            except (UserError, OSError) as error:
+                yield f"template {template.get('name')!r}: {error}"
+                continue
+            yield from view.refused
+            if not view.refused and not container.argv(view.entrypoint, view.command, {}):
+                yield f"template {template.get('name')!r} has no command, and neither has its image"
+
+    def _is_own(self, image: str) -> bool:
+        """Tell whether ``image`` is made here: of the experiment, but not a certain one of them."""
+        if container_of(image, self._slug) is not None:
+            return "@" not in image
+        return self._views.exists(image)
+
+    def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
+        # A foreign image may belong to a task that never runs, and may not be there for it.
+        if self._is_own(image):
+            self._own(pod, image, children, announce)
+
+    def _image(self, pod: Pod, image: str, children: Children, announce: Announce) -> RootImage:
+        if self._is_own(image):
+            return self._own(pod, image, children, announce)
+        key = (pod.namespace, pod.workflow_name, image)
+        if key not in self._pulled:
+            try:
+                found = self._store.provide(image, announce, lambda: children.stopping)
+            except Ended:
+                raise Stopped from None
+            with self._lock:
+                self._pulled.setdefault(key, stored_image(found, str(self._machine.empty)))
+        return self._pulled[key]
+
+    def _own(self, pod: Pod, image: str, children: Children, announce: Announce) -> RootImage:
+        view = self._views.of(pod.namespace, pod.workflow_name, image)
+        if view.refused:
+            raise UserError(view.refused[0])
+        packages = self._environments.provide(view.installs, view.label, children, announce)
+        with self._lock:
+            if id(view) not in self._made:
+                folder = f"{self._scratch.path}/image-{len(self._made)}"
+                view.tree.make(folder, view.folders)
+                self._made[id(view)] = own_image(view, folder, str(packages), self._machine)
+            return self._made[id(view)]
+
+    def _run(
+        self, pod: Pod, container: MainContainer, children: Children, announce: Announce
+    ) -> PodResult:
+        image = self._image(pod, container.image, children, announce)
+        variables = container_environment(container, pod, self._objects)
+        argv = container.argv(image.entrypoint, image.command, variables)
+        if not argv:
+            return not_started("neither the template nor its image has a command")
+        files = _network_files(pod)
+        argv[1:], words = offload(argv[1:], container.args)
+        files.update((path, (text, 0o644)) for path, text in words.items())
+        if container.source is not None:
+            files[SCRIPT_PATH] = (script_source(container, pod), 0o755)
+        lower = [Layers(each.path, tuple(reversed(each.lower))) for each in image.overlays]
+        account = partial(account_of, read=lambda path: _read(path, lower))
+        security = security_of(pod.security, container.security, image.user, account)
+        workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
+        mounted = [mount_path(mount) for mount in container.mounts]
+        key = (image, workdir, *mounted, *files)
+
+        def make(path: str) -> TaskRoot:
+            points = (workdir, *mounted, *files, *(path for _, path in image.binds))
+            # Bubblewrap would follow a link as if it were this machine's.
+            places = {point: real_path(point, lower, ()) for point in points}
+            return TaskRoot(path, image.overlays, places)
+
+        root = self._scratch.take(key, make)
+        try:
+            mounts = make_mounts(container, replace(pod, folder=Path(root.path)), self._objects)
+            mounts += root.write(files)
+            place = partial(_place, lower=lower, mounts=mounts, places=root.places)
+            sandbox = Sandbox(
+                image.overlays,
+                root.upper,
+                place(workdir),
+                image.binds,
+                [replace(mount, path=place(mount.path)) for mount in mounts],
+                devices=list(devices_of(container.limits)),
+                hostname=pod.name[:63],
+                user=security.user,
+                group=security.group,
+                capabilities=security.capabilities,
+                read_only=security.read_only,
+            )
+            names = {"HOME": security.home, "HOSTNAME": pod.name}
+            environment = {**names, **image.environment, **variables}
+            return self._execute(pod, argv, sandbox, environment, children, announce)
+        finally:
+            self._scratch.give_back(key, root)
+
+    def _execute(
+        self,
+        pod: Pod,
+        argv: Sequence[str],
+        sandbox: Sandbox,
+        environment: Mapping[str, str],
+        children: Children,
+        announce: Announce,
+    ) -> PodResult:
+        paths = [path for _, path, _ in output_paths(pod.template)]
+        tail = Tail() if pod.capture_result else None
+        with ExitStack() as opened:
+            memory = opened.enter_context(MemoryVolumes(sandbox.mounts, paths))
+            log = opened.enter_context(open_log(pod.log))
+            sandbox = replace(sandbox, block=memory.descriptor)
+            descriptor = opened.enter_context(options(sandbox))
+            begin = os.fstat(log.fileno()).st_size
+
+            def started() -> None:
+                announce("")
+                memory.hold(children.first_in_namespace)
+
+            status = children.run(
+                command_line(self._program, descriptor, argv),
+                environment=environment,
+                folder="/",
+                log=log.fileno(),
+                tee=tail.write if tail else None,
+                started=started,
+                in_namespace=True,
+                descriptors=(descriptor, *memory.descriptors),
+            )
+            message, reason = "", "Error"
+            if status == 1 and (failed := _failed(pod.log, begin)):
+                os.ftruncate(log.fileno(), begin)
+                if failed[3] is not None:
+                    return not_started(f"cannot prepare its root: {os.fsdecode(failed[3])}")
+                message = _not_executable(argv[0], failed[2])
+                log.write(f"Error: {message}\n".encode())
+                status = NEVER_RAN
+            if status == 137 and not children.stopping and self.memory_is_short():
+                message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
+            layers = [
+                Layers(overlay.path, (upper, *reversed(overlay.lower)))
+                for overlay, (upper, _) in zip(sandbox.overlays, sandbox.upper, strict=True)
+            ]
+            mounts = memory.mounts
+            result = None if tail is None else tail.text()
+
+            def read(path: str) -> bytes | None:
+                return read_from_root(path, layers, mounts, PARAMETERS_LIMIT)
+
+            return finished(pod.template, status, result, read, mounts, message, reason)
+
+
+def _read(path: str, layers: Sequence[Layers]) -> bytes | None:
+    return read_from_root(path, layers, (), PARAMETERS_LIMIT)
+
+
+def _place(
+    path: str, lower: Sequence[Layers], mounts: Sequence[Mount], places: Mapping[str, str]
+) -> str:
+    """Return where ``path`` leads in a root; raises :class:`NotReadable` for out of a volume."""
+    around = [mount for mount in mounts if path.startswith(f"{mount.path}/")]
+    return real_path(path, lower, around) if around else places[path]
+
+
+def _network_files(pod: Pod) -> dict[str, tuple[str, int]]:
+    """Return the files by which a pod knows its name, and this machine's name service."""
+    texts = {"/etc/hostname": f"{pod.name}\n", "/etc/hosts": "", "/etc/resolv.conf": ""}
+    for path in ("/etc/hosts", "/etc/resolv.conf"):
+        with suppress(OSError):
+            texts[path] = Path(path).read_text("utf-8", "surrogateescape")
+    texts["/etc/hosts"] += f"127.0.0.1\t{pod.name[:63]}\n"
+    return {path: (text, 0o644) for path, text in texts.items()}
+
+
+def _failed(log: Path, begin: int) -> re.Match[bytes] | None:
+    """Return what bubblewrap alone wrote to ``log`` since ``begin``; None when it ran a program."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        return _FAILED.fullmatch(file.read(_LAST_BYTES))
+
+
+def _not_executable(program: str, reason: bytes) -> str:
+    """Return what Argo's executor says of a program that cannot be started (Go's words)."""
+    if reason == b"Permission denied":
+        why = "permission denied"
+    elif reason != b"No such file or directory":
+        return f"failed to start command: fork/exec {program}: {os.fsdecode(reason).lower()}"
+    elif "/" in program:
+        why = f"stat {program}: no such file or directory"
+    else:
+        why = "executable file not found in $PATH"
+    return f'failed to find name in PATH: exec: "{program}": {why}'

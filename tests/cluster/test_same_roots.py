@@ -1,0 +1,109 @@
+"""Tasks in file systems of their own: what they see and leave behind is what pods see and leave.
+
+Every workflow runs on Argo once, and on this machine in each runtime that gives a task a root.
+Those below ``workflows/roots`` report what their tasks saw; those that mount the claim ``results``
+have it listed in the end, with modes, sizes and content.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from both_sides import NAMESPACE, WORKFLOWS, Ahead, Argo, Json, Local, finished, manifest
+from comparison import differences
+from real_cluster import RealCluster
+
+RUNTIMES = ("docker",)
+NAMES = sorted(f"roots/{path.stem}" for path in (WORKFLOWS / "roots").glob("*.yaml"))
+COMMON = yaml.safe_load((WORKFLOWS / "roots.yml").read_text())
+OBJECT = "same-roots"
+
+
+def listed(name: str) -> Json:
+    """Return a workflow; in the end it lists the claim that it mounts, if it does."""
+    workflow = manifest(name)
+    spec = workflow["spec"]
+    if any("persistentVolumeClaim" in volume for volume in spec.get("volumes") or ()):
+        common = copy.deepcopy(COMMON)
+        spec["volumes"].append(common["volume"])
+        spec["templates"].append(common["template"])
+        spec["onExit"] = common["template"]["name"]
+    return workflow
+
+
+MANIFESTS = {name: listed(name) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def objects(cluster: RealCluster) -> Iterator[None]:
+    """Make the ConfigMap and the Secret that the workflows mount, in the cluster."""
+    metadata = {"name": OBJECT, "namespace": NAMESPACE}
+    secret = {k: base64.b64encode(_bytes(v)).decode() for k, v in COMMON["secret"].items()}
+    for kind, data in (("ConfigMap", COMMON["objects"]), ("Secret", secret)):
+        cluster.apply(
+            json.dumps({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data})
+        )
+    yield
+    cluster.kubectl("delete", "-n", NAMESPACE, f"configmap/{OBJECT}", f"secret/{OBJECT}")
+
+
+@pytest.fixture(scope="module")
+def ahead(argo: Argo, objects: None, cluster: RealCluster) -> Iterator[Ahead]:
+    yield Ahead(argo, MANIFESTS)
+    if folder := cluster.settings.get("CLUSTER_STATE"):
+        for name in argo.created:
+            shutil.rmtree(Path(folder) / "volume" / name, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def ended(ahead: Ahead, argo: Argo) -> Callable[[str], Json]:
+    """Return how a workflow ended on Argo; it runs there once, whatever it is compared with."""
+    known: dict[str, Json] = {}
+
+    def wait(name: str) -> Json:
+        if name not in known:
+            known[name] = argo.wait(ahead.create(name), finished)
+        return copy.deepcopy(known[name])
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Local]]:
+    """Return the local engine of a runtime, with the claim, the ConfigMap and the Secret."""
+    made: dict[str, Local] = {}
+
+    def get(runtime: str) -> Local:
+        if runtime not in made:
+            made[runtime] = local = Local(tmp_path_factory.mktemp(runtime), runtime)
+            local.store.objects.put("persistentvolumeclaims", "results")
+            for kind, values in (("configmaps", COMMON["objects"]), ("secrets", COMMON["secret"])):
+                local.store.objects.put(kind, OBJECT, {k: _bytes(v) for k, v in values.items()})
+        return made[runtime]
+
+    yield get
+    for local in made.values():
+        local.engine.close()
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_sees_and_leaves_what_a_pod_does(
+    name: str, runtime: str, ended: Callable[[str], Json], engines: Callable[[str], Local]
+) -> None:
+    local = engines(runtime)
+    here = local.wait(local.create(MANIFESTS[name]), finished)
+    there = ended(name)
+    assert there["status"]["nodes"], "nothing was compared"
+    assert differences(there, here) == []

@@ -1,0 +1,394 @@
+"""``python own_roots_kills.py COUNT``: servers and runs with tasks of all kinds, killed at random.
+
+After each kill no process and no mount is left, and no folder but what the next server of the same
+folder removes. :func:`apart` starts this in namespaces of its own, so that whatever is there in the
+end was left by a run: nobody else's processes, mounts or folders are seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from local_serve import COMMAND, TEMPLATE, clean_environment, exports, start
+from polling import until
+
+from hera_experiment.waiting import poll
+
+Json = dict[str, Any]
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+ENDING_SECONDS = 40.0
+"""What ends politely gives its tasks ten seconds each."""
+LEFT_SECONDS = 10.0
+"""What the kernel may take to end the tasks of a server that was killed."""
+
+# A server finds the library as this program does: it may run with another Python than the tests.
+PYTHONPATH = os.pathsep.join([str(TEMPLATE), *sys.path[1:]])
+
+APART = """
+set -e
+root=$1/root tmp=$1/tmp other=$1/var-tmp
+shift
+mount -t tmpfs over "$root"
+mkdir "$root/upper" "$root/work" "$root/root"
+mount -t overlay -o "userxattr,lowerdir=/,upperdir=$root/upper,workdir=$root/work" over "$root/root"
+cd "$root/root"
+for folder in $(awk '$5 !~ "^/((proc|dev|tmp|var|run|mnt|sys/fs)(/|$)|$)" {print $5}' /proc/self/mountinfo); do
+  [ -d ".$folder" ] && mount --bind "$folder" ".$folder" && mount -o remount,bind,ro ".$folder"
+done
+mount -t tmpfs dev dev
+mkdir dev/shm dev/pts
+for name in null zero full random urandom tty; do
+  : > dev/$name
+  mount --bind /dev/$name dev/$name
+done
+mount --bind /dev/pts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
+mount --bind "$other" var/tmp
+mount --bind "$tmp" tmp
+mount -t tmpfs shm dev/shm
+mount -t proc proc proc
+exec 9< "$root/upper"
+pivot_root . .
+umount -l .
+cd /
+set +e
+"$@"
+status=$?
+cd /proc/self/fd/9
+find . -mindepth 1 | sed 's/^/changed in the machine: /' | head -n 20 | grep . && exit 1
+exit $status
+"""
+
+TASKS = {
+    "brief": "echo done > /brief; echo x > /data/brief; exec sleep 0.1",
+    "long": "exec sleep 600",
+    "session": "for n in 1 2 3; do setsid sleep 600 & done; exec sleep 600",
+    "forked": "python3 -c 'import os, time\n"
+    "if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir(\"/\"); time.sleep(600)\n"
+    "time.sleep(0.3)'",
+    "bare": "(cd /; env -i setsid sleep 600 < /dev/null > /dev/null 2>&1 &); sleep 0.3",
+    "many": "for n in $(seq 40); do sleep 600 & done; wait",
+    "memory": "head -c 4000000 /dev/zero | tee /memory/x > /dev/shm/x; exec sleep 600",
+    "nested": "echo x > /data/inner/x; mkdir -p /data/made; mkfifo /data/made/pipe$$; exec sleep 600",
+    "written": "rm -r /usr/share/doc; mkdir /usr/share/doc; echo x > /etc/x; chmod 1777 /opt;"
+    " ln -s / /link; mkdir -p /tmp/a/b; exec sleep 600",
+    "shut": "mkdir -p /shut/deep /tmp/shut; touch /shut/deep/x; chmod 000 /shut/deep /tmp/shut;"
+    " chmod 000 /shut; exec sleep 0.2",
+    "stopped": "kill -STOP $$",
+    "ipc": "python3 -c 'import multiprocessing as m, time; q = m.Queue();"
+    " s = m.shared_memory.SharedMemory(create=True, size=1000)\nimport os; os._exit(0)'"
+    " || exec sleep 600",
+}
+STUBBORN = "trap '' TERM INT HUP; while :; do sleep 0.1; done"
+
+SUBMIT = """
+import json, os, sys, urllib.request
+request = urllib.request.Request(
+    os.environ["GLOBAL_CONFIG_HOST"].rstrip("/") + "/api/v1/workflows/local",
+    open(sys.argv[1], "rb").read(),
+    {"Authorization": os.environ["ARGO_TOKEN"], "Content-Type": "application/json"},
+)
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).read()
+"""
+
+VOLUMES = [
+    {"name": "data", "persistentVolumeClaim": {"claimName": "results"}},
+    {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+    {"name": "inner", "emptyDir": {}},
+    {"name": "settings", "configMap": {"name": "settings"}},
+]
+MOUNTS = [
+    {"name": "data", "mountPath": "/data"},
+    {"name": "memory", "mountPath": "/memory"},
+    {"name": "inner", "mountPath": "/data/inner"},
+    {"name": "settings", "mountPath": "/etc/settings"},
+]
+
+
+def apart(base: Path, command: Sequence[str], user: int | None = None) -> list[str]:
+    """Return ``command`` as one that has processes, mounts and temporary folders of its own.
+
+    Below ``base`` lie its /tmp and /var/tmp. All else that it writes stays in memory, and the
+    machine as it is: such files are printed in the end, and make the status 1. ``user`` is another
+    user to run it as; who is not root runs it as itself in a user namespace.
+    """
+    for name in ("root", "tmp", "var-tmp"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+        (base / name).chmod(0o1777)
+    # A shell stays process 1, which takes in orphans: a zombie would be nobody's fault.
+    unshare = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+    if os.getuid() != 0:
+        unshare.insert(1, "--map-root-user")
+    words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+    return [*unshare, "sh", "-c", APART, "sh", str(base), *words, *command]
+
+
+def assert_apart() -> None:
+    """Make sure that :func:`apart` started this: what follows is done to no machine."""
+    roots = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    assert ["/", "over"] in [[root[4], root[-2]] for root in roots], "start this by apart()"
+
+
+class Killer:
+    """Starts servers and runs in ``folder`` and kills them; counts what it did.
+
+    ``left`` lists what was there afterwards and had not been there before.
+    """
+
+    def __init__(self, folder: Path, seed: str, runtime: str) -> None:
+        self.folder = folder
+        self.counts: Counter[str] = Counter()
+        self.left: list[str] = []
+        self._random = Random(seed)
+        self._runtime = ["--runtime", runtime] if runtime else []
+        self._number = 0
+        folder.mkdir(parents=True)
+        (folder / "experiment.toml").write_text('[experiment]\nname = "Kill"\nslug = "kill"\n')
+        (folder / "submit.py").write_text(SUBMIT)
+        (folder / ".hera" / "claims" / "results").mkdir(parents=True)
+        settings = folder / ".hera" / "configmaps" / "settings"
+        settings.mkdir(parents=True)
+        (settings / "a.ini").write_text("a = 1\n")
+        (folder / ".hera").chmod(0o700)
+        self._clean_run()
+        self._before = seen(folder)
+
+    def case(self) -> None:
+        """Start, kill, and look at what is left."""
+        self._number += 1
+        kind = self._random.choice(("serve", "serve", "serve", "run"))
+        number = self._random.choice(SIGNALS)
+        process = self._begun(kind)
+        if self._random.random() < 0.2:
+            self._kill_some_task(process)
+        group = self._random.random() < 0.4
+        name = f"{kind}: {number.name} to {'its group' if group else 'it'}"
+        self.counts[name] += 1
+        _send(process, number, group)
+        if number != signal.SIGKILL and self._random.random() < 0.2:
+            time.sleep(self._random.uniform(0, 0.3))
+            again = self._random.choice(SIGNALS)
+            self.counts[f"and then {again.name}"] += 1
+            _send(process, again, group)
+            number = again if again == signal.SIGKILL else number
+        try:
+            process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._note(name, ["it did not end"])
+            process.kill()
+            process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+        # A run that is killed leaves its server, which ends by itself.
+        patience = ENDING_SECONDS if kind == "run" else LEFT_SECONDS
+        if poll(lambda: seen(self.folder)["processes"] == self._before["processes"], patience, 0.02):
+            hard = number == signal.SIGKILL
+            self._note(name, self._differences(("mounts", "ipc") if hard else ()))
+        else:
+            self._note(name, self._differences(()))
+            _end_all_but(self._before["processes"])
+
+    def finish(self) -> None:
+        """Let a server come and go, which removes what those that were killed could not."""
+        self._clean_run()
+        self._note("in the end", self._differences(()))
+
+    def _clean_run(self) -> None:
+        process = start(self.folder, PYTHONPATH=PYTHONPATH)
+        exports(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=ENDING_SECONDS)
+
+    def _begun(self, kind: str) -> subprocess.Popen[str]:
+        """Return a server with tasks, or a run, or one that has hardly started."""
+        wait = self._random.uniform(0, 0.8)
+        if kind == "run":
+            order = self.folder / "order.json"
+            order.write_text(json.dumps({"workflow": self._workflow()}))
+            process = subprocess.Popen(
+                [*COMMAND[:-1], "run", "submit.py", str(order)],
+                cwd=self.folder,
+                env=clean_environment(PYTHONPATH=PYTHONPATH),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+            time.sleep(wait * 3)
+            return process
+        process = start(self.folder, *self._runtime, apart=True, PYTHONPATH=PYTHONPATH)
+        if self._random.random() < 0.2:
+            self.counts["early"] += 1
+            time.sleep(wait / 2)
+            return process
+        variables = exports(process)
+        for _ in range(self._random.choice((1, 1, 2))):
+            _ask(variables, {"workflow": self._workflow()})
+        time.sleep(wait)
+        return process
+
+    def _workflow(self) -> Json:
+        kinds = self._random.sample(sorted(TASKS), self._random.randint(1, 5))
+        codes = [TASKS[kind] for kind in kinds]
+        self.counts.update(f"task {kind}" for kind in kinds)
+        if self._random.random() < 0.04:
+            codes.append(STUBBORN)
+            self.counts["task stubborn"] += 1
+        templates = [
+            {
+                "name": f"t{at}",
+                "container": {
+                    "image": "python:3.13-slim",
+                    "command": ["sh", "-c", code],
+                    "volumeMounts": MOUNTS,
+                },
+            }
+            for at, code in enumerate(codes)
+        ]
+        tasks = [{"name": t["name"], "template": t["name"]} for t in templates]
+        return {
+            "metadata": {"generateName": f"killed-{self._number}-"},
+            "spec": {
+                "entrypoint": "main",
+                "volumes": VOLUMES,
+                "templates": [{"name": "main", "dag": {"tasks": tasks}}, *templates],
+            },
+        }
+
+    def _kill_some_task(self, process: subprocess.Popen[str]) -> None:
+        """Kill one process of those that the server has started, whichever it is."""
+        others = processes().keys() - self._before["processes"].keys() - {process.pid}
+        if others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._random.choice(sorted(others)), signal.SIGKILL)
+                self.counts["a process of a task killed before"] += 1
+
+    def _differences(self, only: Sequence[str]) -> list[str]:
+        now = seen(self.folder)
+        return [
+            f"{kind}: {key} {value}"
+            for kind in (only or now)
+            for mine, yours in ((now[kind], self._before[kind]), (self._before[kind], now[kind]))
+            for key, value in mine.items()
+            if yours.get(key) != value
+        ]
+
+    def _note(self, name: str, found: Sequence[str]) -> None:
+        self.left += [f"{self._number} ({name}): {each}" for each in found]
+
+
+def processes() -> dict[int, str]:
+    """Return the command of each process here, zombies excluded."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if command := Path(f"/proc/{name}/cmdline").read_bytes():
+                    found[int(name)] = command.replace(b"\0", b" ").decode(errors="replace")[:200]
+    return found
+
+
+def seen(folder: Path) -> dict[str, dict[Any, str]]:
+    """Return what a run may leave: processes, mounts, shared memory, names of files."""
+    mounts = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        words = line.split()
+        mounts[words[0]] = " ".join(words[3:])
+    ipc = {name: Path(f"/proc/sysvipc/{name}").read_text() for name in ("shm", "msg", "sem")}
+    files = {}
+    state = folder / ".hera"
+    places = ["/tmp", "/var/tmp", "/dev/shm", str(state / "scratch")]
+    for place in places:
+        for path in _below(place):
+            if path != str(folder) and not path.startswith(f"{folder}/"):
+                files[path] = "is there"
+    for path in _below(str(state / "scratch")):
+        files[path] = "is there"
+    for path in _below(str(state / "runs")):
+        # The record of a run stays, what its pods had does not.
+        if "/pods/" in path:
+            files[path] = "is there"
+    for place in ("/", "/usr", "/etc", "/results"):
+        with contextlib.suppress(FileNotFoundError):
+            files[place] = " ".join(sorted(os.listdir(place)))
+    return {"processes": processes(), "mounts": mounts, "ipc": ipc, "files": files}
+
+
+def _below(place: str) -> Iterator[str]:
+    for folder, folders, names in os.walk(place):
+        yield from (os.path.join(folder, name) for name in (*folders, *names))
+
+
+def _send(process: subprocess.Popen[str], number: int, group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if group:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+
+
+def _end_all_but(kept: dict[int, str]) -> None:
+    for number in processes().keys() - kept.keys():
+        with contextlib.suppress(OSError):
+            os.kill(number, signal.SIGKILL)
+    until(lambda: not processes().keys() - kept.keys(), 10)
+
+
+def _ask(variables: dict[str, str], body: Json) -> None:
+    request = urllib.request.Request(
+        f"{variables['GLOBAL_CONFIG_HOST']}api/v1/workflows/local",
+        json.dumps(body).encode(),
+        {"Authorization": variables["ARGO_TOKEN"]},
+    )
+    try:
+        OPENER.open(request, timeout=20).read()
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read().decode()) from None
+
+
+def main() -> int:
+    """Kill COUNT times; print what was counted and what was left as JSON."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("count", type=int)
+    options.add_argument("--seed", default="")
+    options.add_argument("--runtime", default="")
+    args = options.parse_args()
+    assert_apart()
+    os.environ.update(HOME="/tmp/home", TMPDIR="/tmp")
+    Path("/tmp/home").mkdir(exist_ok=True)
+    killer = Killer(Path("/var/tmp/project"), args.seed or str(time.time_ns()), args.runtime)
+    for number in range(1, args.count + 1):
+        killer.case()
+        if number % 50 == 0:
+            print(f"{number}: {len(killer.left)} left", file=sys.stderr, flush=True)
+        if len(killer.left) > 20:
+            break
+    killer.finish()
+    print(json.dumps({"counts": killer.counts, "left": killer.left}))
+    return 1 if killer.left else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
