@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _TAG = re.compile(r"\{\{[^{}]*\}\}")
+_BEGINS = re.compile("[\"']/")
 _PATH = re.compile(r"/[\w.@+-][^\s*?\\^$|\"'<>()\[\]]*")
 
 # Methods of a path, and functions of os and shutil on their first argument.
@@ -74,6 +75,9 @@ class PathUse:
 @lru_cache(maxsize=256)
 def python_paths(source: str) -> tuple[PathUse, ...]:
     """Return the absolute paths in Python code, none where it cannot be read."""
+    # Reading code takes its time, and most has no such text.
+    if not _BEGINS.search(source):
+        return ()
     for code in (source, _TAG.sub("0", source)):
         try:
             return tuple(sorted(_Finder(ast.parse(code)).uses(), key=lambda use: use.line))
@@ -276,6 +280,8 @@ def _shell_uses(source: str) -> Iterator[PathUse]:
         for arrow, word in _REDIRECTED.findall(text):
             yield from _shell_use(word.strip("\"'"), number, opened=True, written=arrow != "<")
         for command in _COMMANDS.split(_REDIRECTED.sub(" ", text)):
+            if "/" not in command:
+                continue
             try:
                 words = shlex.split(command)
             except ValueError:  # a quotation that goes on
