@@ -50,7 +50,9 @@ _HARMLESS = frozenset(
         " strip sub warn warning"
     ).split()
 )
-_SHELL_WRITERS = frozenset("chmod cp install ln mkdir mkfifo mv rm rmdir tee touch".split())
+_SHELL_WRITERS = frozenset("chmod mkdir mkfifo mv rm rmdir tee touch".split())
+# These write to their last argument.
+_SHELL_COPIERS = frozenset("cp install ln".split())
 _SHELL_READERS = frozenset("cat cd head ls source tail wc .".split())
 _SHELL_HARMLESS = frozenset("[ [[ awk case curl echo expr grep printf sed test wget".split())
 _SHELL_PREFIXES = frozenset("! ( do else exec if sudo then time until while {".split())
@@ -290,9 +292,10 @@ def _shell_uses(source: str) -> Iterator[PathUse]:
                 del words[0]
             if not words or words[0] in _SHELL_HARMLESS:
                 continue
-            written = words[0] in _SHELL_WRITERS
-            opened = written or words[0] in _SHELL_READERS
-            for word in words[1:]:
+            opened = words[0] in _SHELL_WRITERS | _SHELL_COPIERS | _SHELL_READERS
+            for at, word in enumerate(words[1:], 2):
+                copied = words[0] in _SHELL_COPIERS and at == len(words)
+                written = copied or words[0] in _SHELL_WRITERS
                 yield from _shell_use(word, number, opened=opened, written=written)
 
 
