@@ -549,7 +549,7 @@ class ImageStore:
             for each in done:
                 if (error := each.exception()) is not None:
                     # It may have been told to end because of another one.
-                    raise pull.error or error
+                    raise Ended if pull.stopped() else pull.error or error
             if not left:
                 return
             amount = f"{shown_size(pull.done)} of {shown_size(pull.total)}"
@@ -696,7 +696,7 @@ class ImageStore:
             if path.suffix != ".json" or path.stem not in needed:
                 path.unlink()
         for path in self._images.iterdir():
-            if path.suffix not in (".json", ".lock"):
+            if path.suffix != ".lock" and records.get(path.stem) is None:
                 path.unlink()
         for path in self._unpacked.iterdir():
             if path.name not in folders:

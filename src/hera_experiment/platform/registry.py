@@ -221,8 +221,8 @@ class Registry:
     ) -> Iterator[bytes]:
         """Yield the blob ``digest`` of ``image``, piece by piece, as it comes.
 
-        A connection that breaks is taken up where it ended, unless ``stopped``. The digest is checked when all of it
-        was there, so nothing that comes out is to be trusted before the end.
+        A connection that breaks is taken up where it ended, unless ``stopped``. The digest is
+        checked when all of it was there, so nothing that comes out is to be trusted before the end.
 
         Raises
         ------

@@ -472,6 +472,8 @@ def test_what_somebody_deleted_by_hand_is_pulled_again(
     for record in [*laptop.folder.glob("images/*.json"), *laptop.folder.glob("layers/*.json")]:
         record.write_text("{")
     assert laptop.store.kept() == []
+    laptop.store.remove(())
+    assert laptop.unpacked() == 0 and not list(laptop.folder.glob("images/*.json"))
     assert len(laptop.provide(f"{registry.host}/a:1").layers) == 2
 
 
