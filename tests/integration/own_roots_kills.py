@@ -376,6 +376,9 @@ def main() -> int:
     options.add_argument("--runtime", default="")
     args = options.parse_args()
     assert_apart()
+    # Started by nohup, or in the background of a shell, all would ignore these.
+    for number in SIGNALS[:-1]:
+        signal.signal(number, signal.SIG_DFL)
     os.environ.update(HOME="/tmp/home", TMPDIR="/tmp")
     Path("/tmp/home").mkdir(exist_ok=True)
     killer = Killer(Path("/var/tmp/project"), args.seed or str(time.time_ns()), args.runtime)

@@ -32,6 +32,8 @@ EXPERIMENT_LABEL = "hera-experiment/experiment"
 """Ours, on each submitted object: the slug of the experiment it belongs to."""
 SESSION_LABEL = "hera-experiment/session"
 """Ours, on each object submitted under ``run``: the run it belongs to."""
+ANNOTATION_RUNTIME = "hera-utils/runtime"
+"""Ours, on each workflow of a laptop: how its containers run; a retry uses the same."""
 ANNOTATION_POD_NAMES = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_DISPLAY_NAME = "workflows.argoproj.io/display-name"
 

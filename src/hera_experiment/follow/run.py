@@ -25,6 +25,7 @@ from hera_experiment.follow.events import (
 from hera_experiment.follow.failure import Reporter
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
+from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.follow.summary import ending, notify, where_to_fetch
 from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of
 from hera_experiment.runs.find import Run
@@ -107,6 +108,7 @@ class _Followed:
         self.deleted: list[str] = []
         self.signal: int | None = None
         self._progress = progress
+        self._warnings = SpecWarnings()
         self._clock = clock
         self._reasons: dict[Key, Reasons] = {}
         self._closing = threading.Event()
@@ -161,6 +163,8 @@ class _Followed:
         # Of a run that had ended before, the end alone is told.
         if known is not None or not is_finished(workflow):
             self._progress.update(workflow, self._reasons.get(key, NO_REASONS))
+            for line in self._warnings.fresh(workflow):
+                self._progress.note(line)
 
     def _watch(self, run: Run, inbox: Inbox, patience: float) -> None:
         def dropped(why: str) -> None:

@@ -20,6 +20,7 @@ from hera_experiment.follow.events import (
     next_events,
 )
 from hera_experiment.follow.lines import Line
+from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.follow.watch import Key, WorkflowClient, WorkflowEvent, is_older, key_of
 from hera_experiment.signals import discard_output
 
@@ -59,6 +60,7 @@ class Session:
         self._platform = platform
         self._process = process
         self._progress = progress
+        self._warnings = SpecWarnings()
         self._clock = clock
         self._script_status: int | None = None
         self._signal: int | None = None
@@ -122,6 +124,8 @@ class Session:
             return
         self.workflows[key] = workflow
         self._progress.update(workflow)
+        for line in self._warnings.fresh(workflow):
+            self._progress.note(line)
         if self._signal is not None:
             self._terminate(key)
 

@@ -129,6 +129,7 @@ def document_of(run: Run) -> dict[str, Any]:
         "progress": str(status.get("progress") or ""),
         "message": str(status.get("message") or ""),
         "library": run.record.library if run.record else "",
+        "runtime": run.record.runtime if run.record else "",
         "tasks": [_task(workflow, task, reasons) for task in tasks_of(workflow)],
     }
 

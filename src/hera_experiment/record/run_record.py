@@ -50,6 +50,8 @@ class RunRecord:
         Why it was refused, or what else there is to say.
     library:
         The library's name, version and commit, which submitted it.
+    runtime:
+        How this machine runs its containers; empty where a cluster does.
     """
 
     name: str
@@ -67,6 +69,7 @@ class RunRecord:
     reason: str = ""
     sent: str = ""
     library: str = ""
+    runtime: str = ""
 
     def as_json(self) -> bytes:
         """Return the document that is kept."""

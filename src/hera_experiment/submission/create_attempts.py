@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from hera_experiment.argo.names import ANNOTATION_RUNTIME
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ALREADY_EXISTS, NOT_FOUND, ArgoRefusal
@@ -99,8 +100,11 @@ class CreateAttempts:
 
     def created(self, workflow: dict[str, Any]) -> dict[str, Any]:
         """Write down that ``workflow`` exists; return it."""
-        uid = str((workflow.get("metadata") or {}).get("uid") or "")
-        self._settle(replace(self.record, state=State.CREATED, uid=uid, reason=""))
+        metadata = workflow.get("metadata") or {}
+        uid = str(metadata.get("uid") or "")
+        runtime = str((metadata.get("annotations") or {}).get(ANNOTATION_RUNTIME) or "")
+        known = replace(self.record, state=State.CREATED, uid=uid, reason="", runtime=runtime)
+        self._settle(known)
         return workflow
 
     def unsure(self, error: UserError) -> Unsure:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hera_experiment.context import profiles
 from hera_experiment.context.context import Context
 from hera_experiment.context.sources import Origin, display
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.template_record import library
 from hera_experiment.verbs._options import add_output
+
+if TYPE_CHECKING:
+    from hera_experiment.local.runtimes.isolation import Isolation
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -43,17 +48,26 @@ def _print_document(context: Context) -> None:
         "folder": str(experiment.folder),
         "library": library(experiment.template),
         "clusters": [profiles.LOCAL, *profiles.names(experiment.folder)],
+        "isolation": str(isolation(context)),
         "settings": settings,
         "notes": context.notes,
     }
     print(json.dumps(document, indent=2))
 
 
+def isolation(context: Context) -> Isolation:
+    """Return how this machine keeps tasks apart."""
+    from hera_experiment.local.runtimes.isolation import ROOTS, find_isolation
+
+    return find_isolation(context.experiment.state / ROOTS)
+
+
 def _print(context: Context) -> None:
     print(f"experiment {context.experiment.name} ({display(context.experiment.folder)})")
     print(f"library    {library(context.experiment.template)}")
     known = ", ".join([profiles.LOCAL, *profiles.names(context.experiment.folder)])
-    print(f"clusters   {known}\n")
+    print(f"clusters   {known}")
+    print(f"isolation  {isolation(context)}\n")
     rows = [(a.name, context.shown(a.name), context.source(a.name)) for a in context.ARGUMENTS]
     width = max(len(name) for name, _, _ in rows)
     value_width = min(40, max(len(value) for _, value, _ in rows))

@@ -26,9 +26,11 @@ class FakeRuntime:
     """
 
     name = "fake"
+    heeds_users = False
 
     def __init__(self) -> None:
         self.refused: list[str] = []
+        self.unsure: list[str] = []
         self.pods: list[Pod] = []
         self.running = self.most_running = 0
         self.stopped: list[str] = []
@@ -38,6 +40,9 @@ class FakeRuntime:
 
     def refusals(self, workflow: Any) -> list[str]:
         return self.refused
+
+    def warnings(self, workflow: Any) -> list[str]:
+        return self.unsure
 
     def open(self, name: str) -> None:
         self._gate(name).set()

@@ -123,6 +123,11 @@ def test_what_is_left_out_here_is_told(bench: Bench) -> None:
         "nvidia.com/gpu: 1 (ok); runAsNonRoot: true (ok)"
     )
     assert "SpecWarning" not in str(bench.run(workflow(OK))["status"])
+    bench.runtime.unsure = ["one", "two"]
+    for manifest, text in ((workflow(OK), "one; two"), (workflow(leaf), "heeded by a cluster")):
+        done = bench.run(manifest)
+        (told,) = (c for c in done["status"]["conditions"] if c["type"] == "SpecWarning")
+        assert text in told["message"] and told["message"].endswith("one; two")
 
 
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [

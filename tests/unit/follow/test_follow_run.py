@@ -77,6 +77,19 @@ def test_the_verdict_of_the_run_is_the_exit_status(tmp_path: Path) -> None:
     assert "a: Failed after 1s: Error\n    ValueError: why\n    its whole log: " in text
 
 
+def test_a_servers_warning_is_told_once(tmp_path: Path) -> None:
+    running = workflow(node("a", "Running"))
+    warned = workflow(node("a", "Running"), version=2)
+    well = workflow(node("a"), phase="Succeeded", version=3, end=5)
+    for each in (warned, well):
+        each["status"]["conditions"] = [
+            {"type": "PodRunning", "status": "False"},
+            {"type": "SpecWarning", "status": "True", "message": "template 'a' computes a path"},
+        ]
+    _, text = followed(tmp_path, running, ("MODIFIED", warned), ("MODIFIED", well))
+    assert text.count("workflow wf: template 'a' computes a path\n") == text.count("computes") == 1
+
+
 def test_of_a_run_that_had_ended_the_end_alone_is_told(tmp_path: Path) -> None:
     status, text = followed(tmp_path, workflow(node("a"), phase="Succeeded", end=5))
     assert status == 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from hera_experiment.argo.names import (
     ANNOTATION_POD_NAMES,
+    ANNOTATION_RUNTIME,
     LABEL_COMPLETED,
     LABEL_CREATOR,
     LABEL_PHASE,
@@ -21,11 +22,10 @@ from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import timestamp
-from hera_experiment.local.engine.operator import Operator, conditions
+from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.validation import check_generated_name, checked
-from hera_experiment.local.engine.variables import ANNOTATION_RUNTIME
 from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
@@ -154,7 +154,7 @@ class Engine:
                     "message": None,
                     "startedAt": timestamp(self._clock()),
                     "finishedAt": None,
-                    "conditions": conditions(run.manifest, completed=False),
+                    "conditions": _conditions(runtime, run.manifest),
                 },
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
@@ -220,7 +220,9 @@ class Engine:
         self._check_free(metadata["namespace"], metadata["name"])
         _ask(runtime, workflow)
         answer = _fresh(copy.deepcopy(workflow))
+        answer["metadata"].setdefault("annotations", {})[ANNOTATION_RUNTIME] = runtime.name
         kept = {**workflow, "metadata": _begun_metadata(metadata, runtime.name)}
+        begun = _conditions(runtime, workflow)
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -230,7 +232,7 @@ class Engine:
                     "phase": RUNNING,
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
-                    "conditions": conditions(run.manifest, completed=False),
+                    "conditions": begun,
                 }
             )
             self._start(run, runtime)
@@ -281,6 +283,10 @@ class Engine:
 def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:
     if refusals := runtime.refusals(manifest):
         raise Unsupported("; ".join(refusals))
+
+
+def _conditions(runtime: Runtime, manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [*conditions(completed=False), *spec_warnings(manifest, runtime)]
 
 
 def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import queue
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,9 @@ from hera_experiment.local.store import Objects, Run
 
 PROGRESS_SECONDS = 1.0
 """How often the progress of groups is summed up while the workflow runs."""
+
+SPEC_WARNING = "SpecWarning"
+"""The type of a condition, in Argo's words."""
 
 _BATCH = 256
 _LONGEST_WAIT = 3600.0
@@ -275,8 +278,9 @@ class Operator:
                 "phase": phase,
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
-                "conditions": conditions(self.run.manifest, completed=True)[
-                    0 if self._nodes.pods else 1 :
+                "conditions": [
+                    *conditions(completed=True)[0 if self._nodes.pods else 1 :],
+                    *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }
         )
@@ -284,19 +288,25 @@ class Operator:
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 
-def conditions(
-    manifest: Mapping[str, Any], *, completed: bool, pods: bool = True
-) -> list[dict[str, str]]:
-    """Return ``status.conditions`` of a workflow that runs, or has ended without ``pods``.
+def conditions(*, completed: bool) -> list[dict[str, str]]:
+    """Return ``status.conditions`` of a workflow that runs, or has ended."""
+    return [
+        {"type": "PodRunning", "status": "False"},
+        {"type": "Completed", "status": "True" if completed else "False"},
+    ]
 
-    One more tells, where Argo has its warnings about a spec, what this machine leaves out.
+
+def spec_warnings(manifest: Mapping[str, Any], runtime: Runtime) -> Iterator[dict[str, str]]:
+    """Yield, where Argo has its warnings about a spec, what differs on this machine.
+
+    That is what it leaves out, and what ``runtime`` cannot promise.
     """
-    found = [{"type": "PodRunning", "status": "False"}] if pods else []
-    found.append({"type": "Completed", "status": "True" if completed else "False"})
-    if missing := left_out(manifest):
-        message = f"left out on this machine, heeded by a cluster: {'; '.join(missing)}"
-        found.append({"type": "SpecWarning", "status": "True", "message": message})
-    return found
+    sentences = list(runtime.warnings(manifest))
+    if missing := left_out(manifest, heeds_users=runtime.heeds_users):
+        left = f"left out on this machine, heeded by a cluster: {'; '.join(missing)}"
+        sentences.insert(0, left)
+    if sentences:
+        yield {"type": SPEC_WARNING, "status": "True", "message": "; ".join(sentences)}
 
 
 def _verdict(entry: Node, handler: Node | None, shutdown: str) -> tuple[str, str]:

@@ -13,15 +13,13 @@ from typing import Any
 from hera_experiment.argo import go_text
 from hera_experiment.argo.names import (
     ANNOTATION_POD_NAMES,
+    ANNOTATION_RUNTIME,
     LABEL_COMPLETED,
     LABEL_PHASE,
     pod_name,
 )
 from hera_experiment.local.engine.arguments import parameters_json
 from hera_experiment.local.engine.nodes import Node, moment
-
-ANNOTATION_RUNTIME = "hera-utils/runtime"
-"""The name of the runtime that the workflow was created with: a retry uses the same."""
 
 _WRITTEN_BY_ENGINE = frozenset(
     (ANNOTATION_POD_NAMES, ANNOTATION_RUNTIME, LABEL_COMPLETED, LABEL_PHASE)

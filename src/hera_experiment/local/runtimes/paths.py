@@ -62,7 +62,7 @@ class PathRules:
 
     def covers(self, path: str) -> bool:
         """Tell whether ``path`` lies in the pod's own file system."""
-        return any(path == each or path.startswith(f"{each}/") for each in self._covered)
+        return is_below(path, self._covered)
 
     def rewrite(self, text: str, root: str) -> str:
         """Put ``root`` before each covered path in ``text``."""
@@ -84,17 +84,38 @@ class PathRules:
             return True
         if posixpath.dirname(clean) in SYSTEM_FOLDERS:
             return True
-        return any(clean == each or clean.startswith(f"{each}/") for each in _SHARED)
+        return is_shared(clean)
+
+
+def is_shared(path: str) -> bool:
+    """Tell whether ``path`` is one of the devices and files of the kernel."""
+    return is_below(path, _SHARED)
+
+
+def is_below(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether ``path`` is one of ``folders``, or lies in one."""
+    return any(path == each or path.startswith(f"{each}/") for each in folders)
+
+
+def is_shell(argv: Sequence[str]) -> bool:
+    """Tell whether a command is a shell."""
+    return bool(argv) and posixpath.basename(argv[0]) in _SHELLS
+
+
+def shell_code(argv: Sequence[str]) -> int | None:
+    """Return which word of a command is shell code, None for none."""
+    if not is_shell(argv):
+        return None
+    # sh -c, bash -ec: the word after the option that ends in c is code.
+    options = (i for i, word in enumerate(argv[:-1]) if re.fullmatch(r"-[a-z]*c", word))
+    at = next(options, None)
+    return None if at is None else at + 1
 
 
 def _absolute_paths(argv: Sequence[str]) -> Iterator[str]:
-    shell_code = -1
-    if argv and posixpath.basename(argv[0]) in _SHELLS:
-        # sh -c, bash -ec: the word after the option that ends in c is code.
-        options = (i for i, word in enumerate(argv) if re.fullmatch(r"-[a-z]*c", word))
-        shell_code = next(options, -2) + 1
+    code = shell_code(argv)
     for at, word in enumerate(argv):
-        if at == shell_code:
+        if at == code:
             for match in _IN_SHELL.finditer(word):
                 quoted = match.start() > 0 and word[match.start() - 1] in "'\""
                 if not (quoted and _EDITING.fullmatch(match[1])):

@@ -11,7 +11,11 @@ from pathlib import Path
 
 from hera_experiment.local.runtimes.base import PROCESS, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
-from hera_experiment.local.runtimes.checks import process_refusals, unmapped_sentence
+from hera_experiment.local.runtimes.checks import (
+    process_refusals,
+    process_warnings,
+    unmapped_sentence,
+)
 from hera_experiment.local.runtimes.children import Children, open_log
 from hera_experiment.local.runtimes.container import (
     SCRIPT_PATH,
@@ -33,6 +37,7 @@ from hera_experiment.local.runtimes.outputs import (
     output_paths,
     read_output,
 )
+from hera_experiment.local.runtimes.path_checks import path_findings
 from hera_experiment.local.runtimes.paths import (
     HOME,
     SYSTEM,
@@ -77,7 +82,7 @@ class ProcessRuntime(BaseRuntime):
 
     ``containers`` is the experiment's folder of build contexts, ``state`` where environments and
     copies of contexts are kept, ``environ`` the user's environment, of which pip alone sees a
-    part.
+    part. It says ``instead`` of each workflow: why nothing better is there.
     """
 
     name = PROCESS
@@ -93,8 +98,10 @@ class ProcessRuntime(BaseRuntime):
         state: Path,
         objects: Objects,
         environ: Mapping[str, str],
+        instead: str = "",
     ) -> None:
         super().__init__(objects)
+        self._instead = instead
         self._views = ImageViews(slug, containers, state / "contexts")
         self._environments = VirtualEnvironments(state / "venvs", environ)
         self._scratch = Scratch(state / SCRATCH, plain=True)
@@ -110,6 +117,13 @@ class ProcessRuntime(BaseRuntime):
             self._views.exists,
             lambda image: self._views.of(namespace, name, image),
             path_rules,
+        )
+
+    def _warnings(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
+        if self._instead:
+            yield self._instead
+        yield from process_warnings(
+            workflow, lambda image: self._views.of(namespace, name, image), path_rules
         )
 
     def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
@@ -132,6 +146,9 @@ class ProcessRuntime(BaseRuntime):
         argv[1:] = short
         if lost := plan.rules.unmapped(argv):
             return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
+        source = "" if container.source is None else script_source(container, pod)
+        if lost := path_findings(pod.template, container, argv, [source], view, plan.rules).refused:
+            return not_started(lost[0])
         folder = self._environments.provide(view.installs, view.label, children, announce) / "bin"
         programs = self._programs.setdefault(folder, Programs(folder))
 
@@ -149,8 +166,7 @@ class ProcessRuntime(BaseRuntime):
                 root.write_program(path, rewrite(text))
             words = list(map(rewrite, argv))
             if container.source is not None:
-                source = rewrite_source(script_source(container, pod), rewrite)
-                root.write_program(STAGED_SCRIPT, source)
+                root.write_program(STAGED_SCRIPT, rewrite_source(source, rewrite))
             process = _Process(
                 words=words,
                 written=argv[0],

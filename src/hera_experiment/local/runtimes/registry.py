@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hera_experiment.errors import UserError, tell
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.local.runtimes.base import AUTO, BUBBLEWRAP, PROCESS, RUNTIMES, Runtime
-from hera_experiment.local.runtimes.isolation import Isolation, find_isolation
+from hera_experiment.local.runtimes.isolation import ROOTS, Isolation, find_isolation
 from hera_experiment.local.runtimes.leftovers import end_leftovers
 from hera_experiment.local.runtimes.process_runtime import SCRATCH, ProcessRuntime
 from hera_experiment.local.runtimes.root_runtime import RootRuntime
@@ -20,10 +20,6 @@ from hera_experiment.local.store import Objects
 
 if TYPE_CHECKING:
     from hera_experiment.images.source import BuildSettings
-
-
-ROOTS = "roots"
-"""Where what tasks write outside their volumes lies, below the state."""
 
 
 class Runtimes:
@@ -85,8 +81,8 @@ class Runtimes:
             When there is none of that name, or what it needs is not there.
         """
         with self._lock:
-            if name == AUTO:
-                name = BUBBLEWRAP if self.isolation.program else PROCESS
+            if name == AUTO and self.isolation.program:
+                name = BUBBLEWRAP
             if name not in self._made:
                 self._made[name] = self._make(name)
             return self._made[name]
@@ -107,8 +103,9 @@ class Runtimes:
                 objects=self._objects,
                 environ=self._environ,
             )
-        if name == PROCESS:
+        if name in (AUTO, PROCESS):
             return ProcessRuntime(
+                instead=str(self.isolation) if name == AUTO else "",
                 slug=self._slug,
                 containers=self._containers,
                 state=self._state,

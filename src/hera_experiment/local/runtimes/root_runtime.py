@@ -29,7 +29,7 @@ from hera_experiment.local.runtimes.container import (
     offload,
     script_source,
 )
-from hera_experiment.local.runtimes.devices import devices_of
+from hera_experiment.local.runtimes.devices import devices_of, missing_devices
 from hera_experiment.local.runtimes.image_view import ImageViews
 from hera_experiment.local.runtimes.isolation import Isolation
 from hera_experiment.local.runtimes.machine_root import Interpreter, MachineRoot
@@ -72,6 +72,7 @@ class RootRuntime(BaseRuntime):
     """
 
     name = BUBBLEWRAP
+    heeds_users = True
     what = "a process"
     prepared = "the task's root"
     failures = (
@@ -129,6 +130,22 @@ class RootRuntime(BaseRuntime):
             yield from view.refused
             if not view.refused and not container.argv(view.entrypoint, view.command, {}):
                 yield f"template {template.get('name')!r} has no command, and neither has its image"
+
+    def _warnings(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
+        spec = workflow.get("spec") or {}
+        for template, container in containers_of(workflow):
+            pod = template.get("securityContext") or spec.get("securityContext") or {}
+            words = f"template {template.get('name')!r}"
+            if (user := {**pod, **container.security}.get("runAsUser")) not in (None, 0):
+                yield (
+                    f"{words} runs as user {user}, whom all files of its image belong to on this"
+                    " machine: what only root may write on a cluster, it may write here"
+                )
+            for key in ("fsGroup", "supplementalGroups"):
+                if pod.get(key) is not None:
+                    yield f"{words} asks for {key}, which one user alone cannot have"
+            for resource in missing_devices(container.limits):
+                yield f"{words} asks for {resource}, of which this machine has too few"
 
     def _is_own(self, image: str) -> bool:
         """Tell whether ``image`` is made here: of the experiment, but not a certain one of them."""
