@@ -209,6 +209,7 @@ class RootRuntime(BaseRuntime):
             places = {point: real_path(point, lower, ()) for point in points}
             return TaskRoot(path, image.overlays, places)
 
+        names = {"HOME": security.home, "HOSTNAME": pod.name}
         root = self._scratch.take(key, make)
         try:
             mounts = make_mounts(container, replace(pod, folder=Path(root.path)), self._objects)
@@ -226,10 +227,9 @@ class RootRuntime(BaseRuntime):
                 group=security.group,
                 capabilities=security.capabilities,
                 read_only=security.read_only,
+                environment={**names, **image.environment, **variables},
             )
-            names = {"HOME": security.home, "HOSTNAME": pod.name}
-            environment = {**names, **image.environment, **variables}
-            return self._execute(pod, argv, sandbox, environment, children, announce)
+            return self._execute(pod, argv, sandbox, children, announce)
         finally:
             self._scratch.give_back(key, root)
 
@@ -238,7 +238,6 @@ class RootRuntime(BaseRuntime):
         pod: Pod,
         argv: Sequence[str],
         sandbox: Sandbox,
-        environment: Mapping[str, str],
         children: Children,
         announce: Announce,
     ) -> PodResult:
@@ -257,7 +256,7 @@ class RootRuntime(BaseRuntime):
 
             status = children.run(
                 command_line(self._program, descriptor, argv),
-                environment=environment,
+                environment={},
                 folder="/",
                 log=log.fileno(),
                 tee=tail.write if tail else None,

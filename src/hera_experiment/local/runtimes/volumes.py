@@ -97,7 +97,7 @@ def make_mounts(container: MainContainer, pod: Pod, objects: Objects) -> list[Mo
                 mount_path(mount),
                 source,
                 kind,
-                read_only=bool(mount.get("readOnly")),
+                read_only=bool(mount.get("readOnly")) or kind in (CONFIGMAP, SECRET),
                 memory=empty.get("medium") == "Memory",
                 size=str(empty.get("sizeLimit") or ""),
             )
