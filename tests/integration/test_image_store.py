@@ -9,12 +9,15 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from real_registry import PASSWORD, USER, Engine, RealRegistry, absent, real_engine
 
 from hera_experiment.errors import UserError
@@ -284,6 +287,69 @@ def test_an_ordinary_user_can_pull_run_and_remove_it(
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_image_of_very_many_layers(
+    tmp_path: Path, registry: RealRegistry, home: Path, bwrap: str
+) -> None:
+    address, account = f"http://{registry.host}/v2/store/many", (USER, PASSWORD)
+
+    def blob(content: bytes) -> dict[str, object]:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        begun = requests.post(f"{address}/blobs/uploads/", auth=account, timeout=10)
+        place, named = begun.headers["Location"], {"digest": digest}
+        done = requests.put(place, data=content, params=named, auth=account, timeout=10)
+        done.raise_for_status()
+        return {"digest": digest, "size": len(content)}
+
+    layers, diff_ids = [], []
+    # As many as Docker lets an image have.
+    for number in range(127):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo(f"file{number}"))
+            if number:
+                tar.addfile(tarfile.TarInfo(f".wh.file{number - 1}"))
+        layer = archive.getvalue()
+        diff_ids.append(f"sha256:{hashlib.sha256(layer).hexdigest()}")
+        layers.append({"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob(layer)})
+    config = blob(json.dumps({"rootfs": {"diff_ids": diff_ids}}).encode())
+    config["mediaType"] = "application/vnd.oci.image.config.v1+json"
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    document = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers}
+    requests.put(
+        f"{address}/manifests/1",
+        data=json.dumps(document),
+        headers={"Content-Type": kind},
+        auth=account,
+        timeout=10,
+    ).raise_for_status()
+    image = store_of(tmp_path, home).provide(f"{registry.host}/store/many:1", print)
+    assert list(of_the_store(bwrap, image)) == ["file126"]
+
+
+def test_a_pull_that_is_killed_leaves_nothing_half(
+    tmp_path: Path, home: Path, bwrap: str, pushed: Callable[[str], str]
+) -> None:
+    name = pushed("imported")
+    for number in range(12):
+        child = os.fork()
+        if child == 0:
+            try:
+                store_of(tmp_path, home).provide(name, lambda text: None)
+            finally:
+                os._exit(0)
+        time.sleep(0.03 * number)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        store = store_of(tmp_path, home)
+        for kept in store.kept():
+            assert kept.name == name
+    image = store.provide(name, print)
+    assert [path.name for path in (store.folder / "l").iterdir()] == [image.layers[0].name]
+    assert of_the_store(bwrap, image) == of_the_store(
+        bwrap, store_of(tmp_path / "other", home).provide(name, print)
+    )
 
 
 def test_a_private_registry_wants_an_account(

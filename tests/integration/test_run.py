@@ -80,6 +80,19 @@ with Workflow(generate_name="many-", entrypoint="s", parallelism=2) as w:
 w.create()
 """
 
+COMPUTING = f"""{HEAD}
+@script(image="python:3.11")
+def look(name):
+    import os
+    path = "/" + name
+    print(os.path.exists(path))
+
+with Workflow(generate_name="computing-", entrypoint="s") as w:
+    with Steps(name="s"):
+        look(arguments={{"name": "nowhere"}})
+w.create()
+"""
+
 CLAIMING = f"""{HEAD}
 @script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
 def write(run):
@@ -238,6 +251,22 @@ def test_a_failing_task_shows_its_stack_trace_and_its_log(place: Place) -> None:
     assert log is not None
     assert "ZeroDivisionError" in (place.folder / log[1]).read_text()
     assert out.splitlines()[-1].endswith("1 of 2 tasks failed")
+
+
+def test_a_process_tells_of_the_paths_that_a_script_computes(place: Place) -> None:
+    place.environment["RUNTIME"] = "process"
+    done = place.run(COMPUTING)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = (
+        r"^workflow computing-\w+: template 'look' computes the path '/' \+ name \(line \d+ of its"
+    )
+    assert len(re.findall(told, done.stdout, re.MULTILINE)) == 1, done.stdout
+
+    written = COMPUTING.replace("os.path.exists(path)", 'open(path, "w")')
+    done = place.run(written)
+    assert done.returncode == 1
+    assert "template 'look' writes to '/' + name (line " in done.stderr
+    assert not Path("/nowhere").exists()
 
 
 def test_the_scripts_own_status_is_the_verdict(place: Place) -> None:

@@ -18,7 +18,7 @@ import stat
 import tarfile
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +149,86 @@ def link_across(folder: Path, missing: tuple[HardLink, ...], lower: list[Path]) 
             os.close(source)
 
 
+def merge(layers: Sequence[Path], folder: Path) -> None:
+    """Fill the empty ``folder`` with what overlayfs shows of ``layers``, the lowest first.
+
+    Files are hard links to those of the layers. Raises ``OSError``.
+    """
+    modes: dict[bytes, tuple[int, int]] = {}
+    target = os.open(folder, _FOLDER)
+    try:
+        for layer in layers:
+            source = os.open(layer, _FOLDER)
+            try:
+                _lay_over(source, target, b"", modes)
+            finally:
+                os.close(source)
+        os.fchmod(target, 0o755)
+    finally:
+        os.close(target)
+    for path in sorted(modes, reverse=True):
+        mode, time = modes[path]
+        inner = _walk(folder, path)
+        try:
+            os.fchmod(inner, mode)
+            os.utime(inner, ns=(time, time))
+        finally:
+            os.close(inner)
+
+
+def _lay_over(source: int, target: int, path: bytes, modes: dict[bytes, tuple[int, int]]) -> None:
+    """Lay the open folder ``source`` of a layer over ``target``; both are ``path``."""
+    with os.scandir(source) as entries:
+        names = [os.fsencode(entry.name) for entry in entries]
+    for name in names:
+        inside = _joined(path, name)
+        state = os.stat(name, dir_fd=source, follow_symlinks=False)
+        is_folder = stat.S_ISDIR(state.st_mode)
+        stays = is_folder and _is_folder(name, target)
+        if not stays:
+            with suppress(FileNotFoundError):
+                _remove(name, target, inside, lambda gone: modes.pop(gone, None))
+        if stat.S_ISCHR(state.st_mode):
+            continue
+        if not is_folder:
+            os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            continue
+        if not stays:
+            os.mkdir(name, 0o700, dir_fd=target)
+        modes[inside] = stat.S_IMODE(state.st_mode), state.st_mtime_ns
+        is_closed = state.st_mode & 0o500 != 0o500
+        if is_closed:
+            os.chmod(name, 0o700, dir_fd=source)
+        try:
+            _lay_folder_over(source, target, name, inside, modes)
+        finally:
+            if is_closed:
+                os.chmod(name, stat.S_IMODE(state.st_mode), dir_fd=source)
+
+
+def _lay_folder_over(
+    source: int, target: int, name: bytes, path: bytes, modes: dict[bytes, tuple[int, int]]
+) -> None:
+    upper = os.open(name, _FOLDER, dir_fd=source)
+    try:
+        lower = os.open(name, _FOLDER, dir_fd=target)
+        try:
+            if _is_opaque(upper):
+                _empty(lower, path, lambda gone: modes.pop(gone, None))
+            _lay_over(upper, lower, path, modes)
+        finally:
+            os.close(lower)
+    finally:
+        os.close(upper)
+
+
+def _is_folder(name: bytes, above: int) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def remove_tree(folder: Path) -> None:
     """Remove ``folder``, also where its owner may not enter; raises ``OSError``."""
     with suppress(FileNotFoundError):
@@ -164,22 +244,24 @@ def remove_tree(folder: Path) -> None:
 def _empty(folder: int, path: bytes, removed: Callable[[bytes], object]) -> None:
     """Remove what is in the open ``folder``, which is ``path``; tell of each by its path."""
     with os.scandir(folder) as entries:
-        found = [
-            (os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries
-        ]
-    for name, is_folder in found:
-        inside = _joined(path, name)
-        if is_folder:
-            os.chmod(name, 0o700, dir_fd=folder)
-            inner = os.open(name, _FOLDER, dir_fd=folder)
-            try:
-                _empty(inner, inside, removed)
-            finally:
-                os.close(inner)
-            os.rmdir(name, dir_fd=folder)
-        else:
-            os.unlink(name, dir_fd=folder)
-        removed(inside)
+        found = [os.fsencode(entry.name) for entry in entries]
+    for name in found:
+        _remove(name, folder, _joined(path, name), removed)
+
+
+def _remove(name: bytes, above: int, path: bytes, removed: Callable[[bytes], object]) -> None:
+    """Remove ``path``, which is ``name`` in an open folder, and tell of each file that goes."""
+    if _is_folder(name, above):
+        os.chmod(name, 0o700, dir_fd=above)
+        inner = os.open(name, _FOLDER, dir_fd=above)
+        try:
+            _empty(inner, path, removed)
+        finally:
+            os.close(inner)
+        os.rmdir(name, dir_fd=above)
+    else:
+        os.unlink(name, dir_fd=above)
+    removed(path)
 
 
 def _walk(folder: Path, path: bytes) -> int:
@@ -443,7 +525,8 @@ class _Unpacking:
             return
         if not name:
             if member.isdir():
-                self._folders[b""] = (member.mode & 0o7777, member.mtime)
+                # What shows is the mode of the upper folder; we have to get in.
+                self._folders[b""] = (member.mode & 0o7777 | 0o700, member.mtime)
             return
         above, real = self._folder(parent)
         path = _joined(real, name)
@@ -577,18 +660,11 @@ class _Unpacking:
             return make()
 
     def _clear(self, above: int, path: bytes, name: bytes) -> None:
-        if stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
-            inner = os.open(name, _FOLDER, dir_fd=above)
-            try:
-                _empty(inner, path, self._forget)
-            finally:
-                os.close(inner)
-            os.rmdir(name, dir_fd=above)
+        is_folder = _is_folder(name, above)
+        _remove(name, above, path, self._forget)
+        if is_folder:
             inside = path + b"/"
             self._close_opened(lambda other: other == path or other.startswith(inside))
-        else:
-            os.unlink(name, dir_fd=above)
-        self._forget(path)
 
     def _close_opened(self, wanted: Callable[[bytes], bool]) -> None:
         for path in [path for path in self._opened if wanted(path)]:

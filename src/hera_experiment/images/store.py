@@ -9,7 +9,7 @@ The folder is shared by all projects of a person and by programs that run at the
                     its time is that of its last use, its lock is held by whoever runs it
 ``layers/``         by the digest of a layer: which folder it is in
 ``l/``              the unpacked layers. Their names are short: all of an image's are one option
-                    of ``mount``, which has 4096 bytes
+                    of ``mount``, which has 4096 bytes. Of more than fit the lower ones are merged
 ==================  ==============================================================================
 
 A file is there as a whole or not at all; a folder in ``l/`` that no layer names is of a pull that
@@ -25,6 +25,7 @@ import json
 import os
 import re
 import secrets
+import string
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,6 +51,7 @@ from hera_experiment.images.layers import (
     HardLink,
     LayerRefused,
     link_across,
+    merge,
     remove_tree,
     unpack,
 )
@@ -60,7 +62,7 @@ from hera_experiment.platform.registry_mirrors import places
 from hera_experiment.platform.state_folder import EXCLUSIVE, SHARED, open_lock, try_lock
 from hera_experiment.printing import size as shown_size
 
-_VERSION = 1
+_VERSION = 2
 _AT_A_TIME = 3
 _TIMEOUT = 20.0
 _PAUSE = 0.05
@@ -68,6 +70,11 @@ _TOLD_EVERY = 1.0
 # A run of a thousand tasks asks once for what its tag means now.
 _FRESH = 60.0
 _MOST_INDEXES = 3
+_LETTERS, _NAME = string.ascii_lowercase + string.digits, 4
+# A page has the options of a mount; the rest of it is for the upper folder, which is not ours.
+_ROOM = 3300
+# Before each path, where bubblewrap mounts.
+_OUTSIDE = b"/oldroot"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _HOST = re.compile(r"[\w.-]+(?::\d+)?|\[[0-9a-fA-F:]+\](?::\d+)?", re.ASCII)
@@ -151,10 +158,14 @@ class _Pull:
     error: BaseException | None = None
     failed: threading.Event = field(default_factory=threading.Event)
 
+    def is_ended(self) -> bool:
+        """Say whether nothing more is wanted: somebody stopped it, or a layer failed."""
+        return self.stopped() or self.failed.is_set()
+
     def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Yield ``pieces`` and count them; raises :class:`Ended` when the pull is to end."""
         for piece in pieces:
-            if self.stopped() or self.failed.is_set():
+            if self.is_ended():
                 raise Ended
             self.done += len(piece)
             yield piece
@@ -387,7 +398,7 @@ class ImageStore:
         if record is None:
             return None
         layers = []
-        for each in record["layers"]:
+        for each in record["mounted"]:
             layer = self._layer(each)
             if layer is None or not (self._unpacked / layer.folder).is_dir():
                 return None
@@ -403,7 +414,7 @@ class ImageStore:
         return StoredImage(
             reference,
             record["digest"],
-            tuple(self._unpacked / layer.folder for layer in _visible(layers)),
+            tuple(self._unpacked.resolve() / layer.folder for layer in layers),
             record["environment"],
             tuple(record["entrypoint"]),
             tuple(record["command"]),
@@ -487,6 +498,7 @@ class ImageStore:
             "reference": reference,
             "digest": digest,
             "layers": [layer.key for layer in layers],
+            "mounted": [layer.key for layer in self._mounted(_visible(layers))],
             **record,
         }
 
@@ -537,7 +549,7 @@ class ImageStore:
             for each in done:
                 if (error := each.exception()) is not None:
                     # It may have been told to end because of another one.
-                    raise pull.error or error
+                    raise Ended if pull.stopped() else pull.error or error
             if not left:
                 return
             amount = f"{shown_size(pull.done)} of {shown_size(pull.total)}"
@@ -546,17 +558,12 @@ class ImageStore:
     def _pull_layer(self, pull: _Pull, blob: Blob, key: str, diff_id: str) -> _Layer:
         """Unpack one layer; raises what keeps it from being here."""
         plain = diff_id.removeprefix("sha256:")
-
-        def stopped() -> bool:
-            return pull.stopped() or pull.failed.is_set()
-
-        with self._held(self._layers / f"{plain}.lock", EXCLUSIVE, stopped):
+        with self._held(self._layers / f"{plain}.lock", EXCLUSIVE, pull.is_ended):
             if (found := self._kept_layer(diff_id, key)) is not None:
                 return found
-            folder = self._unpacked / secrets.token_hex(4)
-            folder.mkdir(mode=0o700)
+            folder = self._new_folder()
             try:
-                pieces = pull.registry.blob(pull.place, blob.digest, blob.size)
+                pieces = pull.registry.blob(pull.place, blob.digest, blob.size, pull.is_ended)
                 unpacked = unpack(pull.watched(pieces), folder, pull.allowance)
                 if unpacked.diff_id != diff_id:
                     raise LayerRefused("a layer is not the one that its configuration names")
@@ -577,6 +584,13 @@ class ImageStore:
             if not layer.missing:
                 self._write_layer(layer)
             return layer
+
+    def _new_folder(self) -> Path:
+        while True:
+            name = "".join(secrets.choice(_LETTERS) for _ in range(_NAME))
+            with contextlib.suppress(FileExistsError):
+                (self._unpacked / name).mkdir(mode=0o700)
+                return self._unpacked / name
 
     def _kept_layer(self, diff_id: str, key: str) -> _Layer | None:
         """Return a layer that is here: for any image, or for those with the same below it."""
@@ -607,6 +621,26 @@ class ImageStore:
                         self._write_layer(layer)
             layers.append(layer)
         return layers
+
+    def _mounted(self, layers: list[_Layer]) -> list[_Layer]:
+        """Return the layers to mount: the lower ones in one where all are too many for that."""
+        length = len(_OUTSIDE + os.fsencode(self._unpacked.resolve())) + len("/name:")
+        # One is what is merged.
+        most = max(2, _ROOM // length)
+        if len(layers) <= most:
+            return layers
+        lower, upper = layers[: 1 - most], layers[1 - most :]
+        names = " ".join(layer.key for layer in lower)
+        key = f"{hashlib.sha256(names.encode()).hexdigest()}-merged"
+        with self._held(self._layers / f"{key}.lock", EXCLUSIVE):
+            merged = self._layer(key)
+            if merged is None or not (self._unpacked / merged.folder).is_dir():
+                folder = self._new_folder()
+                merge([self._unpacked / layer.folder for layer in lower], folder)
+                # Its files are those of the others.
+                merged = _Layer(key, folder.name, 0, 1, False)
+                self._write_layer(merged)
+        return [merged, *upper]
 
     def _write_layer(self, layer: _Layer) -> None:
         document = asdict(layer)
@@ -647,7 +681,12 @@ class ImageStore:
     def _drop_unneeded(self) -> None:
         """Remove what belongs to no image; nobody else is at work."""
         records = {path.stem: self._record(path.stem) for path in self._images.glob("*.json")}
-        needed = {key for record in records.values() if record for key in record["layers"]}
+        needed = {
+            key
+            for record in records.values()
+            if record is not None
+            for key in (*record["layers"], *record["mounted"])
+        }
         folders = {layer.folder for key in needed if (layer := self._layer(key)) is not None}
         digests = {f"sha256:{key.partition('-')[0]}" for key in records}
         for path in self._references.iterdir():
@@ -657,7 +696,7 @@ class ImageStore:
             if path.suffix != ".json" or path.stem not in needed:
                 path.unlink()
         for path in self._images.iterdir():
-            if path.suffix not in (".json", ".lock"):
+            if path.suffix != ".lock" and records.get(path.stem) is None:
                 path.unlink()
         for path in self._unpacked.iterdir():
             if path.name not in folders:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -212,11 +212,17 @@ class Registry:
             raise self._refused(image, f"its configuration has more than {_LARGEST >> 20} MiB")
         return self._document(b"".join(self.blob(image, digest, size)), image, digest)
 
-    def blob(self, image: Image, digest: str, size: int) -> Iterator[bytes]:
+    def blob(
+        self,
+        image: Image,
+        digest: str,
+        size: int,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[bytes]:
         """Yield the blob ``digest`` of ``image``, piece by piece, as it comes.
 
-        A connection that breaks is taken up where it ended. The digest is checked when all of it
-        was there, so nothing that comes out is to be trusted before the end.
+        A connection that breaks is taken up where it ended, unless ``stopped``. The digest is
+        checked when all of it was there, so nothing that comes out is to be trusted before the end.
 
         Raises
         ------
@@ -240,7 +246,7 @@ class Registry:
                     raise Unreachable(f"{self.host} ended {_short(digest)} after {done} bytes")
             except Unreachable:
                 tries = 0 if done > before else tries + 1
-                if done < size and tries == _TRIES:
+                if done < size and (tries == _TRIES or stopped()):
                     raise
         if f"sha256:{hash_.hexdigest()}" != digest:
             raise self._refused(image, f"other bytes came than those of {_short(digest)}")

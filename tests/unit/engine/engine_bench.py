@@ -26,6 +26,7 @@ class FakeRuntime:
     """
 
     name = "fake"
+    heeds_users = False
 
     def __init__(self) -> None:
         self.refused: list[str] = []

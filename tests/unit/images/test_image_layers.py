@@ -20,6 +20,7 @@ from hera_experiment.images.layers import (
     LayerRefused,
     Unpacked,
     link_across,
+    merge,
     remove_tree,
     unpack,
 )
@@ -261,6 +262,62 @@ def test_hard_links_to_a_lower_layer(tmp_path: Path) -> None:
             link_across(other, found.missing, [lower, middle])
 
 
+def test_layers_are_merged_as_overlayfs_shows_them(tmp_path: Path) -> None:
+    layers = [
+        tar(
+            folder("a", 0o711),
+            entry("a/b/c", b"c1", mode=0o4755),
+            entry("a/gone", b"x"),
+            entry("hidden/x", b"x"),
+            entry("tree/inner/x", b"x"),
+            entry("file", b"file"),
+            link("link", "a"),
+            folder("closed", 0),
+            entry("closed/in", b"in", mode=0),
+            entry("pipe", type=tarfile.FIFOTYPE),
+        ),
+        tar(
+            entry("a/.wh.gone"),
+            folder("hidden"),
+            entry("hidden/.wh..wh..opq"),
+            entry("hidden/new", b"new"),
+            entry("tree", b"now a file"),
+            folder("file"),
+            entry("file/in", b"in"),
+            entry("link", b"now a file"),
+            entry(".wh.nothing"),
+        ),
+        tar(folder("a", 0o750), entry("a/b/c", b"c3"), entry(".wh.tree"), entry("tree/y", b"y")),
+    ]
+    paths = [tmp_path / str(number) for number in range(3)]
+    for layer, path in zip(layers, paths, strict=True):
+        unpacked(layer, path)
+    before = [tree(path) for path in paths]
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    merge(paths, merged)
+    assert tree(merged) == {
+        "a": "folder 750",
+        "a/b": "folder 755",
+        "a/b/c": "file 644 c3",
+        "closed": "folder 0",
+        "closed/in": "file 0 in",
+        "file": "folder 755",
+        "file/in": "file 644 in",
+        "hidden": "folder 755",
+        "hidden/new": "file 644 new",
+        "link": "file 644 now a file",
+        "pipe": "pipe 644",
+        "tree": "folder 755",
+        "tree/y": "file 644 y",
+    }
+    assert (merged / "a").stat().st_mtime == TIME
+    assert (merged / "a/b/c").samefile(paths[2] / "a/b/c")
+    assert [tree(path) for path in paths] == before
+    remove_tree(merged)
+    assert [tree(path) for path in paths] == before
+
+
 def test_folders_that_nobody_may_enter_are_removed(tmp_path: Path) -> None:
     layer = tar(folder("a", 0), entry("a/b/c", b"c", mode=0), folder("a/b", 0o100), folder(".", 0))
 
@@ -270,14 +327,21 @@ def test_folders_that_nobody_may_enter_are_removed(tmp_path: Path) -> None:
             os.setuid(65534)
         unpack(pieces(layer), tmp_path / "l", Allowance(1 << 20, 100))
         with pytest.raises(PermissionError):
-            os.listdir(tmp_path / "l")
-        remove_tree(tmp_path / "l")
+            os.listdir(tmp_path / "l" / "a")
+        merge([tmp_path / "l"], tmp_path / "m")
+        os.chmod(tmp_path / "l" / "a", 0o700)
+        os.chmod(tmp_path / "m" / "a", 0o700)
+        assert os.stat(tmp_path / "m" / "a" / "b").st_mode & 0o777 == 0o100
+        assert os.stat(tmp_path / "l" / "a" / "b").st_mode & 0o777 == 0o100
+        for name in ("l", "m"):
+            remove_tree(tmp_path / name)
 
-    (tmp_path / "l").mkdir()
-    for path in (tmp_path, tmp_path / "l"):
-        path.chmod(0o777)
+    tmp_path.chmod(0o777)
+    for path in (tmp_path / "l", tmp_path / "m"):
+        path.mkdir()
+        if os.getuid() == 0:
+            os.chown(path, 65534, 65534)
     if os.getuid() == 0:
-        os.chown(tmp_path / "l", 65534, 65534)
         for above in tmp_path.parents:
             if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
                 above.chmod(above.stat().st_mode | 0o001)

@@ -96,8 +96,6 @@ def test_an_image_with_its_configuration(registry: FakeRegistry, laptop: Laptop)
         {"new": "file 644 new", "old": "removed"},
     ]
     assert laptop.folder.stat().st_mode & 0o777 == 0o700
-    # Of one mount, all of an image's folders share 4096 bytes.
-    assert all(len(layer.name) == 8 for layer in found.layers)
     before = len(registry.fetched())
     assert laptop.provide(f"{registry.host}/a/b:1") == found
     assert len(registry.fetched()) == before
@@ -414,6 +412,27 @@ def test_layers_that_do_not_show(registry: FakeRegistry, laptop: Laptop) -> None
     assert [sorted(tree(layer)) for layer in found.layers] == [["x"], ["new", "old"]]
 
 
+def test_of_many_layers_the_lower_ones_are_merged(registry: FakeRegistry, laptop: Laptop) -> None:
+    layers = [[entry(f"f{number}"), entry("last", b"%d" % number)] for number in range(200)]
+    layers[3].append(entry(".wh.f1"))
+    registry.image("1", *layers)
+    found = laptop.provide(f"{registry.host}/a:1")
+    # One option of mount has 4096 bytes.
+    assert 3000 < sum(len(f"/oldroot{layer}:") for layer in found.layers) < 3400
+    seen = {}
+    for layer in found.layers:
+        seen |= tree(layer)
+    expected = {f"f{number}": "file 644 " for number in range(200) if number != 1}
+    assert seen == {**expected, "last": "file 644 199"}
+    assert laptop.provide(f"{registry.host}/a:1") == found
+    assert laptop.unpacked() == 201
+    # It takes no room of its own.
+    assert laptop.store.size() == laptop.store.kept()[0].size == 10 + 2 * 90 + 3 * 100
+    laptop.store.close()
+    laptop.store.remove(laptop.store.kept())
+    assert laptop.unpacked() == 0
+
+
 def test_hard_links_to_a_lower_layer(registry: FakeRegistry, laptop: Laptop) -> None:
     link = [hard_link("linked", "etc/name")]
     registry.image("1", BASE, link)
@@ -453,6 +472,8 @@ def test_what_somebody_deleted_by_hand_is_pulled_again(
     for record in [*laptop.folder.glob("images/*.json"), *laptop.folder.glob("layers/*.json")]:
         record.write_text("{")
     assert laptop.store.kept() == []
+    laptop.store.remove(())
+    assert laptop.unpacked() == 0 and not list(laptop.folder.glob("images/*.json"))
     assert len(laptop.provide(f"{registry.host}/a:1").layers) == 2
 
 

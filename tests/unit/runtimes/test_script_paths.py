@@ -169,6 +169,7 @@ def test_a_script_of_a_shell(runtime: ProcessRuntime, code: str, refused: str):
         "curl https://host/nowhere/x",
         "echo x > /dev/null 2>&1; cat < /etc/hostname",
         "echo x > /results/$name; cp a /results/x; mkdir -p /tmp/x",
+        "cp /etc/hosts /usr/share/x /tmp/; ln -s /usr/bin/python3 /tmp/python",
         "/usr/bin/env python -V",
         "echo 'it is",
     ],

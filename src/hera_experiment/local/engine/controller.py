@@ -286,7 +286,7 @@ def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:
 
 
 def _conditions(runtime: Runtime, manifest: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [*conditions(completed=False), *spec_warnings(manifest, runtime.warnings(manifest))]
+    return [*conditions(completed=False), *spec_warnings(manifest, runtime)]
 
 
 def _fresh(manifest: dict[str, Any]) -> dict[str, Any]:

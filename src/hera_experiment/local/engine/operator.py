@@ -12,7 +12,7 @@ import queue
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -296,13 +296,13 @@ def conditions(*, completed: bool) -> list[dict[str, str]]:
     ]
 
 
-def spec_warnings(manifest: Mapping[str, Any], unsure: Sequence[str]) -> Iterator[dict[str, str]]:
+def spec_warnings(manifest: Mapping[str, Any], runtime: Runtime) -> Iterator[dict[str, str]]:
     """Yield, where Argo has its warnings about a spec, what differs on this machine.
 
-    That is what it leaves out, and what its runtime is ``unsure`` of.
+    That is what it leaves out, and what ``runtime`` cannot promise.
     """
-    sentences = list(unsure)
-    if missing := left_out(manifest):
+    sentences = list(runtime.warnings(manifest))
+    if missing := left_out(manifest, heeds_users=runtime.heeds_users):
         left = f"left out on this machine, heeded by a cluster: {'; '.join(missing)}"
         sentences.insert(0, left)
     if sentences:

@@ -57,9 +57,14 @@ class PodResult:
 
 
 class Runtime(Protocol):
-    """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`."""
+    """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`.
+
+    ``heeds_users`` tells whether a container has the user, the capabilities and the devices that
+    it asks for.
+    """
 
     name: str
+    heeds_users: bool
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what this runtime cannot honour in ``workflow``, before anything runs.

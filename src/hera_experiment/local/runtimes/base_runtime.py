@@ -45,6 +45,7 @@ class BaseRuntime(ABC):
     """
 
     name: str
+    heeds_users = False
     what: ClassVar[str]
     prepared: ClassVar[str]
     log_limit: ClassVar[int] = 1 << 30

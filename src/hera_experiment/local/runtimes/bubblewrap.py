@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
 
@@ -37,6 +37,7 @@ class Sandbox:
     ``devices`` further ones of this machine. ``user`` and ``group`` are what its files and itself
     belong to inside, on this machine the user who runs it. ``capabilities`` are those it has. With
     ``block`` it waits, once all is mounted, until something can be read from that descriptor.
+    ``environment`` are its variables.
     """
 
     overlays: Sequence[Overlay]
@@ -51,6 +52,7 @@ class Sandbox:
     capabilities: Sequence[str] = ()
     read_only: bool = False
     block: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def command_line(program: str, descriptor: int, argv: Sequence[str]) -> list[str]:
@@ -66,7 +68,10 @@ def options(sandbox: Sandbox) -> Iterator[int]:
     """Open bubblewrap's options for ``sandbox``: what it runs sees no folder of this machine."""
     descriptor = os.memfd_create("options", os.MFD_CLOEXEC)
     try:
-        os.write(descriptor, "".join(f"{word}\0" for word in _words(sandbox)).encode())
+        os.write(
+            descriptor,
+            "".join(f"{word}\0" for word in _words(sandbox)).encode("utf-8", "surrogateescape"),
+        )
         os.lseek(descriptor, 0, os.SEEK_SET)
         yield descriptor
     finally:
@@ -74,7 +79,10 @@ def options(sandbox: Sandbox) -> Iterator[int]:
 
 
 def _words(sandbox: Sandbox) -> list[str]:
-    words = [*_NAMESPACES, "--new-session", "--die-with-parent"]
+    # Not bubblewrap's own environment: a LD_PRELOAD of the container's would be loaded into it.
+    words = [*_NAMESPACES, "--new-session", "--die-with-parent", "--clearenv"]
+    for name, value in sandbox.environment.items():
+        words += ["--setenv", name, value]
     words += ["--uid", str(sandbox.user), "--gid", str(sandbox.group), "--cap-drop", "ALL"]
     for capability in sandbox.capabilities:
         words += ["--cap-add", capability if capability == "ALL" else f"CAP_{capability}"]

@@ -17,8 +17,24 @@ _KINDS = {
 }
 
 
-def devices_of(limits: Json, folder: Path = Path("/dev")) -> Iterator[str]:
+_DEVICES = Path("/dev")
+
+
+def devices_of(limits: Json, folder: Path = _DEVICES) -> Iterator[str]:
     """Yield the devices in ``folder`` that a container with these limits has."""
+    for _, processors, shared in _found(limits, folder):
+        yield from (str(folder / name) for name in (*processors, *shared))
+
+
+def missing_devices(limits: Json, folder: Path = _DEVICES) -> Iterator[str]:
+    """Yield the resources of which ``folder`` has fewer devices than these limits ask for."""
+    for resource, processors, _ in _found(limits, folder):
+        if len(processors) < int(str(limits[resource])):
+            yield resource
+
+
+def _found(limits: Json, folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each resource asked for, with the names of its processors and of what all need."""
     names: list[str] = []
     for resource, (processors, shared) in _KINDS.items():
         wanted = str(limits.get(resource) or "0")
@@ -29,5 +45,4 @@ def devices_of(limits: Json, folder: Path = Path("/dev")) -> Iterator[str]:
             names += [f"dri/{path.name}" for path in folder.glob("dri/*")]
             names.sort(key=lambda name: (len(name), name))
         found = [name for name in names if re.fullmatch(processors, name)]
-        common = [name for name in names if re.fullmatch(shared, name)]
-        yield from (str(folder / name) for name in (*found[: int(wanted)], *common))
+        yield resource, found[: int(wanted)], [n for n in names if re.fullmatch(shared, n)]

@@ -163,5 +163,5 @@ def read_output(path: str, mounts: Sequence[Mount], root: str = "") -> bytes | N
         folder, inner = folder.parent, folder.name
     try:
         return read_contained(folder, inner, PARAMETERS_LIMIT)
-    except OSError:
+    except (OSError, ValueError):  # a path that no file can have
         return None

@@ -29,6 +29,8 @@ FIX = f"{ADVICE}, or allow user namespaces"
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
 # Every machine and every image has them: reading there is all right, writing is not.
 _SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr")
+# Wherever a text, or a word of a shell, begins with a slash.
+_BEGUN = re.compile(r"""(?:^|[\s"'`=<>({;|&])(/[^\s"'{$`;|&<>()]*)""")
 _LEADS = "in RUNTIME=process it leads to this machine's own file system"
 
 
@@ -69,6 +71,8 @@ def path_findings(
     refused: list[str] = []
     told: list[str] = []
     for code in _codes(container, words, sources, view):
+        if code.rewritten and not _names_others(code.text, rules):
+            continue
         for use in code.paths(code.text):
             if use.computed or not code.computed_only:
                 refused += _refused(use, code, rules)
@@ -124,6 +128,12 @@ def _program(container: MainContainer, words: Sequence[str], view: ImageView) ->
     except (OSError, ValueError):  # a link to nowhere, or no text
         return
     yield _Code(text, f"{view.label}/{posixpath.basename(program)}", python_paths, rewritten=False)
+
+
+def _names_others(text: str, rules: PathRules) -> bool:
+    """Tell whether code may have a path that is not covered: reading it takes its time."""
+    begun = (posixpath.normpath(path) for path in _BEGUN.findall(text))
+    return not all(rules.covers(path) or is_shared(path) for path in begun)
 
 
 def _at(use: PathUse, code: _Code) -> str:

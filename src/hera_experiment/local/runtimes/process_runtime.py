@@ -82,7 +82,7 @@ class ProcessRuntime(BaseRuntime):
 
     ``containers`` is the experiment's folder of build contexts, ``state`` where environments and
     copies of contexts are kept, ``environ`` the user's environment, of which pip alone sees a
-    part.
+    part. It says ``instead`` of each workflow: why nothing better is there.
     """
 
     name = PROCESS
@@ -98,8 +98,10 @@ class ProcessRuntime(BaseRuntime):
         state: Path,
         objects: Objects,
         environ: Mapping[str, str],
+        instead: str = "",
     ) -> None:
         super().__init__(objects)
+        self._instead = instead
         self._views = ImageViews(slug, containers, state / "contexts")
         self._environments = VirtualEnvironments(state / "venvs", environ)
         self._scratch = Scratch(state / SCRATCH, plain=True)
@@ -118,7 +120,9 @@ class ProcessRuntime(BaseRuntime):
         )
 
     def _warnings(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
-        return process_warnings(
+        if self._instead:
+            yield self._instead
+        yield from process_warnings(
             workflow, lambda image: self._views.of(namespace, name, image), path_rules
         )
 

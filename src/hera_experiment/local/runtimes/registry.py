@@ -81,8 +81,8 @@ class Runtimes:
             When there is none of that name, or what it needs is not there.
         """
         with self._lock:
-            if name == AUTO:
-                name = BUBBLEWRAP if self.isolation.program else PROCESS
+            if name == AUTO and self.isolation.program:
+                name = BUBBLEWRAP
             if name not in self._made:
                 self._made[name] = self._make(name)
             return self._made[name]
@@ -103,8 +103,9 @@ class Runtimes:
                 objects=self._objects,
                 environ=self._environ,
             )
-        if name == PROCESS:
+        if name in (AUTO, PROCESS):
             return ProcessRuntime(
+                instead=str(self.isolation) if name == AUTO else "",
                 slug=self._slug,
                 containers=self._containers,
                 state=self._state,

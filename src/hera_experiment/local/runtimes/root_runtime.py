@@ -29,7 +29,7 @@ from hera_experiment.local.runtimes.container import (
     offload,
     script_source,
 )
-from hera_experiment.local.runtimes.devices import devices_of
+from hera_experiment.local.runtimes.devices import devices_of, missing_devices
 from hera_experiment.local.runtimes.image_view import ImageViews
 from hera_experiment.local.runtimes.isolation import Isolation
 from hera_experiment.local.runtimes.machine_root import Interpreter, MachineRoot
@@ -73,6 +73,7 @@ class RootRuntime(BaseRuntime):
     """
 
     name = BUBBLEWRAP
+    heeds_users = True
     what = "a process"
     prepared = "the task's root"
     failures = (
@@ -130,6 +131,22 @@ class RootRuntime(BaseRuntime):
             yield from view.refused
             if not view.refused and not container.argv(view.entrypoint, view.command, {}):
                 yield f"template {template.get('name')!r} has no command, and neither has its image"
+
+    def _warnings(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
+        spec = workflow.get("spec") or {}
+        for template, container in containers_of(workflow):
+            pod = template.get("securityContext") or spec.get("securityContext") or {}
+            words = f"template {template.get('name')!r}"
+            if (user := {**pod, **container.security}.get("runAsUser")) not in (None, 0):
+                yield (
+                    f"{words} runs as user {user}, whom all files of its image belong to on this"
+                    " machine: what only root may write on a cluster, it may write here"
+                )
+            for key in ("fsGroup", "supplementalGroups"):
+                if pod.get(key) is not None:
+                    yield f"{words} asks for {key}, which one user alone cannot have"
+            for resource in missing_devices(container.limits):
+                yield f"{words} asks for {resource}, of which this machine has too few"
 
     def _is_own(self, image: str) -> bool:
         """Tell whether ``image`` is made here: of the experiment, but not a certain one of them."""
@@ -193,6 +210,7 @@ class RootRuntime(BaseRuntime):
             places = {point: real_path(point, lower, ()) for point in points}
             return TaskRoot(path, image.overlays, places)
 
+        names = {"HOME": security.home, "HOSTNAME": pod.name}
         root = self._scratch.take(key, make)
         try:
             mounts = make_mounts(container, replace(pod, folder=Path(root.path)), self._objects)
@@ -210,10 +228,9 @@ class RootRuntime(BaseRuntime):
                 group=security.group,
                 capabilities=security.capabilities,
                 read_only=security.read_only,
+                environment={**names, **image.environment, **variables},
             )
-            names = {"HOME": security.home, "HOSTNAME": pod.name}
-            environment = {**names, **image.environment, **variables}
-            return self._execute(pod, argv, sandbox, environment, children, announce)
+            return self._execute(pod, argv, sandbox, children, announce)
         finally:
             self._scratch.give_back(key, root)
 
@@ -222,7 +239,6 @@ class RootRuntime(BaseRuntime):
         pod: Pod,
         argv: Sequence[str],
         sandbox: Sandbox,
-        environment: Mapping[str, str],
         children: Children,
         announce: Announce,
     ) -> PodResult:
@@ -241,7 +257,7 @@ class RootRuntime(BaseRuntime):
 
             status = children.run(
                 command_line(self._program, descriptor, argv),
-                environment=environment,
+                environment={},
                 folder="/",
                 log=log.fileno(),
                 tee=tail.write if tail else None,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _TAG = re.compile(r"\{\{[^{}]*\}\}")
+_BEGINS = re.compile("[\"']/")
 _PATH = re.compile(r"/[\w.@+-][^\s*?\\^$|\"'<>()\[\]]*")
 
 # Methods of a path, and functions of os and shutil on their first argument.
@@ -49,7 +50,9 @@ _HARMLESS = frozenset(
         " strip sub warn warning"
     ).split()
 )
-_SHELL_WRITERS = frozenset("chmod cp install ln mkdir mkfifo mv rm rmdir tee touch".split())
+_SHELL_WRITERS = frozenset("chmod mkdir mkfifo mv rm rmdir tee touch".split())
+# These write to their last argument.
+_SHELL_COPIERS = frozenset("cp install ln".split())
 _SHELL_READERS = frozenset("cat cd head ls source tail wc .".split())
 _SHELL_HARMLESS = frozenset("[ [[ awk case curl echo expr grep printf sed test wget".split())
 _SHELL_PREFIXES = frozenset("! ( do else exec if sudo then time until while {".split())
@@ -74,6 +77,9 @@ class PathUse:
 @lru_cache(maxsize=256)
 def python_paths(source: str) -> tuple[PathUse, ...]:
     """Return the absolute paths in Python code, none where it cannot be read."""
+    # Reading code takes its time, and most has no such text.
+    if not _BEGINS.search(source):
+        return ()
     for code in (source, _TAG.sub("0", source)):
         try:
             return tuple(sorted(_Finder(ast.parse(code)).uses(), key=lambda use: use.line))
@@ -276,6 +282,8 @@ def _shell_uses(source: str) -> Iterator[PathUse]:
         for arrow, word in _REDIRECTED.findall(text):
             yield from _shell_use(word.strip("\"'"), number, opened=True, written=arrow != "<")
         for command in _COMMANDS.split(_REDIRECTED.sub(" ", text)):
+            if "/" not in command:
+                continue
             try:
                 words = shlex.split(command)
             except ValueError:  # a quotation that goes on
@@ -284,9 +292,10 @@ def _shell_uses(source: str) -> Iterator[PathUse]:
                 del words[0]
             if not words or words[0] in _SHELL_HARMLESS:
                 continue
-            written = words[0] in _SHELL_WRITERS
-            opened = written or words[0] in _SHELL_READERS
-            for word in words[1:]:
+            opened = words[0] in _SHELL_WRITERS | _SHELL_COPIERS | _SHELL_READERS
+            for at, word in enumerate(words[1:], 2):
+                copied = words[0] in _SHELL_COPIERS and at == len(words)
+                written = copied or words[0] in _SHELL_WRITERS
                 yield from _shell_use(word, number, opened=opened, written=written)
 
 

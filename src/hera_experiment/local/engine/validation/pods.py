@@ -100,8 +100,11 @@ def check_metrics(where: str, template: Json) -> None:
             raise InvalidWorkflow(f"{where} metric '{name}' error: {why}")
 
 
-def left_out(manifest: Json) -> list[str]:
-    """Return what a cluster would heed, and wait for, and this machine does not."""
+def left_out(manifest: Json, *, heeds_users: bool = False) -> list[str]:
+    """Return what a cluster would heed, and wait for, and this machine does not.
+
+    With ``heeds_users`` it does heed who a container runs as, and which devices it has.
+    """
     spec = manifest["spec"]
     found: dict[str, dict[str, None]] = {}
     used = _used(spec)
@@ -116,8 +119,9 @@ def left_out(manifest: Json) -> list[str]:
         if template.get("affinity") or spec.get("affinity"):
             said.append("affinity")
         limits = _object(_object(container, "resources"), "limits")
-        said += [f"{name}: {count}" for name, count in limits.items() if _is_device(name)]
-        for holder in (spec, template, container):
+        devices = {} if heeds_users else limits
+        said += [f"{name}: {count}" for name, count in devices.items() if _is_device(name)]
+        for holder in () if heeds_users else (spec, template, container):
             for key, value in _object(holder, "securityContext").items():
                 if key in ("runAsNonRoot", "runAsUser", "runAsGroup") and value is not None:
                     said.append(f"{key}: {str(value).lower()}")
