@@ -39,6 +39,7 @@ from hera_experiment.local.runtimes.engine_client import (
     command_options,
     init_options,
     mount_options,
+    security_options,
     user_options,
     variable_options,
 )
@@ -174,6 +175,7 @@ class ContainerRuntime(BaseRuntime):
             *(self._engine, "run", "--name", name, "--hostname", pod.name[:63], *self._init),
             *("--label", self._label, "--label", f"{_LABEL}.workflow={pod.workflow_name}"),
             *("--security-opt", "label=disable", *self._user, *home, *settings),
+            *security_options({**pod.security, **container.security}),
             *(("--workdir", container.working_dir) if container.working_dir else ()),
             *mount_options(mounts, script),
         ]
