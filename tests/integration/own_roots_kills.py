@@ -183,15 +183,17 @@ class Killer:
         if self._random.random() < 0.2:
             self._kill_some_task(process)
         group = self._random.random() < 0.4
+        hard = number == signal.SIGKILL
         name = f"{kind}: {number.name} to {'its group' if group else 'it'}"
         self.counts[name] += 1
         _send(process, number, group)
         if number != signal.SIGKILL and self._random.random() < 0.2:
             time.sleep(self._random.uniform(0, 0.3))
             again = self._random.choice(SIGNALS)
-            self.counts[f"and then {again.name}"] += 1
+            name += f", then {again.name}"
+            self.counts["killed twice"] += 1
             _send(process, again, group)
-            number = again if again == signal.SIGKILL else number
+            hard = True
         try:
             process.wait(ENDING_SECONDS)
         except subprocess.TimeoutExpired:
@@ -201,16 +203,23 @@ class Killer:
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
-        # A run that is killed leaves its server, which ends by itself.
-        patience = ENDING_SECONDS if kind == "run" else LEFT_SECONDS
-        if poll(
-            lambda: seen(self.folder)["processes"] == self._before["processes"], patience, 0.02
-        ):
-            hard = number == signal.SIGKILL
-            self._note(name, self._differences(("mounts", "ipc") if hard else ()))
-        else:
-            self._note(name, self._differences(()))
-            _end_all_but(self._before["processes"])
+        if kind == "run" and hard:
+            self._end_server()
+        # What is left of a run has ended by itself, or has been told to.
+        patience = LEFT_SECONDS if kind == "serve" else ENDING_SECONDS
+        if poll(lambda: processes() == self._before["processes"], patience, 0.02):
+            # What a killed server cannot remove goes a moment later.
+            poll(lambda: not self._differences(()), LEFT_SECONDS, 0.05)
+        self._note(name, self._differences(()))
+        _end_all_but(self._before["processes"])
+
+    def _end_server(self) -> None:
+        """End the server of a run that was killed: that one goes on, as on a cluster."""
+        for number, command in processes().items():
+            if "verbs.serve" in command:
+                self.counts["a run went on"] += 1
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGTERM)
 
     def finish(self) -> None:
         """Let a server come and go, which removes what those that were killed could not."""

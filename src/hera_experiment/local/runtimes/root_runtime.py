@@ -257,7 +257,7 @@ class RootRuntime(BaseRuntime):
 
             status = children.run(
                 command_line(self._program, descriptor, argv),
-                environment={},
+                environment={"HERA_SCRATCH": self._scratch.mark},
                 folder="/",
                 log=log.fileno(),
                 tee=tail.write if tail else None,
