@@ -40,7 +40,7 @@ LEFT_SECONDS = 10.0
 # A server finds the library as this program does: it may run with another Python than the tests.
 PYTHONPATH = os.pathsep.join([str(TEMPLATE), *sys.path[1:]])
 
-APART = """
+COPY = """
 set -e
 root=$1/root tmp=$1/tmp other=$1/var-tmp
 shift
@@ -79,6 +79,23 @@ cd /proc/self/fd/9
 find . -mindepth 1 | sed 's/^/changed in the machine: /' | head -n 20 | grep . && exit 1
 exit $status
 """
+"""What root does: all that is written lands in memory, and is printed in the end."""
+SHUT = """
+set -e
+exec 8< "$1/tmp"
+mount --bind "$1/var-tmp" /var/tmp
+mount --bind /proc/self/fd/8 /tmp
+mount -t tmpfs shm /dev/shm
+others='^/((proc|sys|dev|tmp|var/tmp)(/|$)|$)'
+for folder in / $(awk -v others="$others" '$5 !~ others {print $5}' /proc/self/mountinfo); do
+  mount -o remount,bind,ro "$folder" 2> /dev/null || [ "$folder" != / ]
+done
+shift
+cd /
+"$@"
+exit $?
+"""
+"""What another user can do: nothing can be written."""
 
 TASKS = {
     "brief": "echo done > /brief; echo x > /data/brief; exec sleep 0.1",
@@ -129,25 +146,27 @@ MOUNTS = [
 def apart(base: Path, command: Sequence[str], user: int | None = None) -> list[str]:
     """Return ``command`` as one that has processes, mounts and temporary folders of its own.
 
-    Below ``base`` lie its /tmp and /var/tmp. All else that it writes stays in memory, and the
-    machine as it is: such files are printed in the end, and make the status 1. ``user`` is another
-    user to run it as; who is not root runs it as itself in a user namespace.
+    Below ``base`` lie its /tmp and /var/tmp; the machine stays as it is, whatever is written.
+    Where root starts it, what would have changed is printed in the end, and makes the status 1;
+    ``user`` is another user to run it as then.
     """
     for name in ("root", "tmp", "var-tmp"):
         (base / name).mkdir(parents=True, exist_ok=True)
         (base / name).chmod(0o1777)
+    root = os.getuid() == 0
     # A shell stays process 1, which takes in orphans: a zombie would be nobody's fault.
     unshare = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
-    if os.getuid() != 0:
+    if not root:
         unshare.insert(1, "--map-root-user")
     words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-    return [*unshare, "sh", "-c", APART, "sh", str(base), *words, *command]
+    return [*unshare, "sh", "-c", COPY if root else SHUT, "sh", str(base), *words, *command]
 
 
 def assert_apart() -> None:
     """Make sure that :func:`apart` started this: what follows is done to no machine."""
-    roots = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    assert ["/", "over"] in [[root[4], root[-2]] for root in roots], "start this by apart()"
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    (root,) = [mount for mount in mounts if mount[4] == "/"][-1:]
+    assert root[-2] == "over" or "ro" in root[5].split(","), "start this by apart()"
 
 
 class Killer:
@@ -397,7 +416,7 @@ def main() -> int:
     for number in range(1, args.count + 1):
         killer.case()
         if number % 50 == 0:
-            print(f"{number}: {len(killer.left)} left", file=sys.stderr, flush=True)
+            print(f"{number}: {len(killer.left)} left", *killer.left, sep="\n", file=sys.stderr)
         if len(killer.left) > 20:
             break
     killer.finish()
