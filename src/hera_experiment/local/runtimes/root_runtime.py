@@ -316,6 +316,9 @@ def _network_files(pod: Pod) -> dict[str, tuple[str, int]]:
         with suppress(OSError):
             texts[path] = Path(path).read_text("utf-8", "surrogateescape")
     texts["/etc/hosts"] += f"127.0.0.1\t{pod.name[:63]}\n"
+    for alias in pod.hosts:
+        names = [str(name) for name in alias.get("hostnames") or ()]
+        texts["/etc/hosts"] += "\t".join([str(alias["ip"]), *names]) + "\n"
     return {path: (text, 0o644) for path, text in texts.items()}
 
 
