@@ -98,12 +98,13 @@ def path_in_trees(trees: Sequence[Tree], path: str) -> str:
         return "/" + "/".join(walk.names)
 
 
-def contained_path(folder: Path, path: str) -> Path:
+def contained_path(folder: Path, path: str, mode: int | None = None) -> Path:
     """Return where ``path`` below ``folder`` really is, free of links; made where it is missing.
 
-    Raises :class:`NotReadable` when it leads out, ``OSError`` when a folder cannot be made.
+    What is made gets ``mode``, or what is usual. Raises :class:`NotReadable` when it leads out,
+    ``OSError`` when a folder cannot be made.
     """
-    with _Walk([_tree(folder)], make=True) as walk:
+    with _Walk([_tree(folder)], make=True, mode=mode) as walk:
         walk.to(path)
         return folder.joinpath(*walk.names)
 
@@ -127,12 +128,15 @@ class _Walk:
     """A way through the file system made of ``trees``, from folder to folder.
 
     Each folder is opened as what it is, relative to the one before: who exchanges one for a link
-    meanwhile leads nobody out. Missing folders are made where ``make`` says so.
+    meanwhile leads nobody out. Missing folders are made where ``make`` says so, with ``mode``.
     """
 
-    def __init__(self, trees: Sequence[Tree], *, make: bool = False) -> None:
+    def __init__(
+        self, trees: Sequence[Tree], *, make: bool = False, mode: int | None = None
+    ) -> None:
         self._trees = {tree.path: tree for tree in trees}
         self._make = make
+        self._mode = mode
         self._tree = self._trees[""]
         # Those that are seen as the one at ``names``, the top one first.
         self._folders: list[int] = []
@@ -252,7 +256,7 @@ class _Walk:
                 if overlay and _is_opaque(found[-1]):
                     break
             if not found and self._make:
-                found.append(_made(name, self._folders[0]))
+                found.append(_made(name, self._folders[0], self._mode))
         except BaseException:
             _close(found)
             raise
@@ -292,10 +296,15 @@ def _is_opaque(folder: int) -> bool:
     return False
 
 
-def _made(name: str, parent: int) -> int:
-    with suppress(FileExistsError):
+def _made(name: str, parent: int, mode: int | None) -> int:
+    try:
         os.mkdir(name, dir_fd=parent)
-    return os.open(name, _FOLDER, dir_fd=parent)
+    except FileExistsError:
+        mode = None
+    folder = os.open(name, _FOLDER, dir_fd=parent)
+    if mode is not None:
+        os.fchmod(folder, mode)
+    return folder
 
 
 def _close(folders: list[int]) -> None:

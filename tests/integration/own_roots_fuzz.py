@@ -52,7 +52,7 @@ ROOTS = (
 
 
 def look(folder: Path) -> dict[str, str]:
-    """Return what is below ``folder``: kind, mode, owner, times, content; links are not followed."""
+    """Return what is below ``folder``: kind, mode, owner, times, content; follow no link."""
     found = {}
     for path in _below(folder):
         one = os.lstat(path)
@@ -167,11 +167,23 @@ class Fuzz:
         for place in ("/tmp", "/var/tmp", "/dev/shm"):
             names = os.listdir(place) if os.path.isdir(place) else []
             found[place] = " ".join(sorted(set(names) - {"fuzz"}))
-        for place in ("/", "/etc", "/usr", "/usr/bin", "/root", "/home", "/opt", "/mnt", "/results"):
+        for place in (
+            "/",
+            "/etc",
+            "/usr",
+            "/usr/bin",
+            "/root",
+            "/home",
+            "/opt",
+            "/mnt",
+            "/results",
+        ):
             with contextlib.suppress(OSError):
                 found[place] = f"{os.stat(place).st_mtime_ns} {sorted(os.listdir(place))}"
         found["mounts"] = " ".join(
-            sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+            sorted(
+                line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+            )
         )
         found["processes"] = " ".join(sorted(processes().values()))
         return found
@@ -262,7 +274,9 @@ class Fuzz:
         lines = []
         for _ in range(self._random.randint(1, 5)):
             path, other = self._path(), self._path()
-            inside = f"{self._random.choice(mounts)['mountPath']}/{self._name()}" if mounts else path
+            inside = (
+                f"{self._random.choice(mounts)['mountPath']}/{self._name()}" if mounts else path
+            )
             guard = str(self.guard / self._random.choice(("file", "new", "folder", "folder/new")))
             lines.append(
                 self._random.choice(
@@ -281,12 +295,14 @@ class Fuzz:
                         f"touch {quote(inside)}; ln {quote(inside)} {quote(other)}",
                         f"cd {quote(inside)} && mkdir -p up/er && cd up && ln -s ../../.. er/up",
                         f"mknod {quote(inside)} c 0 0; mknod {quote(other)} c 1 3",
-                        f"mount --bind / {quote(inside)}; umount {quote(inside)}; chroot {quote(path)} true",
-                        f"(while :; do ln -sfn {quote(guard)} {quote(inside)}; rm -rf {quote(inside)};"
-                        f" echo x > {quote(inside)}; done) & sleep 0.05",
-                        f"setsid sleep 600 & cat /proc/*/root{quote(guard)} /proc/*/cwd/../../guard/file",
+                        f"mount --bind / {quote(inside)}; chroot {quote(path)} true",
+                        f"(while :; do ln -sfn {quote(guard)} {quote(inside)};"
+                        f" rm -rf {quote(inside)}; echo x > {quote(inside)}; done) & sleep 0.05",
+                        f"setsid sleep 600 & cat /proc/*/root{quote(guard)}",
+                        "cat /proc/*/cwd/../../guard/file",
                         "rm -rf --one-file-system /usr/share /etc/* 2> /dev/null",
-                        "for d in / /tmp /data; do cd $d; mkdir shut; touch shut/x; chmod 000 shut; done",
+                        "for at in / /tmp /data; do cd $at; mkdir shut; touch shut/x;"
+                        " chmod 000 shut; done",
                     )
                 )
             )
@@ -298,7 +314,9 @@ def _empty(folder: Path) -> None:
         for name in (*folders, *names):
             path = os.path.join(above, name)
             with contextlib.suppress(OSError):
-                os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+                os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(
+                    path
+                )
 
 
 def main() -> int:

@@ -48,7 +48,8 @@ mount -t tmpfs over "$root"
 mkdir "$root/upper" "$root/work" "$root/root"
 mount -t overlay -o "userxattr,lowerdir=/,upperdir=$root/upper,workdir=$root/work" over "$root/root"
 cd "$root/root"
-for folder in $(awk '$5 !~ "^/((proc|dev|tmp|var|run|mnt|sys/fs)(/|$)|$)" {print $5}' /proc/self/mountinfo); do
+others='^/((proc|dev|tmp|var|run|mnt|sys/fs)(/|$)|$)'
+for folder in $(awk -v others="$others" '$5 !~ others {print $5}' /proc/self/mountinfo); do
   [ -d ".$folder" ] && mount --bind "$folder" ".$folder" && mount -o remount,bind,ro ".$folder"
 done
 mount -t tmpfs dev dev
@@ -84,12 +85,12 @@ TASKS = {
     "long": "exec sleep 600",
     "session": "for n in 1 2 3; do setsid sleep 600 & done; exec sleep 600",
     "forked": "python3 -c 'import os, time\n"
-    "if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir(\"/\"); time.sleep(600)\n"
+    'if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir("/"); time.sleep(600)\n'
     "time.sleep(0.3)'",
     "bare": "(cd /; env -i setsid sleep 600 < /dev/null > /dev/null 2>&1 &); sleep 0.3",
     "many": "for n in $(seq 40); do sleep 600 & done; wait",
     "memory": "head -c 4000000 /dev/zero | tee /memory/x > /dev/shm/x; exec sleep 600",
-    "nested": "echo x > /data/inner/x; mkdir -p /data/made; mkfifo /data/made/pipe$$; exec sleep 600",
+    "nested": "echo x > /data/inner/x; mkdir -p /data/made; mkfifo /data/made/$$; exec sleep 600",
     "written": "rm -r /usr/share/doc; mkdir /usr/share/doc; echo x > /etc/x; chmod 1777 /opt;"
     " ln -s / /link; mkdir -p /tmp/a/b; exec sleep 600",
     "shut": "mkdir -p /shut/deep /tmp/shut; touch /shut/deep/x; chmod 000 /shut/deep /tmp/shut;"
@@ -182,15 +183,17 @@ class Killer:
         if self._random.random() < 0.2:
             self._kill_some_task(process)
         group = self._random.random() < 0.4
+        hard = number == signal.SIGKILL
         name = f"{kind}: {number.name} to {'its group' if group else 'it'}"
         self.counts[name] += 1
         _send(process, number, group)
         if number != signal.SIGKILL and self._random.random() < 0.2:
             time.sleep(self._random.uniform(0, 0.3))
             again = self._random.choice(SIGNALS)
-            self.counts[f"and then {again.name}"] += 1
+            name += f", then {again.name}"
+            self.counts["killed twice"] += 1
             _send(process, again, group)
-            number = again if again == signal.SIGKILL else number
+            hard = True
         try:
             process.wait(ENDING_SECONDS)
         except subprocess.TimeoutExpired:
@@ -200,14 +203,23 @@ class Killer:
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
-        # A run that is killed leaves its server, which ends by itself.
-        patience = ENDING_SECONDS if kind == "run" else LEFT_SECONDS
-        if poll(lambda: seen(self.folder)["processes"] == self._before["processes"], patience, 0.02):
-            hard = number == signal.SIGKILL
-            self._note(name, self._differences(("mounts", "ipc") if hard else ()))
-        else:
-            self._note(name, self._differences(()))
-            _end_all_but(self._before["processes"])
+        if kind == "run" and hard:
+            self._end_server()
+        # What is left of a run has ended by itself, or has been told to.
+        patience = LEFT_SECONDS if kind == "serve" else ENDING_SECONDS
+        if poll(lambda: processes() == self._before["processes"], patience, 0.02):
+            # What a killed server cannot remove goes a moment later.
+            poll(lambda: not self._differences(()), LEFT_SECONDS, 0.05)
+        self._note(name, self._differences(()))
+        _end_all_but(self._before["processes"])
+
+    def _end_server(self) -> None:
+        """End the server of a run that was killed: that one goes on, as on a cluster."""
+        for number, command in processes().items():
+            if "verbs.serve" in command:
+                self.counts["a run went on"] += 1
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGTERM)
 
     def finish(self) -> None:
         """Let a server come and go, which removes what those that were killed could not."""

@@ -6,6 +6,7 @@ Source: https://github.com/containers/bubblewrap, version 0.11, the first with o
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,7 +100,8 @@ def _words(sandbox: Sandbox) -> list[str]:
     for source, path in sandbox.binds:
         words += ["--ro-bind", source, path]
     for mount in sorted(sandbox.mounts, key=lambda each: each.path.count("/")):
-        words += _mounted(mount)
+        # What is missing above it: bubblewrap itself would let in nobody but its owner.
+        words += ["--dir", posixpath.dirname(mount.path), *_mounted(mount)]
     # A working folder that is not there is made, in a volume too, as container runtimes do.
     words += ["--dir", sandbox.workdir]
     if sandbox.read_only:
@@ -113,6 +115,6 @@ def _words(sandbox: Sandbox) -> list[str]:
 def _mounted(mount: Mount) -> list[str]:
     if mount.memory:
         size = ["--size", str(size_in_bytes(mount.size))] if mount.size else []
-        words = ["--perms", "0777", *size, "--tmpfs", mount.path]
+        words = ["--perms", "1777", *size, "--tmpfs", mount.path]
         return [*words, "--remount-ro", mount.path] if mount.read_only else words
     return ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.path]

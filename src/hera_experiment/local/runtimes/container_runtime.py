@@ -39,6 +39,7 @@ from hera_experiment.local.runtimes.engine_client import (
     command_options,
     init_options,
     mount_options,
+    security_options,
     user_options,
     variable_options,
 )
@@ -51,6 +52,7 @@ from hera_experiment.local.runtimes.outputs import (
     PARAMETERS_LIMIT,
     Tail,
     finished,
+    not_executable,
     not_started,
     read_output,
 )
@@ -64,7 +66,9 @@ _NOT_FOUND = re.compile(
     r'exec: "([^"]*)": (executable file not found in \$PATH|stat [^:]*: no such'
     r" file or directory|permission denied)"
 )
-_INIT_FAILED = re.compile(r"(?:tini|catatonit)[^\n]*exec[^\n]*", re.IGNORECASE)
+_INIT_FAILED = re.compile(
+    r"(?:tini|catatonit)[^\n]*exec(?: ([^\n]*) failed: ([^\n]*)|[^\n]*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,7 @@ class ContainerRuntime(BaseRuntime):
                 for alias in pod.hosts
                 for name in alias.get("hostnames") or ()
             ),
+            *security_options({**pod.security, **container.security}),
             *(("--workdir", container.working_dir) if container.working_dir else ()),
             *mount_options(mounts, script),
         ]
@@ -279,7 +284,9 @@ class ContainerRuntime(BaseRuntime):
         error = str(state.get("Error") or "")
         if found := _NOT_FOUND.search(f"{error}\n{output}"):
             return _Ending(NEVER_RAN, f"failed to find name in PATH: {found[0]}")
-        if status == 127 and (failed := _INIT_FAILED.search(output)):
+        if status in (126, 127) and (failed := _INIT_FAILED.search(output)):
+            if failed[1]:
+                return _Ending(NEVER_RAN, not_executable(failed[1], failed[2]))
             return _Ending(NEVER_RAN, f"failed to start command: {failed[0].strip()}")
         if state.get("OOMKilled") or (status == 137 and not stopped and self.memory_is_short()):
             return _Ending(status, MEMORY_ADVICE, OUT_OF_MEMORY)

@@ -67,6 +67,19 @@ def init_options(engine: str, environ: Mapping[str, str], platform: str) -> list
     return []
 
 
+def security_options(context: Mapping[str, Any]) -> list[str]:
+    """Return the options for what a security context says, but whom it runs as: see above."""
+    options = ["--read-only"] if context.get("readOnlyRootFilesystem") else []
+    if context.get("allowPrivilegeEscalation") is False:
+        options += ["--security-opt", "no-new-privileges"]
+    capabilities = context.get("capabilities") or {}
+    for name in capabilities.get("drop") or ():
+        options += ["--cap-drop", str(name)]
+    for name in capabilities.get("add") or ():
+        options += ["--cap-add", str(name)]
+    return options
+
+
 def _rootless(engine: str, run: Runner) -> bool:
     if engine == "podman":
         answer = run([engine, "info", "--format", "{{.Host.Security.Rootless}}"])

@@ -22,6 +22,7 @@ _FOLDERS = (
     "boot etc home media mnt opt proc root run/lock srv sys dev usr var/backups var/cache var/lib"
     " var/local var/log var/mail var/opt var/spool"
 ).split()
+_LOCAL_FOLDERS = "bin etc games include lib sbin share src".split()
 _LINKS = {"var/run": "../run", "var/lock": "../run/lock"}
 _EVERYBODYS = ("tmp", "var/tmp")
 # Programs that are no part of /usr yet, or never: systems without a merged /usr, NixOS and Guix.
@@ -98,11 +99,14 @@ class MachineRoot:
         self.home = interpreter.home
         self.skeleton = folder / "skeleton"
         self.settings = folder / "settings"
+        self.local = folder / "local"
         self.empty = folder / "empty"
         self.empty.mkdir(parents=True)
         self.binds: list[tuple[str, str]] = []
         for name in _FOLDERS:
             (self.skeleton / name).mkdir(parents=True)
+        for name in _LOCAL_FOLDERS:
+            (self.local / name).mkdir(parents=True)
         (self.skeleton / "root").chmod(0o700)
         for name in _EVERYBODYS:
             (self.skeleton / name).mkdir()
@@ -126,11 +130,12 @@ class MachineRoot:
         def own(path: str) -> tuple[str, ...]:
             return (image + path,) if image and os.path.isdir(image + path) else ()
 
+        local = (str(self.local),) if self.home == LOCAL else ()
         return (
             Overlay("/", (str(self.skeleton), *((image,) if image else ()))),
             Overlay("/usr", ("/usr", *own("/usr"))),
             Overlay("/etc", ("/etc", str(self.settings), *own("/etc"))),
-            Overlay(self.home, (packages, *own(self.home))),
+            Overlay(self.home, (*local, packages, *own(self.home))),
         )
 
     def add_account(self, image: str, name: str) -> None:

@@ -138,6 +138,19 @@ def not_started(message: str) -> PodResult:
     return PodResult(None, message, error=True)
 
 
+def not_executable(program: str, reason: str) -> str:
+    """Return what Argo's executor says of a program that cannot be started (Go's words)."""
+    if reason == "Permission denied":
+        why = "permission denied"
+    elif reason != "No such file or directory":
+        return f"failed to start command: fork/exec {program}: {reason.lower()}"
+    elif "/" in program:
+        why = f"stat {program}: no such file or directory"
+    else:
+        why = "executable file not found in $PATH"
+    return f'failed to find name in PATH: exec: "{program}": {why}'
+
+
 def read_output(path: str, mounts: Sequence[Mount], root: str = "") -> bytes | None:
     """Return the content of a container's file that lies on this machine, None when there is none.
 

@@ -41,6 +41,7 @@ from hera_experiment.local.runtimes.outputs import (
     PARAMETERS_LIMIT,
     Tail,
     finished,
+    not_executable,
     not_started,
     output_paths,
 )
@@ -266,7 +267,7 @@ class RootRuntime(BaseRuntime):
 
             status = children.run(
                 command_line(self._program, descriptor, argv),
-                environment={},
+                environment={"HERA_SCRATCH": self._scratch.mark},
                 folder="/",
                 log=log.fileno(),
                 tee=tail.write if tail else None,
@@ -279,7 +280,7 @@ class RootRuntime(BaseRuntime):
                 os.ftruncate(log.fileno(), begin)
                 if failed[3] is not None:
                     return not_started(f"cannot prepare its root: {os.fsdecode(failed[3])}")
-                message = _not_executable(argv[0], failed[2])
+                message = not_executable(argv[0], os.fsdecode(failed[2]))
                 log.write(f"Error: {message}\n".encode())
                 status = NEVER_RAN
             if status == 137 and not children.stopping and self.memory_is_short():
@@ -327,16 +328,3 @@ def _failed(log: Path, begin: int) -> re.Match[bytes] | None:
     with log.open("rb") as file:
         file.seek(begin)
         return _FAILED.fullmatch(file.read(_LAST_BYTES))
-
-
-def _not_executable(program: str, reason: bytes) -> str:
-    """Return what Argo's executor says of a program that cannot be started (Go's words)."""
-    if reason == b"Permission denied":
-        why = "permission denied"
-    elif reason != b"No such file or directory":
-        return f"failed to start command: fork/exec {program}: {os.fsdecode(reason).lower()}"
-    elif "/" in program:
-        why = f"stat {program}: no such file or directory"
-    else:
-        why = "executable file not found in $PATH"
-    return f'failed to find name in PATH: exec: "{program}": {why}'

@@ -13,8 +13,8 @@ from hera_experiment.local.runtimes.container import Json
 from hera_experiment.local.runtimes.root_image import Account
 
 DEFAULT_CAPABILITIES = (
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID"
-    " SETPCAP SETUID SYS_CHROOT"
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP"
+    " SETGID SETPCAP SETUID SYS_CHROOT"
 ).split()
 """What root may do in a container. Source: ``defaultUnixCaps`` in containerd's ``pkg/oci``."""
 

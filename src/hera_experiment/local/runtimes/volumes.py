@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ CONFIGMAP = "configMap"
 SECRET = "secret"
 VOLUMES = ".volumes"
 """The folder, in that of a pod, of the volumes that live as long as it does."""
+
+_FILES, _NOW = "..1970_01_01_00_00_00.0", "..data"
+"""The folder of a ConfigMap's files, which the kubelet names by the time, and the link to it."""
 
 KINDS = (CLAIM, EMPTY, CONFIGMAP, SECRET)
 
@@ -155,9 +159,8 @@ def _make(kind: str, volume: Json, folder: Path, objects: Objects) -> Path:
         except ApiError:
             raise MissingObject(_no_claim(claim)) from None
     folder.mkdir(parents=True, exist_ok=True)
-    if kind == EMPTY:
-        # Whoever a task runs as: the pod's own folder lets in nobody else.
-        folder.chmod(0o777)
+    # Whoever a task runs as: the pod's own folder lets in nobody else. A Secret is in memory there.
+    folder.chmod(0o1777 if kind == SECRET else 0o777)
     if kind in (CONFIGMAP, SECRET):
         _write_files(kind, specification, folder, objects)
     elif kind != EMPTY:
@@ -172,25 +175,36 @@ def _reference(kind: str, specification: Json) -> tuple[str, Json]:
 
 
 def _write_files(kind: str, specification: Json, folder: Path, objects: Objects) -> None:
-    """Write a ConfigMap's or Secret's values as files, ``items`` telling key from path."""
+    """Write a ConfigMap's or Secret's values as files, ``items`` telling key from path.
+
+    They are reached by links, as the kubelet has it, which exchanges all of them at once.
+    """
     group, reference = _reference(kind, specification)
     values = values_of(objects, group, reference)
     default_mode = int(specification.get("defaultMode") or 0o644)
     wanted: Sequence[Json] = specification.get("items") or [
         {"key": key, "path": key} for key in values
     ]
+    data = folder / _FILES
+    data.mkdir(mode=0o755)
+    names: dict[str, None] = {}
     for item in wanted:
         if item["key"] not in values:
             if reference["optional"]:
                 continue
             name = reference["name"] or ""
             raise MissingObject(f"needs the key {item['key']!r} of {group}/{name}")
-        path = _below(folder, str(item["path"]), parent=True)
-        # Not readable by others, whatever Kubernetes' default: a laptop has other users.
-        mode = int(item.get("mode") or default_mode) & 0o700 | 0o600
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        place = str(item["path"])
+        path = _below(data, place, parent=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(values[item["key"]])
+            # As asked for: the pod's own folder lets in nobody else.
+            os.fchmod(descriptor, int(item.get("mode") or default_mode) & 0o777)
+        names[place.partition("/")[0]] = None
+    (folder / _NOW).symlink_to(_FILES)
+    for name in names:
+        (folder / name).symlink_to(f"{_NOW}/{name}")
 
 
 def _below(folder: Path, path: str, *, parent: bool = False) -> Path:
@@ -201,7 +215,9 @@ def _below(folder: Path, path: str, *, parent: bool = False) -> Path:
         raise MissingObject(f"has the sub-path {path!r}, which leads out of its volume")
     above, _, last = path.rpartition("/")
     try:
-        return contained_path(folder, above) / last if parent else contained_path(folder, path)
+        if parent:
+            return contained_path(folder, above) / last
+        return contained_path(folder, path, stat.S_IMODE(folder.stat().st_mode))
     except NotReadable as error:
         raise MissingObject(f"has the sub-path {path!r}, which {error}") from None
 
