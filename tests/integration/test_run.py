@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from polling import until
+from task_processes import task_processes
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
 PATIENCE = 90.0
@@ -60,7 +61,7 @@ SLEEPING = f"""{HEAD}
 @script(image="python:3.11")
 def sleep(mark):
     import os, time
-    print("pid", os.getpid(), flush=True)
+    print("begun", flush=True)
     time.sleep(600)
 
 with Workflow(generate_name="sleeping-", entrypoint="s") as w:
@@ -207,20 +208,12 @@ def place(tmp_path: Path) -> Iterator[Place]:
     until(place.server_has_gone, 30)
 
 
-def task_pid(place: Place) -> int | None:
+def begun(place: Place) -> str:
+    """Return the workflow whose task has begun, or nothing."""
     for log in place.logs():
-        found = re.search(r"pid (\d+)", log.read_text())
-        if found:
-            return int(found[1])
-    return None
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        if "begun" in log.read_text():
+            return log.parent.parent.name
+    return ""
 
 
 def test_a_diamond_succeeds(place: Place) -> None:
@@ -336,16 +329,16 @@ def test_a_script_that_reads_a_dotenv_of_another_server_runs_here(place: Place) 
 )
 def test_a_signal_ends_the_tasks(place: Place, number: signal.Signals, status: int) -> None:
     process = place.start(SLEEPING)
-    until(lambda: task_pid(place))
-    pid = task_pid(place)
-    assert pid is not None
+    until(lambda: begun(place))
+    name = begun(place)
+    assert task_processes(name)
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
     output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == status, output
-    assert not is_alive(pid)
+    assert not task_processes(name)
     if number != signal.SIGHUP:
         assert "Traceback" not in output
         assert re.search(r"^workflow sleeping-\w+: Failed", output, re.MULTILINE)
@@ -353,7 +346,7 @@ def test_a_signal_ends_the_tasks(place: Place, number: signal.Signals, status: i
 
 def test_a_run_killed_outright_leaves_no_server_once_its_tasks_are_over(place: Place) -> None:
     process = place.start(SLEEPING.replace("sleep(600)", "sleep(2)"))
-    until(lambda: task_pid(place))
+    until(lambda: begun(place))
     process.kill()
     process.communicate()
     until(place.server_has_gone)
@@ -362,11 +355,16 @@ def test_a_run_killed_outright_leaves_no_server_once_its_tasks_are_over(place: P
 
 
 def test_two_runs_share_one_server_and_keep_their_verdicts(place: Place) -> None:
-    over = place.folder / "over"
-    # Written as /tmp/…, it would be the task's own /tmp.
-    path = f"os.sep + {str(over)[1:]!r}"
-    waiting = f"[time.sleep(0.1) for _ in range(6000) if not os.path.exists({path})]"
-    slow = place.start(SLEEPING.replace("time.sleep(600)", waiting), "slow.py")
+    over = place.folder / ".hera" / "claims" / "data" / "over"
+    over.parent.mkdir(parents=True)
+    waiting = "[time.sleep(0.1) for _ in range(6000) if not os.path.exists('/data/over')]"
+    source = SLEEPING.replace("time.sleep(600)", waiting)
+    source = source.replace(
+        'image="python:3.11"',
+        'image="python:3.11", volumes=[ExistingVolume(name="d", claim_name="data",'
+        ' mount_path="/data")]',
+    )
+    slow = place.start(source, "slow.py")
     until(lambda: (place.folder / ".hera" / "server.json").exists())
     # Its address stays; the process that it names is at first the one that starts it.
     server = json.loads((place.folder / ".hera" / "server.json").read_text())["url"]

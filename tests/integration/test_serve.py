@@ -7,11 +7,11 @@ import os
 import signal
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from local_serve import COMMAND, TEMPLATE, clean_environment, end, exports, start
 from polling import until
+from task_processes import task_processes
 
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform import local_server
@@ -140,20 +140,34 @@ def test_ctrl_c_ends_what_runs(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux alone has /proc")
 def test_what_a_killed_server_left_running_ends_with_the_next(tmp_path):
-    process = start(tmp_path)
+    process = start(tmp_path, "--runtime", "process")
     variables = exports(process)
     name = submit(variables["GLOBAL_CONFIG_HOST"], variables["ARGO_TOKEN"])
-    logs = tmp_path / ".hera" / "runs" / name / "logs"
-    until(lambda: any("begun" in log.read_text() for log in logs.glob("*.log")))
-    children = Path(f"/proc/{process.pid}/task").glob("*/children")
-    (task,) = " ".join(path.read_text() for path in children).split()
+    until(lambda: has_begun(tmp_path, name))
+    assert task_processes(name)
     end(process, signal.SIGKILL)
-    assert Path(f"/proc/{task}").exists(), "a process of its own session outlives its parent"
+    assert task_processes(name), "a process of its own session outlives its parent"
 
     process = start(tmp_path)
     exports(process)
-    until(lambda: not Path(f"/proc/{task}").exists())
+    until(lambda: not task_processes(name))
     end(process)
+
+
+def test_a_task_in_its_own_root_and_its_folders_go_with_a_killed_server(tmp_path):
+    process = start(tmp_path, "--runtime", "bubblewrap")
+    variables = exports(process)
+    name = submit(variables["GLOBAL_CONFIG_HOST"], variables["ARGO_TOKEN"])
+    until(lambda: has_begun(tmp_path, name))
+    roots = tmp_path / ".hera" / "roots"
+    assert task_processes(name) and list(roots.iterdir())
+    end(process, signal.SIGKILL)
+    until(lambda: not task_processes(name) and not list(roots.iterdir()))
+
+
+def has_begun(folder, workflow):
+    logs = folder / ".hera" / "runs" / workflow / "logs"
+    return any("begun" in log.read_text() for log in logs.glob("*.log"))
 
 
 def test_a_server_that_is_killed_leaves_no_lock_and_its_workflows_are_closed(tmp_path):

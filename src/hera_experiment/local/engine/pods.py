@@ -139,13 +139,13 @@ class Launcher:
             node_id=node.id,
             name=pod_name(run.name, node.name, node.template),
             template=template,
-            volumes=[*self.claims, *self._volumes(), *(template.get("volumes") or ())],
+            volumes=[*self.claims, *self._of_workflow("volumes"), *(template.get("volumes") or ())],
             folder=run.folder / "pods" / node.id,
             log=run.log_path(node.id),
             capture_result=captures,
             security=template.get("securityContext")
-            or self.machine.spec.get("securityContext")
-            or {},
+            or self.machine.spec.get("securityContext", {}),
+            hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
         )
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched
@@ -174,9 +174,9 @@ class Launcher:
     def _owner_of(self, launched: _Launched) -> str:
         return f"{self._owner}/exit" if launched.attempt.call.on_exit else self._owner
 
-    def _volumes(self) -> list[dict[str, Any]]:
-        volumes: list[dict[str, Any]] = self.machine.spec.get("volumes") or []
-        return volumes
+    def _of_workflow(self, key: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.machine.spec.get(key) or []
+        return found
 
     def _work(self, launched: _Launched) -> None:
         """Run the pod; in a worker's thread."""

@@ -24,7 +24,8 @@ class Pod:
     ``template`` and ``volumes`` (those of the workflow's spec, then those of the template) carry
     Argo's own keys. ``folder`` is scratch space that the runtime creates and removes; ``log``
     receives standard output and error of the main container. ``capture_result`` is true when
-    something refers to this task's ``outputs.result``. ``security`` is the pod's security context.
+    something refers to this task's ``outputs.result``. ``security`` is the pod's security context,
+    ``hosts`` are further names of hosts (Kubernetes' ``hostAliases``).
     """
 
     namespace: str
@@ -37,6 +38,7 @@ class Pod:
     log: Path
     capture_result: bool
     security: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

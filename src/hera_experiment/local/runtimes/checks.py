@@ -77,6 +77,8 @@ def process_refusals(
     spec = workflow.get("spec") or {}
     for template, container in containers_of(workflow):
         name = str(template.get("name"))
+        if spec.get("hostAliases") or template.get("hostAliases"):
+            yield f"template {name!r} has hostAliases, which a process cannot have: {ADVICE}"
         if nested := nested_in_claim(_mounts(container, declared_volumes(spec, template))):
             yield f"template {name!r} {nested}"
         if "{{" in container.image:

@@ -175,6 +175,11 @@ class ContainerRuntime(BaseRuntime):
             *(self._engine, "run", "--name", name, "--hostname", pod.name[:63], *self._init),
             *("--label", self._label, "--label", f"{_LABEL}.workflow={pod.workflow_name}"),
             *("--security-opt", "label=disable", *self._user, *home, *settings),
+            *(
+                f"--add-host={name}:{alias['ip']}"
+                for alias in pod.hosts
+                for name in alias.get("hostnames") or ()
+            ),
             *security_options({**pod.security, **container.security}),
             *(("--workdir", container.working_dir) if container.working_dir else ()),
             *mount_options(mounts, script),

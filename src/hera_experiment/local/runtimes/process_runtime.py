@@ -49,7 +49,7 @@ from hera_experiment.local.runtimes.paths import (
     image_path,
     rewrite_source,
 )
-from hera_experiment.local.runtimes.scratch import Root, Scratch, shown_as_inside
+from hera_experiment.local.runtimes.scratch import SCRATCH, Root, Scratch, shown_as_inside
 from hera_experiment.local.runtimes.tree import Layout, above
 from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, VirtualEnvironments
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path, nested_in_claim
@@ -57,9 +57,6 @@ from hera_experiment.local.store import Objects
 
 # macOS knows no C.UTF-8.
 _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
-
-SCRATCH = "scratch"
-"""Where the folders of tasks lie, below the state; it goes with the server, unless it is killed."""
 
 STAGED_SCRIPT = "/.script"
 """Where a script's source lies below the root: right there, since each folder costs its time."""

@@ -13,9 +13,7 @@ from hera_experiment.images.engine import RUNNERS
 from hera_experiment.local.runtimes.base import AUTO, BUBBLEWRAP, PROCESS, RUNTIMES, Runtime
 from hera_experiment.local.runtimes.isolation import ROOTS, Isolation, find_isolation
 from hera_experiment.local.runtimes.leftovers import end_leftovers
-from hera_experiment.local.runtimes.process_runtime import SCRATCH, ProcessRuntime
-from hera_experiment.local.runtimes.root_runtime import RootRuntime
-from hera_experiment.local.runtimes.scratch import remove_folder
+from hera_experiment.local.runtimes.scratch import SCRATCH, remove_folder
 from hera_experiment.local.store import Objects
 
 if TYPE_CHECKING:
@@ -95,6 +93,8 @@ class Runtimes:
                     "RUNTIME=bubblewrap",
                     self.isolation.next_step,
                 )
+            from hera_experiment.local.runtimes.root_runtime import RootRuntime
+
             return RootRuntime(
                 self.isolation,
                 slug=self._slug,
@@ -103,7 +103,10 @@ class Runtimes:
                 objects=self._objects,
                 environ=self._environ,
             )
+        # Imported late: a server mostly runs one of them, and a client waits for its start.
         if name in (AUTO, PROCESS):
+            from hera_experiment.local.runtimes.process_runtime import ProcessRuntime
+
             return ProcessRuntime(
                 instead=str(self.isolation) if name == AUTO else "",
                 slug=self._slug,
@@ -113,7 +116,6 @@ class Runtimes:
                 environ=self._environ,
             )
         if name in RUNNERS:
-            # Imported late: most servers never run a container, and a client waits for their start.
             from hera_experiment.images.source import BuildSettings
             from hera_experiment.local.runtimes.container_runtime import ContainerRuntime
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from hera_experiment.images.store import StoredImage
 from hera_experiment.local.runtimes.bubblewrap import Overlay
 from hera_experiment.local.runtimes.image_view import ImageView
 from hera_experiment.local.runtimes.machine_root import LOCAL, MachineRoot
+
+if TYPE_CHECKING:
+    from hera_experiment.images.store import StoredImage
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

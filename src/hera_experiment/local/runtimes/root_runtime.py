@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hera_experiment.argo.images import container_of
 from hera_experiment.contained_files import NotReadable
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
-from hera_experiment.images.store import ImageStore, images_folder
 from hera_experiment.local.runtimes.base import BUBBLEWRAP, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.bubblewrap import Sandbox, command_line, options
@@ -60,6 +60,9 @@ from hera_experiment.local.runtimes.virtualenvs import InstallationFailed, Virtu
 from hera_experiment.local.runtimes.volumes import Mount, make_mounts, mount_path
 from hera_experiment.local.store import Objects
 
+if TYPE_CHECKING:
+    from hera_experiment.images.store import ImageStore
+
 _FAILED = re.compile(rb"bwrap: (?:execvp (.*): (.*)|(.*))\n", re.DOTALL)
 _LAST_BYTES = 1 << 12
 
@@ -98,7 +101,7 @@ class RootRuntime(BaseRuntime):
         super().__init__(objects)
         self._slug = slug
         self._program = isolation.program
-        self._store = ImageStore(images_folder(environ), environ)
+        self._environ = environ
         self._scratch = Scratch(isolation.folder)
         interpreter = Interpreter.here()
         self._machine = MachineRoot(Path(self._scratch.path, "machine"), interpreter)
@@ -147,6 +150,13 @@ class RootRuntime(BaseRuntime):
                     yield f"{words} asks for {key}, which one user alone cannot have"
             for resource in missing_devices(container.limits):
                 yield f"{words} asks for {resource}, of which this machine has too few"
+
+    @cached_property
+    def _store(self) -> ImageStore:
+        # Imported late: what speaks to registries takes longer to import than a server to start.
+        from hera_experiment.images.store import ImageStore, images_folder
+
+        return ImageStore(images_folder(self._environ), self._environ)
 
     def _is_own(self, image: str) -> bool:
         """Tell whether ``image`` is made here: of the experiment, but not a certain one of them."""
@@ -307,6 +317,9 @@ def _network_files(pod: Pod) -> dict[str, tuple[str, int]]:
         with suppress(OSError):
             texts[path] = Path(path).read_text("utf-8", "surrogateescape")
     texts["/etc/hosts"] += f"127.0.0.1\t{pod.name[:63]}\n"
+    for alias in pod.hosts:
+        names = [str(name) for name in alias.get("hostnames") or ()]
+        texts["/etc/hosts"] += "\t".join([str(alias["ip"]), *names]) + "\n"
     return {path: (text, 0o644) for path, text in texts.items()}
 
 

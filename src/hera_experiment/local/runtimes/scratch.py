@@ -20,6 +20,9 @@ from hera_experiment.local.runtimes.children import write_all
 from hera_experiment.local.runtimes.tree import Layout
 from hera_experiment.local.runtimes.volumes import CLAIM, Mount, mount_of
 
+SCRATCH = "scratch"
+"""Where the folders of tasks lie, below the state."""
+
 _PLAIN = re.compile(r"[\w./+@-]+", re.ASCII)
 _NAME_ENDS = r"(?![\w.-])"
 _MOST_FREE = 64

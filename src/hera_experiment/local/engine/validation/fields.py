@@ -65,7 +65,7 @@ SPEC = _table(
     {
         "object": "arguments volumeClaimGC retryStrategy",
         "string": "entrypoint onExit serviceAccountName",
-        "list": "templates volumes volumeClaimTemplates",
+        "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
     },
     {
@@ -90,7 +90,6 @@ SPEC = _table(
         "defaults for templates": "templateDefaults",
         "workflow templates": "workflowTemplateRef",
         "patches of pods": "podSpecPatch",
-        "names for other hosts": "hostAliases",
         "workflows that are created stopped": "shutdown",
         "metadata set by the workflow itself": "workflowMetadata",
     },
@@ -100,7 +99,7 @@ TEMPLATE = _table(
     {
         "string": "name timeout",
         "object": "inputs outputs container script dag retryStrategy",
-        "list": "steps volumes",
+        "list": "steps volumes hostAliases",
         "integer": "parallelism",
         "boolean": "failFast",
         "integer or text": "activeDeadlineSeconds",
@@ -127,7 +126,6 @@ TEMPLATE = _table(
         "memoization": "memoize",
         "mutexes and semaphores": "synchronization",
         "patches of pods": "podSpecPatch",
-        "names for other hosts": "hostAliases",
     },
 )
 

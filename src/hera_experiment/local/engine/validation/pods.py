@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any
 
+from hera_experiment.argo.names import OBJECT_NAME
 from hera_experiment.local.errors import InvalidWorkflow
 
 Json = Mapping[str, Any]
@@ -200,6 +202,17 @@ def _scheduling(path: str, owner: Json) -> Iterator[str]:
     yield from _choice(path, owner, "dnsPolicy")
     yield from _labels(f"{path}.nodeSelector", _object(owner, "nodeSelector"))
     yield from _user(path, owner)
+    for index, alias in enumerate(_list(owner, "hostAliases")):
+        where, address = f"{path}.hostAliases[{index}]", str(alias.get("ip") or "")
+        try:
+            ip_address(address)
+        except ValueError:
+            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            yield _invalid(f"{where}.ip", address, why)
+        for name in _list(alias, "hostnames"):
+            if not OBJECT_NAME.fullmatch(str(name)):
+                why = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
+                yield _invalid(f"{where}.hostnames", name, f"{why} characters, '-' or '.'")
     for index, toleration in enumerate(_list(owner, "tolerations")):
         where = f"{path}.tolerations[{index}]"
         yield from _choice(where, toleration, "operator")
