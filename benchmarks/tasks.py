@@ -2,14 +2,14 @@
 
     python benchmarks/tasks.py
 
-Each task starts a Python that does nothing. Ours are N script tasks of one fan-out, two at a time,
-through ``python -m hera_utils run``: the import of Hera, the server, the journal, one log file a
-task and the following are all in. Theirs are ``seq N | xargs -P2 -n1 PYTHON -c pass``, PYTHON being
-the real interpreter that this one is an environment of, no launcher. Our tasks have a virtual
-environment of their own, as bare as a container's, which starts faster than a Python with packages
-that hook into its start; a second ratio, without a goal, gives xargs that very environment.
-Start-up is a run of one task less that task. Linux only: the memory is read from /proc, in a run
-that is not timed.
+Each task starts a Python that does nothing, without isolation (``roots.py`` has roots). Ours are N
+script tasks of one fan-out, two at a time, through ``python -m hera_utils run``: the import of
+Hera, the server, the journal, one log file a task and the following are all in. Theirs are
+``seq N | xargs -P2 -n1 PYTHON -c pass``, PYTHON being the real interpreter that this one is an
+environment of, no launcher. Our tasks have a virtual environment of their own, as bare as a
+container's, which starts faster than a Python with packages that hook into its start; a second
+ratio, without a goal, gives xargs that very environment. Start-up is a run of one task less that
+task. Linux only: the memory is read from /proc, in a run that is not timed.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def theirs(python: str, count: int) -> list[str]:
     return ["sh", "-c", f"seq {count} | xargs -P2 -n1 '{python}' -c pass"]
 
 
-def environment() -> dict[str, str]:
+def environment(runtime: str = "process") -> dict[str, str]:
     """Return an environment in which the template's hera_utils is found from anywhere."""
-    return {**os.environ, "PYTHONPATH": str(TEMPLATE)}
+    return {**os.environ, "PYTHONPATH": str(TEMPLATE), "RUNTIME": runtime}
 
 
-def run(folder: Path, count: int) -> float:
+def run(folder: Path, count: int, runtime: str = "process") -> float:
     """Return the seconds of one run, and take its state away afterwards, untimed."""
-    taken = wall(ours(folder, count), cwd=folder, environment=environment())
+    taken = wall(ours(folder, count), cwd=folder, environment=environment(runtime))
     for name in os.listdir(folder / ".hera" / "runs"):
         shutil.rmtree(folder / ".hera" / "runs" / name)
     return taken
@@ -86,7 +86,7 @@ def environment_of_tasks(folder: Path) -> str:
     return str(found)
 
 
-def largest_process(folder: Path, count: int) -> tuple[float, str]:
+def largest_process(folder: Path, count: int, runtime: str = "process") -> tuple[float, str]:
     """Return the peak resident memory in MB of the largest process of a run, and which it was.
 
     The processes of a run are known by a variable of their environment; VmHWM is the kernel's own
@@ -119,7 +119,7 @@ def largest_process(folder: Path, count: int) -> tuple[float, str]:
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        wall(ours(folder, count), cwd=folder, environment={**environment(), MARK: mark})
+        wall(ours(folder, count), cwd=folder, environment={**environment(runtime), MARK: mark})
     finally:
         over.set()
         watcher.join()

@@ -327,7 +327,8 @@ class Killer:
         ]
 
     def _note(self, name: str, found: Sequence[str]) -> None:
-        self.left += [f"{self._number} ({name}): {each}" for each in found]
+        self.left += (lines := [f"{self._number} ({name}): {each}" for each in found])
+        print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr, flush=True)
 
 
 def processes() -> dict[int, str]:
@@ -416,7 +417,7 @@ def main() -> int:
     for number in range(1, args.count + 1):
         killer.case()
         if number % 50 == 0:
-            print(f"{number}: {len(killer.left)} left", *killer.left, sep="\n", file=sys.stderr)
+            print(f"{number}: {len(killer.left)} left", file=sys.stderr, flush=True)
         if len(killer.left) > 20:
             break
     killer.finish()
