@@ -44,6 +44,7 @@ argo_server = hera_utils.argo_server(cluster, args)
 argo_server.define_argo_server_part_of_environment()
 
 from hera.workflows import Container, Workflow
+from hera_experiment.local.runtimes.base import AUTO
 
 # Suspended: the server keeps it, no pod is started.
 with Workflow(generate_name="try-", entrypoint="main", suspend=True) as w:
@@ -259,7 +260,8 @@ def argo(cluster: Any) -> Iterator[Argo]:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    local = Local(tmp_path_factory.mktemp("local"))
+    runtime = os.environ.get("HERA_TEST_RUNTIME", AUTO)
+    local = Local(tmp_path_factory.mktemp("local"), runtime)
     yield local
     local.engine.close()
 
