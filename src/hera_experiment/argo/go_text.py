@@ -134,7 +134,13 @@ def general(value: float) -> str:
     """Return a number as Go's ``Sprint`` shows it."""
     if not math.isfinite(value):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
-    return decimal(value) if value == 0 or 1e-4 <= abs(value) < _PLAIN_TO else repr(value)
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return decimal(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    first, *rest = map(str, digits)
+    power = int(exponent) + len(rest)
+    fraction = f".{''.join(rest)}" if rest else ""
+    return f"{'-' * sign}{first}{fraction}e{power:+03d}"
 
 
 def stored(value: Any) -> Any:

@@ -1,0 +1,58 @@
+"""What an expression finds in Argo besides its variables.
+
+Source: ``util/expr/env/env.go`` and ``util/expand/expand.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from hera_experiment.argo.expr import builtins, jsonpath
+from hera_experiment.argo.expr.errors import Fault
+from hera_experiment.argo.expr.sprig import functions
+from hera_experiment.argo.expr.values import ANY, Function, json_of
+from hera_experiment.argo.go_text import JsonError, loads
+
+
+def environment(variables: Mapping[str, object], clock: Callable[[], int]) -> dict[str, object]:
+    """Return the variables, those with dots as maps within maps, and Argo's functions."""
+    return {**expanded(variables), **_functions(clock)}
+
+
+@lru_cache(maxsize=4)
+def _functions(clock: Callable[[], int]) -> dict[str, object]:
+    return {
+        "asInt": Function(ANY, ANY, builtins.to_int, typed=True),
+        "asFloat": Function(ANY, ANY, builtins.to_float, typed=True),
+        "jsonpath": Function("string,string", ANY, _jsonpath),
+        "toJson": Function(ANY, "string", json_of, typed=True),
+        "sprig": functions(clock),
+    }
+
+
+def expanded(variables: Mapping[str, object]) -> dict[str, object]:
+    """Return maps within maps for names with dots; the longer name wins over its beginning."""
+    found: dict[str, Any] = {}
+    names = sorted(variables)
+    for name, following in zip(names, [*names[1:], ""], strict=False):
+        if following.startswith(f"{name}."):
+            continue
+        *parents, last = name.split(".")
+        inner = found
+        for parent in parents:
+            known = inner.get(parent)
+            if not isinstance(known, dict):
+                known = inner[parent] = {}
+            inner = known
+        inner[last] = variables[name]
+    return found
+
+
+def _jsonpath(text: str, path: str) -> Any:
+    try:
+        value = loads(text)
+    except JsonError as error:
+        raise Fault(str(error)) from None
+    return jsonpath.query(path, value)
