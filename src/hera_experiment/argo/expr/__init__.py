@@ -21,10 +21,11 @@ from hera_experiment.argo.expr.checker import check
 from hera_experiment.argo.expr.errors import CompileError, ExprError, Fault, RunError, located
 from hera_experiment.argo.expr.evaluator import evaluate
 from hera_experiment.argo.expr.folding import folded
-from hera_experiment.argo.expr.names import identifiers_of
+from hera_experiment.argo.expr.names import identifiers_of, is_known
 from hera_experiment.argo.expr.parser import BUILTIN_NAMES, parse
 from hera_experiment.argo.expr.sprig import UNINTERPRETED
-from hera_experiment.argo.expr.values import clean, json_of
+from hera_experiment.argo.expr.values import clean, json_of, type_name
+from hera_experiment.argo.expr.values import text_of as printed
 
 __all__ = [
     "UNINTERPRETED",
@@ -33,7 +34,10 @@ __all__ = [
     "Program",
     "RunError",
     "compile",
+    "formatted",
     "identifiers",
+    "missing",
+    "sprint",
     "text_of",
 ]
 
@@ -91,6 +95,24 @@ def identifiers(program: Program) -> list[str]:
     ``a.b`` gives ``a`` and ``a.b``; what stands before ``??`` or ``?.`` may be missing.
     """
     return identifiers_of(program.root)
+
+
+def missing(program: Program, variables: Mapping[str, object]) -> list[str]:
+    """Return those of the :func:`identifiers` that are no variables."""
+    known = _environment(variables, time.time_ns)
+    return [name for name in identifiers(program) if not is_known(name, known)]
+
+
+def sprint(value: object) -> str:
+    """Return a result as Argo puts it into an output parameter: Go's ``%v``."""
+    return clean(printed(value))
+
+
+def formatted(value: object) -> str:
+    """Return a result as Argo puts it into sentences: Go's ``%s``."""
+    if value is None:
+        return "%!s(<nil>)"
+    return sprint(value) if isinstance(value, str) else f"%!s({type_name(value)}={sprint(value)})"
 
 
 def text_of(value: object) -> str:

@@ -25,6 +25,15 @@ def identifiers_of(root: tree.Node) -> list[str]:
     return list(found)
 
 
+def is_known(name: str, environment: object) -> bool:
+    """Tell whether maps within maps hold the name."""
+    for part in name.split("."):
+        if not isinstance(environment, dict) or part not in environment:
+            return False
+        environment = environment[part]
+    return True
+
+
 def _path(node: tree.Node) -> str:
     parts: list[str] = []
     while isinstance(node, tree.Member):
