@@ -10,10 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from hera_experiment.argo.expr import builtins, jsonpath
-from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.sprig import functions
-from hera_experiment.argo.expr.values import ANY, Function, json_of
-from hera_experiment.argo.go_text import JsonError, loads
+from hera_experiment.argo.expr.values import ANY, Function, json_of, parsed_json
 
 
 def environment(variables: Mapping[str, object], clock: Callable[[], int]) -> dict[str, object]:
@@ -51,8 +49,4 @@ def expanded(variables: Mapping[str, object]) -> dict[str, object]:
 
 
 def _jsonpath(text: str, path: str) -> Any:
-    try:
-        value = loads(text)
-    except JsonError as error:
-        raise Fault(str(error)) from None
-    return jsonpath.query(path, value)
+    return jsonpath.query(path, parsed_json(text))

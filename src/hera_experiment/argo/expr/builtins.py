@@ -25,12 +25,12 @@ from hera_experiment.argo.expr.values import (
     is_number,
     json_of,
     kind_of,
+    parsed_json,
     text_of,
     to_bytes,
     type_name,
     wrapped,
 )
-from hera_experiment.argo.go_text import JsonError, loads
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(
@@ -230,13 +230,6 @@ def _median(*arguments: Any) -> float:
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
-def _from_json(text: Any) -> Any:
-    try:
-        return loads(asserted(text, "string"))
-    except JsonError as error:
-        raise Fault(str(error)) from None
-
-
 def from_base64(text: str, alphabet: str = "base64") -> str:
     """Return what is encoded; raises :class:`Fault` in the words of Go."""
     cleaned = text.replace("\r", "").replace("\n", "")
@@ -433,7 +426,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "median": _median,
     "toJSON": lambda value: json_of(value, "  "),
-    "fromJSON": _from_json,
+    "fromJSON": _strings(parsed_json),
     "toBase64": _strings(lambda text: base64.b64encode(to_bytes(text)).decode()),
     "fromBase64": _strings(from_base64),
     "duration": _strings(times.parse_duration),

@@ -362,7 +362,10 @@ class _Checker:
 def _function_type(name: str) -> str:
     overloads = SIGNATURES.get(name, [])
     if len(overloads) == 1:
-        return Function(*overloads[0], takes).go_type
+        parameters, result = overloads[0]
+        if name in ("duration", "timezone"):
+            result = f"({result}, error)"
+        return Function(parameters, result, takes).go_type
     return "func(...interface {}) (interface {}, error)"
 
 

@@ -13,8 +13,7 @@ from hera_experiment.argo.expr.builtins import parsed_float
 from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.operations import divide, power
 from hera_experiment.argo.expr.regex import compiled
-from hera_experiment.argo.expr.values import Int64, kind_of, text_of, type_name
-from hera_experiment.argo.go_text import JsonError, loads
+from hera_experiment.argo.expr.values import Int64, kind_of, parsed_json, text_of, type_name
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -193,7 +192,10 @@ def _computed(expression: str) -> _Step:
     evaluate = _script(expression)
 
     def body(root: Any, current: Any, rest: list[_Step]) -> Any:
-        value = evaluate(root, current)
+        try:
+            value = evaluate(root, current)
+        except Fault as fault:
+            raise Fault(f"invalid expression. {fault.message}") from None
         if isinstance(value, str):
             return _followed([_key(value), *rest], root, current)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value):
@@ -410,8 +412,8 @@ def _operand(text: str, level: int) -> _Script | None:
     value: Any = text
     if (text[0], text[-1]) in (("[", "]"), ("{", "}")):
         try:
-            value = loads(text)
-        except JsonError:
+            value = parsed_json(text)
+        except Fault:
             value = text
     known = {"nil": None, "null": None}
     return lambda root, current: known.get(value, value) if isinstance(value, str) else value

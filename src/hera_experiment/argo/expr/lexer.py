@@ -169,7 +169,8 @@ class _Lexer:
 
     def _number(self, start: int) -> Token:
         text = self._text
-        digits, at = "0123456789_", start
+        # After a dot at the beginning there may be another one.
+        digits, at = "0123456789_", start + (text[start] == ".")
         if text[at] == "0":
             at += 1
             base = _BASES.get(text[at : at + 1].lower())

@@ -33,13 +33,13 @@ from hera_experiment.argo.expr.values import (
     is_number,
     json_of,
     kind_of,
+    parsed_json,
     text_of,
     to_bytes,
     truncated,
     type_name,
     wrapped,
 )
-from hera_experiment.argo.go_text import JsonError, loads
 
 _WHOLE = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]*|[1-9][0-9_]*)")
 UNINTERPRETED = frozenset(
@@ -316,13 +316,6 @@ def _decoded(alphabet: str) -> Callable[[str], str]:
     return function
 
 
-def _from_json(text: str) -> Any:
-    try:
-        return loads(text)
-    except JsonError as error:
-        raise Fault(str(error)) from None
-
-
 def _or(otherwise: object, body: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function that gives ``otherwise`` where ``body`` fails."""
 
@@ -574,8 +567,8 @@ def _table() -> list[tuple[str, str, str, Callable[..., Any]]]:
         ("ceil", ANY, "float64", _ceil),
         ("floor", ANY, "float64", _floor),
         ("round", f"{ANY},int,...float64", "float64", _round),
-        ("fromJson", _S, ANY, _or(None, _from_json)),
-        ("mustFromJson", _S, ANY, _from_json),
+        ("fromJson", _S, ANY, _or(None, parsed_json)),
+        ("mustFromJson", _S, ANY, parsed_json),
         ("toJson", ANY, _S, _or("", json_of)),
         ("mustToJson", ANY, _S, json_of),
         ("toPrettyJson", ANY, _S, _or("", lambda value: json_of(value, "  "))),

@@ -380,7 +380,8 @@ def parse_time(layout: str, text: str, location: Location | None = None) -> Time
     def pattern(chunk: str) -> str:
         chunks.append(chunk)
         if chunk[0] in ".,":
-            return r"([.,]\d+)" if chunk[1] == "0" else r"((?:[.,]\d+)?)"
+            exactly = rf"([.,]\d{{{len(chunk) - 1}}})"
+            return exactly if chunk[1] == "0" else r"((?:[.,]\d+)?)"
         if chunk in _READ:
             return _READ[chunk]
         colon = ":" if ":" in chunk else ""

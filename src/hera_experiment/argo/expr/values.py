@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hera_experiment.argo.expr.errors import Fault
-from hera_experiment.argo.go_text import dumps, general, number
+from hera_experiment.argo.go_text import JsonError, dumps, general, loads, number
 
 ANY = "interface {}"
 LIST = "[]interface {}"
@@ -225,6 +225,26 @@ def _json(value: object, indent: str, line: str, escaped: bool) -> str:
     if encode is None:
         raise Fault(f"json: unsupported type: {type_name(value)}")
     return str(encode())
+
+
+def parsed_json(text: str) -> Any:
+    """Return what the JSON stands for; raises :class:`Fault` in the words of Go."""
+    try:
+        value = loads(text)
+    except JsonError as error:
+        raise Fault(str(error)) from None
+    # Half of a pair of surrogates is no character for Go.
+    return _cleaned(value) if "\\u" in text else value
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(item) for key, item in value.items()}
+    return value
 
 
 def _json_string(text: str, escaped: bool) -> str:
