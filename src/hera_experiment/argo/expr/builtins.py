@@ -6,17 +6,15 @@ Source: ``builtin/builtin.go`` and ``builtin/lib.go`` of expr-lang/expr.
 from __future__ import annotations
 
 import base64
-import functools
 import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hera_experiment.argo.expr import operations, times
+from hera_experiment.argo.expr import arrays, operations, time_layouts, times
 from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.values import (
     LIST,
-    Table,
     Typed,
     asserted,
     clean,
@@ -253,123 +251,15 @@ def _date(*arguments: Any) -> times.Time:
     rest = arguments[1:] if zone else arguments
     text, *layout = [asserted(value, "string") for value in rest]
     if len(layout) == 2:
-        return times.parse_time(layout[0], text, times.load_location(layout[1]))
+        return time_layouts.parse_time(layout[0], text, times.load_location(layout[1]))
     if layout:
-        return times.parse_time(layout[0], text, zone)
-    for known in times.DATE_LAYOUTS:
+        return time_layouts.parse_time(layout[0], text, zone)
+    for known in time_layouts.DATE_LAYOUTS:
         try:
-            return times.parse_time(known, text, zone)
+            return time_layouts.parse_time(known, text, zone)
         except Fault:
             continue
     raise Fault(f"invalid date {text}")
-
-
-def _end(index: int) -> Callable[[Any], Any]:
-    def function(value: Any) -> Any:
-        # Whatever goes wrong, the function gives nil.
-        try:
-            return operations.fetched(value, index)
-        except Fault:
-            return None
-
-    return function
-
-
-def get(base: Any, key: Any) -> Any:
-    """Return ``base[key]``, or nil."""
-    if base is None:
-        return None
-    if isinstance(base, (list, str, bytes)):
-        index, size = operations.to_int(key), operations.size_of(base)
-        index += size if index < 0 else 0
-        return operations.item_at(base, index) if 0 <= index < size else None
-    if isinstance(key, str) and (method := operations.method_of(base, key)) is not None:
-        return method
-    if isinstance(base, dict):
-        return base.get(operations.key_of(base, key))
-    return None
-
-
-def _an_array(value: Any, verb: str) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    if isinstance(value, bytes):
-        return operations.items(value)
-    raise Fault(f"cannot {verb} {kind_of(type_name(value))}")
-
-
-def _a_map(value: Any, verb: str) -> dict[Any, Any]:
-    if isinstance(value, dict):
-        return value
-    raise Fault(f"cannot {verb.format(kind_of(type_name(value)))}")
-
-
-def _take(value: Any, count: Any) -> Any:
-    whole = _an_array(value, "take from")
-    if not is_integer(count):
-        raise Fault(f"cannot take {kind_of(type_name(count))} elements")
-    if count < 0:
-        raise Fault("reflect.Value.Slice: slice index out of bounds")
-    return operations.sliced(whole, 0, int(count))
-
-
-def _from_pairs(value: Any) -> Table:
-    if not isinstance(value, list):
-        raise Fault(f"cannot transform {text_of(value)} from pairs")
-    found = Table()
-    for pair in value:
-        if not isinstance(pair, list):
-            raise Fault(f"invalid pair {text_of(pair)}")
-        if len(pair) != 2:
-            raise Fault(f"invalid pair length {text_of(pair)}")
-        found[operations.hashable(pair[0])] = pair[1]
-    return found
-
-
-def _uniq(value: Any) -> list[Any]:
-    found: list[Any] = []
-    for item in _an_array(value, "uniq"):
-        if not any(operations.equal(item, known) for known in found):
-            found.append(item)
-    return found
-
-
-def _concat(*arguments: Any) -> list[Any]:
-    found = [item for argument in arguments for item in _an_array(argument, "concat")]
-    return found or Typed([], LIST, True)
-
-
-def _flatten(value: Any) -> list[Any]:
-    found: list[Any] = []
-    for item in _an_array(value, "flatten"):
-        found += _flatten(item) if isinstance(item, list) else [item]
-    return found
-
-
-def ordered(values: list[Any], keys: list[Any], order: object) -> list[Any]:
-    """Return ``values`` sorted by ``keys``; the order of equal ones is Go's own secret."""
-
-    def compare(left: int, right: int) -> int:
-        if operations.less(keys[left], keys[right]):
-            return -1
-        return int(operations.less(keys[right], keys[left]))
-
-    found = sorted(range(len(values)), key=functools.cmp_to_key(compare))
-    if order == "desc":
-        found.reverse()
-    return [values[index] for index in found]
-
-
-def _sort(value: Any, *order: Any) -> list[Any]:
-    if order and order[0] not in ("asc", "desc"):
-        if not isinstance(order[0], str):
-            found = type_name(order[0])
-            raise Fault(f"sort order argument must be a string (got {found})")
-        raise Fault(f"invalid order {order[0]}, expected asc or desc")
-    sortable = ("[]int", "[]float64", "[]string", LIST)
-    if not isinstance(value, list) or type_name(value) not in sortable:
-        return Typed([], LIST, True)
-    return ordered(value, value, order[0] if order else "asc")
 
 
 def _bits(name: str, body: Callable[[int, int], int]) -> Callable[[Any, Any], int]:
@@ -432,22 +322,25 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "duration": _strings(times.parse_duration),
     "date": _date,
     "timezone": _strings(times.load_location),
-    "first": _end(0),
-    "last": _end(-1),
-    "get": get,
-    "take": _take,
-    "keys": lambda value: list(_a_map(value, "get keys from {}")),
-    "values": lambda value: list(_a_map(value, "get values from {}").values()),
+    "first": arrays.end(0),
+    "last": arrays.end(-1),
+    "get": arrays.get,
+    "take": arrays.take,
+    "keys": lambda value: list(arrays.a_map(value, "get keys from {}")),
+    "values": lambda value: list(arrays.a_map(value, "get values from {}").values()),
     "toPairs": lambda value: Typed(
-        (Typed(pair, "[2]interface {}") for pair in _a_map(value, "transform {} to pairs").items()),
+        (
+            Typed(pair, "[2]interface {}")
+            for pair in arrays.a_map(value, "transform {} to pairs").items()
+        ),
         "[][2]interface {}",
     ),
-    "fromPairs": _from_pairs,
-    "reverse": lambda value: _an_array(value, "reverse")[::-1],
-    "uniq": _uniq,
-    "concat": _concat,
-    "flatten": _flatten,
-    "sort": _sort,
+    "fromPairs": arrays.from_pairs,
+    "reverse": lambda value: arrays.an_array(value, "reverse")[::-1],
+    "uniq": arrays.uniq,
+    "concat": arrays.concat,
+    "flatten": arrays.flatten,
+    "sort": arrays.sort,
     "bitand": _bits("bitand", lambda left, right: left & right),
     "bitor": _bits("bitor", lambda left, right: left | right),
     "bitxor": _bits("bitxor", lambda left, right: left ^ right),

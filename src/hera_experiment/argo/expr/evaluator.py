@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hera_experiment.argo.expr import operations, tree
-from hera_experiment.argo.expr.builtins import CLOCKED, COSTLY, FUNCTIONS, ordered
+from hera_experiment.argo.expr.arrays import ordered
+from hera_experiment.argo.expr.builtins import CLOCKED, COSTLY, FUNCTIONS
 from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.values import (
     ANY,

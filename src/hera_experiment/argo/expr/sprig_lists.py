@@ -12,6 +12,7 @@ from typing import Any
 
 from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.operations import deeply_equal
+from hera_experiment.argo.expr.sprig_numbers import to_int64
 from hera_experiment.argo.expr.values import (
     ANY,
     LIST,
@@ -26,6 +27,18 @@ from hera_experiment.argo.expr.values import (
     to_bytes,
     type_name,
 )
+
+
+def otherwise(instead: object, body: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that gives ``instead`` where ``body`` fails."""
+
+    def function(*arguments: Any) -> Any:
+        try:
+            return body(*arguments)
+        except Fault:
+            return instead
+
+    return function
 
 
 def text(value: Any) -> str:
@@ -119,8 +132,6 @@ def _has(needle: Any, items: Any) -> bool:
 
 
 def _slice(items: Any, *bounds: Any) -> Any:
-    from hera_experiment.argo.expr.sprig import to_int64
-
     whole = _listed(items, "list should be type of slice or array but")
     if not whole:
         return None

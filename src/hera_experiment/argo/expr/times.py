@@ -13,33 +13,21 @@ from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.lexer import quoted
 from hera_experiment.argo.expr.values import Function, truncated, wrapped
 
-_SECOND = 10**9
+SECOND = 10**9
 _DAY = 86_400
 _UNITS = {
-    "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": _SECOND,
-    "m": 60 * _SECOND, "h": 3600 * _SECOND,
+    "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": SECOND,
+    "m": 60 * SECOND, "h": 3600 * SECOND,
 }  # fmt: skip
-_MONTHS = (
+MONTHS = (
     "January February March April May June July August September October November December".split()
 )
-_DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
-_CHUNK = re.compile(
+DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
+CHUNK = re.compile(
     r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|_2(?!006)|__2|002|0[1-6]|1(?!5)|15|2|3|4|5"
     r"|PM|pm|Z070000|Z07:00:00|Z0700|Z07:00|Z07|-070000|-07:00:00|-0700|-07:00|-07"
     r"|[.,](?:0+|9+)(?![0-9])"
 )
-RFC3339 = "2006-01-02T15:04:05Z07:00"
-DATE_LAYOUTS = (
-    "2006-01-02",
-    "15:04:05",
-    "2006-01-02 15:04:05",
-    RFC3339,
-    "02 Jan 06 15:04 MST",
-    "Monday, 02-Jan-06 15:04:05 MST",
-    "Mon, 02 Jan 2006 15:04:05 MST",
-)
-"""The layouts that the function ``date`` tries."""
-
 Methods = dict[str, Callable[[Any], Function]]
 
 
@@ -97,8 +85,8 @@ class Duration:
         for unit, size in (("ns", 1), ("µs", 10**3), ("ms", 10**6)):
             if value < size * 1000:
                 return f"{sign}{_decimal(value, size)}{unit}"
-        minutes, rest = divmod(value, 60 * _SECOND)
-        text = f"{_decimal(rest, _SECOND)}s"
+        minutes, rest = divmod(value, 60 * SECOND)
+        text = f"{_decimal(rest, SECOND)}s"
         if minutes:
             hours, minutes = divmod(minutes, 60)
             text = f"{minutes}m{text}"
@@ -240,13 +228,13 @@ class Time:
     def zone(self) -> tuple[int, str]:
         """Return the offset in seconds and the name of the zone."""
         if self._fixed is None:
-            return self._location.at(self.nanoseconds // _SECOND)
+            return self._location.at(self.nanoseconds // SECOND)
         name = self._location.name
         return self._fixed, name
 
     def parts(self) -> tuple[int, int, int, int, int, int, int]:
         """Return year, month, day, hour, minute, second and the day of the week from Sunday."""
-        seconds = self.nanoseconds // _SECOND + self.zone()[0]
+        seconds = self.nanoseconds // SECOND + self.zone()[0]
         days, rest = divmod(seconds, _DAY)
         year, month, day = _civil(days)
         return year, month, day, rest // 3600, rest // 60 % 60, rest % 60, (days + 4) % 7
@@ -254,16 +242,16 @@ class Time:
     def year_day(self) -> int:
         """Return the day of the year, from 1."""
         year, month, day = self.parts()[:3]
-        return _days(year, month, day) - _days(year, 1, 1) + 1
+        return days_of(year, month, day) - days_of(year, 1, 1) + 1
 
     def format(self, layout: str) -> str:
         """Return the time in the layout."""
         year, month, day, hour, minute, second, weekday = self.parts()
         offset, zone = self.zone()
-        at = self.nanoseconds % _SECOND
+        at = self.nanoseconds % SECOND
         values: dict[str, object] = {
-            "January": _MONTHS[month - 1], "Jan": _MONTHS[month - 1][:3], "1": month,
-            "01": f"{month:02d}", "Monday": _DAYS[weekday], "Mon": _DAYS[weekday][:3],
+            "January": MONTHS[month - 1], "Jan": MONTHS[month - 1][:3], "1": month,
+            "01": f"{month:02d}", "Monday": DAYS[weekday], "Mon": DAYS[weekday][:3],
             "2": day, "_2": f"{day:2d}", "02": f"{day:02d}",
             "__2": f"{self.year_day():3d}", "002": f"{self.year_day():03d}",
             "15": f"{hour:02d}", "3": (hour + 11) % 12 + 1, "03": f"{(hour + 11) % 12 + 1:02d}",
@@ -283,7 +271,7 @@ class Time:
                 return chunk[0] + digits if digits else ""
             return _offset(chunk, offset)
 
-        return _CHUNK.sub(part, layout)
+        return CHUNK.sub(part, layout)
 
     def json(self) -> str:
         """Return the time in quotes as RFC 3339 has it."""
@@ -294,15 +282,15 @@ class Time:
 
     def _truncated(self, to: Duration) -> Time:
         # From the year 1 on, as Go counts.
-        since = self.nanoseconds - _days(1, 1, 1) * _DAY * _SECOND
+        since = self.nanoseconds - days_of(1, 1, 1) * _DAY * SECOND
         return self.plus(-(since % to.nanoseconds) if to.nanoseconds > 0 else 0)
 
     def _moved(self, years: int, months: int, days: int) -> Time:
         year, month, day, hour, minute, second, _ = self.parts()
         seconds = hour * 3600 + minute * 60 + second
-        return _built(
+        return built(
             (year + years, month + months, day + days),
-            seconds * _SECOND + self.nanoseconds % _SECOND,
+            seconds * SECOND + self.nanoseconds % SECOND,
             self._location,
             self._fixed,
         )
@@ -310,8 +298,8 @@ class Time:
     def _named(self, kind: str) -> Named:
         parts = self.parts()
         if kind == "Month":
-            return Named("time.Month", parts[1], _MONTHS[parts[1] - 1])
-        return Named("time.Weekday", parts[6], _DAYS[parts[6]])
+            return Named("time.Month", parts[1], MONTHS[parts[1] - 1])
+        return Named("time.Weekday", parts[6], DAYS[parts[6]])
 
 
 def _number(value: int) -> Function:
@@ -344,7 +332,7 @@ def _civil(days: int) -> tuple[int, int, int]:
     return year + era * 400 + (month <= 2), month, rest - (153 * shifted + 2) // 5 + 1
 
 
-def _days(year: int, month: int, day: int) -> int:
+def days_of(year: int, month: int, day: int) -> int:
     """Return the number of days since 1970, for any month and day."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     year -= month <= 2
@@ -353,98 +341,13 @@ def _days(year: int, month: int, day: int) -> int:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year + day - 719_469
 
 
-def _built(
+def built(
     date: tuple[int, int, int], within: int, location: Location, fixed: int | None = None
 ) -> Time:
     """Return the time of a date and nanoseconds of the day, shown in the zone."""
-    local = _days(*date) * _DAY * _SECOND + within
-    offset = location.at(local // _SECOND, local=True)[0] if fixed is None else fixed
-    return Time(local - offset * _SECOND, location, fixed)
-
-
-_READ = {
-    "2006": r"(\d{4})", "06": r"(\d\d)", "01": r"(\d\d)", "1": r"(\d\d?)", "02": r"(\d\d)",
-    "2": r"(\d\d?)", "_2": r"( ?\d\d?)", "15": r"(\d\d)", "3": r"(\d\d?)", "03": r"(\d\d)",
-    "04": r"(\d\d)", "4": r"(\d\d?)", "05": r"(\d\d(?:[.,]\d+)?)", "5": r"(\d\d?(?:[.,]\d+)?)",
-    "PM": "(AM|PM)", "pm": "(am|pm)", "MST": r"([A-Z]{3,4}|[+-]\d\d)", "002": r"(\d{3})",
-    "__2": r"( {0,2}\d{1,3})",
-    "January": f"(?i:({'|'.join(_MONTHS)}))", "Jan": f"(?i:({'|'.join(m[:3] for m in _MONTHS)}))",
-    "Monday": f"(?i:({'|'.join(_DAYS)}))", "Mon": f"(?i:({'|'.join(d[:3] for d in _DAYS)}))",
-}  # fmt: skip
-
-
-def parse_time(layout: str, text: str, location: Location | None = None) -> Time:
-    """Read a time; raises :class:`Fault`."""
-    chunks: list[str] = []
-
-    def pattern(chunk: str) -> str:
-        chunks.append(chunk)
-        if chunk[0] in ".,":
-            exactly = rf"([.,]\d{{{len(chunk) - 1}}})"
-            return exactly if chunk[1] == "0" else r"((?:[.,]\d+)?)"
-        if chunk in _READ:
-            return _READ[chunk]
-        colon = ":" if ":" in chunk else ""
-        digits = sum(character.isdigit() for character in chunk)
-        offset = rf"[+-]\d\d{colon}\d\d" if digits >= 4 else r"[+-]\d\d"
-        return f"(Z|{offset})" if chunk[0] == "Z" else f"({offset})"
-
-    parts, end = [], 0
-    for found in _CHUNK.finditer(layout):
-        parts += [re.escape(layout[end : found.start()]), pattern(found[0])]
-        end = found.end()
-    match = re.fullmatch("".join(parts) + re.escape(layout[end:]), text, re.ASCII)
-    if match is None:
-        raise Fault(f"parsing time {quoted(text)} as {quoted(layout)}: cannot parse")
-    values = dict(zip(chunks, match.groups(), strict=False))
-    return _assembled(values, text, location)
-
-
-def _assembled(values: dict[str, str], text: str, location: Location | None) -> Time:
-    def first(*names: str) -> str | None:
-        return next((values[name] for name in names if name in values), None)
-
-    year = int(first("2006") or 0)
-    if short := first("06"):
-        year = int(short) + (1900 if int(short) >= 69 else 2000)
-    month = int(first("01", "1") or 1)
-    if name := first("January", "Jan"):
-        month = [known[:3].lower() for known in _MONTHS].index(name[:3].lower()) + 1
-    day = int(first("02", "2", "_2") or 1)
-    hour = int(first("15") or 0)
-    if twelve := first("3", "03"):
-        is_late = (first("PM", "pm") or "").lower() == "pm"
-        hour = int(twelve) % 12 + 12 * is_late
-    minute = int(first("04", "4") or 0)
-    seconds, _, fraction = (first("05", "5") or "0").replace(",", ".").partition(".")
-    for chunk, value in values.items():
-        if chunk[0] in ".," and value:
-            fraction = value[1:]
-    limits = {"month": (month, 12), "hour": (hour, 23), "minute": (minute, 59)}
-    for what, (found, limit) in {**limits, "second": (int(seconds), 59)}.items():
-        if found > limit:
-            raise Fault(f"parsing time {quoted(text)}: {what} out of range")
-    if not month >= 1 or not 1 <= day <= _days(year, month + 1, 1) - _days(year, month, 1):
-        raise Fault(f"parsing time {quoted(text)}: day out of range")
-    within = (hour * 3600 + minute * 60 + int(seconds)) * _SECOND + int(f"{fraction:0<9}"[:9])
-    for chunk, value in values.items():
-        if chunk[0] in "Z-":
-            if value == "Z":
-                return _built((year, month, day), within, UTC)
-            digits = value[1:].replace(":", "").ljust(4, "0")
-            offset = int(digits[:2]) * 3600 + int(digits[2:4]) * 60
-            offset = -offset if value[0] == "-" else offset
-            fixed = Location(values.get("MST", ""))
-            return (
-                _built((year, month, day), within, fixed, offset)
-                if offset
-                else _built((year, month, day), within, UTC)
-            )
-    if zone := values.get("MST"):
-        if zone == "UTC":
-            return _built((year, month, day), within, UTC)
-        return _built((year, month, day), within, Location(zone), 0)
-    return _built((year, month, day), within, location or UTC)
+    local = days_of(*date) * _DAY * SECOND + within
+    offset = location.at(local // SECOND, local=True)[0] if fixed is None else fixed
+    return Time(local - offset * SECOND, location, fixed)
 
 
 _NAMED: Methods = {"String": lambda self: Function("", "string", lambda: str(self))}
@@ -468,10 +371,10 @@ _TIME: Methods = {
     "Hour": lambda self: _number(self.parts()[3]),
     "Minute": lambda self: _number(self.parts()[4]),
     "Second": lambda self: _number(self.parts()[5]),
-    "Nanosecond": lambda self: _number(self.nanoseconds % _SECOND),
+    "Nanosecond": lambda self: _number(self.nanoseconds % SECOND),
     "Weekday": lambda self: Function("", "time.Weekday", lambda: self._named("Weekday")),
     "YearDay": lambda self: _number(self.year_day()),
-    "Unix": lambda self: _whole(self.nanoseconds // _SECOND, 1),
+    "Unix": lambda self: _whole(self.nanoseconds // SECOND, 1),
     "UnixMilli": lambda self: _whole(self.nanoseconds // 10**6, 1),
     "UnixMicro": lambda self: _whole(self.nanoseconds // 10**3, 1),
     "UnixNano": lambda self: _whole(self.nanoseconds, 1),
@@ -481,7 +384,7 @@ _TIME: Methods = {
     "Local": lambda self: Function("", self.go_type, lambda: self.within(Location("Local"))),
     "In": lambda self: Function("*time.Location", self.go_type, self.within),
     "IsZero": lambda self: Function(
-        "", "bool", lambda: self.nanoseconds == _days(1, 1, 1) * _DAY * _SECOND
+        "", "bool", lambda: self.nanoseconds == days_of(1, 1, 1) * _DAY * SECOND
     ),
     "Add": lambda self: Function(
         "time.Duration", self.go_type, lambda more: self.plus(more.nanoseconds)
