@@ -5,8 +5,9 @@
 wrong raises :class:`ExprError`, whose message is the one of expr.
 
 Known differences: of Go's regular expressions those are understood that Python knows too, of sprig
-all but :data:`UNINTERPRETED`; the order of a map's keys and of equal items in a sort of more than
-twelve is Go's own secret; expr fails where ``findLast`` or ``filter(…)[-1]`` is a right operand.
+all but what :func:`uninterpreted` tells; the order of a map's keys and of equal items in a sort of
+more than twelve is Go's own secret; expr fails where ``findLast`` or ``filter(…)[-1]`` is a right
+operand.
 """
 
 from __future__ import annotations
@@ -23,12 +24,10 @@ from hera_experiment.argo.expr.evaluator import evaluate
 from hera_experiment.argo.expr.folding import folded
 from hera_experiment.argo.expr.names import identifiers_of, is_known
 from hera_experiment.argo.expr.parser import BUILTIN_NAMES, parse
-from hera_experiment.argo.expr.sprig import UNINTERPRETED
 from hera_experiment.argo.expr.values import clean, json_of, type_name
 from hera_experiment.argo.expr.values import text_of as printed
 
 __all__ = [
-    "UNINTERPRETED",
     "CompileError",
     "ExprError",
     "Program",
@@ -39,6 +38,7 @@ __all__ = [
     "missing",
     "sprint",
     "text_of",
+    "uninterpreted",
 ]
 
 
@@ -51,6 +51,7 @@ class Program:
     def __init__(self, text: str, root: tree.Node) -> None:
         self.text = text
         self.root = root
+        self.names = identifiers_of(root)
 
     def run(
         self, variables: Mapping[str, object], clock: Callable[[], int] = time.time_ns
@@ -60,7 +61,7 @@ class Program:
         ``clock`` gives nanoseconds since 1970. Raises :class:`CompileError` for what does not
         suit the variables and :class:`RunError` for what fails after that.
         """
-        known = _environment(variables, clock)
+        known = _environment(variables, self.names, clock)
         try:
             root = self.root
             if hidden := BUILTIN_NAMES & known.keys():
@@ -94,13 +95,13 @@ def identifiers(program: Program) -> list[str]:
 
     ``a.b`` gives ``a`` and ``a.b``; what stands before ``??`` or ``?.`` may be missing.
     """
-    return identifiers_of(program.root)
+    return program.names
 
 
 def missing(program: Program, variables: Mapping[str, object]) -> list[str]:
     """Return those of the :func:`identifiers` that are no variables."""
-    known = _environment(variables, time.time_ns)
-    return [name for name in identifiers(program) if not is_known(name, known)]
+    known = _environment(variables, program.names, time.time_ns)
+    return [name for name in program.names if not is_known(name, known)]
 
 
 def sprint(value: object) -> str:
@@ -126,3 +127,12 @@ def text_of(value: object) -> str:
         return json_of(value)
     except Fault as fault:
         raise RunError(f"failed to marshal evaluated expression: {fault.message}") from None
+
+
+def uninterpreted(program: Program) -> list[str]:
+    """Return the functions that the expression uses and nobody here interprets."""
+    if "sprig" not in program.names:
+        return []
+    from hera_experiment.argo.expr.sprig import UNINTERPRETED
+
+    return [name for name in program.names if name.removeprefix("sprig.") in UNINTERPRETED]

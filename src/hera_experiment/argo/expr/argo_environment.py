@@ -5,29 +5,40 @@ Source: ``util/expr/env/env.go`` and ``util/expand/expand.go`` of argoproj/argo-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from hera_experiment.argo.expr import builtins, jsonpath
-from hera_experiment.argo.expr.sprig import functions
+from hera_experiment.argo.expr import builtins
 from hera_experiment.argo.expr.values import ANY, Function, json_of, parsed_json
 
 
-def environment(variables: Mapping[str, object], clock: Callable[[], int]) -> dict[str, object]:
-    """Return the variables, those with dots as maps within maps, and Argo's functions."""
-    return {**expanded(variables), **_functions(clock)}
+def environment(
+    variables: Mapping[str, object], used: Iterable[str], clock: Callable[[], int]
+) -> dict[str, object]:
+    """Return the variables, those with dots as maps within maps, and Argo's functions.
+
+    Those of sprig are there when they are ``used``.
+    """
+    found = {**expanded(variables), **_FUNCTIONS}
+    if not {"sprig", "$env"}.isdisjoint(used):
+        # A copy: an expression may set a key of any map.
+        found["sprig"] = dict(_sprig(clock))
+    return found
 
 
 @lru_cache(maxsize=4)
-def _functions(clock: Callable[[], int]) -> dict[str, object]:
-    return {
-        "asInt": Function(ANY, ANY, builtins.to_int, typed=True),
-        "asFloat": Function(ANY, ANY, builtins.to_float, typed=True),
-        "jsonpath": Function("string,string", ANY, _jsonpath),
-        "toJson": Function(ANY, "string", json_of, typed=True),
-        "sprig": functions(clock),
-    }
+def _sprig(clock: Callable[[], int]) -> dict[str, Function]:
+    # Most expressions do without these modules.
+    from hera_experiment.argo.expr.sprig import functions
+
+    return functions(clock)
+
+
+def _jsonpath(text: str, path: str) -> Any:
+    from hera_experiment.argo.expr.jsonpath import query
+
+    return query(path, parsed_json(text))
 
 
 def expanded(variables: Mapping[str, object]) -> dict[str, object]:
@@ -48,5 +59,9 @@ def expanded(variables: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _jsonpath(text: str, path: str) -> Any:
-    return jsonpath.query(path, parsed_json(text))
+_FUNCTIONS: dict[str, object] = {
+    "asInt": Function(ANY, ANY, builtins.to_int, typed=True),
+    "asFloat": Function(ANY, ANY, builtins.to_float, typed=True),
+    "jsonpath": Function("string,string", ANY, _jsonpath),
+    "toJson": Function(ANY, "string", json_of, typed=True),
+}

@@ -12,6 +12,7 @@ from hera_experiment.argo.expr import operations, tree
 from hera_experiment.argo.expr.arrays import ordered
 from hera_experiment.argo.expr.builtins import CLOCKED, COSTLY, FUNCTIONS
 from hera_experiment.argo.expr.errors import Fault
+from hera_experiment.argo.expr.times import NO_TIME
 from hera_experiment.argo.expr.values import (
     ANY,
     Function,
@@ -320,7 +321,7 @@ def _suited(argument: Any, parameter: str) -> Any:
 
 _ZEROS: dict[str, Any] = {
     "string": "", "int": 0, "int64": 0, "float64": 0.0, "bool": False, "map": {}, "slice": [],
-    "struct": None, "ptr": None,
+    "struct": NO_TIME, "ptr": None,
 }  # fmt: skip
 _PREDICATED: dict[str, Callable[[_Evaluator, Any, list[Any], _Scope], Any]] = {
     "all": _Evaluator.all,

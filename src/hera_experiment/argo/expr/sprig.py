@@ -71,9 +71,6 @@ def _to_date(layout: str, text: str) -> times.Time:
     return time_layouts.parse_time(layout, text, times.load_location("Local"))
 
 
-_NO_TIME = time_layouts.parse_time("2006-01-02", "0001-01-01")
-
-
 def _seconds(value: Any) -> str:
     if isinstance(value, str):
         count = int(value) if re.fullmatch(r"[+-]?[0-9]+", value) else 0
@@ -111,7 +108,7 @@ _TABLE: list[tuple[str, str, str, Callable[..., Any]]] = [
     ("date_modify dateModify", "string,time.Time", "time.Time", _date_modified),
     ("must_date_modify mustDateModify", "string,time.Time", "time.Time", _moved),
     ("mustToDate", _SS, "time.Time", _to_date),
-    ("toDate", _SS, "time.Time", otherwise(_NO_TIME, _to_date)),
+    ("toDate", _SS, "time.Time", otherwise(times.NO_TIME, _to_date)),
     ("unixEpoch", "time.Time", _S, lambda date: str(date.nanoseconds // 10**9)),
     ("duration", ANY, _S, _seconds),
     ("durationRound", ANY, _S, _rounded_duration),

@@ -195,12 +195,12 @@ def _omitted(table: dict[str, Any], *keys: str) -> dict[str, Any]:
 def _merged(overwrite: bool) -> Callable[..., Any]:
     def into(target: dict[str, Any], source: dict[str, Any]) -> None:
         for key, value in source.items():
-            if value is None:
+            if value is None and not overwrite:
                 continue
             known = target.get(key)
             if isinstance(known, dict) and isinstance(value, dict):
                 into(known, value)
-            elif (overwrite and not is_empty(value)) or is_empty(known):
+            elif (overwrite and (value is None or not is_empty(value))) or is_empty(known):
                 target[key] = value
 
     def function(target: dict[str, Any], *sources: dict[str, Any]) -> Any:

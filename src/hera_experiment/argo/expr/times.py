@@ -383,9 +383,7 @@ _TIME: Methods = {
     "UTC": lambda self: Function("", self.go_type, lambda: self.within(UTC)),
     "Local": lambda self: Function("", self.go_type, lambda: self.within(Location("Local"))),
     "In": lambda self: Function("*time.Location", self.go_type, self.within),
-    "IsZero": lambda self: Function(
-        "", "bool", lambda: self.nanoseconds == days_of(1, 1, 1) * _DAY * SECOND
-    ),
+    "IsZero": lambda self: Function("", "bool", lambda: self == NO_TIME),
     "Add": lambda self: Function(
         "time.Duration", self.go_type, lambda more: self.plus(more.nanoseconds)
     ),
@@ -415,3 +413,6 @@ METHODS: dict[str, Methods] = {
     "*time.Location": _LOCATION,
 }
 """The methods of each type."""
+
+NO_TIME: Time = Time(days_of(1, 1, 1) * _DAY * SECOND)
+"""Go's zero: the first of January of the year 1."""

@@ -157,10 +157,9 @@ def _uninterpreted(expression: str) -> list[str]:
     from hera_experiment.argo import expr
 
     try:
-        used = expr.identifiers(expr.compile(expression))
+        return expr.uninterpreted(expr.compile(expression))
     except expr.CompileError:
         return []
-    return [name for name in used if name.removeprefix("sprig.") in expr.UNINTERPRETED]
 
 
 def _check(path: str, value: Any, kind: str) -> None:
