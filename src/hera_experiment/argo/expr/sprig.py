@@ -29,8 +29,7 @@ UNINTERPRETED = frozenset(
         "ago shuffle randAlphaNum randAlpha randAscii randNumeric randInt uuidv4 getHostByName "
         "bcrypt htpasswd genPrivateKey derivePassword buildCustomCert genCA genCAWithKey "
         "genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey encryptAES "
-        "decryptAES randBytes semver semverCompare urlParse urlJoin snakecase kebabcase camelcase "
-        "wrap wrapWith"
+        "decryptAES randBytes semver urlParse urlJoin "
     ).split()
 )
 """What is not interpreted here: what depends on chance or secrets, and what nobody asked for."""

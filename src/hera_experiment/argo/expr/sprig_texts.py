@@ -17,7 +17,9 @@ from hera_experiment.argo.expr.builtins import from_base64, replaced, split, tri
 from hera_experiment.argo.expr.errors import Fault
 from hera_experiment.argo.expr.lexer import quoted
 from hera_experiment.argo.expr.regex import compiled, expanded, literal
+from hera_experiment.argo.expr.sprig_cases import joined, pascal
 from hera_experiment.argo.expr.sprig_lists import otherwise, text
+from hera_experiment.argo.expr.sprig_versions import suits
 from hera_experiment.argo.expr.values import ANY, Table, Typed, clean, from_bytes, text_of, to_bytes
 
 
@@ -109,6 +111,28 @@ def _without_space(text: str) -> str:
     letters = _letters(text)
     found = re.sub(r"[\t-\r \x85\xa0]", "", letters)
     return text if found == letters else found
+
+
+def _wrapped(width: int, between: str, text: str, cuts: bool) -> str:
+    """Return the text in lines; a word that is too long is cut (``cuts``) or stands alone."""
+    data, out, at = to_bytes(text), b"", 0
+    separator, width = to_bytes(between), max(width, 1)
+    while len(data) - at > width:
+        if data[at] == ord(" "):
+            at += 1
+            continue
+        space = data.rfind(b" ", at, at + width + 1)
+        if space < 0 and cuts:
+            out += data[at : at + width] + separator
+            at += width
+            continue
+        if space < 0:
+            space = data.find(b" ", at + width)
+        if space < 0:
+            return from_bytes(out + data[at:])
+        out += data[at:space] + separator
+        at = space + 1
+    return from_bytes(out + data[at:])
 
 
 def _repeat(count: int, text: str) -> str:
@@ -292,6 +316,17 @@ TABLE: list[tuple[str, str, str, Callable[..., Any]]] = [
     *_regular("ReplaceAll", _SSS, _S, _replace_all),
     *_regular("ReplaceAllLiteral", _SSS, _S, _replace_literally),
     *_regular("Split", "string,string,int", "[]string", _regex_split),
+    ("snakecase", _S, _S, lambda name: joined(clean(name), "_")),
+    ("kebabcase", _S, _S, lambda name: joined(clean(name), "-")),
+    ("camelcase", _S, _S, lambda name: pascal(clean(name))),
+    ("wrap", "int,string", _S, lambda width, text: _wrapped(width, "\n", text, False)),
+    (
+        "wrapWith",
+        "int,string,string",
+        _S,
+        lambda width, between, text: _wrapped(width, between or "\n", text, True),
+    ),
+    ("semverCompare", _SS, "bool", suits),
     ("regexQuoteMeta", _S, _S, literal),
 ]
 """Names, parameters, result and body of the functions."""
