@@ -35,6 +35,8 @@ from real_cluster import (
     read_env,
 )
 
+from hera_experiment.local.runtimes.base import AUTO
+
 SUBMIT = """
 import hera_utils
 
@@ -44,7 +46,6 @@ argo_server = hera_utils.argo_server(cluster, args)
 argo_server.define_argo_server_part_of_environment()
 
 from hera.workflows import Container, Workflow
-from hera_experiment.local.runtimes.base import AUTO
 
 # Suspended: the server keeps it, no pod is started.
 with Workflow(generate_name="try-", entrypoint="main", suspend=True) as w:
