@@ -35,6 +35,8 @@ from real_cluster import (
     read_env,
 )
 
+from hera_experiment.local.runtimes.base import AUTO
+
 SUBMIT = """
 import hera_utils
 
@@ -259,7 +261,8 @@ def argo(cluster: Any) -> Iterator[Argo]:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    local = Local(tmp_path_factory.mktemp("local"))
+    runtime = os.environ.get("HERA_TEST_RUNTIME", AUTO)
+    local = Local(tmp_path_factory.mktemp("local"), runtime)
     yield local
     local.engine.close()
 

@@ -134,7 +134,13 @@ def general(value: float) -> str:
     """Return a number as Go's ``Sprint`` shows it."""
     if not math.isfinite(value):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
-    return decimal(value) if value == 0 or 1e-4 <= abs(value) < _PLAIN_TO else repr(value)
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return decimal(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    first, *rest = map(str, digits)
+    power = int(exponent) + len(rest)
+    fraction = f".{''.join(rest)}" if rest else ""
+    return f"{'-' * sign}{first}{fraction}e{power:+03d}"
 
 
 def stored(value: Any) -> Any:
@@ -184,9 +190,14 @@ def _beginning(character: str) -> str:
 
 
 def _quoted(character: str) -> str:
-    if character == "'":
-        return "'\\''"
-    return f"'{json.dumps(character)[1:-1]}'" if character < " " else f"'{character}'"
+    if character in "'\\":
+        return f"'\\{character}'"
+    known = _LETTERS.get(character)
+    shown = f"\\{known}" if known else f"\\x{ord(character):02x}"
+    return f"'{shown if character < ' ' else character}'"
+
+
+_LETTERS = dict(zip("\a\b\f\n\r\t\v", "abfnrtv", strict=True))
 
 
 def _message(text: str, error: json.JSONDecodeError) -> str:
@@ -194,6 +205,8 @@ def _message(text: str, error: json.JSONDecodeError) -> str:
     if not rest or error.msg.startswith("Unterminated"):
         return "unexpected end of JSON input"
     character = rest[0]
+    if error.msg.startswith("Invalid control"):
+        return f"invalid character {_quoted(text[error.pos])} in string literal"
     if error.msg == "Extra data":
         return f"invalid character {_quoted(character)} after top-level value"
     if error.msg == "Expecting value":
@@ -201,7 +214,33 @@ def _message(text: str, error: json.JSONDecodeError) -> str:
             if literal[0] == character:
                 return _in_literal(rest, literal)
         return _beginning(character)
-    return f"invalid character {_quoted(character)}"
+    words = _WORDS.get(error.msg.partition(" at")[0].partition(":")[0])
+    if error.msg.startswith("Expecting ','"):
+        inside = _innermost(text[: error.pos])
+        words = "after array element" if inside == "[" else "after object key:value pair"
+    where = f" {words}" if words else ""
+    if error.msg.startswith("Invalid \\"):
+        character = text[error.pos + 1 :][:1] or character
+    return f"invalid character {_quoted(character)}{where}"
+
+
+_WORDS = {
+    "Expecting property name enclosed in double quotes": "looking for beginning of object key"
+    " string",
+    "Expecting '": "after object key",
+    "Invalid \\escape": "in string escape code",
+}
+
+
+def _innermost(text: str) -> str:
+    """Return the bracket of the array or object that ``text`` ends in."""
+    open_ones: list[str] = []
+    for match in _TOKEN.finditer(text):
+        if match[0] in "[{":
+            open_ones.append(match[0])
+        elif match[0] in "]}":
+            open_ones.pop()
+    return open_ones[-1]
 
 
 def _in_literal(rest: str, literal: str) -> str:

@@ -145,22 +145,16 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     (workflow({**OK, "inputs": {"artifacts": [{"name": "a"}]}}), "templates.ok.inputs.artifacts"),
     (workflow({**OK, "outputs": {"artifacts": [{"name": "a"}]}}), "templates.ok.outputs.artifacts"),
     (
-        workflow({**OK, "retryStrategy": {"expression": "true"}}),
-        "templates.ok.retryStrategy.expression (expressions)",
+        workflow({**OK, "retryStrategy": {"expression": "sprig.uuidv4() == ''"}}),
+        "spec.templates.ok.retryStrategy.expression (sprig.uuidv4 in an expression)",
     ),
     (
         workflow({**OK, "inputs": {"parameters": [{"name": "p", "valueFrom": {"supplied": {}}}]}}),
         "templates.ok.inputs.parameters.p.valueFrom",
     ),
     (
-        workflow(
-            {**OK, "outputs": {"parameters": [{"name": "p", "valueFrom": {"expression": "1"}}]}}
-        ),
-        "templates.ok.outputs.parameters.p.valueFrom.expression (expressions)",
-    ),
-    (
-        workflow(script("main", "print({{=1 + 1}})")),
-        "spec.templates.main.script.source (expressions",
+        workflow(script("main", "print('{{=sprig.bcrypt(workflow.name) + sprig.uuidv4()}}')")),
+        "spec.templates.main.script.source (sprig.bcrypt, sprig.uuidv4 in an expression)",
     ),
     (workflow(dag(task("a", "ok", onExit="ok")), OK), "templates.main.tasks.a.onExit"),
     (workflow(dag(task("a", "ok", hooks={"x": {}})), OK), "templates.main.tasks.a.hooks"),

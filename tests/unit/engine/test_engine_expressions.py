@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from engine_bench import SAY, Bench, by_name, dag, script, task, workflow
@@ -13,10 +14,9 @@ from hera_experiment.local.engine.substitution import (
     OUTPUTS,
     SubstitutionError,
     UnknownVariable,
-    parse_expression,
+    Variables,
     replace,
 )
-from hera_experiment.local.errors import Unsupported
 
 NASTY = "'\"\\ \n\t\x00\x7f <>& é \u2028 😀 {{x}} $$"
 VALUES = {"inputs.parameters.x": NASTY, "inputs.parameters.a-b": "", "workflow.parameters.n": "1e5"}
@@ -24,30 +24,6 @@ VALUES = {"inputs.parameters.x": NASTY, "inputs.parameters.a-b": "", "workflow.p
 
 def lookup(name: str) -> str:
     return VALUES[name]
-
-
-@pytest.mark.parametrize(
-    ("expression", "parsed"),
-    [
-        ("inputs.parameters.x", ("", "inputs.parameters.x")),
-        (" inputs.parameters['a-b'] ", ("", "inputs.parameters.a-b")),
-        ('workflow.parameters[ "n" ]', ("", "workflow.parameters.n")),
-        ("toBase64(inputs.parameters['x'])", ("toBase64", "inputs.parameters.x")),
-        ("sprig.toJson( workflow.parameters.n )", ("sprig.toJson", "workflow.parameters.n")),
-        ("inputs.parameters.a-b", None),
-        ("inputs.parameters['x'", None),
-        ("inputs.parameters['x\"]", None),
-        ("toBase64(inputs.parameters.x", None),
-        ("inputs.parameters.x)", None),
-        ("upper(inputs.parameters.x)", None),
-        ("toJson(toJson(inputs.parameters.x))", None),
-        ("inputs.parameters", None),
-        ("tasks.a.outputs.result", None),
-        ("1 + 1", None),
-    ],
-)
-def test_reads_one_parameter_and_no_more(expression: str, parsed: tuple[str, str] | None) -> None:
-    assert parse_expression(expression) == parsed
 
 
 def test_replaces_expressions() -> None:
@@ -67,7 +43,52 @@ def test_what_is_unknown_waits_or_raises() -> None:
     assert replace(unknown, lookup, OUTPUTS) == unknown
     with pytest.raises(UnknownVariable, match="failed to evaluate expression: inputs is missing"):
         replace(unknown, lookup, ANY)
-    assert replace("{{=upper('x')}}", lookup, ANY) == "{{=upper('x')}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        ("{{=upper('x')}} {{=1 + 1}} {{=7 / 2}} {{=[1, '<']}}", 'X 2 3.5 [1,"\\u003c"]'),
+        ("{{=asInt(workflow.parameters.n ?? '1')}}", None),
+        ("{{=asFloat(workflow.parameters.n) > 5}}", "true"),
+        ("{{=retries}}{{=item}}{{=lastRetry.status ?? 'x'}}", None),
+        ("{{=workflow.status == 'Succeeded'}}", None),
+        ("{{=nil}}", None),
+        ("{{=tasks.a ?? 1}}", None),
+        ("{{=1..3 | map(# * 2)}}", "[2,4,6]"),
+        ("{{=groupBy([1], #)}}", None),
+        ("{{=string({a: 1})}}", "map[a:1]"),
+    ],
+)
+def test_any_expression(text: str, replaced: str | None) -> None:
+    assert replace(text, lookup) == (text if replaced is None else replaced)
+
+
+def test_what_is_no_expression_is_an_error_whatever_is_allowed() -> None:
+    with pytest.raises(SubstitutionError, match=r"unexpected token EOF \(1:3\)\n \| 1 \+\n"):
+        replace("{{=1 +}}", lookup)
+
+
+def test_all_known_an_expression_has_to_have_a_value() -> None:
+    some = {"tasks.a.outputs.result": "x", "tasks.b.outputs.parameters.p": None}
+    known = Variables(some.__getitem__, lambda: some)
+
+    def told(text: str) -> str:
+        return replace(f"{{{{={text}}}}}", known, OUTPUTS)
+
+    assert told("tasks.b.outputs.parameters.p ?? tasks.a.outputs.result") == "x"
+    assert told("keys(tasks.a.outputs)") == '["result"]'
+    assert told("len($env.tasks)") == "2"
+    with pytest.raises(UnknownVariable, match=r"tasks\.c is missing"):
+        told("tasks.c.outputs.result == 'x'")
+    with pytest.raises(SubstitutionError, match=r"invalid operation: int\(x\) \(1:1\)"):
+        told("asInt(tasks.a.outputs.result)")
+    with pytest.raises(
+        SubstitutionError, match=r"failed to evaluate expression .tasks\.b\.outputs"
+    ):
+        told('tasks.b.outputs.parameters["p"]')
+    with pytest.raises(SubstitutionError, match="the result was invalid JSON"):
+        told("['\\x7f']")
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\U000e0067"])
@@ -109,7 +130,65 @@ def test_a_result_with_such_a_character_is_an_error_as_on_argo(bench: Bench) -> 
     assert loop_node["message"] == "invalid character 'x' in string escape code"
 
 
-@pytest.mark.parametrize("text", ["{{=1 + 1}}", "x {{=toJson(workflow.name)}}", "{{=item}}"])
-def test_other_expressions_are_refused_by_name(text: str, bench: Bench) -> None:
-    with pytest.raises(Unsupported, match="or one in toBase64, sprig"):
-        bench.create(workflow(script("main", text)))
+def test_outputs_that_an_expression_makes(bench: Bench) -> None:
+    def output(name: str, expression: str, **more: str) -> dict[str, Any]:
+        return {"name": name, "valueFrom": {"expression": expression, **more}}
+
+    declared = [
+        output("chosen", "tasks.a.outputs.result == '1' ? tasks['b'].outputs.result : ''"),
+        output("listed", "[1, 2.5, inputs.parameters.x]"),
+        output("default", "workflow.name + tasks.a.id", default="mine"),
+    ]
+    template = dag(
+        task("a"),
+        task("b", "say", "a", with_={"text": "{{=asInt(tasks.a.outputs.result) + 1}}"}),
+        inputs={"parameters": [{"name": "x", "value": "y"}]},
+        outputs={"parameters": declared},
+    )
+    done = by_name(bench.run(workflow(template, script("a", "print(1)"), SAY)))
+    main = next(node for node in done.values() if node["type"] == "DAG")
+    values = {each["name"]: each["value"] for each in main["outputs"]["parameters"]}
+    assert values == {"chosen": "2", "listed": "[1 2.5 y]", "default": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("tasks.a.nothing", 'failed to evaluate expression "tasks.a.nothing"'),
+        ("nobody + 1", "unknown name nobody (1:1)\n | nobody + 1\n | ^"),
+        ("1 +", "unexpected token EOF (1:3)\n | 1 +\n | ..^"),
+    ],
+)
+def test_an_output_without_a_value_is_an_error(expression: str, message: str, bench: Bench) -> None:
+    declared = {"parameters": [{"name": "p", "valueFrom": {"expression": expression}}]}
+    done = bench.run(workflow(dag(task("a"), outputs=declared), script("a", "")))
+    assert done["status"]["phase"] == "Error"
+    assert done["status"]["message"] == f"error in entry template execution: {message}"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "attempts", "phase", "message"),
+    [
+        ({"expression": "asInt(lastRetry.exitCode) < 5"}, 2, "Failed", "evaluated to false"),
+        ({"expression": "true", "limit": 1}, 2, "Failed", "No more retries left"),
+        ({"expression": "true", "retryPolicy": "OnError"}, 1, "Failed", "exit code 4"),
+        ({"expression": "retries"}, 1, "Error", "unable to cast expression result '0' to bool"),
+        ({"expression": "1"}, 1, "Error", "expression result '%!s(int=1)' to bool"),
+        ({"expression": "lost"}, 1, "Error", "unknown name lost (1:1)"),
+        (
+            {"expression": "asInt(lastRetry.message) > 1"},
+            1,
+            "Error",
+            "unable to evaluate expression 'asInt(lastRetry.message) > 1': invalid operation: int(",
+        ),
+    ],
+)
+def test_an_expression_decides_whether_to_retry(
+    strategy: dict[str, Any], attempts: int, phase: str, message: str, bench: Bench
+) -> None:
+    failing = script("main", "raise SystemExit(4 + int('{{retries}}'))", retryStrategy=strategy)
+    done = bench.run(workflow(failing))
+    nodes = done["status"]["nodes"].values()
+    retry = next(node for node in nodes if node["type"] == "Retry")
+    assert sum(node["type"] == "Pod" for node in nodes) == attempts
+    assert (retry["phase"], message in retry["message"]) == (phase, True), retry["message"]

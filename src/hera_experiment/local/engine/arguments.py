@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hera_experiment.argo import go_text
-from hera_experiment.local.engine.substitution import Lookup, substitute
+from hera_experiment.local.engine.substitution import Lookup, Variables, names_of, substitute
 
 ABSENT = "__argo-internal.absent-optional-output__"
 """The value of an argument that refers to an output of a skipped task without a default."""
@@ -49,7 +49,8 @@ def substitute_all(
     def first(name: str) -> str | None:
         return local[name] if name in local else global_lookup(name)
 
-    once: dict[str, Any] = substitute(dict(template), first)
+    known = Variables(first, lambda: [*local, *names_of(global_lookup)])
+    once: dict[str, Any] = substitute(dict(template), known)
     parameters = (once.get("inputs") or {}).get("parameters") or []
     inputs = {f"inputs.parameters.{p['name']}": p["value"] for p in parameters if "value" in p}
     for parameter in (once.get("outputs") or {}).get("parameters") or ():
@@ -63,7 +64,8 @@ def substitute_all(
             return parameters_json(parameters)
         return first(name)
 
-    twice: dict[str, Any] = substitute(once, second)
+    more = Variables(second, lambda: [*inputs, "inputs.parameters", *known.names()])
+    twice: dict[str, Any] = substitute(once, more)
     return twice
 
 

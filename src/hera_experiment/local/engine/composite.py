@@ -16,8 +16,15 @@ from hera_experiment.local.engine.arguments import ABSENT
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Attempt, Call, Done, Machine, nothing
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
-from hera_experiment.local.engine.scope import OutputError, template_outputs
-from hera_experiment.local.engine.substitution import OUTPUTS, Lookup, replace, substitute
+from hera_experiment.local.engine.scope import OutputError, input_values, template_outputs
+from hera_experiment.local.engine.substitution import (
+    OUTPUTS,
+    Lookup,
+    Variables,
+    names_of,
+    replace,
+    substitute,
+)
 from hera_experiment.local.engine.when import WhenError, should_execute
 
 _PURE = re.compile(r"\{\{([^{}]*)\}\}")
@@ -44,17 +51,28 @@ class Composite:
         """Learn that a pod, DAG or Steps directly below has failed."""
         raise NotImplementedError
 
-    def _lookup(self, value: Callable[[str, str], str | None]) -> Lookup:
-        """Return what looks variables up; ``value`` has a child's, by its name and the rest."""
+    def _lookup(
+        self, value: Callable[[str, str], str | None], names: Callable[[], Iterable[str]]
+    ) -> Variables:
+        """Return what looks variables up.
+
+        ``value`` has a child's, by its name and the rest; ``names`` has all of these in one word.
+        """
         prefix, others = f"{self.root}.", self._machine.variables
+        inputs = input_values(self.template)
 
         def lookup(variable: str) -> str | None:
+            if variable in inputs:
+                return inputs[variable]
             if not variable.startswith(prefix):
                 return others(variable)
             name, _, rest = variable[len(prefix) :].partition(".")
             return value(name, rest)
 
-        return lookup
+        def known() -> list[str]:
+            return [*inputs, *(f"{prefix}{name}" for name in names()), *names_of(others)]
+
+        return Variables(lookup, known)
 
     def _template_of(self, child: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._machine.templates[child["template"]]

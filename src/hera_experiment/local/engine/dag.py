@@ -137,7 +137,8 @@ class Dag(Composite):
         if problem := self._scope.problem(name):
             self._skip(name, ERROR, problem)
             return
-        lookup = self._lookup(partial(self._scope.seen_by, name))
+        scope = self._scope
+        lookup = self._lookup(partial(scope.seen_by, name), partial(scope.names, name))
         try:
             tasks = self._children_of(task, resolve(task, lookup), lookup)
         except (SubstitutionError, LoopError, WhenError, JsonError, SameIdentifier) as error:
@@ -241,7 +242,7 @@ class Dag(Composite):
         for name in self._order:
             node = self._task_node(name)
             self._machine.export(node.outputs if node else None)
-        if problem := self._set_outputs(self._lookup(self._scope.value)):
+        if problem := self._set_outputs(self._lookup(self._scope.value, self._scope.names)):
             self._end(ERROR, problem, error=problem)
             return
         self._end(SUCCEEDED, last=self._target_nodes())

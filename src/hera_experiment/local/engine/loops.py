@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hera_experiment.argo import go_text
-from hera_experiment.local.engine.substitution import ANY, Lookup, Unprintable, substitute
+from hera_experiment.local.engine.substitution import (
+    ANY,
+    Lookup,
+    Unprintable,
+    Variables,
+    names_of,
+    substitute,
+)
 from hera_experiment.local.engine.when import WhenError, should_execute
 
 LOOPS = ("withItems", "withParam", "withSequence")
@@ -146,7 +153,8 @@ def _expanded(
         return found
 
     try:
-        task: dict[str, Any] = substitute(dict(body), with_item, () if lenient else ANY)
+        known = Variables(with_item, lambda: [*values, *names_of(lookup)])
+        task: dict[str, Any] = substitute(dict(body), known, () if lenient else ANY)
     except Unprintable as error:
         raise LoopError(f"invalid character '{error.escape}' in string escape code") from None
     described = _described(item).replace("(", "").replace(")", "")

@@ -14,6 +14,7 @@ from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.arguments import substitute_all
+from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import RETRY, Node, Nodes, runs_pod
 from hera_experiment.local.engine.substitution import SubstitutionError
@@ -29,7 +30,10 @@ class Retry:
         self._machine = machine
         self._attempt = attempt
         self._strategy = strategy
-        self._policy = strategy.get("retryPolicy") or "OnFailure"
+        self._expression = strategy.get("expression", "")
+        # With an expression it is the expression alone that decides.
+        default = "Always" if self._expression else "OnFailure"
+        self._policy = strategy.get("retryPolicy") or default
         call = attempt.call
         self._flag = {**(call.flag or {}), "retried": True}
         self.node = machine.nodes.get(attempt.name) or machine.nodes.create(
@@ -117,7 +121,25 @@ class Retry:
         elif limit is not None and len(attempts) > limit:
             self._end(last.phase, last, "No more retries left")
         else:
-            self._try(end)
+            self._try_if_expressed(last, end)
+
+    def _try_if_expressed(self, last: Node, deadline: float | None) -> None:
+        """Try again unless the ``expression`` of the strategy forbids."""
+        if self._expression:
+            attempts = len(self._attempts())
+            variables = {"retries": str(attempts - 1), **_last_retry(last, self._machine.nodes)}
+            if "exitCode" not in (last.outputs or {}):
+                variables["lastRetry.exitCode"] = "-1"
+            try:
+                goes_on = holds(self._expression, variables)
+            except ExpressionError as error:
+                self._fail(str(error))
+                return
+            if not goes_on:
+                reason = "retryStrategy.expression evaluated to false"
+                self._end(last.phase, last, reason)
+                return
+        self._try(deadline)
 
     def _again(self, deadline: float | None) -> None:
         if self.node.fulfilled:
@@ -127,7 +149,7 @@ class Retry:
             self._end(last.phase, last, reason)
         elif self._retries(last):
             self._machine.nodes.mark(self.node, self.node.phase, "")
-            self._try(deadline)
+            self._try_if_expressed(last, deadline)
         else:
             self._end(last.phase, last, last.message)
 

@@ -18,9 +18,12 @@ from hera_experiment.argo import go_text
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.depends import ancestry
 from hera_experiment.local.engine.nodes import RETRY, TASK_GROUP, Node, Nodes
-from hera_experiment.local.engine.substitution import Lookup
+from hera_experiment.local.engine.substitution import Lookup, used_variables
 
-_RESULT = re.compile(r"\b(tasks|steps)\.([a-zA-Z0-9][-a-zA-Z0-9]*)\.outputs\.result")
+_RESULT = re.compile(
+    r"\b(tasks|steps)(?:\.([a-zA-Z0-9][-a-zA-Z0-9]*)|\['([^']*)'\])\.outputs\.result"
+)
+_GLOBAL = re.compile(r"workflow\.(?!outputs\.)")
 
 Values = Mapping[str, "str | None"]
 """The values of one task by what follows its name: ``id``, ``outputs.parameters.p``, …"""
@@ -162,6 +165,15 @@ class DagScope:
             raise KeyError(name)
         return self._of_node(name, node)[rest]
 
+    def names(self, task: str | None = None) -> list[str]:
+        """Return ``NAME.REST`` of all values, those seen by ``task`` if it is given."""
+        seen = self._parents if task is None else ancestry(task, self._parents)
+        found = []
+        for name in seen:
+            if (node := self._node(name)) is not None:
+                found += [f"{name}.{rest}" for rest in self._of_node(name, node)]
+        return found
+
     def _comes_before(self, name: str, task: str) -> bool:
         if name in self._parents[task]:
             return True
@@ -185,26 +197,33 @@ class OutputError(ValueError):
     """An output has no value."""
 
 
+def input_values(template: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the variables of a template's own inputs."""
+    return {
+        f"inputs.parameters.{parameter['name']}": parameter.get("value")
+        for parameter in (template.get("inputs") or {}).get("parameters") or ()
+    }
+
+
 def template_outputs(template: Mapping[str, Any], lookup: Lookup) -> dict[str, Any] | None:
     """Return ``outputs`` of the node, None when the template declares none."""
     declared = (template.get("outputs") or {}).get("parameters") or ()
     if not declared:
         return None
-    inputs = {
-        f"inputs.parameters.{parameter['name']}": parameter.get("value")
-        for parameter in (template.get("inputs") or {}).get("parameters") or ()
-    }
+    inputs = input_values(template)
     parameters = []
     for parameter in declared:
         source = parameter.get("valueFrom")
         if source is None:
             raise OutputError("output parameters must have a valueFrom specified")
-        name = source.get("parameter", "").removeprefix("{{").removesuffix("}}").strip()
         try:
-            value = inputs[name] if name in inputs else lookup(name)
-        except KeyError:
+            if source.get("expression"):
+                value: str | None = _expressed(source["expression"], lookup)
+            else:
+                value = _referred(source.get("parameter", ""), inputs, lookup)
+        except OutputError:
             if "default" not in source:
-                raise OutputError(f"Unable to resolve: {json.dumps(name)}") from None
+                raise
             value = None
         if value is None:
             value = source.get("default")
@@ -219,7 +238,31 @@ def template_outputs(template: Mapping[str, Any], lookup: Lookup) -> dict[str, A
     return {"parameters": parameters}
 
 
+def _referred(reference: str, inputs: Mapping[str, str | None], lookup: Lookup) -> str | None:
+    name = reference.removeprefix("{{").removesuffix("}}").strip()
+    try:
+        return inputs[name] if name in inputs else lookup(name)
+    except KeyError:
+        raise OutputError(f"Unable to resolve: {json.dumps(name)}") from None
+
+
+def _expressed(text: str, lookup: Lookup) -> str:
+    from hera_experiment.argo import expr
+
+    try:
+        program = expr.compile(text)
+        variables = used_variables(expr.identifiers(program), lookup)
+        # Of the workflow's own variables Argo offers an expression only its outputs there.
+        hidden = [name for name in variables if _GLOBAL.match(name)]
+        value = program.run({k: v for k, v in variables.items() if k not in hidden})
+    except expr.ExprError as error:
+        raise OutputError(str(error)) from None
+    if value is None:
+        raise OutputError(f"failed to evaluate expression {json.dumps(text, ensure_ascii=False)}")
+    return expr.sprint(value)
+
+
 def referenced_results(template: Mapping[str, Any], root: str) -> frozenset[str]:
     """Return the tasks (``root`` is ``tasks`` or ``steps``) whose ``outputs.result`` is used."""
     text = json.dumps(template)
-    return frozenset(match[2] for match in _RESULT.finditer(text) if match[1] == root)
+    return frozenset(match[2] or match[3] for match in _RESULT.finditer(text) if match[1] == root)

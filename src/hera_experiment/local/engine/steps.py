@@ -29,7 +29,10 @@ class Steps(Composite):
     def __init__(self, machine: Machine, attempt: Attempt) -> None:
         super().__init__(machine, attempt)
         self._groups: list[list[dict[str, Any]]] = attempt.template["steps"]
-        self._known = self._lookup(lambda name, rest: self._values[name][rest])
+        self._known = self._lookup(
+            lambda name, rest: self._values[name][rest],
+            lambda: [f"{name}.{rest}" for name, found in self._values.items() for rest in found],
+        )
         self._values: dict[str, Values] = {}
         self._group: Node | None = None
         self._index = -1

@@ -2,24 +2,30 @@
 
 Source: ``util/template/*.go`` of argoproj/argo-workflows. There a whole object is replaced as
 JSON text; here each string of it is, so that an unclosed ``{{`` in one string (a template
-language in a script, say) cannot swallow the next. Of expressions, ``{{=…}}``, one parameter is
-interpreted, through a function or not: ``util/expr/env/env.go`` there, ``builtin/builtin.go`` of
-expr-lang/expr.
+language in a script, say) cannot swallow the next.
 """
 
 from __future__ import annotations
 
-import base64
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from hera_experiment.argo import go_text
 from hera_experiment.argo.values import go_escape, unprintable
 
 Lookup = Callable[[str], "str | None"]
 """Returns the value of a variable; None for the output of a task that was skipped and declares no
 default; raises KeyError when there is no such variable."""
+
+_LATE = (
+    "item",
+    "retries",
+    *(f"lastRetry.{key}" for key in ("exitCode", "status", "duration", "message")),
+    "workflow.status",
+    "workflow.failures",
+)
+"""Variables without which an expression waits: nil would be taken for a value."""
 
 ANY = ("",)
 """As ``strict``: every variable must be known."""
@@ -44,6 +50,24 @@ class Unprintable(SubstitutionError):
     def __init__(self, character: str) -> None:
         super().__init__("cannot finish template replacement because the result was invalid JSON")
         self.escape = go_escape(character)
+
+
+class Variables:
+    """A :data:`Lookup` that can also tell the ``names`` of all variables: expressions want them."""
+
+    def __init__(self, lookup: Lookup, names: Callable[[], Iterable[str]]) -> None:
+        self._lookup = lookup
+        self.names = names
+
+    def __call__(self, name: str) -> str | None:
+        """Return the value of a variable; raises KeyError."""
+        return self._lookup(name)
+
+
+def names_of(lookup: Lookup) -> Iterable[str]:
+    """Return the names of all variables, as far as ``lookup`` tells."""
+    names: Callable[[], Iterable[str]] | None = getattr(lookup, "names", None)
+    return names() if names else ()
 
 
 def replace(text: str, lookup: Lookup, strict: tuple[str, ...] = ()) -> str:
@@ -96,37 +120,6 @@ def substitute(value: Any, lookup: Lookup, strict: tuple[str, ...] = ()) -> Any:
     return value
 
 
-def _to_base64(value: str) -> str:
-    return base64.b64encode(value.encode("utf-8", "replace")).decode()
-
-
-FUNCTIONS: Mapping[str, Callable[[str], str]] = {
-    "": str,
-    "toBase64": _to_base64,
-    "sprig.b64enc": _to_base64,
-    "toJson": go_text.dumps,
-    "sprig.toJson": go_text.dumps,
-}
-"""What each function makes of a string."""
-
-_EXPRESSION = re.compile(
-    r"\s*(?P<call>(?P<function>\w+(?:\.\w+)?)\s*\(\s*)?"
-    r"(?P<root>inputs|workflow)\.parameters"
-    r"(?:\.(?P<plain>[A-Za-z_]\w*)|\[\s*(?P<quote>['\"])(?P<quoted>[\w-]+)(?P=quote)\s*\])"
-    r"\s*(?(call)\)\s*)",
-    re.ASCII,
-)
-
-
-def parse_expression(expression: str) -> tuple[str, str] | None:
-    """Return the function and the variable of an expression, None when it is another kind."""
-    match = _EXPRESSION.fullmatch(expression)
-    if match is None or (match["function"] or "") not in FUNCTIONS:
-        return None
-    name = match["plain"] or match["quoted"]
-    return match["function"] or "", f"{match['root']}.parameters.{name}"
-
-
 def tags(value: Any) -> list[str]:
     """Return what stands between the braces, for all strings of ``value``."""
     if isinstance(value, str):
@@ -157,14 +150,50 @@ def _is_strict(name: str, strict: tuple[str, ...]) -> bool:
     return any(not root or name == root or name.startswith(f"{root}.") for root in strict)
 
 
+def used_variables(identifiers: Iterable[str], lookup: Lookup) -> dict[str, str | None]:
+    """Return the variables below the roots of ``identifiers``, all of them for ``$env``."""
+    wanted = list(identifiers)
+    roots = {name.partition(".")[0] for name in wanted}
+    found: dict[str, str | None] = {}
+    for name in (*wanted, *names_of(lookup)):
+        if name not in found and (name.partition(".")[0] in roots or "$env" in roots):
+            try:
+                found[name] = lookup(name)
+            except KeyError:
+                continue
+    return found
+
+
 def _evaluated(tag: str, lookup: Lookup, strict: tuple[str, ...]) -> str:
-    # Expressions of other kinds were refused; what a value brings along stays as it is.
-    if parsed := parse_expression(tag[1:]):
-        function, name = parsed
-        try:
-            return FUNCTIONS[function](lookup(name) or "")
-        except KeyError:
-            if _is_strict(name, strict):
-                message = f"failed to evaluate expression: {name.split('.')[0]} is missing"
-                raise UnknownVariable(message) from None
-    return f"{{{{{tag}}}}}"
+    # Imported where an expression is: most workflows have none.
+    from hera_experiment.argo import expr
+
+    text, unchanged = tag[1:], f"{{{{{tag}}}}}"
+    try:
+        program = expr.compile(text)
+    except expr.CompileError as error:
+        raise SubstitutionError(f"failed to evaluate expression: {error}") from None
+    variables = used_variables(expr.identifiers(program), lookup)
+    missing = expr.missing(program, variables)
+    for name in missing:
+        if strict and _is_strict(name, strict):
+            raise UnknownVariable(f"failed to evaluate expression: {name} is missing")
+    waits = bool(missing) or not strict
+    if waits and any(name in _LATE for name in missing):
+        return unchanged
+    try:
+        value = program.run(variables)
+        shown = "" if value is None else expr.text_of(value)
+    except expr.ExprError as error:
+        if waits:
+            return unchanged
+        raise SubstitutionError(f"failed to evaluate expression: {error}") from None
+    if value is None:
+        if waits:
+            return unchanged
+        # Argo has the expression as JSON there, and quotes it once more.
+        quoted = json.dumps(json.dumps(text, ensure_ascii=False)[1:-1], ensure_ascii=False)
+        raise SubstitutionError(f"failed to evaluate expression {quoted}")
+    if not isinstance(value, str) and (character := unprintable(shown)):
+        raise Unprintable(character)
+    return shown

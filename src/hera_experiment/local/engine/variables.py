@@ -87,6 +87,11 @@ class Globals:
             return f"{self._seconds():f}"
         return self._values[name]
 
+    def names(self) -> list[str]:
+        """Return the names of all variables."""
+        known = "workflow.failures" if self._failures is not None else "workflow.duration"
+        return [*self._values, "workflow.duration", known]
+
 
 def _date_part(part: str, created: datetime) -> str:
     # Not strftime: its names of days and months depend on the locale.

@@ -207,9 +207,8 @@ SEQUENCE = _table({"integer or text": "start end count", "string": "format"})
 CONTINUE_ON = _table({"boolean": "error failed"})
 
 RETRY_STRATEGY = _table(
-    {"integer or text": "limit", "string": "retryPolicy", "object": "backoff"},
+    {"integer or text": "limit", "string": "retryPolicy expression", "object": "backoff"},
     {_ONE_MACHINE: "affinity"},
-    {"expressions": "expression"},
 )
 
 BACKOFF = _table({"string": "duration maxDuration cap", "integer or text": "factor"})
@@ -241,10 +240,9 @@ OUTPUT = _table(
 )
 
 VALUE_FROM = _table(
-    {"string": "path parameter", "text": "default"},
+    {"string": "path parameter expression", "text": "default"},
     {},
     {
-        "expressions": "expression",
         "values that a person supplies": "supplied",
         "values from ConfigMaps": "configMapKeyRef",
         "values from resources": "jsonPath jqFilter",

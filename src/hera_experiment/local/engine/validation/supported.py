@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hera_experiment.local.engine.substitution import FUNCTIONS, parse_expression, tags
+from hera_experiment.local.engine.substitution import tags
 from hera_experiment.local.engine.validation import fields
 from hera_experiment.local.engine.validation.fields import Table
 from hera_experiment.local.errors import InvalidWorkflow
@@ -137,16 +137,29 @@ def _objects(path: str, value: Any) -> list[Mapping[str, Any]]:
 
 def _expressions(path: str, value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        if any(tag[:1] == "=" and parse_expression(tag[1:]) is None for tag in tags(value)):
-            known = ", ".join(filter(None, FUNCTIONS))
-            yield f"{path} (expressions {{{{=…}}}} other than one parameter, or one in {known})"
+        for tag in tags(value):
+            if tag[:1] == "=" and (names := _uninterpreted(tag[1:])):
+                yield f"{path} ({', '.join(names)} in an expression)"
     elif isinstance(value, Mapping):
         for key, item in value.items():
+            if key == "expression" and isinstance(item, str) and (names := _uninterpreted(item)):
+                yield f"{path}.{key} ({', '.join(names)} in an expression)"
             yield from _expressions(f"{path}.{key}", item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             name = item.get("name") if isinstance(item, Mapping) else None
             yield from _expressions(f"{path}.{name or f'[{index}]'}", item)
+
+
+def _uninterpreted(expression: str) -> list[str]:
+    if "sprig" not in expression:
+        return []
+    from hera_experiment.argo import expr
+
+    try:
+        return expr.uninterpreted(expr.compile(expression))
+    except expr.CompileError:
+        return []
 
 
 def _check(path: str, value: Any, kind: str) -> None:

@@ -377,7 +377,7 @@ def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> Non
             raise InvalidWorkflow(f"{prefix}.globalName: {problem}")
         if source is None:
             continue
-        given = [key for key in ("path", "parameter") if source.get(key)]
+        given = [key for key in ("path", "parameter", "expression") if source.get(key)]
         kinds = "path, jqFilter, jsonPath, parameter, raw"
         if not given:
             raise InvalidWorkflow(f"valueFrom type unspecified. choose one of: {kinds}, expression")
@@ -386,7 +386,7 @@ def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> Non
         if runs_pod(template) and given != ["path"]:
             kind = "Container" if "container" in template else "Script"
             raise InvalidWorkflow(f"{prefix}.path must be specified for {kind} templates")
-        if not runs_pod(template) and given != ["parameter"]:
+        if not runs_pod(template) and given not in (["parameter"], ["expression"]):
             kind = "DAG" if "dag" in template else "Steps"
             raise InvalidWorkflow(
                 f"{prefix}.parameter or expression must be specified for {kind} templates"

@@ -1,0 +1,29 @@
+"""Expressions that decide: whether to retry, for one.
+
+Source: ``util/expr/argoexpr/eval.go`` of argoproj/argo-workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class ExpressionError(ValueError):
+    """An expression is not true and not false."""
+
+
+def holds(text: str, variables: Mapping[str, str | None]) -> bool:
+    """Tell whether the expression is true; raises :class:`ExpressionError`."""
+    # Imported where an expression is: most workflows have none.
+    from hera_experiment.argo import expr
+
+    try:
+        value = expr.compile(text).run(variables)
+    except expr.CompileError as error:
+        raise ExpressionError(str(error)) from None
+    except expr.RunError as error:
+        raise ExpressionError(f"unable to evaluate expression '{text}': {error}") from None
+    if not isinstance(value, bool):
+        shown = expr.formatted(value)
+        raise ExpressionError(f"unable to cast expression result '{shown}' to bool")
+    return value
