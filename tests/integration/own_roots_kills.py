@@ -222,21 +222,22 @@ class Killer:
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
-        if kind == "run" and hard:
-            self._end_server()
-        # What is left of a run has ended by itself, or has been told to.
-        patience = LEFT_SECONDS if kind == "serve" else ENDING_SECONDS
-        if poll(lambda: processes() == self._before["processes"], patience, 0.02):
+        if kind == "run" and (hard or not self._all_ended(ENDING_SECONDS)):
+            self._end_server("killed" if hard else name)
+        if self._all_ended(LEFT_SECONDS if kind == "serve" else ENDING_SECONDS):
             # What a killed server cannot remove goes a moment later.
             poll(lambda: not self._differences(()), LEFT_SECONDS, 0.05)
         self._note(name, self._differences(()))
         _end_all_but(self._before["processes"])
 
-    def _end_server(self) -> None:
-        """End the server of a run that was killed: that one goes on, as on a cluster."""
+    def _all_ended(self, patience: float) -> bool:
+        return poll(lambda: processes() == self._before["processes"], patience, 0.02)
+
+    def _end_server(self, why: str) -> None:
+        """End the server of a run that goes on: one that was killed does, as on a cluster."""
         for number, command in processes().items():
             if "verbs.serve" in command:
-                self.counts["a run went on"] += 1
+                self.counts[f"a run went on: {why}"] += 1
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(number, signal.SIGTERM)
 
@@ -310,7 +311,13 @@ class Killer:
 
     def _kill_some_task(self, process: subprocess.Popen[str]) -> None:
         """Kill one process of those that the server has started, whichever it is."""
-        others = processes().keys() - self._before["processes"].keys() - {process.pid}
+        known = self._before["processes"].keys() | {process.pid}
+        others = {
+            number
+            for number, command in processes().items()
+            # The shell that clears up after a killed server is not to be killed as well.
+            if number not in known and "read -r _" not in command
+        }
         if others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._random.choice(sorted(others)), signal.SIGKILL)
@@ -351,13 +358,12 @@ def seen(folder: Path) -> dict[str, dict[Any, str]]:
     ipc = {name: Path(f"/proc/sysvipc/{name}").read_text() for name in ("shm", "msg", "sem")}
     files = {}
     state = folder / ".hera"
-    places = ["/tmp", "/var/tmp", "/dev/shm", str(state / "scratch")]
-    for place in places:
+    for place in ("/tmp", "/var/tmp", "/dev/shm"):
         for path in _below(place):
             if path != str(folder) and not path.startswith(f"{folder}/"):
                 files[path] = "is there"
-    for path in _below(str(state / "scratch")):
-        files[path] = "is there"
+    for place in ("scratch", "roots"):
+        files |= dict.fromkeys(_below(str(state / place)), "is there")
     for path in _below(str(state / "runs")):
         # The record of a run stays, what its pods had does not.
         if "/pods/" in path:
