@@ -349,9 +349,11 @@ def _object(owner: Json, key: str) -> Json:
 
 def _list(owner: Json, key: str) -> Iterable[Any]:
     value = owner.get(key)
-    inner = Mapping if key != "steps" else list
+    inner, what = {"steps": (list, "lists"), "hostnames": (str, "texts")}.get(
+        key, (Mapping, "objects")
+    )
     if not isinstance(value, (list, type(None))) or not all(
         isinstance(v, inner) for v in value or ()
     ):
-        raise InvalidWorkflow(f"{key} must be a list of objects, not {value!r}")
+        raise InvalidWorkflow(f"{key} must be a list of {what}, not {value!r}")
     return value or ()
