@@ -86,8 +86,8 @@ def environment_of_tasks(folder: Path) -> str:
     return str(found)
 
 
-def largest_process(folder: Path, count: int, runtime: str = "process") -> tuple[float, str]:
-    """Return the peak resident memory in MB of the largest process of a run, and which it was.
+def memory(folder: Path, count: int, runtime: str = "process") -> dict[str, float]:
+    """Return the peak resident memory in MB of each program of a run.
 
     The processes of a run are known by a variable of their environment; VmHWM is the kernel's own
     high-water mark, so that looking ten times a second misses no peak of one that lives longer.
@@ -123,8 +123,7 @@ def largest_process(folder: Path, count: int, runtime: str = "process") -> tuple
     finally:
         over.set()
         watcher.join()
-    largest = max(peaks, key=lambda name: peaks[name])
-    return peaks[largest], largest
+    return peaks
 
 
 def main() -> int:
@@ -160,8 +159,9 @@ def main() -> int:
                 rows.append(ratio("N = 1000: (run - start-up) / xargs", less, other, LIMIT_1000))
                 name_of_row = "N = 1000: (run - start-up) / xargs, bare"
                 rows.append(ratio(name_of_row, less, found["bare"], None))
-        memory, process = largest_process(folder, max(args.sizes))
-        rows.append(Row("largest process", memory, "MB", LIMIT_MEMORY, process))
+        peaks = memory(folder, max(args.sizes))
+        process = max(peaks, key=lambda name: peaks[name])
+        rows.append(Row("largest process", peaks[process], "MB", LIMIT_MEMORY, process))
     return conclude(rows, args.check)
 
 
