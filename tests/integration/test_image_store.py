@@ -8,9 +8,11 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,10 @@ from real_registry import PASSWORD, USER, Engine, RealRegistry, absent, real_eng
 from hera_experiment.errors import UserError
 from hera_experiment.images.layers import remove_tree
 from hera_experiment.images.store import ImageStore, StoredImage
+from hera_experiment.local.runtimes.base import BUBBLEWRAP
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "runtimes"))
+from runtime_project import Project
 
 # Every way in which a layer changes what is below it.
 DOCKERFILE = r"""
@@ -215,32 +221,69 @@ def test_the_same_files_as_the_engine_has(
     assert tuple(sorted(config["Volumes"] or ())) == image.volumes
 
 
-def test_its_program_runs_as_it_does_in_the_engine(
-    tmp_path: Path, engine: Engine, home: Path, bwrap: str, pushed: Callable[[str], str]
+# What a container says of itself: each ends with a code of its own.
+CASES = {
+    "its own command": ([], []),
+    "another command": ([], ["id -u; id -g; pwd; echo $GREETING-$EMPTY-$HOME; exit 3"]),
+    "another entry point": (["cat"], ["/a/one", "/moved/up", "/file/in"]),
+    "all variables": (["env"], []),
+    "links": (["ls"], ["-l", "/a", "/moved", "/dangling/.", "/bin/sh"]),
+    "a program that fails": (["false"], []),
+    "a signal": ([], ["kill -9 $$"]),
+    "what is gone": (["ls"], ["-d", "/gone", "/hidden/four", "/swapped/five"]),
+    "volumes": (["sh"], ["-c", "ls -ld /data '/more data' | cut -c1-10; ls /data | wc -l"]),
+    "another user": (["sh"], ["-c", "id -u; id -g; touch /tmp/x"]),
+}
+
+
+# As root where the image keeps others out: the one mapped user owns all, and sees it.
+NUMBERS = {"another user": (7, 8), "another entry point": (0, 0), "links": (0, 0)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_runs_as_in_the_engine(
+    tmp_path: Path,
+    engine: Engine,
+    home: Path,
+    pushed: Callable[[str], str],
+    case: str,
 ) -> None:
     name = pushed("built")
-    image = store_of(tmp_path, home).provide(name, print)
-    lower = [word for layer in image.layers for word in ("--overlay-src", str(layer))]
-    script = "id -u; echo $GREETING; ls -a /hidden; cat /a/one /moved/up; echo x > /a/new; exit 3"
-    variables = [word for pair in image.environment.items() for word in ("--setenv", *pair)]
-    done = subprocess.run(
-        [
-            *(bwrap, "--unshare-user", "--uid", "1000", "--gid", "1000", "--clearenv", *variables),
-            *(*lower, "--tmp-overlay", "/", "--dev", "/dev", "--", *image.entrypoint, script),
-        ],
-        capture_output=True,
-        check=False,
-    )
+    command, args = CASES[case]
+    numbers = NUMBERS.get(case)
+    user = [] if numbers is None else ["--user", "{}:{}".format(*numbers)]
+    entry = ["--entrypoint", command[0]] if command else []
     theirs = subprocess.run(
-        ["docker", "run", "--rm", "--network=none", "--user=1000", name, script],
+        [
+            *("docker", "run", "--rm", "--init", "--network=none", *user, *entry, name),
+            *(*command[1:], *args),
+        ],
         env={**os.environ, **engine.environ},
         capture_output=True,
         check=False,
     )
-    # As the one mapped user we own the files; in the engine root does, and nobody else may write.
-    assert done.returncode == theirs.returncode == 3, (done, theirs)
-    assert done.stdout == theirs.stdout
-    assert done.stdout.decode().splitlines()[:2] == ["1000", "hello world"]
+    # Kubernetes makes one dollar of two.
+    words = [word.replace("$$", "$$$$") for word in args]
+    container = {"image": name, "command": command, "args": words}
+    if numbers is not None:
+        container["securityContext"] = {"runAsUser": numbers[0], "runAsGroup": numbers[1]}
+    project = Project(tmp_path, BUBBLEWRAP)
+    environ = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PATH": os.defpath}
+    pod = project.pod({"container": container})
+    result = project.runtime(environ).run(pod, project.announce)
+
+    def told(text: str) -> list[str]:
+        # Engines name a container by its id; the times of what they make differ, and who owns it:
+        # as the one mapped user we own all files. Argo's own variables are ours alone.
+        lines = [line for line in text.splitlines() if not line.startswith(("HOSTNAME", "ARGO_"))]
+        return sorted(re.sub(r"^(\S{10}) +(\d+ )\S+ +\S+", r"\1 \2", line) for line in lines)
+
+    assert result.exit_code == theirs.returncode, (result, theirs.stderr)
+    ours = told(result.result or "")
+    expected = told(theirs.stdout.decode())
+    if case == "all variables":
+        ours.remove("PWD=/work/dir")
+    assert ours == expected
 
 
 def test_an_ordinary_user_can_pull_run_and_remove_it(

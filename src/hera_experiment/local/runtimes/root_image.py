@@ -24,7 +24,8 @@ Read = Callable[[str], "bytes | None"]
 class RootImage:
     """An image that a root can be made of.
 
-    ``overlays`` are its file system, the one at ``/`` first; ``binds`` what of this machine is
+    ``overlays`` are its file system, the one at ``/`` first, ``folders`` what it is to have beside
+    that: its volumes; ``binds`` what of this machine is
     seen as well; ``user`` is as written in its configuration.
     """
 
@@ -35,6 +36,7 @@ class RootImage:
     command: Sequence[str] = ()
     workdir: str = "/"
     user: str = ""
+    folders: Sequence[str] = ()
 
 
 def own_image(view: ImageView, folder: str, packages: str, machine: MachineRoot) -> RootImage:
@@ -66,6 +68,7 @@ def stored_image(image: StoredImage, empty: str) -> RootImage:
         image.command,
         posixpath.join("/", image.workdir),
         image.user,
+        [posixpath.normpath(posixpath.join("/", volume)) for volume in image.volumes],
     )
 
 

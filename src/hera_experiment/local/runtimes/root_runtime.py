@@ -215,7 +215,8 @@ class RootRuntime(BaseRuntime):
         key = (image, workdir, *mounted, *files)
 
         def make(path: str) -> TaskRoot:
-            points = (workdir, *mounted, *files, *(path for _, path in image.binds))
+            binds = (path for _, path in image.binds)
+            points = (workdir, *mounted, *files, *binds, *image.folders)
             # Bubblewrap would follow a link as if it were this machine's.
             places = {point: real_path(point, lower, ()) for point in points}
             return TaskRoot(path, image.overlays, places)
@@ -230,6 +231,7 @@ class RootRuntime(BaseRuntime):
                 image.overlays,
                 root.upper,
                 place(workdir),
+                [place(folder) for folder in image.folders],
                 image.binds,
                 [replace(mount, path=place(mount.path)) for mount in mounts],
                 devices=list(devices_of(container.limits)),
