@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
+from hera_experiment.local.runtimes.volumes import Mount, mount_of, size_in_bytes
 
 SHARED_MEMORY = 64 << 20
 """Bytes of ``/dev/shm`` in a pod, as container runtimes make it."""
@@ -109,7 +109,9 @@ def _words(sandbox: Sandbox) -> list[str]:
     words += ["--dir", sandbox.workdir]
     if sandbox.read_only:
         for overlay in sandbox.overlays:
-            words += ["--remount-ro", overlay.path]
+            # Of one that a volume is mounted on, or above, nothing can be seen.
+            if mount_of(overlay.path, sandbox.mounts) is None:
+                words += ["--remount-ro", overlay.path]
     if sandbox.block is not None:
         words += ["--block-fd", str(sandbox.block)]
     return [*words, "--chdir", sandbox.workdir]
