@@ -79,7 +79,7 @@ def roots(folder: Path, count: int) -> Iterator[list[list[str]]]:
         thread.start()
     for thread in threads:
         thread.join()
-    yield [[isolation.program, *bubblewrap._words(sandbox), "--"] for sandbox in seen]
+    yield [[isolation.program, *bubblewrap.words(sandbox), "--"] for sandbox in seen]
 
 
 def theirs(entries: Sequence[Sequence[str]], program: Sequence[str], count: int) -> list[str]:

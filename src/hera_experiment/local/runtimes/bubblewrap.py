@@ -71,7 +71,7 @@ def options(sandbox: Sandbox) -> Iterator[int]:
     try:
         os.write(
             descriptor,
-            "".join(f"{word}\0" for word in _words(sandbox)).encode("utf-8", "surrogateescape"),
+            "".join(f"{word}\0" for word in words(sandbox)).encode("utf-8", "surrogateescape"),
         )
         os.lseek(descriptor, 0, os.SEEK_SET)
         yield descriptor
@@ -79,47 +79,48 @@ def options(sandbox: Sandbox) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _words(sandbox: Sandbox) -> list[str]:
+def words(sandbox: Sandbox) -> list[str]:
+    """Return bubblewrap's options for ``sandbox``, without what it runs."""
     # Not bubblewrap's own environment: a LD_PRELOAD of the container's would be loaded into it.
-    words = [*_NAMESPACES, "--new-session", "--die-with-parent", "--clearenv"]
+    found = [*_NAMESPACES, "--new-session", "--die-with-parent", "--clearenv"]
     for name, value in sandbox.environment.items():
-        words += ["--setenv", name, value]
-    words += ["--uid", str(sandbox.user), "--gid", str(sandbox.group), "--cap-drop", "ALL"]
+        found += ["--setenv", name, value]
+    found += ["--uid", str(sandbox.user), "--gid", str(sandbox.group), "--cap-drop", "ALL"]
     for capability in sandbox.capabilities:
-        words += ["--cap-add", capability if capability == "ALL" else f"CAP_{capability}"]
+        found += ["--cap-add", capability if capability == "ALL" else f"CAP_{capability}"]
     if sandbox.hostname:
-        words += ["--hostname", sandbox.hostname]
+        found += ["--hostname", sandbox.hostname]
     for overlay, (upper, work) in zip(sandbox.overlays, sandbox.upper, strict=True):
         for folder in overlay.lower:
-            words += ["--overlay-src", folder]
-        words += ["--overlay", upper, work, overlay.path]
-    words += ["--proc", "/proc", "--ro-bind", "/sys", "/sys", "--dev", "/dev"]
-    words += ["--mqueue", "/dev/mqueue"]
-    words += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]
+            found += ["--overlay-src", folder]
+        found += ["--overlay", upper, work, overlay.path]
+    found += ["--proc", "/proc", "--ro-bind", "/sys", "/sys", "--dev", "/dev"]
+    found += ["--mqueue", "/dev/mqueue"]
+    found += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]
     for folder in sandbox.folders:
-        words += ["--dir", folder]
+        found += ["--dir", folder]
     for device in sandbox.devices:
-        words += ["--dev-bind", device, device]
+        found += ["--dev-bind", device, device]
     for source, path in sandbox.binds:
-        words += ["--ro-bind", source, path]
+        found += ["--ro-bind", source, path]
     for mount in sorted(sandbox.mounts, key=lambda each: each.path.count("/")):
         # What is missing above it: bubblewrap itself would let in nobody but its owner.
-        words += ["--dir", posixpath.dirname(mount.path), *_mounted(mount)]
+        found += ["--dir", posixpath.dirname(mount.path), *_mounted(mount)]
     # A working folder that is not there is made, in a volume too, as container runtimes do.
-    words += ["--dir", sandbox.workdir]
+    found += ["--dir", sandbox.workdir]
     if sandbox.read_only:
         for overlay in sandbox.overlays:
             # Of one that a volume is mounted on, or above, nothing can be seen.
             if mount_of(overlay.path, sandbox.mounts) is None:
-                words += ["--remount-ro", overlay.path]
+                found += ["--remount-ro", overlay.path]
     if sandbox.block is not None:
-        words += ["--block-fd", str(sandbox.block)]
-    return [*words, "--chdir", sandbox.workdir]
+        found += ["--block-fd", str(sandbox.block)]
+    return [*found, "--chdir", sandbox.workdir]
 
 
 def _mounted(mount: Mount) -> list[str]:
     if mount.memory:
         size = ["--size", str(size_in_bytes(mount.size))] if mount.size else []
-        words = ["--perms", "1777", *size, "--tmpfs", mount.path]
-        return [*words, "--remount-ro", mount.path] if mount.read_only else words
+        found = ["--perms", "1777", *size, "--tmpfs", mount.path]
+        return [*found, "--remount-ro", mount.path] if mount.read_only else found
     return ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.path]
