@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import urllib.error
 import urllib.request
 
@@ -138,31 +139,17 @@ def test_ctrl_c_ends_what_runs(tmp_path):
     end(again)
 
 
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux alone has /proc")
-def test_what_a_killed_server_left_running_ends_with_the_next(tmp_path):
-    process = start(tmp_path, "--runtime", "process")
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has /proc")
+@pytest.mark.parametrize("runtime", ["bubblewrap", "process"])
+def test_tasks_and_their_folders_go_with_a_killed_server(tmp_path, runtime):
+    process = start(tmp_path, "--runtime", runtime)
     variables = exports(process)
     name = submit(variables["GLOBAL_CONFIG_HOST"], variables["ARGO_TOKEN"])
     until(lambda: has_begun(tmp_path, name))
-    assert task_processes(name)
+    folder = tmp_path / ".hera" / {"bubblewrap": "roots", "process": "scratch"}[runtime]
+    assert task_processes(name) and list(folder.iterdir())
     end(process, signal.SIGKILL)
-    assert task_processes(name), "a process of its own session outlives its parent"
-
-    process = start(tmp_path)
-    exports(process)
-    until(lambda: not task_processes(name))
-    end(process)
-
-
-def test_a_task_in_its_own_root_and_its_folders_go_with_a_killed_server(tmp_path):
-    process = start(tmp_path, "--runtime", "bubblewrap")
-    variables = exports(process)
-    name = submit(variables["GLOBAL_CONFIG_HOST"], variables["ARGO_TOKEN"])
-    until(lambda: has_begun(tmp_path, name))
-    roots = tmp_path / ".hera" / "roots"
-    assert task_processes(name) and list(roots.iterdir())
-    end(process, signal.SIGKILL)
-    until(lambda: not task_processes(name) and not list(roots.iterdir()))
+    until(lambda: not task_processes(name) and not list(folder.iterdir()))
 
 
 def has_begun(folder, workflow):

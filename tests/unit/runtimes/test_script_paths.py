@@ -14,6 +14,11 @@ CLAIM = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
 MOUNT = [{"name": "data", "mountPath": "/results"}]
 
 
+@pytest.fixture
+def runtime_name() -> str:
+    return "process"
+
+
 def workflow(*templates: dict, **spec: object) -> dict:
     named = [{"name": "main", **template} for template in templates]
     return {

@@ -24,6 +24,7 @@ _COMPLETE = "complete"
 _LAST_LINES = 15
 _LONGEST_LINE = 200
 _LAST_BYTES = 1 << 18
+_TRIES, _PAUSE = 5, 0.1
 _OTHER_PYTHON = re.compile(r"Package '([^']+)' requires a different Python: \S+ not in '([^']*)'")
 _NO_VERSION = re.compile(r"satisfies the requirement (.+?) \(from versions: ([^)]*)\)")
 _INCLUDED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
@@ -145,10 +146,15 @@ class VirtualEnvironments:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(log, flags, 0o600)
         try:
-            os.write(descriptor, f"$ {' '.join(argv)}\n".encode("utf-8", "replace"))
-            status = children.run(
-                argv, environment=environment, folder=str(self._folder), log=descriptor
-            )
+            for again in range(_TRIES):
+                os.write(descriptor, f"$ {' '.join(argv)}\n".encode("utf-8", "replace"))
+                begin = os.fstat(descriptor).st_size
+                status = children.run(
+                    argv, environment=environment, folder=str(self._folder), log=descriptor
+                )
+                if status == 0 or children.stopping or not _not_shown(log, begin):
+                    break
+                time.sleep(_PAUSE * again)
         except OSError as error:
             raise InstallationFailed(f"cannot run {argv[0]}: {error}") from None
         finally:
@@ -160,6 +166,13 @@ class VirtualEnvironments:
                 f"the requirements of {label} cannot be installed: {what_pip_said(log)}"
                 f" (all that pip said is in {log})"
             )
+
+
+def _not_shown(log: Path, begin: int) -> bool:
+    """Tell whether bubblewrap failed before its program: a mount of the machine came or went."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        return file.read(7).startswith(b"bwrap: ")
 
 
 def _of(installs: Iterable[PipInstall]) -> Iterator[str]:
