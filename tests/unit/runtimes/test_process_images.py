@@ -11,7 +11,12 @@ import pytest
 from runtime_project import Project, shell, write_wheel
 
 from hera_experiment.local.runtimes.base import BUBBLEWRAP, PROCESS, PodResult
-from hera_experiment.local.runtimes.virtualenvs import what_pip_said
+from hera_experiment.local.runtimes.children import Children
+from hera_experiment.local.runtimes.virtualenvs import (
+    InstallationFailed,
+    VirtualEnvironments,
+    what_pip_said,
+)
 
 COLLECT = """\
 ARG PYTHON_IMAGE=python:3.13-slim
@@ -228,6 +233,25 @@ def test_requirements_are_installed_once_per_content(project: Project, wheels: P
         project.pod(on(first, command=["/usr/local/bin/python", "-c"], args=USE)), project.announce
     )
     assert result.result == "42"
+
+
+def test_a_mount_that_goes_meanwhile_is_no_failure(tmp_path: Path) -> None:
+    # Bubblewrap shows all mounts of the machine, one by one; another program unmounts one.
+    program = tmp_path / "bwrap"
+    program.write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/tried ] || {{ touch {tmp_path}/tried; "
+        'echo "bwrap: Can\'t bind mount /oldroot/ on /newroot/" >&2; exit 1; }\n'
+        'while [ "$1" != -- ]; do shift; done; shift; exec true\n'
+    )
+    program.chmod(0o755)
+    made = VirtualEnvironments(tmp_path / "venvs", {}, place="/usr/local", bubblewrap=str(program))
+    folder = made.provide([], "x", Children(), lambda _: None)
+    assert (folder / "complete").exists() and (tmp_path / "tried").exists()
+
+    program.write_text("#!/bin/sh\necho 'bwrap: no' >&2\nexit 1\n")
+    other = VirtualEnvironments(tmp_path / "other", {}, place="/usr/local", bubblewrap=str(program))
+    with pytest.raises(InstallationFailed, match="bwrap: no"):
+        other.provide([], "x", Children(), lambda _: None)
 
 
 def test_requirements_without_a_package_need_no_environment(project: Project, runtime):
