@@ -47,6 +47,7 @@ from hera_experiment.local.runtimes.outputs import (
 )
 from hera_experiment.local.runtimes.root_files import Layers, read_from_root, real_path
 from hera_experiment.local.runtimes.root_image import (
+    Account,
     NoSuchAccount,
     RootImage,
     account_of,
@@ -115,6 +116,7 @@ class RootRuntime(BaseRuntime):
         )
         self._made: dict[int, RootImage] = {}
         self._pulled: dict[tuple[str, str, str], RootImage] = {}
+        self._accounts: dict[tuple[RootImage, str], Account] = {}
 
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
@@ -194,6 +196,13 @@ class RootRuntime(BaseRuntime):
                 self._made[id(view)] = own_image(view, folder, str(packages), self._machine)
             return self._made[id(view)]
 
+    def _account(self, image: RootImage, lower: Sequence[Layers], text: str) -> Account:
+        """Return whom ``text`` names in ``image``, of the folders ``lower``; looked up once."""
+        if (image, text) not in self._accounts:
+            found = account_of(text, lambda path: _read(path, lower))
+            self._accounts[image, text] = found
+        return self._accounts[image, text]
+
     def _run(
         self, pod: Pod, container: MainContainer, children: Children, announce: Announce
     ) -> PodResult:
@@ -208,7 +217,7 @@ class RootRuntime(BaseRuntime):
         if container.source is not None:
             files[SCRIPT_PATH] = (script_source(container, pod), 0o755)
         lower = [Layers(each.path, tuple(reversed(each.lower))) for each in image.overlays]
-        account = partial(account_of, read=lambda path: _read(path, lower))
+        account = partial(self._account, image, lower)
         security = security_of(pod.security, container.security, image.user, account)
         workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
         mounted = [mount_path(mount) for mount in container.mounts]
