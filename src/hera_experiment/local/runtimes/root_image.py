@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hera_experiment.local.runtimes.bubblewrap import Overlay
 from hera_experiment.local.runtimes.image_view import ImageView
 from hera_experiment.local.runtimes.machine_root import LOCAL, MachineRoot
+from hera_experiment.local.runtimes.root_files import Layers
 
 if TYPE_CHECKING:
     from hera_experiment.images.store import StoredImage
@@ -37,6 +39,11 @@ class RootImage:
     workdir: str = "/"
     user: str = ""
     folders: Sequence[str] = ()
+
+    @cached_property
+    def layers(self) -> Sequence[Layers]:
+        """The file system as it is before a task writes to it, for reading."""
+        return [Layers(each.path, tuple(reversed(each.lower))) for each in self.overlays]
 
 
 def own_image(view: ImageView, folder: str, packages: str, machine: MachineRoot) -> RootImage:

@@ -196,11 +196,14 @@ class RootRuntime(BaseRuntime):
                 self._made[id(view)] = own_image(view, folder, str(packages), self._machine)
             return self._made[id(view)]
 
-    def _account(self, image: RootImage, lower: Sequence[Layers], text: str) -> Account:
-        """Return whom ``text`` names in ``image``, of the folders ``lower``; looked up once."""
+    def _account(self, image: RootImage, text: str) -> Account:
+        """Return whom ``text`` names in ``image``; looked up once."""
         if (image, text) not in self._accounts:
-            found = account_of(text, lambda path: _read(path, lower))
-            self._accounts[image, text] = found
+
+            def read(path: str) -> bytes | None:
+                return read_from_root(path, image.layers, (), PARAMETERS_LIMIT)
+
+            self._accounts[image, text] = account_of(text, read)
         return self._accounts[image, text]
 
     def _run(
@@ -216,8 +219,7 @@ class RootRuntime(BaseRuntime):
         files.update((path, (text, 0o644)) for path, text in words.items())
         if container.source is not None:
             files[SCRIPT_PATH] = (script_source(container, pod), 0o755)
-        lower = [Layers(each.path, tuple(reversed(each.lower))) for each in image.overlays]
-        account = partial(self._account, image, lower)
+        account = partial(self._account, image)
         security = security_of(pod.security, container.security, image.user, account)
         workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
         mounted = [mount_path(mount) for mount in container.mounts]
@@ -227,7 +229,7 @@ class RootRuntime(BaseRuntime):
             binds = (path for _, path in image.binds)
             points = (workdir, *mounted, *files, *binds, *image.folders)
             # Bubblewrap would follow a link as if it were this machine's.
-            places = {point: real_path(point, lower, ()) for point in points}
+            places = {point: real_path(point, image.layers, ()) for point in points}
             return TaskRoot(path, image.overlays, places)
 
         names = {"HOME": security.home, "HOSTNAME": pod.name}
@@ -235,7 +237,7 @@ class RootRuntime(BaseRuntime):
         try:
             mounts = make_mounts(container, replace(pod, folder=Path(root.path)), self._objects)
             mounts += root.write(files)
-            place = partial(_place, lower=lower, mounts=mounts, places=root.places)
+            place = partial(_place, lower=image.layers, mounts=mounts, places=root.places)
             sandbox = Sandbox(
                 image.overlays,
                 root.upper,
@@ -307,10 +309,6 @@ class RootRuntime(BaseRuntime):
                 return read_from_root(path, layers, mounts, PARAMETERS_LIMIT)
 
             return finished(pod.template, status, result, read, mounts, message, reason)
-
-
-def _read(path: str, layers: Sequence[Layers]) -> bytes | None:
-    return read_from_root(path, layers, (), PARAMETERS_LIMIT)
 
 
 def _place(
