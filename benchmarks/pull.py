@@ -48,8 +48,7 @@ def layers() -> Iterator[bytes]:
     """Yield tar files of this machine's files, about as large as ``MEGABYTES`` says."""
     files = (
         Path(folder) / name
-        for folder, folders, names in os.walk("/usr/lib")
-        if not folders.sort()  # type: ignore[func-returns-value]
+        for folder, _, names in sorted(os.walk("/usr/lib"))
         for name in sorted(names)
     )
     for megabytes in MEGABYTES:
