@@ -13,7 +13,14 @@ import pytest
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.machine import Limiter
-from hera_experiment.local.engine.nodes import Node, Nodes, moment, timestamp, update_groups
+from hera_experiment.local.engine.nodes import (
+    Node,
+    Nodes,
+    TemplateId,
+    moment,
+    timestamp,
+    update_groups,
+)
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.scope import (
     OutputError,
@@ -24,18 +31,26 @@ from hera_experiment.local.engine.scope import (
     template_outputs,
 )
 
+HERE = TemplateId("local/w", "t")
 NOW = datetime(2026, 11, 5, 8, 0, 9, 999, timezone.utc)
 
 
 def make_nodes() -> tuple[Nodes, Node]:
     nodes = Nodes("w", lambda: NOW)
-    return nodes, nodes.create("w", "DAG", RUNNING, template="main")
+    return nodes, nodes.create("w", "DAG", RUNNING, template=TemplateId("local/w", "main"))
 
 
 def test_a_node_is_what_argo_shows() -> None:
     nodes, root = make_nodes()
     nodes.take_changes()
-    pod = nodes.create("w.a(0:x.y)", "Pod", RUNNING, template="t", boundary="w", inputs={"p": 1})
+    pod = nodes.create(
+        "w.a(0:x.y)",
+        "Pod",
+        RUNNING,
+        template=HERE,
+        boundary="w",
+        inputs={"p": 1},
+    )
     nodes.connect(root, pod.name)
     nodes.connect(root, pod.name)
     nodes.mark(pod, FAILED, "why")
@@ -87,14 +102,14 @@ def test_what_was_handed_over_does_not_change() -> None:
 )
 def test_display_names(name: str, shown: str) -> None:
     nodes, _ = make_nodes()
-    node = nodes.create(name, "Skipped", SKIPPED, template="t", boundary="w")
+    node = nodes.create(name, "Skipped", SKIPPED, template=HERE, boundary="w")
     assert node.display_name == shown
 
 
 def test_counts_what_runs_and_what_failed() -> None:
     nodes, _ = make_nodes()
-    one = nodes.create("w.a", "Pod", "Pending", template="t", boundary="w")
-    two = nodes.create("w.b", "Steps", RUNNING, template="t", boundary="w")
+    one = nodes.create("w.a", "Pod", "Pending", template=HERE, boundary="w")
+    two = nodes.create("w.b", "Steps", RUNNING, template=HERE, boundary="w")
     assert (nodes.active_pods, nodes.active_children["w"], nodes.failed_children["w"]) == (1, 2, 0)
     nodes.mark(one, SUCCEEDED)
     nodes.mark(two, ERROR)
@@ -104,11 +119,11 @@ def test_counts_what_runs_and_what_failed() -> None:
 
 def test_outbound_nodes_of_groups_and_retries() -> None:
     nodes, root = make_nodes()
-    group = nodes.create("w.g", "TaskGroup", RUNNING, template="t", boundary="w")
+    group = nodes.create("w.g", "TaskGroup", RUNNING, template=HERE, boundary="w")
     assert nodes.outbound(group) == [group]
-    retry = nodes.create("w.g(0:x)", "Retry", RUNNING, template="t", boundary="w")
-    first = nodes.create("w.g(0:x)(0)", "Pod", FAILED, template="t", boundary="w")
-    last = nodes.create("w.g(0:x)(1)", "Pod", SUCCEEDED, template="t", boundary="w")
+    retry = nodes.create("w.g(0:x)", "Retry", RUNNING, template=HERE, boundary="w")
+    first = nodes.create("w.g(0:x)(0)", "Pod", FAILED, template=HERE, boundary="w")
+    last = nodes.create("w.g(0:x)(1)", "Pod", SUCCEEDED, template=HERE, boundary="w")
     nodes.connect(group, retry.name)
     nodes.connect(retry, first.name)
     nodes.connect(retry, last.name)
@@ -120,7 +135,7 @@ def test_outbound_nodes_of_groups_and_retries() -> None:
 def test_a_name_is_taken_once() -> None:
     nodes, _ = make_nodes()
     with pytest.raises(ValueError, match="one and the same hash"):
-        nodes.create("w", "Pod", RUNNING, template="t")
+        nodes.create("w", "Pod", RUNNING, template=HERE)
 
 
 def test_moments_are_whole_seconds_of_utc() -> None:
@@ -136,7 +151,7 @@ def test_limiter_keeps_the_order_and_both_limits() -> None:
 
     def begin(name: str) -> None:
         begun.append(name)
-        nodes.create(name, "Pod", RUNNING, template="t", boundary="w")
+        nodes.create(name, "Pod", RUNNING, template=HERE, boundary="w")
 
     assert limiter.admits(boundary)
     begin("w.a")
@@ -157,7 +172,7 @@ def test_limiter_closes_for_what_fails_fast() -> None:
     limiter = Limiter(nodes, limit=None)
     boundary: Any = SimpleNamespace(node=root, template={"failFast": True})
     assert limiter.admits(boundary)
-    nodes.create("w.a", "Pod", FAILED, template="t", boundary="w")
+    nodes.create("w.a", "Pod", FAILED, template=HERE, boundary="w")
     assert limiter.failing_fast(boundary)
     assert not limiter.admits(boundary)
 
@@ -195,9 +210,9 @@ def test_a_pool_needs_a_thread() -> None:
 
 def test_progress_of_a_group_counts_what_comes_after_it_once() -> None:
     nodes, root = make_nodes()
-    skipped = nodes.create("w.s", "Skipped", SKIPPED, template="t", boundary="w")
-    one = nodes.create("w.a", "Pod", SUCCEEDED, template="t", boundary="w")
-    two = nodes.create("w.b", "Pod", FAILED, template="t", boundary="w")
+    skipped = nodes.create("w.s", "Skipped", SKIPPED, template=HERE, boundary="w")
+    one = nodes.create("w.a", "Pod", SUCCEEDED, template=HERE, boundary="w")
+    two = nodes.create("w.b", "Pod", FAILED, template=HERE, boundary="w")
     one.progress = "1/1"
     nodes.connect(root, one.name)
     nodes.connect(root, skipped.name)

@@ -15,7 +15,7 @@ from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Attempt, Call, Done, Machine, nothing
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node
+from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, TemplateId
 from hera_experiment.local.engine.scope import OutputError, input_values, template_outputs
 from hera_experiment.local.engine.substitution import (
     OUTPUTS,
@@ -44,7 +44,7 @@ class Composite:
         self._attempt = attempt
         self._nodes = machine.nodes
         self.template = attempt.template
-        self.results = machine.referenced_results(attempt.call.template, self.root)
+        self.results = attempt.written.referenced_results(self.root)
         self.node = machine.open_boundary(self, attempt, self.kind)
 
     def child_failed(self) -> None:
@@ -75,7 +75,10 @@ class Composite:
         return Variables(lookup, known)
 
     def _template_of(self, child: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._machine.templates[child["template"]]
+        return self._machine.templates.find(self._id_of(child)).body
+
+    def _id_of(self, child: Mapping[str, Any]) -> TemplateId:
+        return TemplateId.of(child, self._attempt.written.scope)
 
     def _children_of(
         self, task: Mapping[str, Any], resolved: dict[str, Any], lookup: Lookup
@@ -119,12 +122,12 @@ class Composite:
             except WhenError as error:
                 phase, why = ERROR, str(error)
             if phase:
-                node = self._skip_child(name, child["template"], phase, why)
+                node = self._skip_child(name, self._id_of(child), phase, why)
                 machine.later(lambda: done(node, ""))
                 return why if phase == ERROR else ""
         call = Call(
             name=name,
-            template=child["template"],
+            template=self._id_of(child),
             arguments=child.get("arguments") or {},
             done=done,
             begun=begun,
@@ -137,7 +140,7 @@ class Composite:
         machine.execute(call)
         return ""
 
-    def _skip_child(self, name: str, template: str, phase: str, message: str) -> Node:
+    def _skip_child(self, name: str, template: TemplateId, phase: str, message: str) -> Node:
         """Return the node of a child that does not run, made unless a retry kept it."""
         return self._nodes.get(name) or self._nodes.create(
             name,

@@ -154,7 +154,7 @@ class Dag(Composite):
                 self._node_name(name),
                 TASK_GROUP,
                 RUNNING,
-                template=task["template"],
+                template=self._id_of(task),
                 boundary=self.node.id,
                 flag={},
             )
@@ -171,7 +171,7 @@ class Dag(Composite):
     def _skip(self, name: str, phase: str, message: str) -> None:
         node = self._task_node(name)
         if node is None:
-            template = self._tasks[name]["template"]
+            template = self._id_of(self._tasks[name])
             self._skip_child(self._node_name(name), template, phase, message)
             self._connect(name, self._node_name(name), None)
         else:

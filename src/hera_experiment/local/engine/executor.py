@@ -23,6 +23,7 @@ from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
 from hera_experiment.local.engine.steps import Steps
 from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.templates import TemplateError
 
 _TOO_DEEP = (
     "Maximum recursion depth exceeded. "
@@ -46,20 +47,25 @@ class Executor:
         if call.depth >= TEMPLATE_DEPTH:
             self._fail(call, _TOO_DEEP)
             return
-        template = machine.templates[call.template]
+        try:
+            written = machine.templates.find(call.template)
+        except TemplateError as error:
+            self._fail(call, str(error))
+            return
+        template = written.body
         if node is None and not machine.limiter.admits(call.boundary):
             machine.limiter.wait(call.boundary, lambda: self.execute(call))
             return
         strategy = machine.retry_strategy(template)
         local = {**call.local, "node.name": call.name}
         if strategy is None and runs_pod(template):
-            local["pod.name"] = pod_name(machine.workflow, call.name, call.template)
+            local["pod.name"] = pod_name(machine.workflow, call.name, call.template.short_name)
         try:
             processed = process(template, call.arguments, machine.variables, local)
         except (ArgumentError, SubstitutionError) as error:
             self._fail(call, str(error))
             return
-        attempt = Attempt(call.name, processed, call, call.done, call.flag)
+        attempt = Attempt(call.name, processed, written, call, call.done, call.flag)
         if strategy is not None:
             retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})
             retry.start()

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from hera_experiment.argo.phases import RUNNING
-from hera_experiment.local.engine.nodes import Node, Nodes
-from hera_experiment.local.engine.scope import referenced_results
+from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
+from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
 
 Done = Callable[[Node, str], None]
@@ -111,7 +111,7 @@ class Call:
     """
 
     name: str
-    template: str
+    template: TemplateId
     arguments: Mapping[str, Any]
     done: Done
     begun: Callable[[Node], None] = nothing
@@ -130,10 +130,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A template that is about to run, under a node of this name, with inputs and variables set."""
+    """A template that is about to run, under a node of this name, with inputs and variables set.
+
+    ``written`` is that template before.
+    """
 
     name: str
     template: Mapping[str, Any]
+    written: Template
     call: Call
     done: Done
     flag: dict[str, bool] | None = None
@@ -158,6 +162,7 @@ class Machine:
     spec: Mapping[str, Any]
     nodes: Nodes
     variables: Globals
+    templates: Templates
     limiter: Limiter
     started: datetime
     now: Callable[[], float]
@@ -169,15 +174,7 @@ class Machine:
     export: Callable[[Mapping[str, Any] | None], None]
     shutdown: str = ""
     deadline: float | None = None
-    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     boundaries: dict[str, Boundary] = field(default_factory=dict)
-    _results: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def referenced_results(self, template: str, root: str) -> frozenset[str]:
-        """Return the tasks (``root`` is ``tasks`` or ``steps``) whose result a template uses."""
-        if template not in self._results:
-            self._results[template] = referenced_results(self.templates[template], root)
-        return self._results[template]
 
     def shut_down(self, strategy: str) -> None:
         """Begin nothing more; what has no active child ends at once."""

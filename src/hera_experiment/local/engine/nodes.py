@@ -46,6 +46,7 @@ _KEYS = (
     ("display_name", "displayName"),
     ("type", "type"),
     ("template", "templateName"),
+    ("ref", "templateRef"),
     ("scope", "templateScope"),
     ("phase", "phase"),
     ("boundary", "boundaryID"),
@@ -82,6 +83,30 @@ def moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
+@dataclass(frozen=True)
+class TemplateId:
+    """What a node says of its template: where it was named, and how.
+
+    That is by its ``name`` in ``scope``, by a ``templateRef``, or not, when it is written inline.
+    """
+
+    scope: str
+    name: str = ""
+    ref: Mapping[str, str] | None = None
+    inline: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, holder: Mapping[str, Any], scope: str) -> TemplateId:
+        """Return the template of a task, a step or a hook that is written in ``scope``."""
+        name = holder.get("template", "")
+        return cls(scope, name, holder.get("templateRef"), holder.get("inline"))
+
+    @property
+    def short_name(self) -> str:
+        """The name that becomes part of a pod's."""
+        return (self.ref or {}).get("template", self.name)
+
+
 @dataclass
 class Node:
     """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
@@ -95,6 +120,7 @@ class Node:
     phase: str = ""
     display_name: str = ""
     template: str = ""
+    ref: Mapping[str, str] | None = None
     scope: str = ""
     boundary: str = ""
     message: str = ""
@@ -120,6 +146,11 @@ class Node:
     def failed(self) -> bool:
         """True when it is Failed or Error."""
         return self.phase in FAILURES
+
+    @property
+    def template_id(self) -> TemplateId:
+        """What it says of its template."""
+        return TemplateId(self.scope, self.template, self.ref)
 
     @property
     def attempt(self) -> bool:
@@ -198,7 +229,7 @@ class Nodes:
         kind: str,
         phase: str,
         *,
-        template: str,
+        template: TemplateId,
         boundary: str = "",
         message: str = "",
         flag: dict[str, bool] | None = None,
@@ -216,8 +247,9 @@ class Nodes:
             type=kind,
             phase=phase,
             display_name=_display_name(name, parent),
-            template=template,
-            scope=f"local/{self.workflow}",
+            template=template.name,
+            ref=template.ref,
+            scope=template.scope,
             boundary=boundary,
             message=message,
             started_at=now,

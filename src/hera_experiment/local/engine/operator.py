@@ -34,6 +34,7 @@ from hera_experiment.local.engine.nodes import (
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.substitution import substitute
+from hera_experiment.local.engine.templates import Templates
 from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
@@ -95,6 +96,7 @@ class Operator:
             spec=spec,
             nodes=self._nodes,
             variables=variables,
+            templates=Templates(f"local/{run.name}", manifest["spec"]["templates"]),
             limiter=Limiter(self._nodes, spec.get("parallelism")),
             started=moment(run.status["startedAt"]),
             now=monotonic,
@@ -103,7 +105,6 @@ class Operator:
             launch=self._launcher.launch,
             export=self._export,
             deadline=None if limit is None else began + limit,
-            templates={template["name"]: template for template in manifest["spec"]["templates"]},
         )
         self._launcher.machine = self._machine
         executor = Executor(self._machine)
@@ -157,7 +158,7 @@ class Operator:
         spec = machine.spec
         entry = Call(
             name=machine.workflow,
-            template=spec["entrypoint"],
+            template=machine.templates.named(spec["entrypoint"]),
             arguments=spec.get("arguments") or {},
             done=self._entry_done,
             # To Argo the entry template is called by a step without a name.
@@ -255,7 +256,7 @@ class Operator:
         )
         exit_call = Call(
             name=f"{machine.workflow}{EXIT_SUFFIX}",
-            template=handler,
+            template=machine.templates.named(handler),
             arguments=machine.spec.get("arguments") or {},
             done=lambda ended, problem: self._exit_done(node, ended, problem),
             local={"steps.name": ""},

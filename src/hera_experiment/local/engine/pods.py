@@ -137,7 +137,7 @@ class Launcher:
             namespace=run.namespace,
             workflow_name=run.name,
             node_id=node.id,
-            name=pod_name(run.name, node.name, node.template),
+            name=pod_name(run.name, node.name, node.template_id.short_name),
             template=template,
             volumes=[*self.claims, *self._of_workflow("volumes"), *(template.get("volumes") or ())],
             folder=run.folder / "pods" / node.id,

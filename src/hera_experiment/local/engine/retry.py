@@ -75,14 +75,16 @@ class Retry:
         local = {"retries": str(number), **_last_retry(last, machine.nodes)}
         template = self._attempt.template
         if runs_pod(template):
-            local["pod.name"] = pod_name(machine.workflow, name, call.template)
+            local["pod.name"] = pod_name(machine.workflow, name, call.template.short_name)
         machine.nodes.connect(self.node, name)
         try:
             template = substitute_all(template, machine.variables, local)
         except SubstitutionError as error:
             self._fail(str(error))
             return
-        machine.begin(Attempt(name, template, call, self._ended, self._flag, deadline))
+        machine.begin(
+            Attempt(name, template, self._attempt.written, call, self._ended, self._flag, deadline)
+        )
 
     def _ended(self, node: Node, error: str) -> None:
         if error and self._policy not in _RETRIES_ERRORS:

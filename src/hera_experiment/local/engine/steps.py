@@ -14,7 +14,14 @@ from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEED
 from hera_experiment.local.engine.composite import Composite, resolve
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node, SameIdentifier
+from hera_experiment.local.engine.nodes import (
+    SKIPPED_NODE,
+    STEP_GROUP,
+    STEPS,
+    Node,
+    SameIdentifier,
+    TemplateId,
+)
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.when import WhenError
@@ -61,7 +68,7 @@ class Steps(Composite):
             return
         name = f"{self.node.name}[{self._index}]"
         self._group = self._nodes.get(name) or self._nodes.create(
-            name, STEP_GROUP, RUNNING, template="", boundary=self.node.id, flag={}
+            name, STEP_GROUP, RUNNING, template=self._id_of({}), boundary=self.node.id, flag={}
         )
         self._connect(previous, name)
         self._left, self._error, self._forgiving = 1, "", {}
@@ -103,7 +110,7 @@ class Steps(Composite):
                 return []
             if not ones:
                 name = self._node_name(step["name"])
-                self._skip_child(name, step["template"], SKIPPED, "Skipped, empty params")
+                self._skip_child(name, self._id_of(step), SKIPPED, "Skipped, empty params")
             pairs.append((step, ones))
         return pairs
 
@@ -123,7 +130,7 @@ class Steps(Composite):
     def _begun(self, group: Node, node: Node) -> None:
         self._nodes.connect(group, node.name)
 
-    def _skip_child(self, name: str, template: str, phase: str, message: str) -> Node:
+    def _skip_child(self, name: str, template: TemplateId, phase: str, message: str) -> Node:
         assert self._group is not None
         self._nodes.connect(self._group, name)
         return super()._skip_child(name, template, phase, message)

@@ -119,7 +119,7 @@ def failures(workflow: str, nodes: Iterable[Node]) -> str:
             "message": node.message,
             "templateName": node.template,
             "phase": node.phase,
-            "podName": pod_name(workflow, node.name, node.template),
+            "podName": pod_name(workflow, node.name, node.template_id.short_name),
             "finishedAt": node.finished_at or None,
         }
         for node in nodes
