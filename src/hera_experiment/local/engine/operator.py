@@ -33,6 +33,7 @@ from hera_experiment.local.engine.nodes import (
 )
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
+from hera_experiment.local.engine.resume import Earlier
 from hera_experiment.local.engine.substitution import substitute
 from hera_experiment.local.engine.templates import Templates
 from hera_experiment.local.engine.validation import left_out
@@ -65,6 +66,7 @@ class Operator:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
+        earlier: Earlier | None = None,
     ) -> None:
         self.run = run
         self._objects = objects
@@ -81,7 +83,7 @@ class Operator:
         self._over = False
         self._done = threading.Event()
         manifest = run.manifest
-        nodes = map(Node.parse, list(run.nodes.values()))
+        nodes = map(Node.parse, [] if earlier else list(run.nodes.values()))
         self._nodes = Nodes(run.name, now, nodes, monotonic)
         variables = Globals(manifest, lambda: monotonic() - began)
         for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
@@ -104,6 +106,7 @@ class Operator:
             at=self._at,
             launch=self._launcher.launch,
             export=self._export,
+            earlier=earlier,
             deadline=None if limit is None else began + limit,
         )
         self._launcher.machine = self._machine
@@ -197,12 +200,16 @@ class Operator:
             self._progress_due = self._monotonic() + PROGRESS_SECONDS
             update_groups(self._nodes, all_nodes=False)
         nodes = self._nodes.take_changes()
-        if not (nodes or self._status or self._labels):
+        gone: list[str] = []
+        if self._over and self._machine.earlier is not None:
+            # What an earlier run finished, and the workflow has no longer.
+            gone = [key for key in self.run.nodes if key not in self._nodes.by_id]
+        if not (nodes or gone or self._status or self._labels):
             return
         status, labels = self._status, self._labels
         self._status, self._labels = {}, {}
         status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
-        self.run.update(status=status, nodes=nodes, labels=labels)
+        self.run.update(status=status, nodes=nodes, labels=labels, remove_nodes=gone)
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
