@@ -16,6 +16,9 @@ WORKFLOW_NAME = 63
 GENERATED_PREFIX = 58
 """Characters of a ``generateName`` that are kept before the random suffix."""
 
+SUFFIX_LENGTH = 5
+"""Characters of that suffix."""
+
 FIELD_NAME_LENGTH = 128
 """Characters of the name of a template, a step or a task."""
 

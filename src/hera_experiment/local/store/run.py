@@ -186,7 +186,8 @@ class Run:
         """Merge changes, write them as one line of the journal, and wake the watchers.
 
         Status, labels, annotations and spec merge key by key and None removes a key; nodes are
-        replaced whole and must not be modified by the caller afterwards; ``remove_nodes`` goes first.
+        replaced whole and must not be modified by the caller afterwards; ``remove_nodes`` goes
+        first.
         """
         change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
         change["annotations"] = annotations
