@@ -1,0 +1,1 @@
+"""What earlier tasks have done: proven by the files they read, and taken over."""
