@@ -22,7 +22,8 @@ from hera_experiment.argo.phases import (
     SKIPPED,
     SUCCEEDED,
 )
-from hera_experiment.local.engine.composite import Composite, resolve
+from hera_experiment.local.engine.child import Child, expanded, resolve
+from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.depends import Depends, parse
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
@@ -87,7 +88,7 @@ class Dag(Composite):
             if not self._waits_for[name] and self._is_due(name):
                 self._run(name)
         if self._frozen:
-            self._machine.later(self.child_failed)
+            self.machine.later(self.child_failed)
 
     def child_failed(self) -> None:
         """End, when nothing more is to begin, as soon as no child is active."""
@@ -102,22 +103,23 @@ class Dag(Composite):
                 # Then Argo does not look at it again, and it has no outbound nodes.
                 self._end(FAILED, FAIL_FAST)
 
-    def _node_name(self, task: str) -> str:
+    def node_name(self, task: str) -> str:
+        """Return the name of a task's node."""
         return f"{self.node.name}.{task}"
 
     def _task_node(self, task: str) -> Node | None:
-        return self._nodes.get(self._node_name(task))
+        return self._nodes.get(self.node_name(task))
 
     @property
     def _frozen(self) -> bool:
         """True when it begins nothing more, and only waits for its active children."""
-        stopped = self._shut_down or self._problem or self._machine.limiter.failing_fast(self)
+        stopped = self._shut_down or self._problem or self.machine.limiter.failing_fast(self)
         return self.node.fulfilled or bool(stopped)
 
     @property
     def _shut_down(self) -> bool:
         # An exit handler goes on: its pods are told one by one whether they may begin.
-        return bool(self._machine.shutdown) and not self._attempt.call.on_exit
+        return bool(self.machine.shutdown) and not self._attempt.call.on_exit
 
     def _run(self, name: str) -> None:
         if self._frozen:
@@ -140,7 +142,7 @@ class Dag(Composite):
         scope = self._scope
         lookup = self._lookup(partial(scope.seen_by, name), partial(scope.names, name))
         try:
-            tasks = self._children_of(task, resolve(task, lookup), lookup)
+            tasks = expanded(self, task, resolve(task, lookup), lookup)
         except (SubstitutionError, LoopError, WhenError, JsonError, SameIdentifier) as error:
             self._skip(name, ERROR, str(error))
             return
@@ -149,12 +151,12 @@ class Dag(Composite):
             self._skip(name, SKIPPED, "Skipped, empty params")
             return
         if is_loop(task) and group is None:
-            self._connect(name, self._node_name(name), None)
+            self._connect(name, self.node_name(name), None)
             group = self._nodes.create(
-                self._node_name(name),
+                self.node_name(name),
                 TASK_GROUP,
                 RUNNING,
-                template=self._id_of(task),
+                template=self.id_of(task),
                 boundary=self.node.id,
                 flag={},
             )
@@ -163,21 +165,20 @@ class Dag(Composite):
             self._run_one(name, one, group)
 
     def _run_one(self, name: str, task: Mapping[str, Any], group: Node | None) -> None:
-        node_name = self._node_name(task["name"])
+        node_name = self.node_name(task["name"])
         if self._nodes.get(node_name) is None:
             self._connect(name, node_name, group)
-        self._run_child(task, node_name, name, partial(self._child_done, name))
+        Child(self, task, node_name, name).run()
 
     def _skip(self, name: str, phase: str, message: str) -> None:
         node = self._task_node(name)
         if node is None:
-            template = self._id_of(self._tasks[name])
-            self._skip_child(self._node_name(name), template, phase, message)
-            self._connect(name, self._node_name(name), None)
+            self.skip(self.node_name(name), self._tasks[name], phase, message)
+            self._connect(name, self.node_name(name), None)
         else:
             self._nodes.mark(node, phase, message)
         self._left[name] = 0
-        self._machine.later(lambda: self._settle(name))
+        self.machine.later(lambda: self._settle(name))
 
     def _connect(self, name: str, node_name: str, group: Node | None) -> None:
         parents = self._depends[name].tasks
@@ -190,11 +191,13 @@ class Dag(Composite):
             for leaf in self._nodes.outbound(node) if node is not None else ():
                 self._nodes.connect(leaf, node_name)
 
-    def _child_done(self, name: str, node: Node, error: str) -> None:
+    def child_done(self, child: Child, node: Node, error: str) -> None:
+        """Heed a task, or one of the items of its loop, that has ended."""
+        name = child.task
         if error:
             self._nodes.mark(node, ERROR, f"task '{node.name}' errored: {error}")
         self._left[name] -= 1
-        if not self._left[name] and not self._machine.limiter.failing_fast(self):
+        if not self._left[name] and not self.machine.limiter.failing_fast(self):
             self._close_group(name)
         if self._frozen:
             self.child_failed()
@@ -241,7 +244,7 @@ class Dag(Composite):
             return
         for name in self._order:
             node = self._task_node(name)
-            self._machine.export(node.outputs if node else None)
+            self.machine.export(node.outputs if node else None)
         if problem := self._set_outputs(self._lookup(self._scope.value, self._scope.names)):
             self._end(ERROR, problem, error=problem)
             return
