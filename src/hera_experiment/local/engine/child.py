@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
+from hera_experiment.local.engine.hooks import Hooks
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Boundary, Call, Machine
 from hera_experiment.local.engine.nodes import Node, TemplateId
@@ -43,22 +44,34 @@ class Owner(Boundary, Protocol):
     def child_begun(self, child: Child, node: Node) -> None:
         """Learn that a child has its node."""
 
-    def child_done(self, child: Child, node: Node, error: str) -> None:
-        """Learn that a child has ended, with all that follows it, and why it errs, if it does."""
+    def child_errs(self, child: Child, node: Node, error: str) -> bool:
+        """Learn that a child could not run; tell whether what follows its end runs all the same."""
+
+    def child_done(self, child: Child, node: Node) -> None:
+        """Learn that a child has ended, with all that follows it."""
 
 
 class Child:
     """A child of ``owner`` whose loop is expanded: ``holder`` is the task or step as it is now.
 
-    ``task`` is what it was called before that, ``name`` what its node is called.
+    ``task`` is what it was called before that, ``name`` what its node is called; ``hooks`` follow
+    its node.
     """
 
-    def __init__(self, owner: Owner, holder: Mapping[str, Any], name: str, task: str) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        holder: Mapping[str, Any],
+        name: str,
+        task: str,
+        hooks: Hooks | None = None,
+    ) -> None:
         self._owner = owner
         self._machine = owner.machine
         self._holder = holder
         self.name = name
         self.task = task
+        self._hooks = hooks
 
     def run(self) -> str:
         """Run it, unless its ``when`` forbids.
@@ -75,7 +88,7 @@ class Child:
                 phase, why = ERROR, str(error)
             if phase:
                 node = self._owner.skip(self.name, self._holder, phase, why)
-                self._machine.later(lambda: self._owner.child_done(self, node, ""))
+                self._machine.later(lambda: self._owner.child_done(self, node))
                 return why if phase == ERROR else ""
         call = self._owner.call
         self._machine.execute(
@@ -83,7 +96,7 @@ class Child:
                 name=self.name,
                 template=self._owner.id_of(self._holder),
                 arguments=self._holder.get("arguments") or {},
-                done=lambda node, error: self._owner.child_done(self, node, error),
+                done=self._ended,
                 begun=self._begun,
                 task=self.task,
                 boundary=self._owner,
@@ -95,7 +108,17 @@ class Child:
         return ""
 
     def _begun(self, node: Node) -> None:
+        if self._hooks is not None:
+            self._hooks.watch(node, early=True)
         self._owner.child_begun(self, node)
+
+    def _ended(self, node: Node, error: str) -> None:
+        owner = self._owner
+        follows = not error or owner.child_errs(self, node, error)
+        if self._hooks is not None and follows and not self._machine.limiter.failing_fast(owner):
+            self._hooks.ended(node, lambda: owner.child_done(self, node))
+        else:
+            owner.child_done(self, node)
 
 
 def expanded(
@@ -131,8 +154,10 @@ def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
         if not runs:
             return {**task, "when": when}
     marked = _mark_absent(task, lookup)
+    # Hooks may refer to the outputs of the task itself.
+    hooks = {"hooks": marked.pop("hooks")} if "hooks" in marked else {}
     resolved: dict[str, Any] = substitute(marked, lookup, OUTPUTS)
-    return resolved
+    return {**resolved, **hooks}
 
 
 def _mark_absent(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.local.engine.child import Child
+from hera_experiment.local.engine.hooks import Place
 from hera_experiment.local.engine.machine import Attempt, Call, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, TemplateId
 from hera_experiment.local.engine.scope import OutputError, input_values, template_outputs
@@ -33,6 +34,13 @@ class Composite:
         self.template = attempt.template
         self.results = attempt.written.referenced_results(self.root)
         self.node = machine.open_boundary(self, attempt, self.kind)
+        self._place = Place(
+            scope=attempt.written.scope,
+            lookup=machine.variables,
+            boundary=self,
+            depth=attempt.call.depth + 1,
+            on_exit=attempt.call.on_exit,
+        )
 
     @property
     def call(self) -> Call:
@@ -73,8 +81,12 @@ class Composite:
     def child_begun(self, child: Child, node: Node) -> None:
         """Learn that a child has its node."""
 
-    def child_done(self, child: Child, node: Node, error: str) -> None:
-        """Learn that a child has ended, with all that follows it, and why it errs, if it does."""
+    def child_errs(self, child: Child, node: Node, error: str) -> bool:
+        """Learn that a child could not run; tell whether what follows its end runs all the same."""
+        raise NotImplementedError
+
+    def child_done(self, child: Child, node: Node) -> None:
+        """Learn that a child has ended, with all that follows it."""
         raise NotImplementedError
 
     def skip(self, name: str, holder: Mapping[str, Any], phase: str, message: str) -> Node:

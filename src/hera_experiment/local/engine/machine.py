@@ -155,7 +155,8 @@ class Machine:
 
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
-    pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt.
+    pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt. ``observers``
+    are called after each event.
     """
 
     workflow: str
@@ -175,6 +176,7 @@ class Machine:
     shutdown: str = ""
     deadline: float | None = None
     boundaries: dict[str, Boundary] = field(default_factory=dict)
+    observers: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def shut_down(self, strategy: str) -> None:
         """Begin nothing more; what has no active child ends at once."""

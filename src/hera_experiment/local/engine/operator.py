@@ -18,22 +18,24 @@ from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.executor import Executor
+from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     Node,
     Nodes,
     SameIdentifier,
+    TemplateId,
     moment,
     timestamp,
     update_groups,
 )
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
-from hera_experiment.local.engine.substitution import substitute
+from hera_experiment.local.engine.substitution import Variables, substitute
 from hera_experiment.local.engine.templates import Templates
 from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
@@ -88,7 +90,8 @@ class Operator:
             variables.set_output(parameter["name"], parameter["value"])
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
-        spec: dict[str, Any] = substitute(rest, variables)
+        known = Variables(variables.lasting, variables.names)
+        spec: dict[str, Any] = substitute(rest, known)
         self._launcher = Launcher(run, runtime, pool, self._events.put)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
@@ -107,6 +110,8 @@ class Operator:
             deadline=None if limit is None else began + limit,
         )
         self._launcher.machine = self._machine
+        place = Place(self._machine.templates.scope, variables)
+        self._hooks = Hooks(self._machine, place, named_hooks(spec), None, self._hook_failed)
         executor = Executor(self._machine)
         self._machine.execute = executor.execute
         self._machine.begin = executor.begin
@@ -163,6 +168,7 @@ class Operator:
             done=self._entry_done,
             # To Argo the entry template is called by a step without a name.
             local={"steps.name": ""},
+            begun=self._entry_begun,
         )
         machine.execute(entry)
 
@@ -187,6 +193,8 @@ class Operator:
         while True:
             while self._later:
                 self._later.popleft()()
+            for observe in list(self._machine.observers.values()):
+                observe()
             if not self._machine.limiter.resume_waiting() and not self._later:
                 return
 
@@ -240,24 +248,43 @@ class Operator:
         for _, _, event in sorted(timers, key=lambda timer: timer[:2]):
             event()
 
+    def _entry_begun(self, node: Node) -> None:
+        self._hooks.watch(node, early=True, around=lambda look: self._tell(node, look))
+
+    def _tell(self, node: Node, look: Event) -> None:
+        """Look at the hooks of the workflow, which are told how it is; no template below is."""
+        self._entry_is(node)
+        look()
+        self._machine.variables.entry_is(RUNNING, None)
+
+    def _entry_is(self, node: Node) -> None:
+        self._machine.variables.entry_is(
+            WORKFLOW_PHASES[node.phase],
+            lambda: failures(self._machine.workflow, self._nodes.by_id.values()),
+        )
+
+    def _hook_failed(self, node: Node, why: str, last: bool) -> None:
+        self._nodes.mark(node, ERROR, why)
+        self._entry_is(node)
+
     def _entry_done(self, node: Node, error: str) -> None:
         if error:
             self._nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in entry template execution: {error}")
             return
+        self._entry_is(node)
+        self._hooks.ended(node, lambda: self._run_handler(node))
+
+    def _run_handler(self, node: Node) -> None:
         machine = self._machine
-        handler = machine.spec.get("onExit")
-        if not handler or machine.shutdown == TERMINATE:
+        handler = exit_hook(machine.spec, machine)
+        if handler is None or machine.shutdown == TERMINATE:
             self._conclude(*_verdict(node, None, machine.shutdown))
             return
-        machine.variables.entry_ended(
-            WORKFLOW_PHASES[node.phase],
-            lambda: failures(machine.workflow, self._nodes.by_id.values()),
-        )
         exit_call = Call(
             name=f"{machine.workflow}{EXIT_SUFFIX}",
-            template=machine.templates.named(handler),
-            arguments=machine.spec.get("arguments") or {},
+            template=TemplateId.of(handler, machine.templates.scope),
+            arguments=handler["arguments"],
             done=lambda ended, problem: self._exit_done(node, ended, problem),
             local={"steps.name": ""},
             on_exit=True,

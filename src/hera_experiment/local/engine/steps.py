@@ -6,17 +6,19 @@ Source: ``workflow/controller/steps.go`` of argoproj/argo-workflows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.child import Child, expanded, resolve
 from hera_experiment.local.engine.composite import Composite
+from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node, SameIdentifier
 from hera_experiment.local.engine.scope import Values, task_values
-from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
 
 
@@ -118,11 +120,37 @@ class Steps(Composite):
         return self._group
 
     def _run_one(self, step: Mapping[str, Any], one: Mapping[str, Any]) -> None:
-        child = Child(self, one, self.node_name(one["name"]), step["name"])
+        hooks = self._hooks_of(one)
+        child = Child(self, one, self.node_name(one["name"]), step["name"], hooks)
         self._forgiving[child.name] = step.get("continueOn") or {}
         self._children[child] = self._current
         if problem := child.run():
             self._error = problem
+
+    def _hooks_of(self, step: Mapping[str, Any]) -> Hooks | None:
+        """Return the hooks of a step whose loop is expanded, None for one that has none."""
+        named, last = named_hooks(step), exit_hook(step, self.machine)
+        if not named and last is None:
+            return None
+        group = self._current
+
+        def status(name: str) -> str | None:
+            # It sees the phases of all steps beside it.
+            for key in group.children if name.endswith(".status") else ():
+                node = self._nodes.by_id[key]
+                if name == f"steps.{node.display_name}.status":
+                    return node.phase
+            return self._known(name)
+
+        place = replace(
+            self._place,
+            prefix=f"steps.{step['name']}",
+            lookup=Variables(status, self._known.names),
+        )
+        return Hooks(self.machine, place, named, last, self._hook_failed)
+
+    def _hook_failed(self, node: Node, why: str, last: bool) -> None:
+        self._error = why
 
     def child_begun(self, child: Child, node: Node) -> None:
         """Put the node of a step below its group."""
@@ -133,13 +161,15 @@ class Steps(Composite):
         self._nodes.connect(self._current, name)
         return super().skip(name, holder, phase, message)
 
-    def child_done(self, child: Child, node: Node, error: str) -> None:
+    def child_errs(self, child: Child, node: Node, error: str) -> bool:
+        """Let the group err; nothing follows such a step."""
+        self._error = f"step group deemed errored due to child {node.name} error: {error}"
+        return False
+
+    def child_done(self, child: Child, node: Node) -> None:
         """Heed a step that has ended."""
-        if self.node.fulfilled or self._children.pop(child) is not self._group:
-            return
-        if error:
-            self._error = f"step group deemed errored due to child {node.name} error: {error}"
-        self._one_less()
+        if not self.node.fulfilled and self._children.pop(child) is self._group:
+            self._one_less()
 
     def _one_less(self) -> None:
         self._left -= 1

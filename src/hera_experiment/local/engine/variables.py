@@ -74,10 +74,16 @@ class Globals:
         """Make an output parameter with a ``globalName`` known."""
         self._values[f"workflow.outputs.parameters.{name}"] = value
 
-    def entry_ended(self, status: str, failures: Callable[[], str]) -> None:
-        """Make known to the exit handler how the entry template ended, and what failed."""
+    def entry_is(self, status: str, failures: Callable[[], str] | None) -> None:
+        """Make known to hooks how the entry template is or has ended, and what failed."""
         self._values["workflow.status"] = status
         self._failures = failures
+
+    def lasting(self, name: str) -> str:
+        """Return the value of a variable that does not change as time goes by; raises KeyError."""
+        if name in ("workflow.status", "workflow.duration", "workflow.failures"):
+            raise KeyError(name)
+        return self._values[name]
 
     def __call__(self, name: str) -> str:
         """Return the value of a variable; raises KeyError."""

@@ -63,7 +63,7 @@ METADATA = _table(
 
 SPEC = _table(
     {
-        "object": "arguments volumeClaimGC retryStrategy",
+        "object": "arguments volumeClaimGC retryStrategy hooks",
         "string": "entrypoint onExit serviceAccountName",
         "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
@@ -84,7 +84,6 @@ SPEC = _table(
         _NO_METRICS: "metrics",
     },
     {
-        "lifecycle hooks": "hooks",
         "suspended workflows": "suspend",
         "mutexes and semaphores": "synchronization",
         "defaults for templates": "templateDefaults",
@@ -185,21 +184,25 @@ DAG = _table({"list": "tasks", "string": "target", "boolean": "failFast"})
 
 STEP = _table(
     {
-        "string": "name template when withParam",
-        "object": "arguments withSequence continueOn",
+        "string": "name template when withParam onExit",
+        "object": "arguments withSequence continueOn hooks",
         "list": "withItems",
     },
     {},
     {
         "templates written inside a task": "inline",
         "templates of other objects": "templateRef",
-        "lifecycle hooks": "hooks",
-        "exit handlers": "onExit",
     },
 )
 
 TASK = Table(
     {**STEP.honoured, "dependencies": "list of strings", "depends": "string"}, refused=STEP.refused
+)
+
+HOOK = _table(
+    {"string": "template expression", "object": "arguments"},
+    {},
+    {"templates of other objects": "templateRef"},
 )
 
 SEQUENCE = _table({"integer or text": "start end count", "string": "format"})

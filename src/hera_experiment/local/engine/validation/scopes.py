@@ -122,6 +122,11 @@ def add_items(scope: Scope, task: Mapping[str, Any]) -> str:
     return ""
 
 
+def without_hooks(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task or step as it is before its end; hooks may refer to its own outputs."""
+    return {key: value for key, value in call.items() if key != "hooks"}
+
+
 def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
     """Raise for the first variable below ``value`` that is in none of ``scopes``."""
     for tag in tags(value):

@@ -28,6 +28,7 @@ def unsupported(manifest: Mapping[str, Any]) -> list[str]:
 def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _object("spec", spec, fields.SPEC)
     yield from _parameters("spec.arguments", spec.get("arguments"), fields.PARAMETER)
+    yield from _hooks("spec", spec)
     yield from _retry("spec", spec)
     yield from _volumes("spec", spec)
     yield from _claims(spec)
@@ -65,6 +66,14 @@ def _step(path: str, step: Mapping[str, Any], table: Table) -> Iterator[str]:
     yield from _parameters(f"{path}.arguments", step.get("arguments"), fields.PARAMETER)
     yield from _object(f"{path}.withSequence", step.get("withSequence") or {}, fields.SEQUENCE)
     yield from _object(f"{path}.continueOn", step.get("continueOn") or {}, fields.CONTINUE_ON)
+    yield from _hooks(path, step)
+
+
+def _hooks(path: str, holder: Mapping[str, Any]) -> Iterator[str]:
+    for name, hook in (holder.get("hooks") or {}).items():
+        where = f"{path}.hooks.{name}"
+        yield from _object(where, hook, fields.HOOK)
+        yield from _parameters(f"{where}.arguments", hook.get("arguments"), fields.PARAMETER)
 
 
 def _retry(path: str, owner: Mapping[str, Any]) -> Iterator[str]:

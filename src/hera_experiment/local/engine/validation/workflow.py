@@ -37,6 +37,7 @@ from hera_experiment.local.engine.validation.scopes import (
     global_scope,
     input_scope,
     parameter_name_problem,
+    without_hooks,
 )
 from hera_experiment.local.engine.validation.supported import unsupported
 from hera_experiment.local.errors import InvalidWorkflow, Unsupported
@@ -351,7 +352,7 @@ def _check_steps(
             if problem := add_items(scope, step):
                 raise InvalidWorkflow(f"{where}.{step_name} {problem}")
             check_arguments(f"{where}.{step_name}.arguments.", step.get("arguments") or {})
-            check_variables(f"templates.{name}.steps", step, scope, global_names)
+            check_variables(f"templates.{name}.steps", without_hooks(step), scope, global_names)
             template = templates[step["template"]]
             aggregated = bool(step.get("withItems") or step.get("withParam"))
             prefix = f"steps.{step_name}"
