@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
@@ -20,11 +21,17 @@ from hera_experiment.argo.names import (
 )
 from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
+from hera_experiment.local.engine.execution import (
+    STORED_SPEC,
+    merged_spec,
+    with_all_templates,
+)
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
+from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import (
     AlreadyExists,
@@ -90,14 +97,14 @@ class Engine:
         AlreadyExists
             When a workflow of that name exists.
         """
-        workflow = checked(manifest)
+        workflow = checked(manifest, kept=self._kept_for(_namespace(manifest)))
         chosen = self._runtime(runtime)
         if creator:
             labels = {**workflow["metadata"].get("labels", {}), LABEL_CREATOR: creator}
             workflow["metadata"]["labels"] = labels
         name = workflow["metadata"].get("name", "")
         if dry_run and keep_name:
-            _ask(chosen, workflow)
+            _ask(chosen, self._to_run(workflow))
             return _fresh(workflow)
         if not name and not workflow["metadata"].get("generateName"):
             raise InvalidWorkflow("resource name may not be empty: set name or generateName")
@@ -105,7 +112,8 @@ class Engine:
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Check a workflow and return it; raises as :meth:`create` does."""
-        return _fresh(checked(manifest, lint=True))
+        kept = self._kept_for(_namespace(manifest))
+        return _fresh(checked(manifest, lint=True, kept=kept))
 
     def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
         """End a workflow; raises :class:`ApiError` when it has ended.
@@ -145,7 +153,9 @@ class Engine:
                 now=timestamp(self._clock()),
             )
             runtime = self._runtime(run.manifest["metadata"]["annotations"][ANNOTATION_RUNTIME])
-            _ask(runtime, run.manifest)
+            workflow = {**run.manifest, "status": run.status}
+            manifest = with_all_templates(workflow, self._kept_for(namespace))
+            _ask(runtime, manifest)
             for key in plan.removed:
                 run.remove_log(key)
             run.update(
@@ -154,7 +164,7 @@ class Engine:
                     "message": None,
                     "startedAt": timestamp(self._clock()),
                     "finishedAt": None,
-                    "conditions": _conditions(runtime, run.manifest),
+                    "conditions": _conditions(runtime, manifest),
                 },
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
@@ -207,7 +217,7 @@ class Engine:
             metadata["creationTimestamp"] = timestamp(self._clock())
             if dry_run:
                 self._check_free(metadata["namespace"], metadata["name"])
-                _ask(runtime, workflow)
+                _ask(runtime, self._to_run(workflow))
                 return _fresh(workflow)
             try:
                 return self._run(workflow, runtime)
@@ -218,11 +228,12 @@ class Engine:
     def _run(self, workflow: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
         metadata = workflow["metadata"]
         self._check_free(metadata["namespace"], metadata["name"])
-        _ask(runtime, workflow)
+        whole = self._to_run(workflow)
+        _ask(runtime, whole)
         answer = _fresh(copy.deepcopy(workflow))
         answer["metadata"].setdefault("annotations", {})[ANNOTATION_RUNTIME] = runtime.name
         kept = {**workflow, "metadata": _begun_metadata(metadata, runtime.name)}
-        begun = _conditions(runtime, workflow)
+        begun = _conditions(runtime, whole)
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -233,6 +244,7 @@ class Engine:
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
                     "conditions": begun,
+                    **({STORED_SPEC: spec} if (spec := whole["status"].get(STORED_SPEC)) else {}),
                 }
             )
             self._start(run, runtime)
@@ -245,6 +257,7 @@ class Engine:
             runtime,
             self._pool,
             self._store.objects,
+            self._kept_for(run.namespace),
             self._clock,
             self._monotonic,
             self._ended,
@@ -272,12 +285,28 @@ class Engine:
         operator.shut_down(strategy)
         return run.as_dict()
 
+    def _to_run(self, workflow: dict[str, Any]) -> dict[str, Any]:
+        """Return the workflow with all that it can call, and what its status is to keep of that."""
+        kept = self._kept_for(workflow["metadata"]["namespace"])
+        spec = merged_spec(workflow, kept)
+        status = {} if spec is None else {STORED_SPEC: spec}
+        return with_all_templates({**workflow, "status": status}, kept)
+
+    def _kept_for(self, namespace: str) -> Kept:
+        """Return what finds the objects that workflows of a namespace may refer to."""
+        return partial(self._store.kept.find, namespace)
+
     def _check_free(self, namespace: str, name: str) -> None:
         try:
             self._store.get(namespace, name)
         except NotFound:
             return
         raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
+
+
+def _namespace(manifest: Mapping[str, Any]) -> str:
+    metadata = manifest.get("metadata")
+    return str(metadata.get("namespace", "")) if isinstance(metadata, Mapping) else ""
 
 
 def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from hera_experiment.argo.phases import RUNNING
+from hera_experiment.local.engine.config_values import ConfigValue
 from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
 from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
@@ -156,7 +157,7 @@ class Machine:
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
     pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt. ``observers``
-    are called after each event.
+    are called after each event. ``config`` has the values that stand in ConfigMaps.
     """
 
     workflow: str
@@ -164,6 +165,7 @@ class Machine:
     nodes: Nodes
     variables: Globals
     templates: Templates
+    config: ConfigValue
     limiter: Limiter
     started: datetime
     now: Callable[[], float]

@@ -89,19 +89,21 @@ def moment(text: str) -> datetime:
 class TemplateId:
     """What a node says of its template: where it was named, and how.
 
-    That is by its ``name`` in ``scope``, by a ``templateRef``, or not, when it is written inline.
+    That is by its ``name`` in ``scope``, by a ``templateRef``, or not, when it is written inline in
+    the task or step ``caller``.
     """
 
     scope: str
     name: str = ""
     ref: Mapping[str, str] | None = None
     inline: Mapping[str, Any] | None = None
+    caller: str = ""
 
     @classmethod
     def of(cls, holder: Mapping[str, Any], scope: str) -> TemplateId:
         """Return the template of a task, a step or a hook that is written in ``scope``."""
-        name = holder.get("template", "")
-        return cls(scope, name, holder.get("templateRef"), holder.get("inline"))
+        name, ref, inline = (holder.get(key) for key in ("template", "templateRef", "inline"))
+        return cls(scope, name or "", ref, inline, holder.get("name", "") if inline else "")
 
     @property
     def short_name(self) -> str:

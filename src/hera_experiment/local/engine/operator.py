@@ -15,11 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
+from hera_experiment.local.engine.config_values import config_value
+from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
 from hera_experiment.local.engine.executor import Executor
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
@@ -33,10 +36,11 @@ from hera_experiment.local.engine.nodes import (
     timestamp,
     update_groups,
 )
+from hera_experiment.local.engine.own_metadata import MetadataError, add_own_metadata
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.substitution import Variables, substitute
-from hera_experiment.local.engine.templates import Templates
+from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
@@ -64,6 +68,7 @@ class Operator:
         runtime: Runtime,
         pool: Pool,
         objects: Objects,
+        kept: Kept,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
@@ -79,13 +84,17 @@ class Operator:
         self._order = itertools.count()
         self._status: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
+        self._annotations: dict[str, str] = {}
         self._progress_due = began = monotonic()
         self._over = False
         self._done = threading.Event()
-        manifest = run.manifest
+        workflow = {**run.manifest, "status": run.status}
+        manifest = executed(workflow)
+        self._begun = bool(run.nodes)
         nodes = map(Node.parse, list(run.nodes.values()))
         self._nodes = Nodes(run.name, now, nodes, monotonic)
-        variables = Globals(manifest, lambda: monotonic() - began)
+        config = partial(config_value, objects)
+        variables = Globals(manifest, lambda: monotonic() - began, config)
         for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
             variables.set_output(parameter["name"], parameter["value"])
         # Templates have their globals replaced when they run, with what is known then.
@@ -99,7 +108,8 @@ class Operator:
             spec=spec,
             nodes=self._nodes,
             variables=variables,
-            templates=Templates(f"local/{run.name}", manifest["spec"]["templates"]),
+            templates=templates_of(workflow, kept, spec.get("templateDefaults")),
+            config=config,
             limiter=Limiter(self._nodes, spec.get("parallelism")),
             started=moment(run.status["startedAt"]),
             now=monotonic,
@@ -109,6 +119,7 @@ class Operator:
             export=self._export,
             deadline=None if limit is None else began + limit,
         )
+        self._stored = len(self._machine.templates.stored)
         self._launcher.machine = self._machine
         place = Place(self._machine.templates.scope, variables)
         self._hooks = Hooks(self._machine, place, named_hooks(spec), None, self._hook_failed)
@@ -134,6 +145,7 @@ class Operator:
         try:
             self._begin()
             self._settle()
+            self._machine.variables.looked_at_again(self.run.metadata)
             while not self._over:
                 self._take_events()
                 self._settle()
@@ -153,6 +165,14 @@ class Operator:
 
     def _begin(self) -> None:
         machine = self._machine
+        if problem := machine.variables.problem:
+            self._conclude(FAILED, f"failed to set global parameters: {problem}")
+            return
+        try:
+            self._give_metadata()
+        except MetadataError as error:
+            self._conclude(ERROR, str(error))
+            return
         try:
             self._launcher.claims = make_claims(self.run, self._objects)
         except ClaimError as error:
@@ -171,6 +191,16 @@ class Operator:
             begun=self._entry_begun,
         )
         machine.execute(entry)
+
+    def _give_metadata(self) -> None:
+        """Give the workflow the labels and annotations that it asks for, once."""
+        machine = self._machine
+        if self._begun or "workflowMetadata" not in machine.spec:
+            return
+        labels, annotations = add_own_metadata(machine.spec, machine.variables)
+        self._labels.update(labels)
+        self._annotations.update(annotations)
+        machine.spec = substitute(machine.spec, machine.variables)
 
     def _take_events(self) -> None:
         """Wait for an event or a timer, then take what else has happened."""
@@ -205,12 +235,15 @@ class Operator:
             self._progress_due = self._monotonic() + PROGRESS_SECONDS
             update_groups(self._nodes, all_nodes=False)
         nodes = self._nodes.take_changes()
-        if not (nodes or self._status or self._labels):
+        if not (nodes or self._status or self._labels or self._annotations):
             return
-        status, labels = self._status, self._labels
-        self._status, self._labels = {}, {}
+        status, labels, annotations = self._status, self._labels, self._annotations
+        self._status, self._labels, self._annotations = {}, {}, {}
         status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
-        self.run.update(status=status, nodes=nodes, labels=labels)
+        if len(stored := self._machine.templates.stored) > self._stored:
+            self._stored = len(stored)
+            status[STORED_TEMPLATES] = dict(stored)
+        self.run.update(status=status, nodes=nodes, labels=labels, annotations=annotations)
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))

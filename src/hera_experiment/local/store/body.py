@@ -44,7 +44,8 @@ class Body:
         """Merge one change; ``encoded`` is what :func:`encode_nodes` made of its nodes, if it did.
 
         Its keys are ``removed`` (ids of nodes, which go first), ``nodes``, which are put in place
-        whole, and ``status``, ``labels`` and ``spec``, which merge key by key: None removes one.
+        whole, and ``status``, ``labels``, ``annotations`` and ``spec``, which merge key by key:
+        None removes one.
         """
         for key in change.get("removed") or ():
             self.nodes.pop(key, None)
@@ -58,10 +59,11 @@ class Body:
                     self._node_json.pop(key, None)
         if status := change.get("status"):
             self.status = merged(self.status, status)
-        if labels := change.get("labels"):
-            metadata = self.manifest.get("metadata") or {}
-            metadata = {**metadata, "labels": merged(metadata.get("labels") or {}, labels)}
-            self.manifest = {**self.manifest, "metadata": metadata}
+        for kind in ("labels", "annotations"):
+            if values := change.get(kind):
+                metadata = self.manifest.get("metadata") or {}
+                metadata = {**metadata, kind: merged(metadata.get(kind) or {}, values)}
+                self.manifest = {**self.manifest, "metadata": metadata}
         if spec := change.get("spec"):
             self.manifest = {**self.manifest, "spec": merged(self.manifest.get("spec") or {}, spec)}
             self._spec_json = None

@@ -24,7 +24,7 @@ _NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 
 INTERRUPTED = "the local server stopped while this workflow ran; retry it"
 
-_PATCHES = ("removed", "status", "labels", "spec")
+_PATCHES = ("removed", "status", "labels", "annotations", "spec")
 
 
 class Publisher(Protocol):
@@ -179,18 +179,27 @@ class Run:
         status: Mapping[str, Any] | None = None,
         nodes: Mapping[str, dict[str, Any]] | None = None,
         labels: Mapping[str, Any] | None = None,
+        annotations: Mapping[str, Any] | None = None,
         spec: Mapping[str, Any] | None = None,
         remove_nodes: Iterable[str] = (),
     ) -> None:
         """Merge changes, write them as one line of the journal, and wake the watchers.
 
-        Status, labels and spec merge key by key and None removes a key; nodes are replaced
-        whole and must not be modified by the caller afterwards; ``remove_nodes`` goes first.
+        Status, labels, annotations and spec merge key by key and None removes a key; nodes are
+        replaced whole and must not be modified by the caller afterwards; ``remove_nodes`` goes
+        first.
         """
-        change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
+        change = {
+            "removed": list(remove_nodes),
+            "status": status,
+            "labels": labels,
+            "annotations": annotations,
+            "spec": spec,
+            "nodes": nodes,
+        }
         with self._lock:
             self.check_sound()
-            self._change(self._loaded(), {**change, "nodes": nodes})
+            self._change(self._loaded(), change)
 
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""

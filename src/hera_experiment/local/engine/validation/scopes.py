@@ -53,7 +53,13 @@ def global_scope(manifest: Mapping[str, Any]) -> Scope:
     scope |= {f"workflow.parameters.{parameter['name']}" for parameter in parameters}
     for kind in ("labels", "annotations"):
         scope |= {f"workflow.{kind}", f"workflow.{kind}.json"}
-        scope |= {f"workflow.{kind}.{key}" for key in metadata.get(kind) or {}}
+        own = spec.get("workflowMetadata") or {}
+        known = [
+            metadata.get(kind),
+            own.get(kind),
+            own.get("labelsFrom") if kind == "labels" else {},
+        ]
+        scope |= {f"workflow.{kind}.{key}" for keys in known for key in keys or ()}
     if "priority" in spec:
         scope.add("workflow.priority")
     return scope
@@ -173,7 +179,7 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *, values: bool =
     check_parameter_names(f"{prefix}parameters", parameters)
     for parameter in parameters:
         where = f"{prefix}{parameter['name']}"
-        if "value" not in parameter and values:
+        if "value" not in parameter and "valueFrom" not in parameter and values:
             raise InvalidWorkflow(f"{where}.value or {where}.valueFrom is required")
         if "enum" not in parameter:
             continue
