@@ -8,23 +8,14 @@ import pty
 import re
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from polling import until
+from script_place import HEAD, PATIENCE, Place
 from task_processes import task_processes
-
-TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
-PATIENCE = 90.0
-
-HEAD = """
-from hera.workflows import DAG, ExistingVolume, Steps, Workflow, script
-from hera.workflows.models import Sequence, VolumeMount
-"""
 
 DIAMOND = f"""{HEAD}
 @script(image="python:3.11")
@@ -146,58 +137,6 @@ KUBECONFIG=/dev/null ;# recommended
 GLOBAL_CONFIG_HOST='nebari.invalid/argo'
 GLOBAL_CONFIG_NAMESPACE='dev'
 """
-
-
-class Place:
-    """An experiment's folder, and what is run in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "experiment.toml").write_text('[experiment]\nname = "Try"\nslug = "try"\n')
-        self.environment = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("ARGO", "GLOBAL_CONFIG", "HERA", "KUBE", "CLUSTER", "RUNTIME"))
-        }
-        self.environment |= {"PYTHONPATH": str(TEMPLATE), "HOME": str(folder)}
-
-    def command(self, source: str, *arguments: str, script: str = "script.py") -> list[str]:
-        (self.folder / script).write_text(source)
-        return [sys.executable, "-m", "hera_utils", "run", script, *arguments]
-
-    def run(self, source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(source, *arguments),
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-
-    def start(self, source: str, script: str = "script.py") -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(source, script=script),
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            # A test runner started by nohup, or with &, hands its ignored signals on.
-            preexec_fn=default_signals,
-        )
-
-    def logs(self) -> list[Path]:
-        return sorted(self.folder.glob(".hera/runs/*/logs/*.log"))
-
-    def server_has_gone(self) -> bool:
-        return not (self.folder / ".hera" / "server.json").exists()
-
-
-def default_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

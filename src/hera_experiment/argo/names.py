@@ -16,6 +16,9 @@ WORKFLOW_NAME = 63
 GENERATED_PREFIX = 58
 """Characters of a ``generateName`` that are kept before the random suffix."""
 
+SUFFIX_LENGTH = 5
+"""Characters of that suffix."""
+
 FIELD_NAME_LENGTH = 128
 """Characters of the name of a template, a step or a task."""
 
@@ -34,6 +37,14 @@ SESSION_LABEL = "hera-experiment/session"
 """Ours, on each object submitted under ``run``: the run it belongs to."""
 ANNOTATION_RUNTIME = "hera-utils/runtime"
 """Ours, on each workflow of a laptop: how its containers run; a retry uses the same."""
+ANNOTATION_RESUME = "hera-utils/resume"
+"""Ours, on a workflow that goes on with the laptop's of the same name: not empty."""
+ANNOTATION_FROM = "hera-utils/from"
+"""Ours, beside it: the tasks (names with spaces between) that run again, with what follows them."""
+ANNOTATION_ONLY = "hera-utils/only"
+"""Ours, beside it: the one task that runs."""
+ANNOTATION_CACHE = "hera-utils/cache"
+"""Ours: not empty on a workflow that takes over what an earlier one has done just so."""
 ANNOTATION_POD_NAMES = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_DISPLAY_NAME = "workflows.argoproj.io/display-name"
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.context.context import Context
 from hera_experiment.endpoint.messages import Creation
+from hera_experiment.endpoint.resumption import Resumption
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
 
@@ -23,20 +25,27 @@ _DURATION = re.compile(r"(\d+(\.\d+)?(ms|s|m|h))+")
 class Defaults:
     """What goes into each object whose script leaves it open.
 
-    ``account`` is the service account, ``queue`` the queue of Kueue of the pods, and
-    ``pending_timeout`` how long one may wait to start (``10m``); empty for none.
+    ``annotations`` go into workflows, ``resumption`` says what these go on with. ``account`` is the
+    service account, ``queue`` the queue of Kueue of the pods, and ``pending_timeout`` how long one
+    may wait to start (``10m``); empty for none.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     account: str = ""
     queue: str = ""
     pending_timeout: str = ""
+    resumption: Resumption | None = None
 
     def filled_in(self, creation: Creation) -> dict[str, Any]:
         """Return the manifest of ``creation`` with what it lacks."""
         manifest = dict(creation.manifest)
         metadata = dict(manifest.get("metadata") or {})
         metadata["labels"] = {**self.labels, **(metadata.get("labels") or {})}
+        if creation.kind is WORKFLOW:
+            annotations = {**(metadata.get("annotations") or {}), **self.annotations}
+            metadata.update({"annotations": annotations} if annotations else {})
+            metadata = self.resumption.of(metadata) if self.resumption else metadata
         manifest["metadata"] = metadata
         spec = dict(manifest.get("spec") or {})
         if "workflowSpec" in spec:

@@ -94,6 +94,8 @@ class Submission:
                 step(creation.namespace, manifest)
                 self.refuse_when_closing()
         workflow = self._submitter(creation.namespace, manifest)
+        if self._defaults.resumption is not None:
+            self._submitter.forget_before(workflow)
         self._created(creation.namespace, workflow)
         return answer_of(workflow)
 

@@ -109,11 +109,18 @@ class PlainProgress:
             attempts = attempts_of(nodes)
             now = self._now()
             fresh.sort(key=lambda identifier: nodes[identifier].get("finishedAt") or "~")
-            lines.extend(
-                task_line(task_of(nodes[identifier], nodes, f"{name}."), now, prefix)
+            tasks = [
+                task_of(nodes[identifier], nodes, f"{name}.")
                 for identifier in fresh
                 if is_task(identifier, nodes[identifier], nodes, attempts)
-            )
+            ]
+            # Of a run that goes on most may have ended long ago.
+            begun = str((workflow.get("status") or {}).get("startedAt") or "")
+            now_ended = [t for t in tasks if str(t.node.get("finishedAt") or "~") >= begun]
+            if before := len(tasks) - len(now_ended):
+                text = f"{prefix}{before} tasks had ended before"
+                lines.append(Line(text, STYLES["Skipped"]))
+            lines.extend(task_line(task, now, prefix) for task in now_ended)
         if lines:
             self._output.write(lines)
 

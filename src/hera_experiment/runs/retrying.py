@@ -32,7 +32,7 @@ def what_retry_runs(run: Run, environ: Mapping[str, str] = os.environ) -> list[s
             "its programs run as containers/ is now, by the workflow as it was submitted on "
             f"{_shown(created)}"
         )
-        lines += [f"  {name}/ has changed since" for name in _containers(experiment, moment)]
+        lines += [f"  {name}/ has changed since" for name in changed_containers(experiment, moment)]
         new = "make run"
     else:
         lines.append(f"it runs what was submitted on {_shown(created)}, with these images:")
@@ -98,7 +98,8 @@ def _changed_since(experiment: Experiment, moment: datetime | None) -> list[str]
     return [path.name for path in sorted(experiment.folder.glob("*.py")) if _newer(path, moment)]
 
 
-def _containers(experiment: Experiment, moment: datetime | None) -> list[str]:
+def changed_containers(experiment: Experiment, moment: datetime | None) -> list[str]:
+    """Return the folders of containers with a file that was written after ``moment``."""
     folders = sorted(path for path in experiment.containers.glob("*") if path.is_dir())
     name = experiment.containers.name
     return [

@@ -50,6 +50,17 @@ class Submitter:
                 self.records.remove(record.name, record.submission)
         raise AssertionError("unreachable")
 
+    def forget_before(self, workflow: Mapping[str, Any]) -> None:
+        """Remove what was written down when the run that ``workflow`` goes on with was submitted.
+
+        A run has one record, which says what it runs now.
+        """
+        metadata = workflow["metadata"]
+        current = (metadata.get("labels") or {}).get(SUBMISSION_LABEL)
+        for record in self.records.all():
+            if record.name == metadata["name"] and record.submission != current:
+                self.records.remove(record.name, record.submission)
+
     def record(self, namespace: str, manifest: Mapping[str, Any]) -> RunRecord:
         """Return the record of a new submission of ``manifest``."""
         metadata = _metadata(manifest)

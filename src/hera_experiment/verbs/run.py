@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.argo.names import LABEL_CREATOR, SESSION_LABEL
+from hera_experiment.argo.names import ANNOTATION_CACHE, LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.closable import Closable
 from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
@@ -23,6 +23,7 @@ from hera_experiment.verbs._script import add_script_arguments, inputs_of, scrip
 
 if TYPE_CHECKING:
     from hera_experiment.context.context import Context
+    from hera_experiment.endpoint.resumption import Resumption
     from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.environment.script_process import WaitingScript
     from hera_experiment.follow.watch import WorkflowClient
@@ -50,6 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the experiment's images: dockerfile (made here; unless HERA_IMAGE says otherwise) or "
         "built (those that were pushed, by digest, as a cluster runs them)",
     )
+    add_switch(parser, "--resume", "go on with the newest run, or RUN: what finished is kept")
+    parser.add_argument("--run", default="", metavar="NAME", help="the run to go on with")
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        default="",
+        metavar="TASK",
+        help="go on with a run, from this task on: it and what follows run again",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TASK", help="go on with a run: of all tasks just this runs"
+    )
+    add_switch(
+        parser, "--cache", "take over what an earlier run has done with the same image and files"
+    )
     add_switch(parser, "--detach", "submit and return; make watch and make results follow")
     add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")
     add_follow_arguments(parser)
@@ -65,7 +81,12 @@ def main(args: VerbArguments) -> int:
             next_step=f"leave it out, or type: make submit CLUSTER={args.cluster}",
         )
     detach, dry_run = (is_on(getattr(args, n), f"--{n}") for n in ("detach", "dry_run"))
+    goes_on = _goes_on(args)
     if detach or dry_run:
+        if goes_on or is_on(args.cache, "--cache"):
+            option = "--detach" if detach else "--dry_run"
+            what = "a run that takes over what was done before is followed to its end"
+            raise UserError(what, option, "leave it out")
         return _submit(args, dry_run=dry_run)
     # Late: the help of all verbs imports this module. The script's process comes first: importing
     # Hera is most of what a run takes to begin.
@@ -104,20 +125,55 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     session = f"run-{token_hex(4)}"
     with (
         acquire(context.experiment) as lease,
-        Laptop(lease, context, session, script, inputs_of(args)) as laptop,
+        Laptop(
+            lease,
+            context,
+            session,
+            script,
+            inputs_of(args),
+            resumption=_resumption(args, context),
+            cache=is_on(args.cache, "--cache"),
+        ) as laptop,
     ):
         engine = ExecutionEngine(context, laptop, display_for(args), waiting=waiting)
         return engine.run(script, arguments)
 
 
+def _goes_on(args: VerbArguments) -> bool:
+    """Tell whether an earlier run goes on; raises :class:`UserError` for half of a wish."""
+    resume = is_on(args.resume, "--resume")
+    if args.run and not (resume or args.begin or args.only):
+        advice = "to go on with that one add RESUME=1 (--resume 1), FROM=TASK or ONLY=TASK"
+        raise UserError("a new run has no name yet", "--run", advice)
+    return resume or bool(args.begin or args.only)
+
+
+def _resumption(args: VerbArguments, context: Context) -> Resumption | None:
+    if not _goes_on(args):
+        return None
+    from hera_experiment.runs.resumption import resumption_of
+
+    return resumption_of(context, args.run, args.begin, args.only)
+
+
 class Laptop(Closable):
     """The local server as the platform of one run, told from others by the ``session``.
 
-    The script submits to an endpoint in front of it, which is open until this is closed.
+    The script submits to an endpoint in front of it, which is open until this is closed. With a
+    ``resumption`` its workflows go on with runs that have ended; with ``cache`` they take over what
+    an earlier run has done just so.
     """
 
     def __init__(
-        self, lease: Lease, context: Context, session: str, script: Path, inputs: InputChoice
+        self,
+        lease: Lease,
+        context: Context,
+        session: str,
+        script: Path,
+        inputs: InputChoice,
+        *,
+        resumption: Resumption | None = None,
+        cache: bool = False,
     ) -> None:
         from hera_experiment.endpoint.defaults import Defaults
         from hera_experiment.endpoint.server import Endpoint
@@ -138,7 +194,9 @@ class Laptop(Closable):
             inputs=str(inputs),
             session=session,
         )
-        self._submission = Submission(submitter, defaults=Defaults(labels))
+        annotations = {ANNOTATION_CACHE: "1"} if cache else {}
+        defaults = Defaults(labels, annotations=annotations, resumption=resumption)
+        self._submission = Submission(submitter, defaults=defaults)
         self._endpoint = Endpoint(self._submission)
 
     @property

@@ -6,12 +6,16 @@ import copy
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
+    ANNOTATION_CACHE,
+    ANNOTATION_FROM,
+    ANNOTATION_ONLY,
     ANNOTATION_POD_NAMES,
     ANNOTATION_RUNTIME,
     LABEL_COMPLETED,
@@ -23,6 +27,8 @@ from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
+    STORED_TEMPLATES,
+    executed,
     merged_spec,
     with_all_templates,
 )
@@ -31,6 +37,7 @@ from hera_experiment.local.engine.nodes import timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
+from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import (
@@ -44,6 +51,7 @@ from hera_experiment.local.runtimes.base import AUTO, Runtime
 from hera_experiment.local.store import Run, Store
 
 _ATTEMPTS_AT_A_NAME = 10
+_BEGUN_LABELS = {LABEL_COMPLETED: "false", LABEL_PHASE: RUNNING}
 
 
 class Engine:
@@ -135,15 +143,7 @@ class Engine:
     ) -> dict[str, Any]:
         """Run what failed in a workflow again, or all that the selector names."""
         run = self._store.get(namespace, name)
-        operator = self._operator(namespace, name)
-        if run.finished and operator is not None:
-            # The end is seen a moment before the thread that brought it about is gone.
-            operator.join()
-        with self._lock:
-            if self._closing:
-                raise ApiError("the local server is about to end")
-            if not run.finished or (namespace, name) in self._operators:
-                raise InvalidWorkflow(f"Cannot retry a workflow in phase {run.status.get('phase')}")
+        with self._ended_run(run, "retry"):
             plan = plan_rerun(
                 run.name,
                 str(run.status.get("phase")),
@@ -159,13 +159,7 @@ class Engine:
             for key in plan.removed:
                 run.remove_log(key)
             run.update(
-                status={
-                    "phase": RUNNING,
-                    "message": None,
-                    "startedAt": timestamp(self._clock()),
-                    "finishedAt": None,
-                    "conditions": _conditions(runtime, manifest),
-                },
+                status=self._begun_again(runtime, manifest),
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
                 nodes=plan.changed,
@@ -175,6 +169,61 @@ class Engine:
             answer = run.as_dict()
             self._start(run, runtime)
         return answer
+
+    def _resume(
+        self, run: Run, workflow: dict[str, Any], choice: Choice, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Go on with a workflow that has ended, as it is given now; see :mod:`~.resume`."""
+        given = workflow["metadata"]
+        with self._ended_run(run, "go on with"):
+            whole = self._to_run(workflow)
+            _ask(runtime, whole)
+            before = executed({**run.manifest, "status": run.status})["spec"]
+            plan = plan_resumption(run.name, choice, before, dict(run.nodes), whole["spec"])
+            for key in plan.removed:
+                run.remove_log(key)
+            labels = run.metadata.get("labels") or {}
+            annotations = {ANNOTATION_RUNTIME: runtime.name, ANNOTATION_POD_NAMES: "v2"}
+            gone = dict.fromkeys((ANNOTATION_FROM, ANNOTATION_ONLY, ANNOTATION_CACHE))
+            run.update(
+                status={
+                    **self._begun_again(runtime, whole),
+                    "outputs": None,
+                    STORED_SPEC: whole["status"].get(STORED_SPEC),
+                    STORED_TEMPLATES: None,
+                },
+                labels={**labels, **given.get("labels", {}), **_BEGUN_LABELS},
+                annotations={**gone, **given.get("annotations", {}), **annotations},
+                spec={**dict.fromkeys([*run.manifest["spec"], "shutdown"]), **workflow["spec"]},
+                remove_nodes=plan.removed,
+            )
+            answer = run.as_dict()
+            self._start(run, runtime, plan.earlier)
+        return answer
+
+    @contextmanager
+    def _ended_run(self, run: Run, what: str) -> Iterator[None]:
+        """Hold a run that has ended, and which nobody else begins again meanwhile."""
+        operator = self._operator(run.namespace, run.name)
+        if run.finished and operator is not None:
+            # The end is seen a moment before the thread that brought it about is gone.
+            operator.join()
+        with self._lock:
+            if self._closing:
+                raise ApiError("the local server is about to end")
+            if not run.finished or (run.namespace, run.name) in self._operators:
+                phase = run.status.get("phase")
+                raise InvalidWorkflow(f"Cannot {what} a workflow in phase {phase}")
+            yield
+
+    def _begun_again(self, runtime: Runtime, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "phase": RUNNING,
+            "message": None,
+            "startedAt": timestamp(self._clock()),
+            "finishedAt": None,
+            "conditions": _conditions(runtime, manifest),
+        }
 
     def delete(self, namespace: str, name: str) -> None:
         """End a workflow, wait until its processes are gone, and forget it."""
@@ -208,6 +257,10 @@ class Engine:
     ) -> dict[str, Any]:
         metadata = workflow["metadata"]
         generate = not metadata.get("name")
+        if not generate and not dry_run and (choice := Choice.of(workflow)):
+            with suppress(NotFound):
+                run = self._store.get(metadata["namespace"], metadata["name"])
+                return self._resume(run, workflow, choice, runtime)
         while True:
             attempts -= 1
             if generate:
@@ -251,7 +304,7 @@ class Engine:
         answer["metadata"]["resourceVersion"] = str(run.version)
         return answer
 
-    def _start(self, run: Run, runtime: Runtime) -> None:
+    def _start(self, run: Run, runtime: Runtime, earlier: Earlier | None = None) -> None:
         operator = Operator(
             run,
             runtime,
@@ -261,6 +314,7 @@ class Engine:
             self._clock,
             self._monotonic,
             self._ended,
+            earlier,
         )
         self._operators[run.namespace, run.name] = operator
         operator.start()
@@ -326,5 +380,5 @@ def _begun_metadata(metadata: Mapping[str, Any], runtime: str) -> dict[str, Any]
     """Return the metadata of a workflow that begins to run in ``runtime``."""
     annotations = {**metadata.get("annotations", {}), ANNOTATION_POD_NAMES: "v2"}
     annotations[ANNOTATION_RUNTIME] = runtime
-    labels = {**metadata.get("labels", {}), LABEL_COMPLETED: "false", LABEL_PHASE: RUNNING}
+    labels = {**metadata.get("labels", {}), **_BEGUN_LABELS}
     return {**metadata, "annotations": annotations, "labels": labels}

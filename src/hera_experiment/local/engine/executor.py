@@ -65,6 +65,12 @@ class Executor:
         except (ArgumentError, SubstitutionError) as error:
             self._fail(call, str(error))
             return
+        if node is None and machine.earlier is not None:
+            node = machine.earlier.take(machine.nodes, call, template, processed)
+            if node is not None:
+                machine.export(node.outputs)
+                self._report(call, node, "")
+                return
         attempt = Attempt(call.name, processed, written, call, call.done, call.flag)
         if strategy is not None:
             retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})

@@ -6,13 +6,16 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.config_values import ConfigValue
 from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
 from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
+
+if TYPE_CHECKING:
+    from hera_experiment.local.engine.resume import Earlier
 
 Done = Callable[[Node, str], None]
 """Called once a node is fulfilled, with the error that its caller must report, mostly empty."""
@@ -156,8 +159,9 @@ class Machine:
 
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
-    pod; ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt. ``observers``
-    are called after each event. ``config`` has the values that stand in ConfigMaps.
+    pod; ``earlier`` is what an earlier run left behind; ``execute`` begins a call, now or when it
+    is its turn; ``begin`` an attempt. ``observers`` are called after each event. ``config`` has the
+    values that stand in ConfigMaps.
     """
 
     workflow: str
@@ -175,6 +179,7 @@ class Machine:
     execute: Callable[[Call], None] = field(init=False)
     begin: Callable[[Attempt], Node] = field(init=False)
     export: Callable[[Mapping[str, Any] | None], None]
+    earlier: Earlier | None = None
     shutdown: str = ""
     deadline: float | None = None
     boundaries: dict[str, Boundary] = field(default_factory=dict)

@@ -275,6 +275,12 @@ class Nodes:
         self.touch(node)
         return node
 
+    def restore(self, node: Node) -> Node:
+        """Add a node that an earlier run made, as it was."""
+        self._keep(node)
+        self.touch(node)
+        return node
+
     def check_distinct(self, prefix: str, names: Iterable[str]) -> None:
         """Raise :class:`SameIdentifier` unless nodes of these names may all be made."""
         seen: dict[int, str] = {}

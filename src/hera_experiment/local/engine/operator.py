@@ -39,6 +39,7 @@ from hera_experiment.local.engine.nodes import (
 from hera_experiment.local.engine.own_metadata import MetadataError, add_own_metadata
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
+from hera_experiment.local.engine.resume import Earlier
 from hera_experiment.local.engine.substitution import Variables, substitute
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import left_out
@@ -72,6 +73,7 @@ class Operator:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
+        earlier: Earlier | None = None,
     ) -> None:
         self.run = run
         self._objects = objects
@@ -90,8 +92,8 @@ class Operator:
         self._done = threading.Event()
         workflow = {**run.manifest, "status": run.status}
         manifest = executed(workflow)
-        self._begun = bool(run.nodes)
-        nodes = map(Node.parse, list(run.nodes.values()))
+        self._begun = bool(run.nodes) and earlier is None
+        nodes = map(Node.parse, [] if earlier else list(run.nodes.values()))
         self._nodes = Nodes(run.name, now, nodes, monotonic)
         config = partial(config_value, objects)
         variables = Globals(manifest, lambda: monotonic() - began, config)
@@ -117,6 +119,7 @@ class Operator:
             at=self._at,
             launch=self._launcher.launch,
             export=self._export,
+            earlier=earlier,
             deadline=None if limit is None else began + limit,
         )
         self._stored = len(self._machine.templates.stored)
@@ -235,7 +238,11 @@ class Operator:
             self._progress_due = self._monotonic() + PROGRESS_SECONDS
             update_groups(self._nodes, all_nodes=False)
         nodes = self._nodes.take_changes()
-        if not (nodes or self._status or self._labels or self._annotations):
+        gone: list[str] = []
+        if self._over and self._machine.earlier is not None:
+            # What an earlier run finished, and the workflow has no longer.
+            gone = [key for key in self.run.nodes if key not in self._nodes.by_id]
+        if not (nodes or gone or self._status or self._labels or self._annotations):
             return
         status, labels, annotations = self._status, self._labels, self._annotations
         self._status, self._labels, self._annotations = {}, {}, {}
@@ -243,7 +250,13 @@ class Operator:
         if len(stored := self._machine.templates.stored) > self._stored:
             self._stored = len(stored)
             status[STORED_TEMPLATES] = dict(stored)
-        self.run.update(status=status, nodes=nodes, labels=labels, annotations=annotations)
+        self.run.update(
+            status=status,
+            nodes=nodes,
+            labels=labels,
+            annotations=annotations,
+            remove_nodes=gone,
+        )
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))

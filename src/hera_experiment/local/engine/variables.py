@@ -12,7 +12,11 @@ from typing import Any
 
 from hera_experiment.argo import go_text
 from hera_experiment.argo.names import (
+    ANNOTATION_CACHE,
+    ANNOTATION_FROM,
+    ANNOTATION_ONLY,
     ANNOTATION_POD_NAMES,
+    ANNOTATION_RESUME,
     ANNOTATION_RUNTIME,
     LABEL_COMPLETED,
     LABEL_PHASE,
@@ -28,7 +32,16 @@ from hera_experiment.local.engine.config_values import (
 from hera_experiment.local.engine.nodes import Node, moment
 
 _WRITTEN_BY_ENGINE = frozenset(
-    (ANNOTATION_POD_NAMES, ANNOTATION_RUNTIME, LABEL_COMPLETED, LABEL_PHASE)
+    (
+        ANNOTATION_CACHE,
+        ANNOTATION_FROM,
+        ANNOTATION_ONLY,
+        ANNOTATION_POD_NAMES,
+        ANNOTATION_RESUME,
+        ANNOTATION_RUNTIME,
+        LABEL_COMPLETED,
+        LABEL_PHASE,
+    )
 )
 """Keys that a workflow's own variables do not show."""
 

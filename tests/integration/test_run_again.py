@@ -1,0 +1,142 @@
+"""``run`` that goes on with an earlier run: after a kill, from a task on, or with one task."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from polling import until
+from script_place import HEAD, Place
+
+CHAIN = f"""{HEAD}
+@script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
+def step(run, name):
+    import os, time
+    os.makedirs(f"/data/{{run}}", exist_ok=True)
+    with open(f"/data/{{run}}/{{name}}.txt", "w") as file:
+        file.write("half")
+        file.flush()
+        time.sleep(0.15)
+        file.seek(0)
+        file.write("whole")
+    with open(f"/data/{{run}}/order.log", "a") as file:
+        file.write(name + "\\n")
+
+with Workflow(
+    generate_name="chain-",
+    entrypoint="d",
+    volumes=[ExistingVolume(name="data", claim_name="numbers", mount_path="/data")],
+) as w:
+    with DAG(name="d"):
+        run = "{{{{workflow.name}}}}"
+        first = step(name="first", arguments={{"run": run, "name": "first"}})
+        middle = [
+            step(name=f"m{{n}}", arguments={{"run": run, "name": f"m{{n}}"}}) for n in range(6)
+        ]
+        last = step(name="last", arguments={{"run": run, "name": "last"}})
+        first >> middle >> last
+w.create()
+"""
+TASKS = {"first", "last", *(f"m{n}" for n in range(6))}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    (tmp_path / ".hera" / "claims" / "numbers").mkdir(parents=True)
+    yield place
+    until(place.server_has_gone, 30)
+
+
+def order(place: Place) -> list[str]:
+    """Return the tasks that came to their end, in their order."""
+    logs = list(place.folder.glob(".hera/claims/numbers/*/order.log"))
+    assert len(logs) <= 1, "the workflow has one name, however often it goes on"
+    return logs[0].read_text().split() if logs else []
+
+
+def name_of(text: str) -> str:
+    found = re.search(r"^workflow (chain-\w{5})", text, re.MULTILINE)
+    assert found is not None, text
+    return found[1]
+
+
+@pytest.mark.parametrize("finished", range(8))
+def test_after_a_kill_only_what_had_not_finished_runs(place: Place, finished: int) -> None:
+    process = place.start(CHAIN)
+    until(lambda: len(order(place)) >= finished and list(place.folder.glob(".hera/runs/*")), 60)
+    server = json.loads((place.folder / ".hera" / "server.json").read_text())["pid"]
+    os.kill(server, signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    (place.folder / ".hera" / "server.json").unlink(missing_ok=True)
+    journal = next(place.folder.glob(".hera/runs/*/journal.jsonl"))
+    lines = journal.read_text().splitlines()
+    known = {
+        node["displayName"]
+        for line in lines
+        if '"nodes"' in line and line.endswith("}")
+        for node in json.loads(line).get("nodes", {}).values()
+        if node["phase"] == "Succeeded"
+    }
+    before = order(place)
+
+    done = place.run(CHAIN, options=["--resume=1"])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(order(place)) == TASKS
+    again = order(place)[len(before) :]
+    assert not known & set(again)
+    (folder,) = place.folder.glob("results/*")
+    texts = {path.stem: path.read_text() for path in folder.glob("*.txt")}
+    assert texts == dict.fromkeys(TASKS, "whole")
+
+
+def test_from_a_task_on_and_one_task_only(place: Place) -> None:
+    done = place.run(CHAIN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    name = name_of(done.stdout)
+    before = order(place)
+
+    done = place.run(CHAIN, options=["--from", "m3"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert order(place) == [*before, "m3", "last"]
+    assert "6 tasks had ended before" in done.stdout
+    assert f"{name} goes on: m3 and what follows it run" in done.stderr
+
+    done = place.run(CHAIN, options=["--only", "first", "--run", name])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert order(place) == [*before, "m3", "last", "first"]
+    assert f"{name} goes on: of all its tasks first runs" in done.stderr
+    records = list(place.folder.glob(".hera/submissions/*.json"))
+    assert len(records) == 1, records
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--resume=1"], "this experiment has no run yet"),
+        (["--run", "x"], "a new run has no name yet (--run): to go on with that one add RESUME=1"),
+        (["--from", "a", "--only", "b"], "FROM runs what follows a task, ONLY leaves it out"),
+        (["--resume=1", "--detach=1"], "is followed to its end (--detach): leave it out"),
+    ],
+)
+def test_half_a_wish_is_told(place: Place, options: list[str], sentence: str) -> None:
+    done = place.run(CHAIN, options=options)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(place.folder.glob(".hera/runs/*"))
+
+
+def test_a_task_that_there_is_not(place: Place) -> None:
+    assert place.run(CHAIN).returncode == 0
+    done = place.run(CHAIN, options=["--from", "m33"])
+    assert done.returncode == 1
+    assert "there is no task 'm33' in chain-" in done.stderr
+    assert len(order(place)) == len(TASKS)
