@@ -38,6 +38,7 @@ __all__ = [
     "missing",
     "sprint",
     "text_of",
+    "type_name",
     "uninterpreted",
 ]
 

@@ -10,12 +10,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hera_experiment.argo import go_text
-from hera_experiment.local.engine.substitution import Lookup, Variables, names_of, substitute
+from hera_experiment.local.engine.config_values import (
+    ConfigValue,
+    NoConfigValue,
+    no_config,
+    reference_of,
+)
+from hera_experiment.local.engine.substitution import (
+    ANY,
+    Lookup,
+    Variables,
+    names_of,
+    replace,
+    substitute,
+)
 
 ABSENT = "__argo-internal.absent-optional-output__"
 """The value of an argument that refers to an output of a skipped task without a default."""
 
 _FIELDS = ("name", "default", "value", "valueFrom", "globalName", "enum", "description")
+_SOURCES = (
+    *("path", "jsonPath", "jqFilter", "event", "parameter", "supplied"),
+    *("configMapKeyRef", "default", "expression"),
+)
+_KEYS = ("name", "key", "optional")
 
 
 class ArgumentError(ValueError):
@@ -27,16 +45,21 @@ def process(
     arguments: Mapping[str, Any],
     global_lookup: Lookup,
     local: Mapping[str, str],
+    config: ConfigValue = no_config,
 ) -> dict[str, Any]:
     """Return ``template`` with its inputs set and every known variable replaced.
 
-    Raises :class:`ArgumentError` and :class:`~.substitution.SubstitutionError`.
+    ``config`` has the values that stand in ConfigMaps. Raises :class:`ArgumentError` and
+    :class:`~.substitution.SubstitutionError`.
     """
     declared = (template.get("inputs") or {}).get("parameters") or ()
     filled = template
     if declared:
         given = {parameter["name"]: parameter for parameter in arguments.get("parameters") or ()}
-        parameters = [_with_value(parameter, given) for parameter in declared]
+        parameters = [
+            _configured(_with_value(parameter, given), global_lookup, config)
+            for parameter in declared
+        ]
         filled = {**template, "inputs": {**template["inputs"], "parameters": parameters}}
     return substitute_all(filled, global_lookup, local)
 
@@ -71,8 +94,19 @@ def substitute_all(
 
 def parameters_json(parameters: Iterable[Mapping[str, Any]]) -> str:
     """Return parameters as JSON, their fields in the order of Go's type; null for none."""
-    ordered = [{key: p[key] for key in _FIELDS if key in p} for p in parameters]
-    return go_text.dumps(ordered or None)
+    return go_text.dumps([_ordered(parameter) for parameter in parameters] or None)
+
+
+def _ordered(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    ordered = {key: parameter[key] for key in _FIELDS if key in parameter}
+    if "valueFrom" in ordered:
+        source = ordered["valueFrom"]
+        ordered["valueFrom"] = {key: source[key] for key in _SOURCES if key in source}
+        if reference := reference_of(ordered):
+            ordered["valueFrom"]["configMapKeyRef"] = {
+                key: reference[key] for key in _KEYS if key in reference
+            }
+    return ordered
 
 
 def _with_value(parameter: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,9 +122,30 @@ def _with_value(parameter: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
                 "(skipped/omitted node output with no default)"
             )
     elif argument is not None:
-        filled.pop("value", None)
+        for key in ("value", "valueFrom"):
+            filled.pop(key, None)
         if "value" in argument:
             filled["value"] = argument["value"]
-    if "value" not in filled:
+        elif "valueFrom" in argument:
+            filled["valueFrom"] = argument["valueFrom"]
+    if "value" not in filled and not reference_of(filled):
         raise ArgumentError(f"inputs.parameters.{name} was not supplied")
     return filled
+
+
+def _configured(
+    parameter: dict[str, Any], global_lookup: Lookup, config: ConfigValue
+) -> dict[str, Any]:
+    """Return ``parameter`` with the value that stands in a ConfigMap, if it says so."""
+    reference = reference_of(parameter)
+    if reference is None:
+        return parameter
+    name, key = (replace(reference.get(k, ""), global_lookup, ANY) for k in ("name", "key"))
+    try:
+        return {**parameter, "value": config(name, key)}
+    except NoConfigValue as error:
+        if "default" not in parameter["valueFrom"]:
+            raise ArgumentError(
+                f"unable to retrieve inputs.parameters.{parameter['name']} from ConfigMap: {error}"
+            ) from None
+        return {**parameter, "value": parameter["valueFrom"]["default"]}

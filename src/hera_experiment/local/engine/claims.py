@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hera_experiment.argo.phases import SUCCEEDED
+from hera_experiment.argo.workflows import specification
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.volumes import claimed_volumes
 from hera_experiment.local.store import Objects, Run
@@ -30,7 +31,7 @@ def make_claims(run: Run, objects: Objects) -> list[dict[str, Any]]:
 
     Raises :class:`ClaimError` for a template without a name, or a claim that another has made.
     """
-    volumes = claimed_volumes(run.manifest["spec"], run.name)
+    volumes = claimed_volumes(_spec(run), run.name)
     if not volumes:
         return []
     mine = _names(run.status.get(STATUS))
@@ -59,7 +60,7 @@ def end_of_claims(run: Run, phase: str, objects: Objects) -> dict[str, Any]:
 
     By default those of a workflow that succeeded: others may be retried.
     """
-    strategy = (run.manifest["spec"].get("volumeClaimGC") or {}).get("strategy") or ON_SUCCESS
+    strategy = (_spec(run).get("volumeClaimGC") or {}).get("strategy") or ON_SUCCESS
     over = strategy == ON_COMPLETION or (strategy == ON_SUCCESS and phase == SUCCEEDED)
     if not over or not run.status.get(STATUS):
         return {}
@@ -71,6 +72,10 @@ def remove_claims(run: Run, objects: Objects) -> None:
     """Remove the claims that belong to ``run`` alone."""
     for name in _names(run.status.get(STATUS)):
         objects.remove(CLAIMS, name)
+
+
+def _spec(run: Run) -> Mapping[str, Any]:
+    return specification({"spec": run.manifest["spec"], "status": run.status})
 
 
 def _names(volumes: Sequence[Mapping[str, Any]] | None) -> list[str]:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
@@ -24,12 +25,20 @@ from hera_experiment.argo.names import (
 )
 from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.claims import remove_claims
+from hera_experiment.local.engine.execution import (
+    STORED_SPEC,
+    STORED_TEMPLATES,
+    executed,
+    merged_spec,
+    with_all_templates,
+)
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
+from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import (
     AlreadyExists,
@@ -96,14 +105,14 @@ class Engine:
         AlreadyExists
             When a workflow of that name exists.
         """
-        workflow = checked(manifest)
+        workflow = checked(manifest, kept=self._kept_for(_namespace(manifest)))
         chosen = self._runtime(runtime)
         if creator:
             labels = {**workflow["metadata"].get("labels", {}), LABEL_CREATOR: creator}
             workflow["metadata"]["labels"] = labels
         name = workflow["metadata"].get("name", "")
         if dry_run and keep_name:
-            _ask(chosen, workflow)
+            _ask(chosen, self._to_run(workflow))
             return _fresh(workflow)
         if not name and not workflow["metadata"].get("generateName"):
             raise InvalidWorkflow("resource name may not be empty: set name or generateName")
@@ -111,7 +120,8 @@ class Engine:
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Check a workflow and return it; raises as :meth:`create` does."""
-        return _fresh(checked(manifest, lint=True))
+        kept = self._kept_for(_namespace(manifest))
+        return _fresh(checked(manifest, lint=True, kept=kept))
 
     def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
         """End a workflow; raises :class:`ApiError` when it has ended.
@@ -143,11 +153,13 @@ class Engine:
                 now=timestamp(self._clock()),
             )
             runtime = self._runtime(run.manifest["metadata"]["annotations"][ANNOTATION_RUNTIME])
-            _ask(runtime, run.manifest)
+            workflow = {**run.manifest, "status": run.status}
+            manifest = with_all_templates(workflow, self._kept_for(namespace))
+            _ask(runtime, manifest)
             for key in plan.removed:
                 run.remove_log(key)
             run.update(
-                status=self._begun_again(runtime, run.manifest),
+                status=self._begun_again(runtime, manifest),
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
                 spec={"shutdown": None},
                 nodes=plan.changed,
@@ -164,19 +176,25 @@ class Engine:
         """Go on with a workflow that has ended, as it is given now; see :mod:`~.resume`."""
         given = workflow["metadata"]
         with self._ended_run(run, "go on with"):
-            _ask(runtime, workflow)
-            before, spec = run.manifest["spec"], workflow["spec"]
-            plan = plan_resumption(run.name, choice, before, dict(run.nodes), spec)
+            whole = self._to_run(workflow)
+            _ask(runtime, whole)
+            before = executed({**run.manifest, "status": run.status})["spec"]
+            plan = plan_resumption(run.name, choice, before, dict(run.nodes), whole["spec"])
             for key in plan.removed:
                 run.remove_log(key)
             labels = run.metadata.get("labels") or {}
             annotations = {ANNOTATION_RUNTIME: runtime.name, ANNOTATION_POD_NAMES: "v2"}
             gone = dict.fromkeys((ANNOTATION_FROM, ANNOTATION_ONLY, ANNOTATION_CACHE))
             run.update(
-                status={**self._begun_again(runtime, workflow), "outputs": None},
+                status={
+                    **self._begun_again(runtime, whole),
+                    "outputs": None,
+                    STORED_SPEC: whole["status"].get(STORED_SPEC),
+                    STORED_TEMPLATES: None,
+                },
                 labels={**labels, **given.get("labels", {}), **_BEGUN_LABELS},
                 annotations={**gone, **given.get("annotations", {}), **annotations},
-                spec={**dict.fromkeys([*before, "shutdown"]), **spec},
+                spec={**dict.fromkeys([*run.manifest["spec"], "shutdown"]), **workflow["spec"]},
                 remove_nodes=plan.removed,
             )
             answer = run.as_dict()
@@ -252,7 +270,7 @@ class Engine:
             metadata["creationTimestamp"] = timestamp(self._clock())
             if dry_run:
                 self._check_free(metadata["namespace"], metadata["name"])
-                _ask(runtime, workflow)
+                _ask(runtime, self._to_run(workflow))
                 return _fresh(workflow)
             try:
                 return self._run(workflow, runtime)
@@ -263,11 +281,12 @@ class Engine:
     def _run(self, workflow: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
         metadata = workflow["metadata"]
         self._check_free(metadata["namespace"], metadata["name"])
-        _ask(runtime, workflow)
+        whole = self._to_run(workflow)
+        _ask(runtime, whole)
         answer = _fresh(copy.deepcopy(workflow))
         answer["metadata"].setdefault("annotations", {})[ANNOTATION_RUNTIME] = runtime.name
         kept = {**workflow, "metadata": _begun_metadata(metadata, runtime.name)}
-        begun = _conditions(runtime, workflow)
+        begun = _conditions(runtime, whole)
         with self._lock:
             if self._closing:
                 raise ApiError("the local server is about to end")
@@ -278,6 +297,7 @@ class Engine:
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
                     "conditions": begun,
+                    **({STORED_SPEC: spec} if (spec := whole["status"].get(STORED_SPEC)) else {}),
                 }
             )
             self._start(run, runtime)
@@ -290,6 +310,7 @@ class Engine:
             runtime,
             self._pool,
             self._store.objects,
+            self._kept_for(run.namespace),
             self._clock,
             self._monotonic,
             self._ended,
@@ -318,12 +339,28 @@ class Engine:
         operator.shut_down(strategy)
         return run.as_dict()
 
+    def _to_run(self, workflow: dict[str, Any]) -> dict[str, Any]:
+        """Return the workflow with all that it can call, and what its status is to keep of that."""
+        kept = self._kept_for(workflow["metadata"]["namespace"])
+        spec = merged_spec(workflow, kept)
+        status = {} if spec is None else {STORED_SPEC: spec}
+        return with_all_templates({**workflow, "status": status}, kept)
+
+    def _kept_for(self, namespace: str) -> Kept:
+        """Return what finds the objects that workflows of a namespace may refer to."""
+        return partial(self._store.kept.find, namespace)
+
     def _check_free(self, namespace: str, name: str) -> None:
         try:
             self._store.get(namespace, name)
         except NotFound:
             return
         raise AlreadyExists(f'workflows.argoproj.io "{name}" already exists')
+
+
+def _namespace(manifest: Mapping[str, Any]) -> str:
+    metadata = manifest.get("metadata")
+    return str(metadata.get("namespace", "")) if isinstance(metadata, Mapping) else ""
 
 
 def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,13 +23,15 @@ from hera_experiment.argo.phases import (
     SKIPPED,
     SUCCEEDED,
 )
-from hera_experiment.local.engine.composite import Composite, resolve
+from hera_experiment.local.engine.child import Child, expanded, resolve
+from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.depends import Depends, parse
+from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes, SameIdentifier
 from hera_experiment.local.engine.scope import DagScope
-from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
 
 _FACTS = {
@@ -71,6 +74,14 @@ class Dag(Composite):
         self._left: dict[str, int] = {}
         self._open = len(self._order)
         self._problem = ""
+        # The hooks of each task that has begun; the nodes whose hooks may still run.
+        self._hooks: dict[str, Hooks | None] = {}
+        self._followed: set[str] = set()
+        # The tasks that end while Argo looks at those that wait for them, which then begin first.
+        self._late: set[str] = set()
+        # The items of loops whose exit handlers are to run; the loops of which one runs.
+        self._exits: dict[str, list[Node]] = {}
+        self._exiting: set[str] = set()
         templates = {name: self._template_of(task) for name, task in self._tasks.items()}
         self._scope = DagScope(self._nodes, parents, self._task_node, templates, self.results)
 
@@ -82,18 +93,19 @@ class Dag(Composite):
             if node is not None and node.fulfilled:
                 ended.append(name)
         for name in ended:
-            self._settle(name)
+            self._run_hooks(name)
         for name in self._order:
             if not self._waits_for[name] and self._is_due(name):
                 self._run(name)
         if self._frozen:
-            self._machine.later(self.child_failed)
+            self.machine.later(self.child_failed)
 
     def child_failed(self) -> None:
         """End, when nothing more is to begin, as soon as no child is active."""
         if self.node.fulfilled or not self._frozen:
             return
-        if self._nodes.active_children[self.node.id] == 0:
+        failing_fast = self.machine.limiter.failing_fast(self)
+        if self._nodes.active_children[self.node.id] == 0 and (failing_fast or not self._followed):
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             elif self._shut_down:
@@ -102,22 +114,23 @@ class Dag(Composite):
                 # Then Argo does not look at it again, and it has no outbound nodes.
                 self._end(FAILED, FAIL_FAST)
 
-    def _node_name(self, task: str) -> str:
+    def node_name(self, task: str) -> str:
+        """Return the name of a task's node."""
         return f"{self.node.name}.{task}"
 
     def _task_node(self, task: str) -> Node | None:
-        return self._nodes.get(self._node_name(task))
+        return self._nodes.get(self.node_name(task))
 
     @property
     def _frozen(self) -> bool:
         """True when it begins nothing more, and only waits for its active children."""
-        stopped = self._shut_down or self._problem or self._machine.limiter.failing_fast(self)
+        stopped = self._shut_down or self._problem or self.machine.limiter.failing_fast(self)
         return self.node.fulfilled or bool(stopped)
 
     @property
     def _shut_down(self) -> bool:
         # An exit handler goes on: its pods are told one by one whether they may begin.
-        return bool(self._machine.shutdown) and not self._attempt.call.on_exit
+        return bool(self.machine.shutdown) and not self._attempt.call.on_exit
 
     def _run(self, name: str) -> None:
         if self._frozen:
@@ -137,10 +150,9 @@ class Dag(Composite):
         if problem := self._scope.problem(name):
             self._skip(name, ERROR, problem)
             return
-        scope = self._scope
-        lookup = self._lookup(partial(scope.seen_by, name), partial(scope.names, name))
+        lookup = self._seen_by(name)
         try:
-            tasks = self._children_of(task, resolve(task, lookup), lookup)
+            tasks = expanded(self, task, resolve(task, lookup), lookup)
         except (SubstitutionError, LoopError, WhenError, JsonError, SameIdentifier) as error:
             self._skip(name, ERROR, str(error))
             return
@@ -149,35 +161,103 @@ class Dag(Composite):
             self._skip(name, SKIPPED, "Skipped, empty params")
             return
         if is_loop(task) and group is None:
-            self._connect(name, self._node_name(name), None)
+            self._connect(name, self.node_name(name), None)
             group = self._nodes.create(
-                self._node_name(name),
+                self.node_name(name),
                 TASK_GROUP,
                 RUNNING,
-                template=self._id_of(task),
+                template=self.id_of(task),
                 boundary=self.node.id,
                 flag={},
             )
+            self._watch(name, group)
         self._left[name] = len(tasks)
         for one in tasks:
             self._run_one(name, one, group)
 
     def _run_one(self, name: str, task: Mapping[str, Any], group: Node | None) -> None:
-        node_name = self._node_name(task["name"])
+        node_name = self.node_name(task["name"])
         if self._nodes.get(node_name) is None:
             self._connect(name, node_name, group)
-        self._run_child(task, node_name, name, partial(self._child_done, name))
+        Child(self, task, node_name, name).run()
+
+    def _hooks_of(self, name: str) -> Hooks | None:
+        """Return the hooks of a task, None for one that has none."""
+        if name not in self._hooks:
+            named = named_hooks(self._tasks[name])
+            last = exit_hook(self._tasks[name], self.machine)
+            has_any = named or last is not None
+            self._hooks[name] = self._made_hooks(name, named, last) if has_any else None
+        return self._hooks[name]
+
+    def _made_hooks(
+        self, name: str, named: Mapping[str, Any], last: Mapping[str, Any] | None
+    ) -> Hooks:
+        place = replace(self._place, prefix=f"tasks.{name}", lookup=self._seen_by(name))
+
+        def failed(node: Node, why: str, last: bool) -> None:
+            if not last:
+                self._nodes.mark(node, ERROR, why)
+            if name in self._forgiven:
+                self._problem = self._problem or why
+
+        return Hooks(self.machine, place, named, last, failed)
+
+    def _seen_by(self, name: str) -> Variables:
+        scope = self._scope
+        return self._lookup(partial(scope.seen_by, name), partial(scope.names, name))
+
+    def _watch(self, name: str, node: Node) -> None:
+        if hooks := self._hooks_of(name):
+            self._followed.add(name)
+            hooks.watch(node, early=name in self._forgiven)
+
+    def _run_hooks(self, name: str) -> None:
+        """Run what follows a task that is fulfilled, then what waited for it."""
+        hooks, node = self._hooks_of(name), self._task_node(name)
+        if hooks is None or node is None or self._problem:
+            self._task_done(name)
+        elif name in self._late and name not in self._forgiven:
+            self._followed.add(name)
+            self._task_done(name)
+            after = [self._task_node(dependent) for dependent in self._dependents[name]]
+            if all(found is not None and found.fulfilled for found in after):
+                # Then Argo has no reason to look at it again.
+                self._followed.discard(name)
+                self._finish()
+            else:
+                hooks.ended(node, lambda: self._late_done(name))
+        else:
+            hooks.ended(node, lambda: self._task_done(name))
+
+    def _hooks_done(self) -> None:
+        if self._frozen:
+            self.child_failed()
+        else:
+            self._finish()
+
+    def _late_done(self, name: str) -> None:
+        self._followed.discard(name)
+        self._hooks_done()
+
+    def _task_done(self, name: str) -> None:
+        if name not in self._late:
+            self._followed.discard(name)
+        if self._frozen:
+            self.child_failed()
+        else:
+            self._settle(name)
 
     def _skip(self, name: str, phase: str, message: str) -> None:
         node = self._task_node(name)
         if node is None:
-            template = self._id_of(self._tasks[name])
-            self._skip_child(self._node_name(name), template, phase, message)
-            self._connect(name, self._node_name(name), None)
+            self.skip(self.node_name(name), self._tasks[name], phase, message)
+            self._connect(name, self.node_name(name), None)
         else:
             self._nodes.mark(node, phase, message)
         self._left[name] = 0
-        self._machine.later(lambda: self._settle(name))
+        self._late.add(name)
+        self.machine.later(lambda: self._run_hooks(name))
 
     def _connect(self, name: str, node_name: str, group: Node | None) -> None:
         parents = self._depends[name].tasks
@@ -190,25 +270,67 @@ class Dag(Composite):
             for leaf in self._nodes.outbound(node) if node is not None else ():
                 self._nodes.connect(leaf, node_name)
 
-    def _child_done(self, name: str, node: Node, error: str) -> None:
-        if error:
-            self._nodes.mark(node, ERROR, f"task '{node.name}' errored: {error}")
-        self._left[name] -= 1
-        if not self._left[name] and not self._machine.limiter.failing_fast(self):
-            self._close_group(name)
-        if self._frozen:
-            self.child_failed()
-        elif not self._left[name]:
-            self._settle(name)
+    def child_begun(self, child: Child, node: Node) -> None:
+        """Let the hooks of a task watch its node."""
+        if child.name == self.node_name(child.task):
+            self._watch(child.task, node)
 
-    def _close_group(self, name: str) -> None:
-        group = self._task_node(name)
-        if group is None or group.type != TASK_GROUP:
+    def child_errs(self, child: Child, node: Node, error: str) -> bool:
+        """Write down that a task could not run; its exit handler runs."""
+        self._nodes.mark(node, ERROR, f"task '{node.name}' errored: {error}")
+        self._late.add(child.task)
+        return True
+
+    def child_done(self, child: Child, node: Node) -> None:
+        """Heed a task, or one of the items of its loop, that has ended."""
+        name = child.task
+        self._left[name] -= 1
+        if self.machine.limiter.failing_fast(self):
+            self.child_failed()
             return
+        group = self._task_node(name)
+        if group is not None and group.type == TASK_GROUP:
+            self._run_exit(name, node)
+            if not self._left[name]:
+                self._close_group(name, group)
+        if not self._left[name]:
+            self._run_hooks(name)
+        elif self._frozen:
+            self.child_failed()
+
+    def _run_exit(self, name: str, node: Node) -> None:
+        """Run the exit handler of an item of a loop, one after the other."""
+        last = exit_hook(self._tasks[name], self.machine)
+        if last is not None and node.phase in COMPLETED:
+            self._exits.setdefault(name, []).append(node)
+            self._next_exit(name, last)
+
+    def _next_exit(self, name: str, last: Mapping[str, Any]) -> None:
+        waiting = self._exits.get(name)
+        if not waiting or name in self._exiting:
+            return
+        node = waiting.pop(0)
+        self._exiting.add(name)
+        self._followed.add(node.name)
+
+        def done() -> None:
+            self._exiting.discard(name)
+            self._followed.discard(node.name)
+            self._next_exit(name, last)
+            self._hooks_done()
+
+        self._made_hooks(name, {}, last).ended(node, done)
+
+    def _close_group(self, name: str, group: Node) -> None:
+        # Argo waits for an exit handler that runs no longer than for the last item, and then
+        # begins no more of them.
+        self._exits.pop(name, None)
+        if name not in self._exiting:
+            self._late.add(name)
         phase = SUCCEEDED
         for child in group.children:
             found = self._nodes.by_id.get(child)
-            if found is not None and found.failed:
+            if found is not None and found.failed and not found.hooked:
                 phase = found.phase
         self._nodes.mark(group, phase)
 
@@ -223,8 +345,7 @@ class Dag(Composite):
             self._waits_for[dependent] -= 1
             if not self._waits_for[dependent] and self._is_due(dependent):
                 self._run(dependent)
-        if not self._open:
-            self._finish()
+        self._finish()
 
     def _is_due(self, name: str) -> bool:
         # After a retry of the workflow a task may have ended before, or have to go on.
@@ -232,7 +353,7 @@ class Dag(Composite):
         return name not in self._left and (node is None or not node.fulfilled)
 
     def _finish(self) -> None:
-        if self._frozen:
+        if self._frozen or self._open or self._followed:
             return
         fail_fast = self._dag.get("failFast", True)
         phase = _phase(self._nodes, self.node, self._forgiven, fail_fast=fail_fast)
@@ -241,7 +362,7 @@ class Dag(Composite):
             return
         for name in self._order:
             node = self._task_node(name)
-            self._machine.export(node.outputs if node else None)
+            self.machine.export(node.outputs if node else None)
         if problem := self._set_outputs(self._lookup(self._scope.value, self._scope.names)):
             self._end(ERROR, problem, error=problem)
             return
@@ -325,8 +446,12 @@ def _after(nodes: Nodes, node: Node) -> Iterable[str]:
     if node.type != RETRY:
         return node.children
     # A Retry node has the phase of its last attempt: the attempts themselves do not count.
-    attempts = (nodes.by_id.get(child) for child in node.children)
-    return [key for attempt in attempts if attempt for key in attempt.children]
+    below = [found for child in node.children if (found := nodes.by_id.get(child))]
+    return [
+        key
+        for found in below
+        for key in (found.children if found.attempt_of(node) else (found.id,))
+    ]
 
 
 def _continues(continue_on: Mapping[str, Any], phase: str) -> bool:

@@ -61,7 +61,7 @@ class Executor:
         if strategy is None and runs_pod(template):
             local["pod.name"] = pod_name(machine.workflow, call.name, call.template.short_name)
         try:
-            processed = process(template, call.arguments, machine.variables, local)
+            processed = process(template, call.arguments, machine.variables, local, machine.config)
         except (ArgumentError, SubstitutionError) as error:
             self._fail(call, str(error))
             return

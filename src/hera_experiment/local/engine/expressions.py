@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hera_experiment.local.engine.substitution import Lookup, used_variables
+
 
 class ExpressionError(ValueError):
     """An expression is not true and not false."""
@@ -27,3 +29,17 @@ def holds(text: str, variables: Mapping[str, str | None]) -> bool:
         shown = expr.formatted(value)
         raise ExpressionError(f"unable to cast expression result '{shown}' to bool")
     return value
+
+
+def decides(text: str, lookup: Lookup) -> bool:
+    """Tell whether the expression is true of what ``lookup`` knows.
+
+    Raises :class:`ExpressionError`.
+    """
+    from hera_experiment.argo import expr
+
+    try:
+        program = expr.compile(text)
+    except expr.CompileError as error:
+        raise ExpressionError(str(error)) from None
+    return holds(text, used_variables(expr.identifiers(program), lookup))

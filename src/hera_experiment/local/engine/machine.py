@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hera_experiment.argo.phases import RUNNING
+from hera_experiment.local.engine.config_values import ConfigValue
 from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
 from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
@@ -159,7 +160,8 @@ class Machine:
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
     pod; ``earlier`` is what an earlier run left behind; ``execute`` begins a call, now or when it
-    is its turn; ``begin`` an attempt.
+    is its turn; ``begin`` an attempt. ``observers`` are called after each event. ``config`` has the
+    values that stand in ConfigMaps.
     """
 
     workflow: str
@@ -167,6 +169,7 @@ class Machine:
     nodes: Nodes
     variables: Globals
     templates: Templates
+    config: ConfigValue
     limiter: Limiter
     started: datetime
     now: Callable[[], float]
@@ -180,6 +183,7 @@ class Machine:
     shutdown: str = ""
     deadline: float | None = None
     boundaries: dict[str, Boundary] = field(default_factory=dict)
+    observers: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def shut_down(self, strategy: str) -> None:
         """Begin nothing more; what has no active child ends at once."""

@@ -23,6 +23,8 @@ STEPS = "Steps"
 STEP_GROUP = "StepGroup"
 TASK_GROUP = "TaskGroup"
 RETRY = "Retry"
+SUSPEND = "Suspend"
+HTTP = "HTTP"
 SKIPPED_NODE = "Skipped"
 
 EXIT_SUFFIX = ".onExit"
@@ -87,19 +89,21 @@ def moment(text: str) -> datetime:
 class TemplateId:
     """What a node says of its template: where it was named, and how.
 
-    That is by its ``name`` in ``scope``, by a ``templateRef``, or not, when it is written inline.
+    That is by its ``name`` in ``scope``, by a ``templateRef``, or not, when it is written inline in
+    the task or step ``caller``.
     """
 
     scope: str
     name: str = ""
     ref: Mapping[str, str] | None = None
     inline: Mapping[str, Any] | None = None
+    caller: str = ""
 
     @classmethod
     def of(cls, holder: Mapping[str, Any], scope: str) -> TemplateId:
         """Return the template of a task, a step or a hook that is written in ``scope``."""
-        name = holder.get("template", "")
-        return cls(scope, name, holder.get("templateRef"), holder.get("inline"))
+        name, ref, inline = (holder.get(key) for key in ("template", "templateRef", "inline"))
+        return cls(scope, name or "", ref, inline, holder.get("name", "") if inline else "")
 
     @property
     def short_name(self) -> str:
@@ -153,9 +157,15 @@ class Node:
         return TemplateId(self.scope, self.template, self.ref)
 
     @property
-    def attempt(self) -> bool:
-        """True for one of the attempts below a Retry node."""
-        return bool(self.flag and self.flag.get("retried"))
+    def hooked(self) -> bool:
+        """True for the node of a lifecycle hook or an exit handler."""
+        return bool(self.flag and self.flag.get("hooked"))
+
+    def attempt_of(self, retry: Node) -> bool:
+        """Tell whether it is one of the attempts of a Retry node, whose hooks are below it too."""
+        return bool(self.flag and self.flag.get("retried")) and self.name.startswith(
+            f"{retry.name}("
+        )
 
     def document(self) -> dict[str, Any]:
         """Return Argo's JSON object, independent of later changes of this node."""
@@ -211,6 +221,7 @@ class Nodes:
         self.by_id: dict[str, Node] = {}
         self._by_name: dict[str, Node] = {}
         self._changed: dict[str, Node] = {}
+        self._watchers: dict[str, Callable[[], None]] = {}
         self.active_pods = 0
         self.active_children: Counter[str] = Counter()
         self.failed_children: Counter[str] = Counter()
@@ -292,6 +303,16 @@ class Nodes:
             node.finished_at = timestamp(self._now())
             node.ended = self._monotonic()
         self.touch(node)
+        if node.id in self._watchers:
+            self._watchers[node.id]()
+
+    def watch(self, node: Node, changed: Callable[[], None]) -> None:
+        """Call ``changed`` whenever ``node`` is marked."""
+        self._watchers[node.id] = changed
+
+    def unwatch(self, node: Node) -> None:
+        """Call nobody any more."""
+        self._watchers.pop(node.id, None)
 
     def start(self, node: Node) -> None:
         """Let the time of ``node`` begin now."""
@@ -314,7 +335,7 @@ class Nodes:
 
     def outbound(self, node: Node) -> list[Node]:
         """Return the nodes to which what follows ``node`` is connected."""
-        if node.type in (SKIPPED_NODE, POD):
+        if node.type in (SKIPPED_NODE, POD, SUSPEND, HTTP):
             return [node]
         if node.type == RETRY:
             return [self.by_id[key] for key in list(node.children)[-1:] if key in self.by_id]
@@ -326,6 +347,10 @@ class Nodes:
             below = node.outbound or ()
         known = [self.by_id[key] for key in below if key in self.by_id]
         return [leaf for child in known for leaf in self.outbound(child)]
+
+    def last_attempt(self, node: Node) -> Node:
+        """Return the last attempt of a Retry node, and any other node itself."""
+        return last_attempt(node, self.by_id)
 
     def touch(self, node: Node) -> None:
         """Say that ``node`` changed."""
@@ -355,6 +380,15 @@ class Nodes:
             self.failed_children[node.boundary] += step
         if node.type == POD and node.phase in FULFILLED and node.phase not in FAILURES:
             self.pods_done += step
+
+
+def last_attempt(node: Node, by_id: Mapping[str, Node]) -> Node:
+    """Return the last attempt of a Retry node, and any other node itself."""
+    if node.type == RETRY:
+        for key in reversed(node.children):
+            if key in by_id and not (by_id[key].hooked and not by_id[key].attempt_of(node)):
+                return by_id[key]
+    return node
 
 
 def _display_name(name: str, boundary: Node | None) -> str:

@@ -15,27 +15,33 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
+from hera_experiment.local.engine.config_values import config_value
+from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
 from hera_experiment.local.engine.executor import Executor
+from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     Node,
     Nodes,
     SameIdentifier,
+    TemplateId,
     moment,
     timestamp,
     update_groups,
 )
+from hera_experiment.local.engine.own_metadata import MetadataError, add_own_metadata
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.resume import Earlier
-from hera_experiment.local.engine.substitution import substitute
-from hera_experiment.local.engine.templates import Templates
+from hera_experiment.local.engine.substitution import Variables, substitute
+from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
 from hera_experiment.local.runtimes.base import Runtime
@@ -63,6 +69,7 @@ class Operator:
         runtime: Runtime,
         pool: Pool,
         objects: Objects,
+        kept: Kept,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
@@ -79,18 +86,23 @@ class Operator:
         self._order = itertools.count()
         self._status: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
+        self._annotations: dict[str, str] = {}
         self._progress_due = began = monotonic()
         self._over = False
         self._done = threading.Event()
-        manifest = run.manifest
+        workflow = {**run.manifest, "status": run.status}
+        manifest = executed(workflow)
+        self._begun = bool(run.nodes) and earlier is None
         nodes = map(Node.parse, [] if earlier else list(run.nodes.values()))
         self._nodes = Nodes(run.name, now, nodes, monotonic)
-        variables = Globals(manifest, lambda: monotonic() - began)
+        config = partial(config_value, objects)
+        variables = Globals(manifest, lambda: monotonic() - began, config)
         for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
             variables.set_output(parameter["name"], parameter["value"])
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
-        spec: dict[str, Any] = substitute(rest, variables)
+        known = Variables(variables.lasting, variables.names)
+        spec: dict[str, Any] = substitute(rest, known)
         self._launcher = Launcher(run, runtime, pool, self._events.put)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
@@ -98,7 +110,8 @@ class Operator:
             spec=spec,
             nodes=self._nodes,
             variables=variables,
-            templates=Templates(f"local/{run.name}", manifest["spec"]["templates"]),
+            templates=templates_of(workflow, kept, spec.get("templateDefaults")),
+            config=config,
             limiter=Limiter(self._nodes, spec.get("parallelism")),
             started=moment(run.status["startedAt"]),
             now=monotonic,
@@ -109,7 +122,10 @@ class Operator:
             earlier=earlier,
             deadline=None if limit is None else began + limit,
         )
+        self._stored = len(self._machine.templates.stored)
         self._launcher.machine = self._machine
+        place = Place(self._machine.templates.scope, variables)
+        self._hooks = Hooks(self._machine, place, named_hooks(spec), None, self._hook_failed)
         executor = Executor(self._machine)
         self._machine.execute = executor.execute
         self._machine.begin = executor.begin
@@ -132,6 +148,7 @@ class Operator:
         try:
             self._begin()
             self._settle()
+            self._machine.variables.looked_at_again(self.run.metadata)
             while not self._over:
                 self._take_events()
                 self._settle()
@@ -151,6 +168,14 @@ class Operator:
 
     def _begin(self) -> None:
         machine = self._machine
+        if problem := machine.variables.problem:
+            self._conclude(FAILED, f"failed to set global parameters: {problem}")
+            return
+        try:
+            self._give_metadata()
+        except MetadataError as error:
+            self._conclude(ERROR, str(error))
+            return
         try:
             self._launcher.claims = make_claims(self.run, self._objects)
         except ClaimError as error:
@@ -166,8 +191,19 @@ class Operator:
             done=self._entry_done,
             # To Argo the entry template is called by a step without a name.
             local={"steps.name": ""},
+            begun=self._entry_begun,
         )
         machine.execute(entry)
+
+    def _give_metadata(self) -> None:
+        """Give the workflow the labels and annotations that it asks for, once."""
+        machine = self._machine
+        if self._begun or "workflowMetadata" not in machine.spec:
+            return
+        labels, annotations = add_own_metadata(machine.spec, machine.variables)
+        self._labels.update(labels)
+        self._annotations.update(annotations)
+        machine.spec = substitute(machine.spec, machine.variables)
 
     def _take_events(self) -> None:
         """Wait for an event or a timer, then take what else has happened."""
@@ -190,6 +226,8 @@ class Operator:
         while True:
             while self._later:
                 self._later.popleft()()
+            for observe in list(self._machine.observers.values()):
+                observe()
             if not self._machine.limiter.resume_waiting() and not self._later:
                 return
 
@@ -204,12 +242,21 @@ class Operator:
         if self._over and self._machine.earlier is not None:
             # What an earlier run finished, and the workflow has no longer.
             gone = [key for key in self.run.nodes if key not in self._nodes.by_id]
-        if not (nodes or gone or self._status or self._labels):
+        if not (nodes or gone or self._status or self._labels or self._annotations):
             return
-        status, labels = self._status, self._labels
-        self._status, self._labels = {}, {}
+        status, labels, annotations = self._status, self._labels, self._annotations
+        self._status, self._labels, self._annotations = {}, {}, {}
         status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
-        self.run.update(status=status, nodes=nodes, labels=labels, remove_nodes=gone)
+        if len(stored := self._machine.templates.stored) > self._stored:
+            self._stored = len(stored)
+            status[STORED_TEMPLATES] = dict(stored)
+        self.run.update(
+            status=status,
+            nodes=nodes,
+            labels=labels,
+            annotations=annotations,
+            remove_nodes=gone,
+        )
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
@@ -247,24 +294,43 @@ class Operator:
         for _, _, event in sorted(timers, key=lambda timer: timer[:2]):
             event()
 
+    def _entry_begun(self, node: Node) -> None:
+        self._hooks.watch(node, early=True, around=lambda look: self._tell(node, look))
+
+    def _tell(self, node: Node, look: Event) -> None:
+        """Look at the hooks of the workflow, which are told how it is; no template below is."""
+        self._entry_is(node)
+        look()
+        self._machine.variables.entry_is(RUNNING, None)
+
+    def _entry_is(self, node: Node) -> None:
+        self._machine.variables.entry_is(
+            WORKFLOW_PHASES[node.phase],
+            lambda: failures(self._machine.workflow, self._nodes.by_id.values()),
+        )
+
+    def _hook_failed(self, node: Node, why: str, last: bool) -> None:
+        self._nodes.mark(node, ERROR, why)
+        self._entry_is(node)
+
     def _entry_done(self, node: Node, error: str) -> None:
         if error:
             self._nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in entry template execution: {error}")
             return
+        self._entry_is(node)
+        self._hooks.ended(node, lambda: self._run_handler(node))
+
+    def _run_handler(self, node: Node) -> None:
         machine = self._machine
-        handler = machine.spec.get("onExit")
-        if not handler or machine.shutdown == TERMINATE:
+        handler = exit_hook(machine.spec, machine)
+        if handler is None or machine.shutdown == TERMINATE:
             self._conclude(*_verdict(node, None, machine.shutdown))
             return
-        machine.variables.entry_ended(
-            WORKFLOW_PHASES[node.phase],
-            lambda: failures(machine.workflow, self._nodes.by_id.values()),
-        )
         exit_call = Call(
             name=f"{machine.workflow}{EXIT_SUFFIX}",
-            template=machine.templates.named(handler),
-            arguments=machine.spec.get("arguments") or {},
+            template=TemplateId.of(handler, machine.templates.scope),
+            arguments=handler["arguments"],
             done=lambda ended, problem: self._exit_done(node, ended, problem),
             local={"steps.name": ""},
             on_exit=True,

@@ -58,7 +58,7 @@ class Retry:
     def _attempts(self) -> list[Node]:
         by_id = self._machine.nodes.by_id
         below = (by_id[key] for key in self.node.children if key in by_id)
-        return [node for node in below if node.attempt]
+        return [node for node in below if node.attempt_of(self.node)]
 
     def _try(self, deadline: float | None = None) -> None:
         machine, call = self._machine, self._attempt.call

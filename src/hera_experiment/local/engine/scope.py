@@ -17,7 +17,7 @@ from typing import Any
 from hera_experiment.argo import go_text
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.depends import ancestry
-from hera_experiment.local.engine.nodes import RETRY, TASK_GROUP, Node, Nodes
+from hera_experiment.local.engine.nodes import TASK_GROUP, Node, Nodes, last_attempt
 from hera_experiment.local.engine.substitution import Lookup, used_variables
 
 _RESULT = re.compile(
@@ -31,8 +31,7 @@ Values = Mapping[str, "str | None"]
 
 def node_values(node: Node, by_id: Mapping[str, Node]) -> dict[str, str | None]:
     """Return the values of a task that ran once, or was retried: then those of the last attempt."""
-    if node.type == RETRY and node.children:
-        node = by_id[list(node.children)[-1]]
+    node = last_attempt(node, by_id)
     named = (
         ("id", node.id),
         ("startedAt", node.started_at),
@@ -88,7 +87,7 @@ def aggregated_values(children: Iterable[Node]) -> dict[str, str | None]:
     lists: dict[str, list[str]] = {}
     results: list[str] = []
     for node in children:
-        if node.outputs is None or node.phase != SUCCEEDED:
+        if node.outputs is None or node.phase != SUCCEEDED or node.hooked:
             continue
         pairs = {p["name"]: p.get("value", "") for p in node.outputs.get("parameters", ())}
         for name, value in pairs.items():

@@ -6,24 +6,19 @@ Source: ``workflow/controller/steps.go`` of argoproj/argo-workflows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.composite import Composite, resolve
+from hera_experiment.local.engine.child import Child, expanded, resolve
+from hera_experiment.local.engine.composite import Composite
+from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import (
-    SKIPPED_NODE,
-    STEP_GROUP,
-    STEPS,
-    Node,
-    SameIdentifier,
-    TemplateId,
-)
+from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node, SameIdentifier
 from hera_experiment.local.engine.scope import Values, task_values
-from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
 
 
@@ -44,6 +39,8 @@ class Steps(Composite):
         self._group: Node | None = None
         self._index = -1
         self._left = 0
+        # The group of each child that has not ended.
+        self._children: dict[Child, Node] = {}
         # The children of the group that may fail, by node name; an error of the group itself.
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
@@ -54,7 +51,7 @@ class Steps(Composite):
 
     def child_failed(self) -> None:
         """End at once, when the template asks for it, as soon as no child is active."""
-        if self.node.fulfilled or not self._machine.limiter.failing_fast(self):
+        if self.node.fulfilled or not self.machine.limiter.failing_fast(self):
             return
         if self._nodes.active_children[self.node.id] == 0 and self._group is not None:
             self._nodes.mark(self._group, FAILED, FAIL_FAST)
@@ -68,12 +65,12 @@ class Steps(Composite):
             return
         name = f"{self.node.name}[{self._index}]"
         self._group = self._nodes.get(name) or self._nodes.create(
-            name, STEP_GROUP, RUNNING, template=self._id_of({}), boundary=self.node.id, flag={}
+            name, STEP_GROUP, RUNNING, template=self.id_of({}), boundary=self.node.id, flag={}
         )
         self._connect(previous, name)
         self._left, self._error, self._forgiving = 1, "", {}
         if self._group.fulfilled:
-            self._machine.later(self._group_done)
+            self.machine.later(self._group_done)
             return
         for step, ones in self._expanded(self._groups[self._index]):
             for one in ones:
@@ -104,47 +101,79 @@ class Steps(Composite):
         pairs = []
         for step, ready in zip(steps, resolved, strict=True):
             try:
-                ones = self._children_of(step, ready, self._known)
+                ones = expanded(self, step, ready, self._known)
             except (SubstitutionError, LoopError, SameIdentifier) as error:
                 self._error = str(error)
                 return []
             if not ones:
-                name = self._node_name(step["name"])
-                self._skip_child(name, self._id_of(step), SKIPPED, "Skipped, empty params")
+                self.skip(self.node_name(step["name"]), step, SKIPPED, "Skipped, empty params")
             pairs.append((step, ones))
         return pairs
 
-    def _node_name(self, step: str) -> str:
+    def node_name(self, step: str) -> str:
+        """Return the name of a step's node."""
+        return f"{self._current.name}.{step}"
+
+    @property
+    def _current(self) -> Node:
         assert self._group is not None
-        return f"{self._group.name}.{step}"
+        return self._group
 
     def _run_one(self, step: Mapping[str, Any], one: Mapping[str, Any]) -> None:
-        assert self._group is not None
-        name = self._node_name(one["name"])
-        self._forgiving[name] = step.get("continueOn") or {}
-        done = partial(self._child_done, self._index)
-        begun = partial(self._begun, self._group)
-        if problem := self._run_child(one, name, step["name"], done, begun):
+        hooks = self._hooks_of(one)
+        child = Child(self, one, self.node_name(one["name"]), step["name"], hooks)
+        self._forgiving[child.name] = step.get("continueOn") or {}
+        self._children[child] = self._current
+        if problem := child.run():
             self._error = problem
 
-    def _begun(self, group: Node, node: Node) -> None:
-        self._nodes.connect(group, node.name)
+    def _hooks_of(self, step: Mapping[str, Any]) -> Hooks | None:
+        """Return the hooks of a step whose loop is expanded, None for one that has none."""
+        named, last = named_hooks(step), exit_hook(step, self.machine)
+        if not named and last is None:
+            return None
+        group = self._current
 
-    def _skip_child(self, name: str, template: TemplateId, phase: str, message: str) -> Node:
-        assert self._group is not None
-        self._nodes.connect(self._group, name)
-        return super()._skip_child(name, template, phase, message)
+        def status(name: str) -> str | None:
+            # It sees the phases of all steps beside it.
+            for key in group.children if name.endswith(".status") else ():
+                node = self._nodes.by_id[key]
+                if name == f"steps.{node.display_name}.status":
+                    return node.phase
+            return self._known(name)
 
-    def _child_done(self, index: int, node: Node, error: str) -> None:
-        if self.node.fulfilled or index != self._index:
-            return
-        if error:
-            self._error = f"step group deemed errored due to child {node.name} error: {error}"
-        self._one_less()
+        place = replace(
+            self._place,
+            prefix=f"steps.{step['name']}",
+            lookup=Variables(status, self._known.names),
+        )
+        return Hooks(self.machine, place, named, last, self._hook_failed)
+
+    def _hook_failed(self, node: Node, why: str, last: bool) -> None:
+        self._error = why
+
+    def child_begun(self, child: Child, node: Node) -> None:
+        """Put the node of a step below its group."""
+        self._nodes.connect(self._children[child], node.name)
+
+    def skip(self, name: str, holder: Mapping[str, Any], phase: str, message: str) -> Node:
+        """Return the node of a step that does not run."""
+        self._nodes.connect(self._current, name)
+        return super().skip(name, holder, phase, message)
+
+    def child_errs(self, child: Child, node: Node, error: str) -> bool:
+        """Let the group err; nothing follows such a step."""
+        self._error = f"step group deemed errored due to child {node.name} error: {error}"
+        return False
+
+    def child_done(self, child: Child, node: Node) -> None:
+        """Heed a step that has ended."""
+        if not self.node.fulfilled and self._children.pop(child) is self._group:
+            self._one_less()
 
     def _one_less(self) -> None:
         self._left -= 1
-        if self._machine.limiter.failing_fast(self):
+        if self.machine.limiter.failing_fast(self):
             self.child_failed()
         elif self._left == 0:
             self._close_group()
@@ -161,7 +190,7 @@ class Steps(Composite):
                     phase, message = FAILED, f"child '{key}' failed"
                     break
             self._nodes.mark(self._group, phase, message)
-        self._machine.later(self._group_done)
+        self.machine.later(self._group_done)
 
     def _forgiven(self, child: Node) -> bool:
         allowed = self._forgiving.get(child.name) or {}
@@ -199,7 +228,7 @@ class Steps(Composite):
         if problem := self._set_outputs(self._known):
             self._end(ERROR, problem, error=problem, last=self._last_nodes())
             return
-        self._machine.export(self.node.outputs)
+        self.machine.export(self.node.outputs)
         self._end(SUCCEEDED, last=self._last_nodes())
 
     def _last_nodes(self) -> list[Node] | None:

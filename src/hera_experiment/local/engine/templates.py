@@ -1,20 +1,30 @@
 """Finds the template that a task or a step means.
 
-Source: ``ResolveTemplate`` in ``workflow/templateresolution/context.go`` of
-argoproj/argo-workflows.
+Source: ``workflow/templateresolution/context.go``; ``resolveTemplateReference``,
+``SetStoredTemplate`` and ``SetStoredInlineTemplate`` in
+``pkg/apis/workflow/v1alpha1/workflow_types.go`` of argoproj/argo-workflows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hera_experiment.local.engine.merging import MergeError, with_defaults
 from hera_experiment.local.engine.nodes import TemplateId
 from hera_experiment.local.engine.scope import referenced_results
+from hera_experiment.local.store.kept import CLUSTER_TEMPLATE, WORKFLOW_TEMPLATE
 
 Kept = Callable[[str, str], "Mapping[str, Any] | None"]
 """Returns the object of that kind and name which the server keeps, None if there is none."""
+
+LOCAL, NAMESPACED, CLUSTER = "local", "namespaced", "cluster"
+"""Where a template is found: the first word of Argo's ``templateScope``."""
+
+
+def none_kept(kind: str, name: str) -> None:
+    """Say that nothing is kept."""
 
 
 class TemplateError(ValueError):
@@ -37,19 +47,111 @@ class Template:
 
 
 class Templates:
-    """The templates of one workflow, whose scope is ``scope``."""
+    """The templates that one workflow can call.
 
-    def __init__(self, scope: str, templates: Iterable[Mapping[str, Any]]) -> None:
+    ``spec`` is what it runs, ``scope`` what its own templates are found in, ``kept`` finds those
+    of other objects. Of these ``stored`` holds all that were called: a change to the object, or its
+    end, does nothing to a workflow that has begun.
+    """
+
+    def __init__(
+        self,
+        scope: str,
+        spec: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        kept: Kept = none_kept,
+        stored: Mapping[str, Any] | None = None,
+    ) -> None:
         self.scope = scope
-        self._own = {template["name"]: Template(template, scope) for template in templates}
+        self.stored: dict[str, Any] = dict(stored or {})
+        self._defaults = defaults
+        self._kept = kept
+        self._own = {template["name"]: template for template in spec.get("templates") or ()}
+        self._named: dict[str, Template] = {}
 
     def find(self, wanted: TemplateId) -> Template:
-        """Return the template; raises :class:`TemplateError`."""
-        found = self._own.get(wanted.name)
-        if found is None:
-            raise TemplateError(f"template {wanted.name} not found in workflow template")
-        return found
+        """Return the template with the workflow's defaults; raises :class:`TemplateError`."""
+        key = self.stored_as(wanted)
+        if wanted.inline is not None and key not in self.stored:
+            # Each use has its variables replaced already, together with its task's.
+            return self._template(self._store(key, wanted.inline, wanted.scope), wanted.scope)
+        name = key or wanted.name
+        if name not in self._named:
+            body = self.stored.get(key) or self._store(key, self._body(wanted), wanted.scope)
+            self._named[name] = self._template(body, _scope_within(wanted))
+        return self._named[name]
 
     def named(self, name: str) -> TemplateId:
         """Return what means the workflow's own template ``name``."""
         return TemplateId(self.scope, name)
+
+    @staticmethod
+    def stored_as(wanted: TemplateId) -> str:
+        """Return its key in ``status.storedTemplates``, nothing for the workflow's own."""
+        if wanted.ref is not None:
+            return f"{_scope_within(wanted)}/{wanted.ref.get('template', '')}"
+        if wanted.scope.startswith(f"{LOCAL}/"):
+            return ""
+        inline = f"inline/{wanted.caller}" if wanted.inline is not None else wanted.name
+        return f"{wanted.scope}/{inline}"
+
+    def _template(self, body: Mapping[str, Any], scope: str) -> Template:
+        try:
+            return Template(with_defaults(body, self._defaults), scope)
+        except MergeError as error:
+            raise TemplateError(str(error)) from None
+
+    def _body(self, wanted: TemplateId) -> Mapping[str, Any]:
+        if wanted.ref is not None:
+            return referred(wanted.ref, self._kept)
+        place, _, owner = wanted.scope.partition("/")
+        if place != LOCAL:
+            kind = CLUSTER_TEMPLATE if place == CLUSTER else WORKFLOW_TEMPLATE
+            body = _named(self._kept(kind, owner), wanted.name)
+        else:
+            body = self._own.get(wanted.name)
+        if body is None:
+            raise TemplateError(f"template {wanted.name} not found")
+        return body
+
+    def _store(self, key: str, body: Mapping[str, Any], scope: str) -> Mapping[str, Any]:
+        if key:
+            self.stored[key] = body
+        if not scope.startswith(f"{LOCAL}/"):
+            for call in calls(body):
+                if call.get("inline") is not None:
+                    key = self.stored_as(TemplateId.of(call, scope))
+                    self.stored.setdefault(key, call["inline"])
+        return body
+
+
+def referred(ref: Mapping[str, Any], kept: Kept) -> Mapping[str, Any]:
+    """Return the template that a ``templateRef`` means; raises :class:`TemplateError`."""
+    owner, name = ref.get("name", ""), ref.get("template", "")
+    holder = kept(CLUSTER_TEMPLATE if ref.get("clusterScope") else WORKFLOW_TEMPLATE, owner)
+    if holder is None:
+        raise TemplateError(f"workflow template {owner} not found")
+    body = _named(holder, name)
+    if body is None:
+        raise TemplateError(f"template {name} not found in workflow template {owner}")
+    return body
+
+
+def calls(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the tasks or steps of a template."""
+    yield from (template.get("dag") or {}).get("tasks") or ()
+    for group in template.get("steps") or ():
+        yield from group
+
+
+def _named(holder: Mapping[str, Any] | None, name: str) -> Mapping[str, Any] | None:
+    templates = ((holder or {}).get("spec") or {}).get("templates") or ()
+    return next((template for template in templates if template.get("name") == name), None)
+
+
+def _scope_within(wanted: TemplateId) -> str:
+    """Return the scope in which what the template calls is found."""
+    if wanted.ref is None:
+        return wanted.scope
+    place = CLUSTER if wanted.ref.get("clusterScope") else NAMESPACED
+    return f"{place}/{wanted.ref.get('name', '')}"

@@ -1,7 +1,7 @@
 """The variables that every template of a workflow may use: ``{{workflow.…}}``.
 
-Source: ``setGlobalParameters`` in ``workflow/controller/operator.go`` and
-``util/strftime/strftime.go`` of argoproj/argo-workflows.
+Source: ``setGlobalParameters`` and ``updateWorkflowMetadata`` in
+``workflow/controller/operator.go`` and ``util/strftime/strftime.go`` of argoproj/argo-workflows.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from hera_experiment.argo.names import (
     pod_name,
 )
 from hera_experiment.local.engine.arguments import parameters_json
+from hera_experiment.local.engine.config_values import (
+    ConfigValue,
+    NoConfigValue,
+    no_config,
+    reference_of,
+)
 from hera_experiment.local.engine.nodes import Node, moment
 
 _WRITTEN_BY_ENGINE = frozenset(
@@ -47,9 +53,17 @@ _MONTHS = (
 
 
 class Globals:
-    """Looks up ``workflow.…``; ``seconds`` returns how long the workflow has run."""
+    """Looks up ``workflow.…``; ``seconds`` returns how long the workflow has run.
 
-    def __init__(self, manifest: Mapping[str, Any], seconds: Callable[[], float]) -> None:
+    ``config`` has the values that stand in ConfigMaps, ``problem`` says why one has not been had.
+    """
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        seconds: Callable[[], float],
+        config: ConfigValue = no_config,
+    ) -> None:
         metadata, spec = manifest["metadata"], manifest["spec"]
         created = metadata["creationTimestamp"]
         parameters = (spec.get("arguments") or {}).get("parameters") or []
@@ -72,25 +86,76 @@ class Globals:
             self._values[f"workflow.creationTimestamp.{part}"] = _date_part(part, moment(created))
         if "priority" in spec:
             self._values["workflow.priority"] = str(spec["priority"])
+        self.problem = ""
         for parameter in parameters:
-            self._values[f"workflow.parameters.{parameter['name']}"] = parameter["value"]
+            self._set_parameter(parameter, config)
+        own = spec.get("workflowMetadata") or {}
+        # Argo leaves out what an expression is to give, and knows its value only until it looks at
+        # the workflow a second time.
+        self._passing = frozenset(own.get("labelsFrom") or ())
         for kind in ("labels", "annotations"):
-            found = metadata.get(kind) or {}
-            pairs = {key: found[key] for key in found if key not in _WRITTEN_BY_ENGINE}
-            encoded = go_text.dumps(pairs, sort_keys=True) if pairs else "null"
-            self._values[f"workflow.{kind}"] = encoded
-            self._values[f"workflow.{kind}.json"] = encoded
-            for key, value in pairs.items():
-                self._values[f"workflow.{kind}.{key}"] = value
+            self._show_metadata(kind, metadata.get(kind) or {})
+            self.set_metadata(kind, own.get(kind) or {})
+        self._forget_passing()
+
+    def _set_parameter(self, parameter: Mapping[str, Any], config: ConfigValue) -> None:
+        name, value = parameter["name"], parameter.get("value")
+        reference = reference_of(parameter)
+        if value is None and reference is not None:
+            try:
+                value = config(reference["name"], reference["key"])
+            except NoConfigValue as error:
+                value = parameter["valueFrom"].get("default")
+                if value is None:
+                    self.problem = self.problem or (
+                        f"failed to set global parameter {name} from configmap with name "
+                        f"{reference['name']} and key {reference['key']}: {error}"
+                    )
+        elif value is None:
+            self.problem = self.problem or (
+                "either value or valueFrom must be specified in order to set global parameter "
+                f"{name}"
+            )
+        if value is not None:
+            self._values[f"workflow.parameters.{name}"] = value
+
+    def set_metadata(self, kind: str, values: Mapping[str, str]) -> None:
+        """Make labels or annotations known (``kind``) that the workflow gives itself."""
+        for key, value in values.items():
+            self._values[f"workflow.{kind}.{key}"] = value
+
+    def looked_at_again(self, metadata: Mapping[str, Any]) -> None:
+        """Know no more than Argo does when the workflow, now with ``metadata``, has gone on."""
+        for kind in ("labels", "annotations"):
+            self._show_metadata(kind, metadata.get(kind) or {})
+        self._forget_passing()
+
+    def _forget_passing(self) -> None:
+        """Forget the labels that are the values of expressions."""
+        for key in self._passing:
+            self._values.pop(f"workflow.labels.{key}", None)
+
+    def _show_metadata(self, kind: str, found: Mapping[str, str]) -> None:
+        pairs = {key: found[key] for key in found if key not in _WRITTEN_BY_ENGINE}
+        encoded = go_text.dumps(pairs, sort_keys=True) if pairs else "null"
+        self._values[f"workflow.{kind}"] = encoded
+        self._values[f"workflow.{kind}.json"] = encoded
+        self.set_metadata(kind, pairs)
 
     def set_output(self, name: str, value: str) -> None:
         """Make an output parameter with a ``globalName`` known."""
         self._values[f"workflow.outputs.parameters.{name}"] = value
 
-    def entry_ended(self, status: str, failures: Callable[[], str]) -> None:
-        """Make known to the exit handler how the entry template ended, and what failed."""
+    def entry_is(self, status: str, failures: Callable[[], str] | None) -> None:
+        """Make known to hooks how the entry template is or has ended, and what failed."""
         self._values["workflow.status"] = status
         self._failures = failures
+
+    def lasting(self, name: str) -> str:
+        """Return the value of a variable that does not change as time goes by; raises KeyError."""
+        if name in ("workflow.status", "workflow.duration", "workflow.failures"):
+            raise KeyError(name)
+        return self._values[name]
 
     def __call__(self, name: str) -> str:
         """Return the value of a variable; raises KeyError."""

@@ -59,10 +59,10 @@ class Body:
                     self._node_json.pop(key, None)
         if status := change.get("status"):
             self.status = merged(self.status, status)
-        for key in ("labels", "annotations"):
-            if patch := change.get(key):
+        for kind in ("labels", "annotations"):
+            if values := change.get(kind):
                 metadata = self.manifest.get("metadata") or {}
-                metadata = {**metadata, key: merged(metadata.get(key) or {}, patch)}
+                metadata = {**metadata, kind: merged(metadata.get(kind) or {}, values)}
                 self.manifest = {**self.manifest, "metadata": metadata}
         if spec := change.get("spec"):
             self.manifest = {**self.manifest, "spec": merged(self.manifest.get("spec") or {}, spec)}

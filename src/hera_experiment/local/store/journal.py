@@ -30,6 +30,7 @@ _BEGINNINGS = (b'{"crc":"', b'{"version":')
 _ENDING = re.compile(rb',"ending":"(\d{12}) ([0-9a-f]{8}) (\d{12}) ([0-9a-f]{8})"\}\n\Z')
 _ENDING_LENGTH = len(',"ending":"') + 12 + 1 + 8 + 1 + 12 + 1 + 8 + len('"}\n')
 _CLOSED = b',"closed":'
+_CHANGED = ("status", "labels", "annotations", "spec")
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ def _has_shape(value: dict[str, Any]) -> bool:
     checkpoint = value.get("checkpoint")
     return (
         isinstance(value.get("version"), int)
-        and all(isinstance(value.get(key) or {}, dict) for key in ("status", "labels", "spec"))
+        and all(isinstance(value.get(key) or {}, dict) for key in _CHANGED)
         and _are_nodes(value.get("nodes"))
         and isinstance(value.get("removed") or [], list)
         and (manifest is None or _is_workflow(manifest))

@@ -189,11 +189,17 @@ class Run:
         replaced whole and must not be modified by the caller afterwards; ``remove_nodes`` goes
         first.
         """
-        change = {"removed": list(remove_nodes), "status": status, "labels": labels, "spec": spec}
-        change["annotations"] = annotations
+        change = {
+            "removed": list(remove_nodes),
+            "status": status,
+            "labels": labels,
+            "annotations": annotations,
+            "spec": spec,
+            "nodes": nodes,
+        }
         with self._lock:
             self.check_sound()
-            self._change(self._loaded(), {**change, "nodes": nodes})
+            self._change(self._loaded(), change)
 
     def log_path(self, node_id: str) -> Path:
         """Return where the log of this node lies, whether or not it exists yet."""

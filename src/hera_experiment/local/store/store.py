@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.errors import AlreadyExists, NotFound
+from hera_experiment.local.store.kept import KeptObjects
 from hera_experiment.local.store.objects import (
     Objects,
     check_name,
@@ -39,6 +40,7 @@ class Store:
         self.root = private_folder(root)
         self.root.chmod(0o700)
         self.objects = Objects(root)
+        self.kept = KeptObjects(root, self)
         self._folder = private_folder(root / "runs")
         self._runs: dict[str, Run] = {}
         # Order of locks: _creating, then a run's own, then _lock.

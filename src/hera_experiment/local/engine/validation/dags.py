@@ -26,6 +26,7 @@ from hera_experiment.local.engine.validation.scopes import (
     check_arguments,
     check_field_names,
     check_variables,
+    without_hooks,
 )
 from hera_experiment.local.errors import InvalidWorkflow
 
@@ -110,6 +111,7 @@ def check_tasks(
     for task in tasks.values():
         where = f"templates.{name}.tasks.{task['name']}"
         own: Scope = set()
+        task = without_hooks(task)
         referred = {tag.strip().split(".")[1] for tag in tags(task) if _REFERENCE.match(tag)}
         ancestors = referred.intersection(parents[task["name"]])
         if ancestors != referred:

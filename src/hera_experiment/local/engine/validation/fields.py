@@ -63,7 +63,10 @@ METADATA = _table(
 
 SPEC = _table(
     {
-        "object": "arguments volumeClaimGC retryStrategy",
+        "object": (
+            "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
+            "workflowTemplateRef hooks"
+        ),
         "string": "entrypoint onExit serviceAccountName",
         "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
@@ -84,14 +87,10 @@ SPEC = _table(
         _NO_METRICS: "metrics",
     },
     {
-        "lifecycle hooks": "hooks",
         "suspended workflows": "suspend",
         "mutexes and semaphores": "synchronization",
-        "defaults for templates": "templateDefaults",
-        "workflow templates": "workflowTemplateRef",
         "patches of pods": "podSpecPatch",
         "workflows that are created stopped": "shutdown",
-        "metadata set by the workflow itself": "workflowMetadata",
     },
 )
 
@@ -185,21 +184,22 @@ DAG = _table({"list": "tasks", "string": "target", "boolean": "failFast"})
 
 STEP = _table(
     {
-        "string": "name template when withParam",
-        "object": "arguments withSequence continueOn",
+        "string": "name template when withParam onExit",
+        "object": "arguments withSequence continueOn inline templateRef hooks",
         "list": "withItems",
     },
     {},
-    {
-        "templates written inside a task": "inline",
-        "templates of other objects": "templateRef",
-        "lifecycle hooks": "hooks",
-        "exit handlers": "onExit",
-    },
+    {},
 )
 
 TASK = Table(
     {**STEP.honoured, "dependencies": "list of strings", "depends": "string"}, refused=STEP.refused
+)
+
+HOOK = _table(
+    {"string": "template expression", "object": "arguments"},
+    {},
+    {"templates of other objects": "templateRef"},
 )
 
 SEQUENCE = _table({"integer or text": "start end count", "string": "format"})
@@ -220,10 +220,14 @@ OUTPUTS = _table(
 )
 
 PARAMETER = _table(
-    {"string": "name", "text": "value default description", "list": "enum"},
+    {
+        "string": "name",
+        "text": "value default description",
+        "list": "enum",
+        "object": "valueFrom",
+    },
     {},
     {
-        "values from elsewhere than a file or a task's output": "valueFrom",
         "outputs of the workflow that are no outputs": "globalName",
     },
 )
@@ -238,6 +242,29 @@ OUTPUT = _table(
     {},
     {},
 )
+
+INPUT_VALUE_FROM = _table(
+    {"object": "configMapKeyRef", "text": "default"},
+    {},
+    {
+        "values that a person supplies": "supplied",
+        "values that are outputs": "path parameter expression",
+        "values from resources": "jsonPath jqFilter",
+        "values from events": "event",
+    },
+)
+
+CONFIG_MAP_KEY = _table(
+    {"string": "name key"}, {"a value that is not there has its default": "optional"}
+)
+
+TEMPLATE_REF = _table({"string": "name template", "boolean": "clusterScope"})
+
+WORKFLOW_TEMPLATE_REF = _table({"string": "name", "boolean": "clusterScope"})
+
+OWN_METADATA = _table({"strings by name": "labels annotations", "object": "labelsFrom"})
+
+LABEL_FROM = _table({"string": "expression"})
 
 VALUE_FROM = _table(
     {"string": "path parameter expression", "text": "default"},

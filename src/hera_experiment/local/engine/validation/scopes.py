@@ -53,7 +53,13 @@ def global_scope(manifest: Mapping[str, Any]) -> Scope:
     scope |= {f"workflow.parameters.{parameter['name']}" for parameter in parameters}
     for kind in ("labels", "annotations"):
         scope |= {f"workflow.{kind}", f"workflow.{kind}.json"}
-        scope |= {f"workflow.{kind}.{key}" for key in metadata.get(kind) or {}}
+        own = spec.get("workflowMetadata") or {}
+        known = [
+            metadata.get(kind),
+            own.get(kind),
+            own.get("labelsFrom") if kind == "labels" else {},
+        ]
+        scope |= {f"workflow.{kind}.{key}" for keys in known for key in keys or ()}
     if "priority" in spec:
         scope.add("workflow.priority")
     return scope
@@ -122,6 +128,11 @@ def add_items(scope: Scope, task: Mapping[str, Any]) -> str:
     return ""
 
 
+def without_hooks(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task or step as it is before its end; hooks may refer to its own outputs."""
+    return {key: value for key, value in call.items() if key != "hooks"}
+
+
 def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
     """Raise for the first variable below ``value`` that is in none of ``scopes``."""
     for tag in tags(value):
@@ -168,7 +179,7 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *, values: bool =
     check_parameter_names(f"{prefix}parameters", parameters)
     for parameter in parameters:
         where = f"{prefix}{parameter['name']}"
-        if "value" not in parameter and values:
+        if "value" not in parameter and "valueFrom" not in parameter and values:
             raise InvalidWorkflow(f"{where}.value or {where}.valueFrom is required")
         if "enum" not in parameter:
             continue

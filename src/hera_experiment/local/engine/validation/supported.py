@@ -28,9 +28,19 @@ def unsupported(manifest: Mapping[str, Any]) -> list[str]:
 def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _object("spec", spec, fields.SPEC)
     yield from _parameters("spec.arguments", spec.get("arguments"), fields.PARAMETER)
+    yield from _hooks("spec", spec)
     yield from _retry("spec", spec)
     yield from _volumes("spec", spec)
     yield from _claims(spec)
+    own = spec.get("workflowMetadata") or {}
+    yield from _object("spec.workflowMetadata", own, fields.OWN_METADATA)
+    for name, source in (own.get("labelsFrom") or {}).items():
+        where = f"spec.workflowMetadata.labelsFrom.{name}"
+        yield from _object(where, source, fields.LABEL_FROM)
+    ref = spec.get("workflowTemplateRef") or {}
+    yield from _object("spec.workflowTemplateRef", ref, fields.WORKFLOW_TEMPLATE_REF)
+    if defaults := spec.get("templateDefaults"):
+        yield from _template("spec.templateDefaults", defaults)
     for index, template in enumerate(_objects("spec.templates", spec.get("templates"))):
         yield from _template(f"templates.{template.get('name') or f'[{index}]'}", template)
 
@@ -63,8 +73,19 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
 def _step(path: str, step: Mapping[str, Any], table: Table) -> Iterator[str]:
     yield from _object(path, step, table)
     yield from _parameters(f"{path}.arguments", step.get("arguments"), fields.PARAMETER)
+    yield from _object(f"{path}.templateRef", step.get("templateRef") or {}, fields.TEMPLATE_REF)
+    if inline := step.get("inline"):
+        yield from _template(f"{path}.inline", inline)
     yield from _object(f"{path}.withSequence", step.get("withSequence") or {}, fields.SEQUENCE)
     yield from _object(f"{path}.continueOn", step.get("continueOn") or {}, fields.CONTINUE_ON)
+    yield from _hooks(path, step)
+
+
+def _hooks(path: str, holder: Mapping[str, Any]) -> Iterator[str]:
+    for name, hook in (holder.get("hooks") or {}).items():
+        where = f"{path}.hooks.{name}"
+        yield from _object(where, hook, fields.HOOK)
+        yield from _parameters(f"{where}.arguments", hook.get("arguments"), fields.PARAMETER)
 
 
 def _retry(path: str, owner: Mapping[str, Any]) -> Iterator[str]:
@@ -104,6 +125,11 @@ def _parameters(
     for parameter in _objects(f"{path}.parameters", holder.get("parameters")):
         where = f"{path}.parameters.{parameter.get('name')}"
         yield from _object(where, parameter, table)
+        source = parameter.get("valueFrom") or {}
+        if table is fields.PARAMETER:
+            yield from _object(f"{where}.valueFrom", source, fields.INPUT_VALUE_FROM)
+        key = source.get("configMapKeyRef") or {}
+        yield from _object(f"{where}.valueFrom.configMapKeyRef", key, fields.CONFIG_MAP_KEY)
         for value in parameter.get("enum") or ():
             _check(f"{where}.enum", value, "text")
 

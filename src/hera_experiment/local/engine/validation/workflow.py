@@ -15,8 +15,10 @@ from typing import Any
 
 from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
+from hera_experiment.local.engine.execution import STORED_SPEC, merged_spec, with_all_templates
 from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.substitution import replace, substitute
+from hera_experiment.local.engine.templates import Kept, none_kept
 from hera_experiment.local.engine.validation.dags import (
     check_depends,
     check_order,
@@ -37,6 +39,7 @@ from hera_experiment.local.engine.validation.scopes import (
     global_scope,
     input_scope,
     parameter_name_problem,
+    without_hooks,
 )
 from hera_experiment.local.engine.validation.supported import unsupported
 from hera_experiment.local.errors import InvalidWorkflow, Unsupported
@@ -53,10 +56,10 @@ _NAMES = ("name", "depends", "dependencies")
 _VARIABLE = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 
-def checked(manifest: Any, *, lint: bool = False) -> dict[str, Any]:
+def checked(manifest: Any, *, lint: bool = False, kept: Kept = none_kept) -> dict[str, Any]:
     """Return a submitted workflow in the form in which Argo's server would answer.
 
-    With ``lint`` arguments of the workflow need no value.
+    With ``lint`` arguments of the workflow need no value. ``kept`` finds the objects it refers to.
 
     Raises
     ------
@@ -68,10 +71,14 @@ def checked(manifest: Any, *, lint: bool = False) -> dict[str, Any]:
     normal = normalise(manifest)
     if refused := unsupported(normal):
         raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
-    _validate(normal, lint=lint)
+    check_field_names("spec.templates", normal["spec"].get("templates") or [])
+    spec = merged_spec(normal, kept)
+    status = {} if spec is None else {STORED_SPEC: spec}
+    whole = with_all_templates({**normal, "status": status}, kept)
+    _validate(whole, lint=lint)
     if name := normal["metadata"].get("name", ""):
         _check_object_name(name)
-    if refused := refused_by_kubernetes(normal):
+    if refused := refused_by_kubernetes(whole):
         raise InvalidWorkflow("; ".join(refused))
     filled = with_empty_fields(normal)
     filled.pop("status", None)
@@ -106,7 +113,6 @@ def _validate(manifest: Mapping[str, Any], *, lint: bool) -> None:
             f"(currently {len(name)})"
         )
     templates = spec.get("templates") or []
-    check_field_names("spec.templates", templates)
     arguments = spec.get("arguments") or {}
     check_arguments("spec.arguments.", arguments, values=not lint)
     entrypoint = spec.get("entrypoint", "")
@@ -261,6 +267,8 @@ def _check_use(
     scope = input_scope(template)
     if runs_pod(template):
         prefix = f"templates.{name}:"
+        if "." in name:
+            return  # Written inline: its variables may be those of the template around it.
         check_variables(prefix, template, scope, global_names)
     elif "dag" in template:
         depends = check_depends(name, template["dag"])
@@ -278,6 +286,7 @@ def _check_supplied(where: str, template: Template, arguments: Mapping[str, Any]
         if (
             "value" not in parameter
             and "default" not in parameter
+            and "configMapKeyRef" not in (parameter.get("valueFrom") or {})
             and parameter["name"] not in given
         ):
             raise InvalidWorkflow(
@@ -351,7 +360,7 @@ def _check_steps(
             if problem := add_items(scope, step):
                 raise InvalidWorkflow(f"{where}.{step_name} {problem}")
             check_arguments(f"{where}.{step_name}.arguments.", step.get("arguments") or {})
-            check_variables(f"templates.{name}.steps", step, scope, global_names)
+            check_variables(f"templates.{name}.steps", without_hooks(step), scope, global_names)
             template = templates[step["template"]]
             aggregated = bool(step.get("withItems") or step.get("withParam"))
             prefix = f"steps.{step_name}"
