@@ -140,3 +140,82 @@ def test_a_task_that_there_is_not(place: Place) -> None:
     assert done.returncode == 1
     assert "there is no task 'm33' in chain-" in done.stderr
     assert len(order(place)) == len(TASKS)
+
+
+BOROUGHS = f"""{HEAD}
+@script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
+def count(run, name):
+    from pathlib import Path
+    people = Path(f"/data/boroughs/{{name}}.txt").read_text().split()
+    out = Path(f"/data/{{run}}/counts/{{name}}.txt")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(str(len(people)))
+
+@script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
+def add(run):
+    from pathlib import Path
+    found = sorted(Path(f"/data/{{run}}/counts").glob("*.txt"))
+    total = sum(int(path.read_text()) for path in found)
+    Path(f"/data/{{run}}/total.txt").write_text(str(total))
+    print("the total is", total)
+
+@script(image="python:3.11")
+def ask():
+    import socket
+    print(socket.socket().connect_ex(("127.0.0.1", 9)))
+
+with Workflow(
+    generate_name="boroughs-",
+    entrypoint="d",
+    volumes=[ExistingVolume(name="data", claim_name="numbers", mount_path="/data")],
+) as w:
+    with DAG(name="d"):
+        run = "{{{{workflow.name}}}}"
+        counts = count(
+            name="count",
+            arguments={{"run": run, "name": "{{{{item}}}}"}},
+            with_items=["a", "b", "c"],
+        )
+        counts >> add(name="add", arguments={{"run": run}})
+        ask(name="ask")
+w.create()
+"""
+
+
+def taken(done: str) -> list[str]:
+    return sorted(re.findall(r"^Succeeded  (\S+) .*taken over from boroughs-", done, re.MULTILINE))
+
+
+def test_what_was_done_with_the_same_files_is_taken_over(place: Place) -> None:
+    boroughs = place.folder / ".hera" / "claims" / "numbers" / "boroughs"
+    boroughs.mkdir()
+    for name in "abc":
+        (boroughs / f"{name}.txt").write_text("Ada Bob\n")
+    all_counts = [f"count({index}:{name})" for index, name in enumerate("abc")]
+
+    first = place.run(BOROUGHS, options=["--cache=1"])
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert taken(first.stdout) == []
+    assert "not remembered: it uses the network" in first.stdout
+
+    again = place.run(BOROUGHS, options=["--cache=1"])
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert taken(again.stdout) == ["add", *all_counts]
+    assert "the total is 6" in again.stdout
+
+    (boroughs / "b.txt").write_text("Ada Bob Cyd\n")
+    changed = place.run(BOROUGHS, options=["--cache=1"])
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    assert taken(changed.stdout) == [all_counts[0], all_counts[2]]
+    assert "the total is 7" in changed.stdout
+    totals = [path.read_text() for path in place.folder.glob("results/*/total.txt")]
+    assert sorted(totals) == ["6", "6", "7"]
+
+    plain = place.run(BOROUGHS)
+    assert taken(plain.stdout) == []
+
+
+def test_a_runtime_that_does_not_show_files_is_told(place: Place) -> None:
+    done = place.run(BOROUGHS, options=["--cache=1", "--runtime=process"])
+    assert done.returncode == 1
+    assert "which RUNTIME=process does not show: use RUNTIME=bubblewrap" in done.stderr

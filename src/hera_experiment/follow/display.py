@@ -56,7 +56,7 @@ class Progress(Protocol):
 def task_line(task: Task, now: datetime, prefix: str = "") -> Line:
     """Return the one line that tells of ``task``: phase, name, duration, Argo's message."""
     parts = [f"{task.phase:<9}", prefix + task.name, duration(task.seconds(now))]
-    if task.phase not in ("Succeeded", "Skipped", "Omitted"):
+    if task.phase not in ("Skipped", "Omitted"):
         parts.append(in_short(task.message))
     return Line("  ".join(part for part in parts if part), STYLES.get(task.phase, ""))
 

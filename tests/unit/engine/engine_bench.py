@@ -27,6 +27,7 @@ class FakeRuntime:
 
     name = "fake"
     heeds_users = False
+    sees_files = False
 
     def __init__(self) -> None:
         self.refused: list[str] = []

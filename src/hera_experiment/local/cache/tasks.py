@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -35,6 +37,9 @@ _KEPT = 4
 
 _WORKFLOW = "<workflow>"
 
+# A script gets its values like that where they must not break it.
+_ENCODED = re.compile(r'"([A-Za-z0-9+/]{8,}={0,2})"')
+
 
 @dataclass(frozen=True)
 class Names:
@@ -47,14 +52,23 @@ class Names:
     def hidden(self, value: Any) -> Any:
         """Return ``value``, of JSON, with a word in the place of each name."""
         if isinstance(value, str):
+            plain = _ENCODED.sub(self._decoded, value)
             for name, word in ((self.pod, "<pod>"), (self.node, "<node>")):
-                value = value.replace(name, word)
-            return value.replace(self.workflow, _WORKFLOW)
+                plain = plain.replace(name, word)
+            return plain.replace(self.workflow, _WORKFLOW)
         if isinstance(value, Mapping):
             return {self.hidden(key): self.hidden(item) for key, item in value.items()}
         if isinstance(value, Sequence):
             return [self.hidden(item) for item in value]
         return value
+
+    def _decoded(self, match: re.Match[str]) -> str:
+        """Return what a text in quotation marks encodes, if a name is in it."""
+        try:
+            text = a2b_base64(match[1]).decode()
+        except ValueError:
+            return match[0]
+        return f'"<base64>{text}"' if self.workflow in text else match[0]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from hera_experiment.argo.names import (
     generated_name,
 )
 from hera_experiment.argo.phases import RUNNING
+from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
@@ -78,6 +79,7 @@ class Engine:
         self._monotonic = monotonic
         self._random_suffix = random_suffix
         self._pool = Pool(parallelism)
+        self._done_tasks = DoneTasks(store.objects.root / "cache")
         self._operators: dict[tuple[str, str], Operator] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -305,6 +307,7 @@ class Engine:
         return answer
 
     def _start(self, run: Run, runtime: Runtime, earlier: Earlier | None = None) -> None:
+        caches = bool((run.metadata.get("annotations") or {}).get(ANNOTATION_CACHE))
         operator = Operator(
             run,
             runtime,
@@ -315,6 +318,7 @@ class Engine:
             self._monotonic,
             self._ended,
             earlier,
+            self._done_tasks if caches else None,
         )
         self._operators[run.namespace, run.name] = operator
         operator.start()
@@ -364,6 +368,12 @@ def _namespace(manifest: Mapping[str, Any]) -> str:
 
 
 def _ask(runtime: Runtime, manifest: Mapping[str, Any]) -> None:
+    annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+    if annotations.get(ANNOTATION_CACHE) and not runtime.sees_files:
+        raise Unsupported(
+            f"CACHE=1 needs to see which files a task reads, which RUNTIME={runtime.name} does not"
+            " show: use RUNTIME=bubblewrap, or leave CACHE out"
+        )
     if refusals := runtime.refusals(manifest):
         raise Unsupported("; ".join(refusals))
 

@@ -63,6 +63,7 @@ _KEYS = (
     ("outbound", "outboundNodes"),
     ("host", "hostNodeName"),
     ("synced", "taskResultSynced"),
+    ("memoization", "memoizationStatus"),
 )
 """The fields of a node and what Argo calls them, in the order in which they are written."""
 
@@ -136,6 +137,7 @@ class Node:
     inputs: dict[str, Any] | None = None
     outputs: dict[str, Any] | None = None
     synced: bool | None = None
+    memoization: dict[str, Any] | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     began: float | None = field(default=None, compare=False)

@@ -20,6 +20,7 @@ from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
@@ -74,6 +75,7 @@ class Operator:
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
         earlier: Earlier | None = None,
+        done_tasks: DoneTasks | None = None,
     ) -> None:
         self.run = run
         self._objects = objects
@@ -103,7 +105,7 @@ class Operator:
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         known = Variables(variables.lasting, variables.names)
         spec: dict[str, Any] = substitute(rest, known)
-        self._launcher = Launcher(run, runtime, pool, self._events.put)
+        self._launcher = Launcher(run, runtime, pool, self._events.put, done_tasks)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
             workflow=run.name,

@@ -15,6 +15,7 @@ from typing import Any
 from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import HOST, POD, Node
 from hera_experiment.local.engine.pool import Job, Pool
@@ -62,7 +63,9 @@ def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, w
         machine.end(attempt, node, ERROR, result.message)
     elif result.exit_code == 0 and not result.message:
         node.progress = "1/1"
-        machine.end(attempt, node, SUCCEEDED, "")
+        if result.taken_from:
+            node.memoization = {"hit": True, "key": result.key, "cacheName": result.taken_from}
+        machine.end(attempt, node, SUCCEEDED, result.remark)
     else:
         machine.end(attempt, node, FAILED, result.message)
 
@@ -106,7 +109,8 @@ class _Launched:
 class Launcher:
     """Launches pods for ``machine``; ``post`` gives an event to the operator, from any thread.
 
-    ``claims`` are the volumes that the workflow has for itself.
+    ``done_tasks`` is where what has been done is looked for. ``claims`` are the volumes that the
+    workflow has for itself.
     """
 
     machine: Machine
@@ -117,11 +121,13 @@ class Launcher:
         runtime: Runtime,
         pool: Pool,
         post: Callable[[Callable[[], None]], None],
+        done_tasks: DoneTasks | None = None,
     ) -> None:
         self._run = run
         self._runtime = runtime
         self._pool = pool
         self._post = post
+        self._done_tasks = done_tasks
         self.claims: list[dict[str, Any]] = []
         self._launched: dict[str, _Launched] = {}
         # Read by the workers: no pod begins once it is set.
@@ -145,6 +151,7 @@ class Launcher:
             capture_result=captures,
             security=template.get("securityContext")
             or self.machine.spec.get("securityContext", {}),
+            done_tasks=self._done_tasks,
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
         )
         launched = _Launched(attempt, node, pod)

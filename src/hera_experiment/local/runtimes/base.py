@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hera_experiment.images.engine import RUNNERS
+from hera_experiment.local.cache.tasks import DoneTasks
 
 AUTO, BUBBLEWRAP, PROCESS = "auto", "bubblewrap", "process"
 RUNTIMES = (AUTO, BUBBLEWRAP, PROCESS, *RUNNERS)
@@ -25,7 +26,8 @@ class Pod:
     Argo's own keys. ``folder`` is scratch space that the runtime creates and removes; ``log``
     receives standard output and error of the main container. ``capture_result`` is true when
     something refers to this task's ``outputs.result``. ``security`` is the pod's security context,
-    ``hosts`` are further names of hosts (Kubernetes' ``hostAliases``).
+    ``hosts`` are further names of hosts (Kubernetes' ``hostAliases``). What was done just so is
+    taken over from ``done_tasks``, and what is done now remembered there.
     """
 
     namespace: str
@@ -39,6 +41,7 @@ class Pod:
     capture_result: bool
     security: Mapping[str, Any] = field(default_factory=dict)
     hosts: Sequence[Mapping[str, Any]] = ()
+    done_tasks: DoneTasks | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class PodResult:
     """How a pod ended.
 
     ``exit_code`` is None when the main container never started; ``message`` is empty after a
-    success and otherwise Argo's words (``Error (exit code 1)``); ``error`` tells Argo's phase
+    success and otherwise Argo's words (``Error (exit code 1)``); ``remark`` is what a person may
+    want to know of a success, ``taken_from`` the workflow that did it already, if one did, with the
+    ``key`` of what it did; ``error`` tells Argo's phase
     Error (it could not be run) from Failed; ``result`` is the end of standard output, at most
     256 KiB, without its trailing newline; ``parameters`` the output parameters read from files.
     """
@@ -56,17 +61,21 @@ class PodResult:
     error: bool = False
     result: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    remark: str = ""
+    taken_from: str = ""
+    key: str = ""
 
 
 class Runtime(Protocol):
     """A way of running containers on this machine, by one of the names in :data:`RUNTIMES`.
 
     ``heeds_users`` tells whether a container has the user, the capabilities and the devices that
-    it asks for.
+    it asks for, ``sees_files`` whether it can tell which files a task reads and writes.
     """
 
     name: str
     heeds_users: bool
+    sees_files: bool
 
     def refusals(self, workflow: Mapping[str, Any]) -> list[str]:
         """Name what this runtime cannot honour in ``workflow``, before anything runs.

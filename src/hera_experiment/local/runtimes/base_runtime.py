@@ -46,6 +46,7 @@ class BaseRuntime(ABC):
 
     name: str
     heeds_users = False
+    sees_files = False
     what: ClassVar[str]
     prepared: ClassVar[str]
     log_limit: ClassVar[int] = 1 << 30

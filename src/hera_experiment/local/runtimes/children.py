@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 
+from hera_experiment.local.cache.tracer import Tracer
+
 _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
@@ -47,6 +49,7 @@ class Children:
         started: Callable[[], None] | None = None,
         in_namespace: bool = False,
         descriptors: Sequence[int] = (),
+        tracer: Tracer | None = None,
     ) -> int:
         """Run ``argv`` in ``folder`` to its end and return its exit status.
 
@@ -54,7 +57,7 @@ class Children:
         through it as well. Death by signal n gives 128 + n, as in a container. What the process
         started and left behind dies with it. With ``in_namespace`` it is a program whose one child
         is the first process of a namespace: that one's group is signalled. ``descriptors`` are the
-        files that it has open as well.
+        files that it has open as well; ``tracer`` looks on.
 
         Raises
         ------
@@ -63,6 +66,8 @@ class Children:
         Stopped
             When :meth:`stop` was called before.
         """
+        if tracer is not None:
+            argv, descriptors = tracer.command(argv), (*descriptors, tracer.descriptor)
         with self._lock:
             if self.stopping:
                 raise Stopped
@@ -81,6 +86,8 @@ class Children:
             self._running = process
             self._in_namespace = in_namespace
         try:
+            if tracer is not None:
+                tracer.begin()
             if started:
                 started()
             if tee:

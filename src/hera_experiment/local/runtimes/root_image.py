@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hera_experiment.local.runtimes.bubblewrap import Overlay
 from hera_experiment.local.runtimes.image_view import ImageView
@@ -28,7 +29,8 @@ class RootImage:
 
     ``overlays`` are its file system, the one at ``/`` first, ``folders`` what it is to have beside
     that: its volumes; ``binds`` what of this machine is
-    seen as well; ``user`` is as written in its configuration.
+    seen as well; ``user`` is as written in its configuration. ``identity`` is equal for images that
+    do the same, but for the files of their ``own``: paths, and where on this machine these lie.
     """
 
     overlays: Sequence[Overlay]
@@ -39,6 +41,8 @@ class RootImage:
     workdir: str = "/"
     user: str = ""
     folders: Sequence[str] = ()
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    own: Sequence[tuple[str, str]] = ()
 
     @cached_property
     def layers(self) -> Sequence[Layers]:
@@ -62,6 +66,15 @@ def own_image(view: ImageView, folder: str, packages: str, machine: MachineRoot)
         view.command,
         view.workdir,
         view.user,
+        identity={
+            "container": view.label,
+            "environment": view.environment,
+            "entrypoint": view.entrypoint,
+            "command": view.command,
+            "packages": posixpath.basename(packages),
+            "python": sys.version,
+        },
+        own=[(path, folder + path) for path in view.prefixes],
     )
 
 
@@ -76,6 +89,7 @@ def stored_image(image: StoredImage, empty: str) -> RootImage:
         posixpath.join("/", image.workdir),
         image.user,
         [posixpath.normpath(posixpath.join("/", volume)) for volume in image.volumes],
+        identity={"digest": image.digest},
     )
 
 

@@ -16,6 +16,7 @@ from hera_experiment.argo.images import container_of
 from hera_experiment.contained_files import NotReadable
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
+from hera_experiment.local.cache.tracer import Tracer
 from hera_experiment.local.runtimes.base import BUBBLEWRAP, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.bubblewrap import Sandbox, command_line, options
@@ -30,6 +31,7 @@ from hera_experiment.local.runtimes.container import (
     script_source,
 )
 from hera_experiment.local.runtimes.devices import devices_of, missing_devices
+from hera_experiment.local.runtimes.done_tasks import run_unless_done
 from hera_experiment.local.runtimes.image_view import ImageViews
 from hera_experiment.local.runtimes.isolation import Isolation
 from hera_experiment.local.runtimes.machine_root import Interpreter, MachineRoot
@@ -78,6 +80,7 @@ class RootRuntime(BaseRuntime):
 
     name = BUBBLEWRAP
     heeds_users = True
+    sees_files = True
     what = "a process"
     prepared = "the task's root"
     failures = (
@@ -253,7 +256,22 @@ class RootRuntime(BaseRuntime):
                 read_only=security.read_only,
                 environment={**names, **image.environment, **variables},
             )
-            return self._execute(pod, argv, sandbox, children, announce)
+
+            def run(tracer: Tracer | None) -> PodResult:
+                return self._execute(pod, argv, sandbox, children, announce, tracer)
+
+            if pod.done_tasks is None:
+                return run(None)
+            user = (security.user, security.group, security.capabilities, security.read_only)
+            material = {
+                "argv": argv,
+                "words": words,
+                "source": files.get(SCRIPT_PATH),
+                "variables": variables,
+                "workdir": workdir,
+                "user": user,
+            }
+            return run_unless_done(pod.done_tasks, pod, image, mounts, material, run)
         finally:
             self._scratch.give_back(key, root)
 
@@ -264,6 +282,7 @@ class RootRuntime(BaseRuntime):
         sandbox: Sandbox,
         children: Children,
         announce: Announce,
+        tracer: Tracer | None = None,
     ) -> PodResult:
         paths = [path for _, path, _ in output_paths(pod.template)]
         tail = Tail() if pod.capture_result else None
@@ -287,6 +306,7 @@ class RootRuntime(BaseRuntime):
                 started=started,
                 in_namespace=True,
                 descriptors=(descriptor, *memory.descriptors),
+                tracer=tracer,
             )
             message, reason = "", "Error"
             if status == 1 and (failed := _failed(pod.log, begin)):

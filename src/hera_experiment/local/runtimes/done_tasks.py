@@ -1,0 +1,107 @@
+"""What decides what a container in a root of its own does, so that it need not do it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hera_experiment.local.cache.states import Area, Areas, Digests
+from hera_experiment.local.cache.tasks import Done, DoneTasks, Names, Task
+from hera_experiment.local.cache.tracer import NotTraced, Tracer
+from hera_experiment.local.runtimes.base import Pod, PodResult
+from hera_experiment.local.runtimes.root_image import RootImage
+from hera_experiment.local.runtimes.volumes import CLAIM, CONFIGMAP, SECRET, Mount
+
+Run = Callable[["Tracer | None"], PodResult]
+
+
+def run_unless_done(
+    known: DoneTasks,
+    pod: Pod,
+    image: RootImage,
+    mounts: Sequence[Mount],
+    material: Mapping[str, Any],
+    run: Run,
+) -> PodResult:
+    """Return the result of ``pod``, taken over if that is proven to be the same, else by ``run``.
+
+    ``material`` is what decides about it beside its image, volumes and files; ``run`` is given what
+    looks on.
+    """
+    names = Names(pod.workflow_name, pod.name, pod.node_id)
+    areas = list(_areas(image, mounts))
+    task = Task(
+        known,
+        names,
+        Areas(areas),
+        {
+            "image": image.identity,
+            "mounts": [_described(mount, areas, known.digests) for mount in mounts],
+            "inputs": pod.template.get("inputs"),
+            "outputs": pod.template.get("outputs"),
+            "result": pod.capture_result,
+            **material,
+        },
+    )
+    done = task.find()
+    if done is not None:
+        try:
+            task.take_over(done, pod.log)
+        except OSError:
+            pass  # It runs, and says itself what it has no room for.
+        else:
+            return _taken_over(done, task.key)
+    try:
+        tracer = Tracer(task.accesses)
+    except NotTraced as error:
+        return _with_remark(run(None), (str(error),))
+    try:
+        result = run(tracer)
+    finally:
+        tracer.close()
+    if result.exit_code != 0 or result.message:
+        return result
+    trace = task.accesses.finish()
+    outcome = {"result": result.result, "parameters": dict(result.parameters)}
+    task.remember(trace, outcome, pod.log)
+    return _with_remark(result, trace.problems)
+
+
+def _areas(image: RootImage, mounts: Iterable[Mount]) -> Iterable[Area]:
+    for path, source in image.own:
+        yield Area(f"image{path}".replace(":", "%3A"), path, Path(source), private=True)
+    for mount in mounts:
+        if mount.kind == CLAIM:
+            # A claim lies in .hera/claims, a sub-path below it.
+            place = str(mount.source).rpartition("/claims/")[2]
+            yield Area(f"claim/{place}".replace(":", "%3A"), mount.path, mount.source)
+
+
+def _described(mount: Mount, areas: Sequence[Area], digests: Digests) -> list[str]:
+    """Return what a mount is to a task: that of a claim by its name, of an object by its files."""
+    what = next((area.name for area in areas if area.path == mount.path), mount.kind)
+    if mount.kind in (CONFIGMAP, SECRET):
+        found = hashlib.sha256()
+        for path in sorted(mount.source.rglob("*")):
+            if path.is_file():
+                found.update(f"{path.relative_to(mount.source)} {digests.of(path)}\n".encode())
+        what = found.hexdigest()
+    return [mount.path, what, str(mount.read_only)]
+
+
+def _taken_over(done: Done, key: str) -> PodResult:
+    return PodResult(
+        0,
+        result=done.outcome.get("result"),
+        parameters=done.outcome.get("parameters") or {},
+        remark=f"taken over from {done.workflow}",
+        taken_from=done.workflow,
+        key=key,
+    )
+
+
+def _with_remark(result: PodResult, problems: Sequence[str]) -> PodResult:
+    return replace(result, remark=f"not remembered: {problems[0]}") if problems else result
