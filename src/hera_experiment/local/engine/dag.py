@@ -205,7 +205,12 @@ class Dag(Composite):
 
     def _seen_by(self, name: str) -> Variables:
         scope = self._scope
-        return self._lookup(partial(scope.seen_by, name), partial(scope.names, name))
+        return self._lookup(
+            partial(scope.seen_by, name),
+            partial(scope.names, name),
+            partial(scope.artifact_seen_by, name),
+            partial(scope.artifact_names, name),
+        )
 
     def _watch(self, name: str, node: Node) -> None:
         if hooks := self._hooks_of(name):
@@ -363,7 +368,9 @@ class Dag(Composite):
         for name in self._order:
             node = self._task_node(name)
             self.machine.export(node.outputs if node else None)
-        if problem := self._set_outputs(self._lookup(self._scope.value, self._scope.names)):
+        scope = self._scope
+        known = self._lookup(scope.value, scope.names, scope.artifact, scope.artifact_names)
+        if problem := self._set_outputs(known):
             self._end(ERROR, problem, error=problem)
             return
         self._end(SUCCEEDED, last=self._target_nodes())

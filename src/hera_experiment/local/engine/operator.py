@@ -99,6 +99,8 @@ class Operator:
         variables = Globals(manifest, lambda: monotonic() - began, config)
         for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
             variables.set_output(parameter["name"], parameter["value"])
+        for artifact in (run.status.get("outputs") or {}).get("artifacts") or ():
+            variables.global_artifacts[f"workflow.outputs.artifacts.{artifact['name']}"] = artifact
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         known = Variables(variables.lasting, variables.names)
@@ -272,6 +274,18 @@ class Operator:
             parameters = {p["name"]: p for p in known.get("parameters") or ()}
             parameters[name] = {"name": name, "value": parameter["value"]}
             self._status["outputs"] = {**known, "parameters": list(parameters.values())}
+        for artifact in (outputs or {}).get("artifacts") or ():
+            if name := artifact.get("globalName"):
+                self._export_artifact(name, artifact)
+
+    def _export_artifact(self, name: str, artifact: Mapping[str, Any]) -> None:
+        kept = {k: v for k, v in artifact.items() if k not in ("globalName", "path")}
+        kept["name"] = name
+        self._machine.variables.global_artifacts[f"workflow.outputs.artifacts.{name}"] = kept
+        known = self._status.get("outputs") or self.run.status.get("outputs") or {}
+        artifacts = {each["name"]: each for each in known.get("artifacts") or ()}
+        artifacts[name] = kept
+        self._status["outputs"] = {**known, "artifacts": list(artifacts.values())}
 
     def _shut_down(self, strategy: str) -> None:
         if self._over:
