@@ -57,6 +57,10 @@ def _verdict(workflow: dict[str, Any]) -> dict[str, Any]:
     labels = workflow["metadata"].get("labels") or {}
     for name in ("completed", "phase"):
         kept[name] = labels.get(f"workflows.argoproj.io/{name}")
+    if outputs := kept["outputs"]:
+        # In the order in which Argo came to see the ends of pods.
+        artifacts = sorted(outputs.get("artifacts") or (), key=lambda each: each["name"])
+        kept["outputs"] = {**outputs, **({"artifacts": artifacts} if artifacts else {})}
     kept["shutdown"] = workflow["spec"].get("shutdown")
     return kept
 

@@ -24,6 +24,7 @@ from hera_experiment.argo.names import (
     generated_name,
 )
 from hera_experiment.argo.phases import RUNNING
+from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
@@ -78,6 +79,7 @@ class Engine:
         self._monotonic = monotonic
         self._random_suffix = random_suffix
         self._pool = Pool(parallelism)
+        self._repository = Repository(store.root)
         self._operators: dict[tuple[str, str], Operator] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -311,6 +313,7 @@ class Engine:
             self._pool,
             self._store.objects,
             self._kept_for(run.namespace),
+            self._repository,
             self._clock,
             self._monotonic,
             self._ended,

@@ -20,6 +20,8 @@ from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.local.artifacts.repository import Repository
+from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
@@ -70,6 +72,7 @@ class Operator:
         pool: Pool,
         objects: Objects,
         kept: Kept,
+        repository: Repository,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
@@ -105,7 +108,8 @@ class Operator:
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         known = Variables(variables.lasting, variables.names)
         spec: dict[str, Any] = substitute(rest, known)
-        self._launcher = Launcher(run, runtime, pool, self._events.put)
+        self._artifacts = WorkflowArtifacts(run.name, spec, objects, repository)
+        self._launcher = Launcher(run, runtime, pool, self._artifacts, self._events.put)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
             workflow=run.name,
@@ -177,6 +181,9 @@ class Operator:
             self._give_metadata()
         except MetadataError as error:
             self._conclude(ERROR, str(error))
+            return
+        if self._artifacts.problem:
+            self._conclude(ERROR, self._artifacts.problem)
             return
         try:
             self._launcher.claims = make_claims(self.run, self._objects)

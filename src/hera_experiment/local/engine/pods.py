@@ -15,6 +15,7 @@ from typing import Any
 from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import HOST, POD, Node
 from hera_experiment.local.engine.pool import Job, Pool
@@ -52,6 +53,8 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
 
 def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, why: str) -> None:
     """Write down how a pod ended; ``why`` is the reason when the engine ended it, or empty."""
+    if result.placed and not why:
+        node.host = HOST
     if result.exit_code is not None and not why:
         node.host = HOST
         node.outputs = _outputs(attempt.template, result)
@@ -89,6 +92,8 @@ def _outputs(template: Mapping[str, Any], result: PodResult) -> dict[str, Any]:
         parameters.append({**parameter, **found})
     if parameters:
         outputs["parameters"] = parameters
+    if result.artifacts:
+        outputs["artifacts"] = list(result.artifacts.values())
     if result.result is not None:
         outputs["result"] = result.result
     outputs["exitCode"] = str(result.exit_code)
@@ -116,9 +121,11 @@ class Launcher:
         run: Run,
         runtime: Runtime,
         pool: Pool,
+        artifacts: WorkflowArtifacts,
         post: Callable[[Callable[[], None]], None],
     ) -> None:
         self._run = run
+        self._artifacts = artifacts
         self._runtime = runtime
         self._pool = pool
         self._post = post
@@ -146,6 +153,7 @@ class Launcher:
             security=template.get("securityContext")
             or self.machine.spec.get("securityContext", {}),
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
+            artifacts=self._artifacts.of(self.machine, node, template),
         )
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched

@@ -39,6 +39,7 @@ _KNOWN_LATER = (
 )
 _ANY_ITEM = "item.*"
 _ANY_OUTPUT = "workflow.outputs.parameters.*"
+_ANY_ARTIFACT = "workflow.outputs.artifacts.*"
 _RETRY = ("retries", *(f"lastRetry.{key}" for key in ("exitCode", "status", "duration", "message")))
 
 
@@ -70,6 +71,8 @@ def input_scope(template: Mapping[str, Any]) -> Scope:
     parameters = (template.get("inputs") or {}).get("parameters") or ()
     scope = {f"inputs.parameters.{parameter['name']}" for parameter in parameters}
     scope.add("inputs.parameters")
+    for artifact in (template.get("inputs") or {}).get("artifacts") or ():
+        scope |= {f"inputs.artifacts.{artifact['name']}{end}" for end in ("", ".path")}
     if runs_pod(template):
         scope.add("pod.name")
     if "retryStrategy" in template:
@@ -98,6 +101,12 @@ def add_outputs(
             global_names.add(f"workflow.outputs.parameters.{name}")
         elif name:
             scope.add(_ANY_OUTPUT)
+    for artifact in (template.get("outputs") or {}).get("artifacts") or ():
+        scope.add(f"{prefix}.outputs.artifacts.{artifact['name']}")
+        if name := artifact.get("globalName"):
+            variable = f"workflow.outputs.artifacts.{'*' if '{{' in name else name}"
+            scope.add(variable)
+            global_names.add(variable)
     if aggregated:
         scope.add(f"{prefix}.outputs.parameters")
         if "script" in template:
@@ -143,6 +152,9 @@ def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
             continue
         is_output = name.startswith("workflow.outputs.parameters.")
         if is_output and any(_ANY_OUTPUT in scope for scope in scopes):
+            continue
+        is_artifact = name.startswith("workflow.outputs.artifacts.")
+        if is_artifact and any(_ANY_ARTIFACT in scope for scope in scopes):
             continue
         if not name.startswith(_KNOWN_LATER):
             raise InvalidWorkflow(f"{prefix} failed to resolve {{{{{tag}}}}}")
