@@ -43,10 +43,10 @@ def input_points(template: Mapping[str, Any]) -> list[str]:
     return [path for path in paths if not any(_is_at(path, mount) for mount in mounts)]
 
 
-def output_points(template: Mapping[str, Any]) -> list[str]:
-    """Return the paths at which a template leaves artifacts."""
+def declared_paths(template: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the paths of the artifacts of a template, ``kind`` being inputs or outputs."""
     found = []
-    for artifact in output_artifacts(template):
+    for artifact in (template.get(kind) or {}).get("artifacts") or ():
         try:
             found.append(plain_path(artifact))
         except ArtifactFailure:

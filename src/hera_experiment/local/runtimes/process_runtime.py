@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hera_experiment.contained_files import Found, tree_of, walk_in_trees
 from hera_experiment.local.runtimes.artifact_files import (
+    declared_paths,
     input_points,
-    output_points,
     place_inputs,
     with_artifacts,
 )
@@ -314,9 +314,9 @@ def path_rules(template: Json, container: MainContainer, view: ImageView) -> Pat
     for _, path, _ in output_paths(template):
         folder = posixpath.dirname(posixpath.normpath(path))
         covered.append(path if folder in SYSTEM else folder)
-    for path in input_points(template):
+    for path in declared_paths(template, "inputs"):
         covered += [path, *(folder for folder in above(path) if folder not in SYSTEM)]
-    for path in output_points(template):
+    for path in declared_paths(template, "outputs"):
         folder = posixpath.dirname(path)
         covered.append(path if folder in SYSTEM else folder)
     moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
@@ -344,7 +344,8 @@ def _plan_key(template: Json, container: MainContainer, view: ImageView) -> tupl
         tuple(mount.get("mountPath") for mount in container.mounts),
         tuple(path for _, path, _ in output_paths(template)),
         tuple(input_points(template)),
-        tuple(output_points(template)),
+        tuple(declared_paths(template, "inputs")),
+        tuple(declared_paths(template, "outputs")),
     )
 
 

@@ -17,8 +17,8 @@ from hera_experiment.contained_files import Found, NotReadable
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
 from hera_experiment.local.runtimes.artifact_files import (
+    declared_paths,
     input_points,
-    output_points,
     place_inputs,
     with_artifacts,
 )
@@ -279,7 +279,7 @@ class RootRuntime(BaseRuntime):
         announce: Announce,
     ) -> PodResult:
         paths = [path for _, path, _ in output_paths(pod.template)]
-        paths += output_points(pod.template)
+        paths += declared_paths(pod.template, "outputs")
         tail = Tail() if pod.capture_result else None
         with ExitStack() as opened:
             memory = opened.enter_context(MemoryVolumes(sandbox.mounts, paths))
