@@ -8,6 +8,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import socket
 import struct
 import termios
@@ -232,7 +233,7 @@ def test_there_is_no_access_log(call, capfd):
 
 def test_every_route_wants_the_token(call):
     for method, pattern, _ in ROUTES:
-        path = pattern.format(namespace="local", name="w", pod="p", kind="secrets")
+        path = re.sub(r"\{[^}]*\}", "some", pattern)
         assert call(method, path, {} if method != "GET" else None, Authorization="").status == 401
 
 

@@ -38,6 +38,7 @@ from hera_experiment.local.artifacts.http import fetch_http, send_http
 from hera_experiment.local.artifacts.references import (
     Artifact,
     LocationError,
+    below,
     has_key,
     has_location_or_key,
     joined,
@@ -46,7 +47,7 @@ from hera_experiment.local.artifacts.references import (
     relocated,
     with_key,
 )
-from hera_experiment.local.artifacts.repository import Repository
+from hera_experiment.local.artifacts.repository import STORED, Repository
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.store.objects import SECRETS, Objects
 
@@ -193,6 +194,36 @@ class PodArtifacts:
         except OSError as error:
             return Saved(error=str(of_system(error, str(log))))
         return Saved({artifact["name"]: kept})
+
+    def location(self, artifact: Artifact, inner: str = "") -> Artifact:
+        """Return the whole location of an artifact, or of what ``inner`` names below it.
+
+        Raises :class:`ArtifactFailure`.
+        """
+        try:
+            found = relocated(artifact, self.archive)
+            return below(found, inner) if inner else found
+        except LocationError as error:
+            raise ArtifactFailure(str(error)) from None
+
+    def is_folder(self, location: Artifact) -> bool:
+        """Tell whether there are keys below that of a location; raises :class:`ArtifactFailure`."""
+        return kind_of(location) in STORED and self.repository.is_folder(location)
+
+    def open(self, location: Artifact) -> BinaryIO:
+        """Open what is at a location, to be read from its beginning.
+
+        Raises :class:`ArtifactFailure`.
+        """
+        if kind_of(location) in STORED:
+            return self.repository.open(location)
+        with self.repository.draft() as file:
+            try:
+                self._fetch(location, Path(file.name))
+                # Its name goes, what is open stays.
+                return open(file.name, "rb")
+            except OSError as error:
+                raise of_system(error, file.name) from None
 
     def _fetch(self, location: Artifact, destination: Path) -> None:
         kind = kind_of(location)

@@ -25,6 +25,11 @@ from hera_experiment.argo.names import (
 )
 from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.artifacts.repository import Repository
+from hera_experiment.local.engine.archiving import (
+    ON_COMPLETION,
+    ON_DELETION,
+    WorkflowArtifacts,
+)
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
@@ -34,7 +39,7 @@ from hera_experiment.local.engine.execution import (
     with_all_templates,
 )
 from hera_experiment.local.engine.machine import STOP, TERMINATE
-from hera_experiment.local.engine.nodes import timestamp
+from hera_experiment.local.engine.nodes import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
@@ -235,7 +240,17 @@ class Engine:
             operator.shut_down(TERMINATE)
             operator.join()
         remove_claims(run, self._store.objects)
+        artifacts = self.artifacts(run)
+        for node in list(run.nodes.values()):
+            if node["type"] == POD:
+                strategies = (ON_COMPLETION, ON_DELETION)
+                artifacts.collect(node["templateName"], node.get("outputs") or {}, strategies)
         self._store.delete(run.namespace, run.name)
+
+    def artifacts(self, run: Run) -> WorkflowArtifacts:
+        """Return what reads, and removes, the artifacts of a workflow."""
+        spec, objects = run.manifest["spec"], self._store.objects
+        return WorkflowArtifacts(run.name, spec, objects, self._repository)
 
     def busy(self) -> bool:
         """Tell whether a workflow is running."""

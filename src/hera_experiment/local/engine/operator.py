@@ -21,7 +21,7 @@ from typing import Any
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.artifacts.repository import Repository
-from hera_experiment.local.engine.archiving import WorkflowArtifacts
+from hera_experiment.local.engine.archiving import ON_COMPLETION, WorkflowArtifacts
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
@@ -30,6 +30,7 @@ from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_ho
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
+    POD,
     Node,
     Nodes,
     SameIdentifier,
@@ -108,7 +109,8 @@ class Operator:
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         known = Variables(variables.lasting, variables.names)
         spec: dict[str, Any] = substitute(rest, known)
-        self._artifacts = WorkflowArtifacts(run.name, spec, objects, repository)
+        whole = {**spec, "templates": manifest["spec"]["templates"]}
+        self._artifacts = WorkflowArtifacts(run.name, whole, objects, repository)
         self._launcher = Launcher(run, runtime, pool, self._artifacts, self._events.put)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
@@ -380,6 +382,12 @@ class Operator:
             }
         )
         self._status.update(end_of_claims(self.run, phase, self._objects))
+        for node in self._nodes.by_id.values():
+            if node.type == POD and node.outputs and node.outputs.get("artifacts"):
+                left = self._artifacts.collect(node.template, node.outputs, (ON_COMPLETION,))
+                if left is not None:
+                    node.outputs = left
+                    self._nodes.touch(node)
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 

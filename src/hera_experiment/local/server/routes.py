@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from hera_experiment.local.errors import NotFound, Unimplemented
+from hera_experiment.local.server import artifacts, logs, watch, workflows
 from hera_experiment.local.server import kubernetes_objects as objects
-from hera_experiment.local.server import logs, watch, workflows
 from hera_experiment.local.server.messages import Handler, Request
 
 SPEAKS = "v3.7.18"
@@ -44,6 +44,7 @@ def userinfo(request: Request) -> dict[str, Any]:
 
 
 _ARGO = "/api/v1/workflows/{namespace}"
+_FILES = "/artifact-files/{namespace}"
 _KUBERNETES = "/api/v1/namespaces/{namespace}"
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -63,6 +64,16 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v1/version", version),
     ("GET", "/api/v1/info", info),
     ("GET", "/api/v1/userinfo", userinfo),
+    ("GET", "/artifacts/{namespace}/{name}/{node}/{artifact}", artifacts.output),
+    ("GET", "/input-artifacts/{namespace}/{name}/{node}/{artifact}", artifacts.input_),
+    ("GET", "/artifacts-by-uid/{uid}/{node}/{artifact}", artifacts.output),
+    ("GET", "/input-artifacts-by-uid/{uid}/{node}/{artifact}", artifacts.input_),
+    ("GET", f"{_FILES}/{{kind}}/{{name}}/{{node}}/{{direction}}/{{artifact}}", artifacts.file),
+    (
+        "GET",
+        f"{_FILES}/{{kind}}/{{name}}/{{node}}/{{direction}}/{{artifact}}/{{inner...}}",
+        artifacts.file,
+    ),
     ("GET", _KUBERNETES, objects.get_namespace),
     ("GET", f"{_KUBERNETES}/{{kind}}", objects.list_objects),
     ("POST", f"{_KUBERNETES}/{{kind}}", objects.create_object),
@@ -95,12 +106,14 @@ _SPLIT = tuple((method, path.split("/")[1:], handler) for method, path, handler 
 
 
 def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+    if pattern[-1].endswith("...}") and len(segments) >= len(pattern):
+        segments = [*segments[: len(pattern) - 1], "/".join(segments[len(pattern) - 1 :])]
     if len(pattern) != len(segments):
         return None
     variables = {}
     for expected, segment in zip(pattern, segments, strict=True):
         if expected.startswith("{"):
-            variables[expected[1:-1]] = segment
+            variables[expected[1:-1].removesuffix("...")] = segment
         elif expected != segment:
             return None
     return variables
