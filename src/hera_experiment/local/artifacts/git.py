@@ -6,6 +6,7 @@ Source: ``workflow/artifacts/git/git.go`` of argoproj/argo-workflows.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,11 @@ case "$1" in
   *) printf '%s\\n' "$HERA_GIT_PASSWORD" ;;
 esac
 """
+
+
+_NO_REPOSITORY = re.compile(
+    r"not found|does not exist|not exported|does not appear to be a git repository", re.IGNORECASE
+)
 
 
 def fetch_git(source: Mapping[str, Any], secret: Secret, destination: Path) -> None:
@@ -146,6 +152,8 @@ class _Clone:
             lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line]
             told = [line for line in lines if line.startswith(("fatal:", "error:"))]
             reason = (told or lines or ["no reason given"])[0]
+            if any(_NO_REPOSITORY.search(line) for line in lines):
+                reason = "repository not found"
             raise ArtifactFailure(f"{doing}: {reason.removeprefix('fatal: ')}")
 
     def _run(self, *words: str, inside: bool = True) -> subprocess.CompletedProcess[bytes]:

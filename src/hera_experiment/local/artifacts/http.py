@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import ssl
 import tempfile
 import urllib.error
@@ -85,9 +86,9 @@ def _ask(opener: urllib.request.OpenerDirector, request: urllib.request.Request)
         doing = "loading content from" if method == "GET" else "saving file to"
         raise ArtifactFailure(f"{doing} {url} failed with reason: {status}") from None
     except urllib.error.URLError as error:
-        raise ArtifactFailure(f'{method.title()} "{url}": {_reason(error.reason)}') from None
+        raise ArtifactFailure(f'{method.title()} "{url}": {_reason(error.reason, url)}') from None
     except (OSError, HTTPException, ValueError) as error:
-        raise ArtifactFailure(f'{method.title()} "{url}": {_reason(error)}') from None
+        raise ArtifactFailure(f'{method.title()} "{url}": {_reason(error, url)}') from None
 
 
 def _phrase(code: int, given: str) -> str:
@@ -97,7 +98,15 @@ def _phrase(code: int, given: str) -> str:
         return ""
 
 
-def _reason(error: object) -> str:
+def _reason(error: object, url: str) -> str:
+    """Return why a server was not reached, as far as it goes in Go's words."""
+    if isinstance(error, socket.gaierror):
+        return f"dial tcp: lookup {urlsplit(url).hostname}: no such host"
+    if isinstance(error, ConnectionRefusedError):
+        place = urlsplit(url)
+        port = place.port or (443 if place.scheme == "https" else 80)
+        address = socket.gethostbyname(place.hostname or "")
+        return f"dial tcp {address}:{port}: connect: connection refused"
     text = getattr(error, "strerror", None) or str(error)
     return text.lower() if isinstance(error, OSError) else text
 

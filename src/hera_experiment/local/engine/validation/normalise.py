@@ -77,7 +77,10 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _texts(value: Any) -> None:
-    """Turn the values of all parameters below ``value`` into strings, in place."""
+    """Turn the values of all parameters below ``value`` into strings, in place.
+
+    What Go's types of artifacts always have is added, too.
+    """
     if isinstance(value, list):
         for item in value:
             _texts(item)
@@ -88,8 +91,17 @@ def _texts(value: Any) -> None:
             for parameter in item:
                 if isinstance(parameter, dict):
                     _parameter(parameter)
+        elif key == "artifacts" and isinstance(item, list):
+            for artifact in item:
+                _artifact(artifact)
         elif key != "withItems":
             _texts(item)
+
+
+def _artifact(artifact: Any) -> None:
+    http = artifact.get("http") if isinstance(artifact, dict) else None
+    if isinstance(http, dict) and isinstance(auth := http.get("auth"), dict):
+        http["auth"] = {"clientCert": {}, "oauth2": {}, "basicAuth": {}, **auth}
 
 
 def _parameter(parameter: dict[str, Any]) -> None:
