@@ -24,6 +24,7 @@ from hera_experiment.argo.names import (
     generated_name,
 )
 from hera_experiment.argo.phases import RUNNING
+from hera_experiment.argo.workflows import specification
 from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.engine.archiving import (
     ON_COMPLETION,
@@ -244,12 +245,14 @@ class Engine:
         for node in list(run.nodes.values()):
             if node["type"] == POD:
                 strategies = (ON_COMPLETION, ON_DELETION)
-                artifacts.collect(node["templateName"], node.get("outputs") or {}, strategies)
+                artifacts.collect(
+                    node.get("templateName") or "", node.get("outputs") or {}, strategies
+                )
         self._store.delete(run.namespace, run.name)
 
     def artifacts(self, run: Run) -> WorkflowArtifacts:
         """Return what reads, and removes, the artifacts of a workflow."""
-        spec, objects = run.manifest["spec"], self._store.objects
+        spec, objects = specification(run.as_dict()), self._store.objects
         return WorkflowArtifacts(run.name, spec, objects, self._repository)
 
     def busy(self) -> bool:
