@@ -190,7 +190,7 @@ class Engine:
                     **self._begun_again(runtime, whole),
                     "outputs": None,
                     STORED_SPEC: whole["status"].get(STORED_SPEC),
-                    STORED_TEMPLATES: None,
+                    STORED_TEMPLATES: whole["status"].get(STORED_TEMPLATES),
                 },
                 labels={**labels, **given.get("labels", {}), **_BEGUN_LABELS},
                 annotations={**gone, **given.get("annotations", {}), **annotations},
