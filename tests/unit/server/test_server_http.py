@@ -193,11 +193,8 @@ def test_a_connection_is_kept_and_an_error_does_not_end_it(server):
 @pytest.mark.parametrize(
     "method, path",
     [
-        ("GET", "/api/v1/workflow-templates/local"),
-        ("GET", "/api/v1/cron-workflows/local"),
-        ("GET", "/api/v1/cluster-workflow-templates"),
+        ("GET", "/api/v1/event-sources/local"),
         ("GET", "/api/v1/archived-workflows"),
-        ("POST", "/api/v1/workflows/local/submit"),
         ("PUT", "/api/v1/workflows/local/w/suspend"),
         ("PUT", "/api/v1/workflows/local/w/resubmit"),
         ("PATCH", "/api/v1/workflows/local/w"),

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
@@ -39,13 +38,13 @@ from hera_experiment.local.engine.execution import (
     merged_spec,
     with_all_templates,
 )
+from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
-from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import (
     AlreadyExists,
@@ -84,6 +83,7 @@ class Engine:
         self._clock = clock
         self._monotonic = monotonic
         self._random_suffix = random_suffix
+        self.keeper = Keeper(store, clock, random_suffix)
         self._pool = Pool(parallelism)
         self._repository = Repository(store.root)
         self._operators: dict[tuple[str, str], Operator] = {}
@@ -113,7 +113,7 @@ class Engine:
         AlreadyExists
             When a workflow of that name exists.
         """
-        workflow = checked(manifest, kept=self._kept_for(_namespace(manifest)))
+        workflow = checked(manifest, kept=self.keeper.kept_for(_namespace(manifest)))
         chosen = self._runtime(runtime)
         if creator:
             labels = {**workflow["metadata"].get("labels", {}), LABEL_CREATOR: creator}
@@ -128,7 +128,7 @@ class Engine:
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Check a workflow and return it; raises as :meth:`create` does."""
-        kept = self._kept_for(_namespace(manifest))
+        kept = self.keeper.kept_for(_namespace(manifest))
         return _fresh(checked(manifest, lint=True, kept=kept))
 
     def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
@@ -162,7 +162,7 @@ class Engine:
             )
             runtime = self._runtime(run.manifest["metadata"]["annotations"][ANNOTATION_RUNTIME])
             workflow = {**run.manifest, "status": run.status}
-            manifest = with_all_templates(workflow, self._kept_for(namespace))
+            manifest = with_all_templates(workflow, self.keeper.kept_for(run.namespace))
             _ask(runtime, manifest)
             for key in plan.removed:
                 run.remove_log(key)
@@ -198,7 +198,7 @@ class Engine:
                     **self._begun_again(runtime, whole),
                     "outputs": None,
                     STORED_SPEC: whole["status"].get(STORED_SPEC),
-                    STORED_TEMPLATES: None,
+                    STORED_TEMPLATES: whole["status"].get(STORED_TEMPLATES),
                 },
                 labels={**labels, **given.get("labels", {}), **_BEGUN_LABELS},
                 annotations={**gone, **given.get("annotations", {}), **annotations},
@@ -317,7 +317,7 @@ class Engine:
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
                     "conditions": begun,
-                    **({STORED_SPEC: spec} if (spec := whole["status"].get(STORED_SPEC)) else {}),
+                    **whole["status"],
                 }
             )
             self._start(run, runtime)
@@ -330,7 +330,7 @@ class Engine:
             runtime,
             self._pool,
             self._store.objects,
-            self._kept_for(run.namespace),
+            self.keeper.kept_for(run.namespace),
             self._repository,
             self._clock,
             self._monotonic,
@@ -362,14 +362,10 @@ class Engine:
 
     def _to_run(self, workflow: dict[str, Any]) -> dict[str, Any]:
         """Return the workflow with all that it can call, and what its status is to keep of that."""
-        kept = self._kept_for(workflow["metadata"]["namespace"])
+        kept = self.keeper.kept_for(workflow["metadata"]["namespace"])
         spec = merged_spec(workflow, kept)
         status = {} if spec is None else {STORED_SPEC: spec}
         return with_all_templates({**workflow, "status": status}, kept)
-
-    def _kept_for(self, namespace: str) -> Kept:
-        """Return what finds the objects that workflows of a namespace may refer to."""
-        return partial(self._store.kept.find, namespace)
 
     def _check_free(self, namespace: str, name: str) -> None:
         try:

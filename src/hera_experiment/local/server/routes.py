@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from hera_experiment.local.errors import NotFound, Unimplemented
 from hera_experiment.local.server import artifacts, logs, watch, workflows
+from hera_experiment.local.server import kept_objects as kept
 from hera_experiment.local.server import kubernetes_objects as objects
 from hera_experiment.local.server.messages import Handler, Request
 
@@ -47,11 +48,27 @@ _ARGO = "/api/v1/workflows/{namespace}"
 _FILES = "/artifact-files/{namespace}"
 _KUBERNETES = "/api/v1/namespaces/{namespace}"
 
+
+def _kept(path: str, kind: kept.KeptKind) -> tuple[tuple[str, str, Handler], ...]:
+    """Return the routes of what is kept below ``path``."""
+    return (
+        ("GET", path, kind.list_all),
+        ("POST", path, kind.create),
+        ("POST", f"{path}/lint", kind.lint),
+        ("GET", f"{path}/{{name}}", kind.get),
+        ("PUT", f"{path}/{{name}}", kind.replace),
+        ("DELETE", f"{path}/{{name}}", kind.delete),
+    )
+
+
+_CRON = "/api/v1/cron-workflows/{namespace}"
+
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v1/workflows", workflows.list_all),
     ("GET", _ARGO, workflows.list_all),
     ("POST", _ARGO, workflows.create),
     ("POST", f"{_ARGO}/lint", workflows.lint),
+    ("POST", f"{_ARGO}/submit", kept.submit),
     ("GET", f"{_ARGO}/{{name}}", workflows.get),
     ("DELETE", f"{_ARGO}/{{name}}", workflows.delete),
     ("PUT", f"{_ARGO}/{{name}}/stop", workflows.stop),
@@ -61,6 +78,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_ARGO}/{{name}}/{{pod}}/log", logs.workflow_logs),
     ("GET", "/api/v1/workflow-events", watch.watch),
     ("GET", "/api/v1/workflow-events/{namespace}", watch.watch),
+    *_kept("/api/v1/workflow-templates/{namespace}", kept.TEMPLATES),
+    *_kept("/api/v1/cluster-workflow-templates", kept.CLUSTER_TEMPLATES),
+    *_kept(_CRON, kept.CRON_WORKFLOWS),
+    ("PUT", f"{_CRON}/{{name}}/suspend", kept.CRON_WORKFLOWS.suspend),
+    ("PUT", f"{_CRON}/{{name}}/resume", kept.CRON_WORKFLOWS.resume),
     ("GET", "/api/v1/version", version),
     ("GET", "/api/v1/info", info),
     ("GET", "/api/v1/userinfo", userinfo),

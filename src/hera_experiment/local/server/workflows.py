@@ -216,7 +216,7 @@ def _selected(request: Request) -> list[Run]:
             f"the namespace of the path ({namespace!r}) and the field selector "
             f"'metadata.namespace' ({fields.namespace!r}) contradict each other"
         )
-    matches = _name_filter(request.option("nameFilter"), fields.name)
+    matches = name_filter(request.option("nameFilter"), fields.name)
     created_after = request.time("createdAfter")
     finished_before = request.time("finishedBefore")
     selected = []
@@ -236,7 +236,8 @@ def _selected(request: Request) -> list[Run]:
     return selected
 
 
-def _name_filter(kind: str, wanted: str) -> Callable[[str], bool]:
+def name_filter(kind: str, wanted: str) -> Callable[[str], bool]:
+    """Return the test of a name that Argo's ``nameFilter`` means."""
     if not wanted:
         return lambda name: True
     if kind == "Contains":

@@ -45,7 +45,10 @@ def with_empty_fields(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``manifest`` with the empty objects that Go's types always have."""
     spec = dict(manifest["spec"])
     spec.setdefault("arguments", {})
-    spec["templates"] = [_template(template) for template in spec.get("templates") or ()]
+    if templates := spec.get("templates"):
+        spec["templates"] = [_template(template) for template in templates]
+    if "templateDefaults" in spec:
+        spec["templateDefaults"] = _template(spec["templateDefaults"])
     return {**manifest, "spec": spec}
 
 
@@ -55,12 +58,17 @@ def _template(template: Mapping[str, Any]) -> dict[str, Any]:
         if key in filled:
             filled[key] = {"name": "", "resources": {}, **filled[key]}
     if "dag" in filled:
-        tasks = [{"arguments": {}, **task} for task in filled["dag"].get("tasks") or ()]
+        tasks = [_call(task) for task in filled["dag"].get("tasks") or ()]
         filled["dag"] = {**filled["dag"], "tasks": tasks}
     if "steps" in filled:
-        filled["steps"] = [
-            [{"arguments": {}, **step} for step in group] for group in filled["steps"]
-        ]
+        filled["steps"] = [[_call(step) for step in group] for group in filled["steps"]]
+    return filled
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {"arguments": {}, **call}
+    if "inline" in filled:
+        filled["inline"] = _template(filled["inline"])
     return filled
 
 

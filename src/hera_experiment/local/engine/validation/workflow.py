@@ -56,8 +56,10 @@ _NAMES = ("name", "depends", "dependencies")
 _VARIABLE = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 
-def checked(manifest: Any, *, lint: bool = False, kept: Kept = none_kept) -> dict[str, Any]:
-    """Return a submitted workflow in the form in which Argo's server would answer.
+def checked(
+    manifest: Any, *, lint: bool = False, kind: str = "Workflow", kept: Kept = none_kept
+) -> dict[str, Any]:
+    """Return a submitted object in the form in which Argo's server would answer.
 
     With ``lint`` arguments of the workflow need no value. ``kept`` finds the objects it refers to.
 
@@ -68,6 +70,8 @@ def checked(manifest: Any, *, lint: bool = False, kept: Kept = none_kept) -> dic
     Unsupported
         When it asks for something that the engine does not interpret.
     """
+    if kind != "Workflow":
+        return _checked_other(manifest, kind, kept)
     normal = normalise(manifest)
     if refused := unsupported(normal):
         raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
@@ -83,6 +87,26 @@ def checked(manifest: Any, *, lint: bool = False, kept: Kept = none_kept) -> dic
     filled = with_empty_fields(normal)
     filled.pop("status", None)
     return copy.deepcopy(filled)
+
+
+def _checked_other(manifest: Any, kind: str, kept: Kept) -> dict[str, Any]:
+    of_cron = kind == "CronWorkflow"
+    spec = manifest.get("spec") or {}
+    inner = spec.get("workflowSpec") if of_cron else spec
+    workflow = {"metadata": {}, "spec": {**(inner or {})}}
+    idle = {"name": "idle", "container": {"image": "idle"}}
+    if not of_cron and "entrypoint" not in workflow["spec"]:
+        own = workflow["spec"].get("templates") or []
+        workflow["spec"] = {**workflow["spec"], "entrypoint": "idle", "templates": [*own, idle]}
+    found = checked(workflow, lint=not of_cron, kept=kept)["spec"]
+    if found.get("entrypoint") == "idle":
+        del found["entrypoint"]
+        found["templates"] = found["templates"][:-1]
+    found = {**spec, "workflowSpec": found} if of_cron else found
+    metadata = manifest.get("metadata") or {}
+    if name := metadata.get("name", ""):
+        _check_object_name(name)
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": found}
 
 
 def _check_object_name(name: str) -> None:
