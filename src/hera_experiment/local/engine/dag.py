@@ -94,11 +94,27 @@ class Dag(Composite):
                 ended.append(name)
         for name in ended:
             self._run_hooks(name)
+        if self._shut_down:
+            self._begin_stopped()
         for name in self._order:
             if not self._waits_for[name] and self._is_due(name):
                 self._run(name)
         if self._frozen:
             self.machine.later(self.child_failed)
+
+    def _begin_stopped(self) -> None:
+        """Begin a DAG of a workflow that is stopped: its pods fail before they run."""
+        for name in self._order:
+            parents = [self._task_node(parent) for parent in self._depends[name].tasks]
+            ended = [node for node in parents if node is not None and node.fulfilled]
+            if self._task_node(name) is None and len(ended) == len(parents):
+                self._facts.update(
+                    {
+                        task: _facts(node, self._nodes)
+                        for task, node in zip(self._depends[name].tasks, ended, strict=True)
+                    }
+                )
+                self._begin(name)
 
     def child_failed(self) -> None:
         """End, when nothing more is to begin, as soon as no child is active."""

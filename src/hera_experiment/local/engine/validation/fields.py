@@ -67,7 +67,8 @@ SPEC = _table(
             "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
             "workflowTemplateRef hooks"
         ),
-        "string": "entrypoint onExit serviceAccountName",
+        "string": "entrypoint onExit serviceAccountName shutdown",
+        "boolean": "suspend",
         "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
     },
@@ -87,17 +88,15 @@ SPEC = _table(
         _NO_METRICS: "metrics",
     },
     {
-        "suspended workflows": "suspend",
         "mutexes and semaphores": "synchronization",
         "patches of pods": "podSpecPatch",
-        "workflows that are created stopped": "shutdown",
     },
 )
 
 TEMPLATE = _table(
     {
         "string": "name timeout",
-        "object": "inputs outputs container script dag retryStrategy",
+        "object": "inputs outputs container script dag retryStrategy suspend",
         "list": "steps volumes hostAliases",
         "integer": "parallelism",
         "boolean": "failFast",
@@ -115,7 +114,6 @@ TEMPLATE = _table(
     {
         "container sets": "containerSet",
         "resource templates": "resource",
-        "suspend templates": "suspend",
         "data templates": "data",
         "HTTP templates": "http",
         "plugins": "plugin",
@@ -267,10 +265,9 @@ OWN_METADATA = _table({"strings by name": "labels annotations", "object": "label
 LABEL_FROM = _table({"string": "expression"})
 
 VALUE_FROM = _table(
-    {"string": "path parameter expression", "text": "default"},
+    {"string": "path parameter expression", "text": "default", "object": "supplied"},
     {},
     {
-        "values that a person supplies": "supplied",
         "values from ConfigMaps": "configMapKeyRef",
         "values from resources": "jsonPath jqFilter",
         "values from events": "event",
