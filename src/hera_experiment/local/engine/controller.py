@@ -151,7 +151,9 @@ class Engine:
         run = self._store.get(namespace, name)
         operator = self._operator(namespace, name)
         if run.finished or operator is None:
-            raise InvalidWorkflow("cannot suspend completed workflows")
+            raise ApiError(
+                "timed out waiting for the condition: cannot suspend completed workflows"
+            )
         run.update(spec={"suspend": True})
         operator.pause(True)
         return run.as_dict()

@@ -407,7 +407,7 @@ class Operator:
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
                 "conditions": [
-                    *conditions(completed=True)[0 if self._nodes.pods else 1 :],
+                    *conditions(completed=True)[0 if self._nodes.total else 1 :],
                     *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }

@@ -48,7 +48,8 @@ class Suspension:
     def resume(self) -> None:
         """Let it succeed; raises :class:`ApiError` when it asks for something without default."""
         if problem := _supply_defaults(self.node):
-            raise ApiError(problem)
+            # Argo tries for a while.
+            raise ApiError(f"timed out waiting for the condition: {problem}")
         self.end(SUCCEEDED)
 
     def expire(self, end: float) -> None:
