@@ -131,16 +131,12 @@ def test_what_is_left_out_here_is_told(bench: Bench) -> None:
 
 
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
-    (workflow(OK, suspend=True), "spec.suspend"),
     (workflow(OK, inventedField=1), "spec.inventedField (not a field the engine knows)"),
     (workflow({**OK, "sidecars": [{"name": "x"}]}), "templates.ok.sidecars (sidecars)"),
     (workflow({**OK, "daemon": True}), "templates.ok.daemon (daemons)"),
     (workflow({**OK, "memoize": {"key": "x"}}), "templates.ok.memoize"),
-    (workflow({"name": "main", "suspend": {}}), "templates.main.suspend (suspend templates)"),
     (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
     (workflow({"name": "main", "containerSet": {}}), "templates.main.containerSet"),
-    (workflow({**OK, "inputs": {"artifacts": [{"name": "a"}]}}), "templates.ok.inputs.artifacts"),
-    (workflow({**OK, "outputs": {"artifacts": [{"name": "a"}]}}), "templates.ok.outputs.artifacts"),
     (
         workflow({**OK, "retryStrategy": {"expression": "sprig.uuidv4() == ''"}}),
         "spec.templates.ok.retryStrategy.expression (sprig.uuidv4 in an expression)",

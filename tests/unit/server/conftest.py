@@ -44,8 +44,8 @@ class FakeEngine:
             raise InvalidWorkflow("spec is required")
         return manifest
 
-    def stop(self, namespace, name, message=""):
-        return self._end("stop", namespace, name, message)
+    def stop(self, namespace, name, selector="", message=""):
+        return self._end("stop", namespace, name, selector, message)
 
     def terminate(self, namespace, name):
         return self._end("terminate", namespace, name)

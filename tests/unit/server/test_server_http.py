@@ -195,7 +195,6 @@ def test_a_connection_is_kept_and_an_error_does_not_end_it(server):
     [
         ("GET", "/api/v1/event-sources/local"),
         ("GET", "/api/v1/archived-workflows"),
-        ("PUT", "/api/v1/workflows/local/w/suspend"),
         ("PUT", "/api/v1/workflows/local/w/resubmit"),
         ("PATCH", "/api/v1/workflows/local/w"),
         ("GET", "/api/v1/namespaces/local/pods"),

@@ -22,7 +22,7 @@ from hera_experiment.argo.names import (
     LABEL_PHASE,
     generated_name,
 )
-from hera_experiment.argo.phases import RUNNING
+from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.argo.workflows import specification
 from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.engine.archiving import (
@@ -45,6 +45,7 @@ from hera_experiment.local.engine.operator import Operator, conditions, spec_war
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
+from hera_experiment.local.engine.suspend import Change, change_suspended, no_match, resume
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import (
     AlreadyExists,
@@ -131,12 +132,63 @@ class Engine:
         kept = self.keeper.kept_for(_namespace(manifest))
         return _fresh(checked(manifest, lint=True, kept=kept))
 
-    def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
-        """End a workflow; raises :class:`ApiError` when it has ended.
+    def stop(
+        self, namespace: str, name: str, selector: str = "", message: str = ""
+    ) -> dict[str, Any]:
+        """End a workflow, or let the suspended nodes fail that ``selector`` names.
 
-        ``message`` is not kept, as in Argo, where it belongs to single nodes.
+        ``message`` becomes theirs. Raises :class:`ApiError` when the workflow has ended.
         """
+        if selector:
+            return self._change(namespace, name, selector, Change(FAILED, message))
         return self._shut_down(namespace, name, STOP)
+
+    def set_nodes(self, namespace: str, name: str, selector: str, change: Change) -> dict[str, Any]:
+        """Change the suspended nodes that ``selector`` names; raises :class:`ApiError`."""
+        if change.phase not in ("", SUCCEEDED, FAILED, ERROR):
+            raise InvalidWorkflow(f"{change.phase} is an invalid phase to set to")
+        if not selector:
+            raise ApiError(
+                "'set' currently only targets suspend nodes, use a node field selector to target "
+                "them"
+            )
+        return self._change(namespace, name, selector, change)
+
+    def suspend(self, namespace: str, name: str) -> dict[str, Any]:
+        """Begin nothing more in a workflow; raises :class:`ApiError` when it has ended."""
+        run = self._store.get(namespace, name)
+        operator = self._operator(namespace, name)
+        if run.finished or operator is None:
+            raise ApiError(
+                "timed out waiting for the condition: cannot suspend completed workflows"
+            )
+        run.update(spec={"suspend": True})
+        operator.pause(True)
+        return run.as_dict()
+
+    def resume(self, namespace: str, name: str, selector: str = "") -> dict[str, Any]:
+        """Go on with a suspended workflow, and with its suspended nodes or some of them.
+
+        Raises :class:`ApiError` when ``selector`` names none.
+        """
+        if selector:
+            return self._change(namespace, name, selector, Change(SUCCEEDED))
+        run = self._store.get(namespace, name)
+        operator = self._operator(namespace, name)
+        if operator is not None and not run.finished:
+            if run.manifest["spec"].get("suspend"):
+                run.update(spec={"suspend": None})
+            operator.ask(resume)
+            operator.pause(False)
+        return run.as_dict()
+
+    def _change(self, namespace: str, name: str, selector: str, change: Change) -> dict[str, Any]:
+        run = self._store.get(namespace, name)
+        operator = self._operator(namespace, name)
+        if run.finished or operator is None:
+            raise ApiError(no_match(selector))
+        operator.ask(lambda machine: change_suspended(machine, selector, change))
+        return run.as_dict()
 
     def terminate(self, namespace: str, name: str) -> dict[str, Any]:
         """End a workflow without its exit handlers."""
@@ -169,7 +221,7 @@ class Engine:
             run.update(
                 status=self._begun_again(runtime, manifest),
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
-                spec={"shutdown": None},
+                spec={"shutdown": None, "suspend": None},
                 nodes=plan.changed,
                 remove_nodes=plan.removed,
             )
@@ -238,7 +290,7 @@ class Engine:
         run = self._store.get(namespace, name)
         operator = self._operator(namespace, name)
         if operator is not None:
-            operator.shut_down(TERMINATE)
+            operator.shut_down(TERMINATE, for_good=True)
             operator.join()
         remove_claims(run, self._store.objects)
         artifacts = self.artifacts(run)
@@ -267,7 +319,7 @@ class Engine:
             operators = list(self._operators.values())
         for operator in operators:
             operator.run.update(spec={"shutdown": TERMINATE})
-            operator.shut_down(TERMINATE)
+            operator.shut_down(TERMINATE, for_good=True)
         for operator in operators:
             operator.join()
         self._pool.close()

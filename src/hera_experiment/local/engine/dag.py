@@ -29,10 +29,22 @@ from hera_experiment.local.engine.depends import Depends, parse
 from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes, SameIdentifier
+from hera_experiment.local.engine.nodes import (
+    DAG,
+    HTTP,
+    RETRY,
+    SKIPPED_NODE,
+    SUSPEND,
+    TASK_GROUP,
+    Node,
+    Nodes,
+    SameIdentifier,
+)
 from hera_experiment.local.engine.scope import DagScope
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
+
+_WITHOUT_POD = (SUSPEND, HTTP, SKIPPED_NODE)
 
 _FACTS = {
     SUCCEEDED: "Succeeded",
@@ -94,11 +106,30 @@ class Dag(Composite):
                 ended.append(name)
         for name in ended:
             self._run_hooks(name)
+        if self._shut_down:
+            self._begin_stopped(after_pods=True)
         for name in self._order:
             if not self._waits_for[name] and self._is_due(name):
                 self._run(name)
         if self._frozen:
             self.machine.later(self.child_failed)
+
+    def _begin_stopped(self, *, after_pods: bool) -> None:
+        """Begin what Argo begins when a workflow is stopped: pods fail before they run.
+
+        It has not heard of the ends of the pods that it stops itself, unless ``after_pods``.
+        """
+        for name in self._order:
+            parents = self._depends[name].tasks
+            nodes = [self._task_node(parent) for parent in parents]
+            ended = {
+                parent: _facts(node, self._nodes)
+                for parent, node in zip(parents, nodes, strict=True)
+                if node is not None and node.fulfilled and (after_pods or node.type in _WITHOUT_POD)
+            }
+            if self._task_node(name) is None and ended.keys() | self._facts.keys() >= set(parents):
+                self._facts = {**ended, **self._facts}
+                self._begin(name)
 
     def child_failed(self) -> None:
         """End, when nothing more is to begin, as soon as no child is active."""
@@ -109,6 +140,7 @@ class Dag(Composite):
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             elif self._shut_down:
+                self._begin_stopped(after_pods=False)
                 self._end(FAILED, last=self._target_nodes())
             else:
                 # Then Argo does not look at it again, and it has no outbound nodes.

@@ -47,6 +47,7 @@ from hera_experiment.local.engine.substitution import Variables, substitute
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
+from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Runtime
 from hera_experiment.local.store import Objects, Run
 
@@ -57,6 +58,7 @@ SPEC_WARNING = "SpecWarning"
 """The type of a condition, in Argo's words."""
 
 _BATCH = 256
+_ANSWER_SECONDS = 1.0
 _LONGEST_WAIT = 3600.0
 """Seconds after which it looks at its timers once more: a queue cannot wait for centuries."""
 
@@ -93,6 +95,9 @@ class Operator:
         self._annotations: dict[str, str] = {}
         self._progress_due = began = monotonic()
         self._over = False
+        self._paused = bool(run.manifest["spec"].get("suspend"))
+        # Those who wait until what they asked for is written down.
+        self._answers: list[threading.Event] = []
         self._done = threading.Event()
         workflow = {**run.manifest, "status": run.status}
         manifest = executed(workflow)
@@ -131,6 +136,7 @@ class Operator:
             deadline=None if limit is None else began + limit,
         )
         self._stored = len(self._machine.templates.stored)
+        self._machine.shutdown = str(spec.get("shutdown") or "")
         self._launcher.machine = self._machine
         place = Place(self._machine.templates.scope, variables)
         self._hooks = Hooks(self._machine, place, named_hooks(spec), None, self._hook_failed)
@@ -144,9 +150,46 @@ class Operator:
         """Begin to run the workflow."""
         self._thread.start()
 
-    def shut_down(self, strategy: str) -> None:
-        """End the workflow, from any thread; ``strategy`` is Stop or Terminate."""
-        self._events.put(lambda: self._shut_down(strategy))
+    def shut_down(self, strategy: str, *, for_good: bool = False) -> None:
+        """End the workflow, from any thread; ``strategy`` is Stop or Terminate.
+
+        A suspended one ends when it is resumed, as in Argo, or at once ``for_good``.
+        """
+
+        def event() -> None:
+            self._paused = self._paused and not for_good
+            self._shut_down(strategy)
+
+        self._events.put(event)
+
+    def ask(self, change: Callable[[Machine], None]) -> None:
+        """Change the workflow, from any thread, and return when that is written down.
+
+        Raises :class:`ApiError` as ``change`` does, and when the workflow has ended.
+        """
+        failure: list[ApiError] = []
+        done = threading.Event()
+
+        def event() -> None:
+            try:
+                change(self._machine)
+            except ApiError as error:
+                failure.append(error)
+            self._answers.append(done)
+
+        self._events.put(event)
+        while not done.wait(_ANSWER_SECONDS) and not self._done.is_set():
+            continue
+        if failure:
+            raise failure[0]
+
+    def pause(self, paused: bool) -> None:
+        """Begin nothing more, or go on, from any thread."""
+
+        def change(_: Machine) -> None:
+            self._paused = paused
+
+        self.ask(change)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the workflow has ended; tell whether it has."""
@@ -173,6 +216,7 @@ class Operator:
         finally:
             self._ended(self)
             self._done.set()
+            self._answer()
 
     def _begin(self) -> None:
         machine = self._machine
@@ -204,7 +248,7 @@ class Operator:
             local={"steps.name": ""},
             begun=self._entry_begun,
         )
-        machine.execute(entry)
+        machine.later(lambda: machine.execute(entry))
 
     def _give_metadata(self) -> None:
         """Give the workflow the labels and annotations that it asks for, once."""
@@ -214,7 +258,8 @@ class Operator:
         labels, annotations = add_own_metadata(machine.spec, machine.variables)
         self._labels.update(labels)
         self._annotations.update(annotations)
-        machine.spec = substitute(machine.spec, machine.variables)
+        lasting = Variables(machine.variables.lasting, machine.variables.names)
+        machine.spec = substitute(machine.spec, lasting)
 
     def _take_events(self) -> None:
         """Wait for an event or a timer, then take what else has happened."""
@@ -232,9 +277,11 @@ class Operator:
     def _settle(self) -> None:
         self._drain()
         self._flush()
+        self._answer()
 
     def _drain(self) -> None:
-        while True:
+        # What has ended is written down while a workflow is suspended; what follows waits.
+        while not self._paused:
             while self._later:
                 self._later.popleft()()
             for observe in list(self._machine.observers.values()):
@@ -257,7 +304,7 @@ class Operator:
             return
         status, labels, annotations = self._status, self._labels, self._annotations
         self._status, self._labels, self._annotations = {}, {}, {}
-        status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
+        status["progress"] = f"{self._nodes.done}/{self._nodes.total}"
         if len(stored := self._machine.templates.stored) > self._stored:
             self._stored = len(stored)
             status[STORED_TEMPLATES] = dict(stored)
@@ -268,6 +315,11 @@ class Operator:
             annotations=annotations,
             remove_nodes=gone,
         )
+
+    def _answer(self) -> None:
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer.set()
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
@@ -302,13 +354,15 @@ class Operator:
         self._machine.shut_down(strategy)
         why = f"workflow shutdown with strategy:  {strategy}"
         self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
+        self._machine.end_held()
         self._fire_timers()
-        if self._nodes.get(self._machine.workflow) is None:
+        if self._nodes.get(self._machine.workflow) is None and not self._paused:
             # With a parallelism of 0 the entry template waits for ever; in Argo it still does.
             self._conclude(FAILED, f"Stopped with strategy '{strategy}'")
 
     def _deadline_passed(self) -> None:
         self._launcher.stop_all("Step exceeded its deadline", on_exit=False)
+        self._machine.end_held()
         self._fire_timers()
 
     def _fire_timers(self) -> None:
@@ -376,7 +430,7 @@ class Operator:
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
                 "conditions": [
-                    *conditions(completed=True)[0 if self._nodes.pods else 1 :],
+                    *conditions(completed=True)[0 if self._nodes.total else 1 :],
                     *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }

@@ -64,7 +64,6 @@ def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, w
     elif result.error or result.exit_code is None:
         machine.end(attempt, node, ERROR, result.message)
     elif result.exit_code == 0 and not result.message:
-        node.progress = "1/1"
         machine.end(attempt, node, SUCCEEDED, "")
     else:
         machine.end(attempt, node, FAILED, result.message)

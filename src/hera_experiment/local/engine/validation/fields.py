@@ -67,10 +67,10 @@ SPEC = _table(
             "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
             "workflowTemplateRef hooks artifactGC artifactRepositoryRef"
         ),
-        "string": "entrypoint onExit serviceAccountName",
+        "string": "entrypoint onExit serviceAccountName shutdown",
+        "boolean": "suspend archiveLogs",
         "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
-        "boolean": "archiveLogs",
     },
     {
         _ONE_MACHINE: (
@@ -87,17 +87,15 @@ SPEC = _table(
         _NO_METRICS: "metrics",
     },
     {
-        "suspended workflows": "suspend",
         "mutexes and semaphores": "synchronization",
         "patches of pods": "podSpecPatch",
-        "workflows that are created stopped": "shutdown",
     },
 )
 
 TEMPLATE = _table(
     {
         "string": "name timeout",
-        "object": "inputs outputs container script dag retryStrategy archiveLocation",
+        "object": ("inputs outputs container script dag retryStrategy archiveLocation suspend"),
         "list": "steps volumes hostAliases",
         "integer": "parallelism",
         "boolean": "failFast",
@@ -114,7 +112,6 @@ TEMPLATE = _table(
     {
         "container sets": "containerSet",
         "resource templates": "resource",
-        "suspend templates": "suspend",
         "data templates": "data",
         "HTTP templates": "http",
         "plugins": "plugin",
@@ -337,10 +334,9 @@ OWN_METADATA = _table({"strings by name": "labels annotations", "object": "label
 LABEL_FROM = _table({"string": "expression"})
 
 VALUE_FROM = _table(
-    {"string": "path parameter expression", "text": "default"},
+    {"string": "path parameter expression", "text": "default", "object": "supplied"},
     {},
     {
-        "values that a person supplies": "supplied",
         "values from ConfigMaps": "configMapKeyRef",
         "values from resources": "jsonPath jqFilter",
         "values from events": "event",

@@ -46,7 +46,7 @@ from hera_experiment.local.errors import InvalidWorkflow, Unsupported
 
 Template = Mapping[str, Any]
 
-_TYPES = ("container", "script", "dag", "steps")
+_TYPES = ("container", "script", "dag", "steps", "suspend", "http")
 _POLICIES = ("Always", "OnError", "OnFailure", "OnTransientError", "")
 _CHOICE = (
     "choose one of: container, containerSet, steps, script, resource, dag, suspend, template, "
@@ -275,6 +275,8 @@ def _check_form(template: Template, templates: Mapping[str, Template]) -> None:
     for path, call in _calls(template):
         if (callee := call.get("template", "")) not in templates:
             raise InvalidWorkflow(f"{path} template name '{callee}' undefined")
+    if "suspend" in template or "http" in template:
+        return
     if runs_pod(template):
         _check_leaf(where, template)
     elif "activeDeadlineSeconds" in template:
@@ -297,7 +299,7 @@ def _check_use(
     elif "dag" in template:
         depends = check_depends(name, template["dag"])
         check_tasks(name, template["dag"], depends, templates, scope, global_names)
-    else:
+    elif "steps" in template:
         _check_steps(name, template["steps"], templates, scope, global_names)
     _check_outputs(template, scope, global_names)
     check_metrics(f"templates.{name}", template)
@@ -408,7 +410,7 @@ def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> Non
         name = parameter.get("globalName", "")
         if name and "{{" not in name and (problem := parameter_name_problem(name)):
             raise InvalidWorkflow(f"{prefix}.globalName: {problem}")
-        if source is None:
+        if source is None or "suspend" in template or "http" in template:
             continue
         given = [key for key in ("path", "parameter", "expression") if source.get(key)]
         kinds = "path, jqFilter, jsonPath, parameter, raw"
