@@ -38,7 +38,7 @@ def test_argos_rules(case: dict[str, Any], bench: Bench) -> None:
 
 
 def test_names_may_hold_variables_that_are_known_beforehand(bench: Bench) -> None:
-    manifest = yaml.safe_load((REPOSITORY / "tests/cluster/workflows/names.yaml").read_text())
+    manifest = yaml.safe_load((REPOSITORY / "tests/fidelity/cases/dag/names.yaml").read_text())
     bench.engine.create({**manifest, "metadata": {"name": "w", "namespace": "local"}}, dry_run=True)
     inner = steps([task("x-{{inputs.parameters.p}}", "ok")], name="inner")
     inner["inputs"] = {"parameters": [{"name": "p"}]}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -19,24 +19,34 @@ from polling import until
 from hera_experiment.local.engine import Engine
 from hera_experiment.local.runtimes.base import PROCESS
 from hera_experiment.local.runtimes.registry import Runtimes
+from hera_experiment.local.server.server import Server
 from hera_experiment.local.store import Store
 
 NAMESPACE = "experiments"
-WORKFLOWS = Path(__file__).parent / "workflows"
+WORKFLOWS = Path(__file__).parent / "cluster" / "workflows"
+CASES = Path(__file__).parent / "fidelity" / "cases"
 SECONDS = 600
+LOCAL_SECONDS = 60
 AHEAD = 6
 Json = dict[str, Any]
 
 
 def manifest(name: str) -> Json:
-    """Return the workflow of the file ``name``, such as ``retry`` or ``roots/links``."""
-    loaded: Json = yaml.safe_load((WORKFLOWS / f"{name}.yaml").read_text())
+    """Return a workflow: of a case of fidelity, such as ``retries/limit``, or ``roots/links``."""
+    path = CASES / f"{name}.yaml"
+    if not path.is_file():
+        path = WORKFLOWS / f"{name}.yaml"
+    documents = yaml.safe_load_all(path.read_text())
+    loaded: Json = next(each for each in documents if each.get("kind", "Workflow") == "Workflow")
     loaded["metadata"]["namespace"] = NAMESPACE
     return loaded
 
 
 class Argo:
-    """The cluster's Argo server, spoken to in plain HTTP."""
+    """A server that speaks Argo's API in plain HTTP: the cluster's, or one of our own."""
+
+    seconds: float = SECONDS
+    every: float = 1.0
 
     def __init__(self, server: str, token: str, namespace: str = NAMESPACE) -> None:
         self._namespace = namespace
@@ -84,18 +94,20 @@ class Argo:
             workflow = self.get(name)
             return ready(workflow)
 
-        until(is_ready, SECONDS, 1, seen=lambda: workflow["status"])
+        until(is_ready, self.seconds, self.every, seen=lambda: workflow["status"])
         return workflow
 
 
-class Local:
-    """The local engine; its tasks run in ``runtime``."""
+class Local(Argo):
+    """The local server and its engine, asked as Argo is; its tasks run in ``runtime``."""
+
+    seconds = LOCAL_SECONDS
+    every = 0.02
 
     def __init__(self, root: Path, runtime: str = PROCESS) -> None:
         def now() -> datetime:
             return datetime.now(timezone.utc)
 
-        self._runtime = runtime
         self.store = Store(root, now)
         runtimes = Runtimes(
             slug="same",
@@ -111,19 +123,16 @@ class Local:
             clock=now,
             random_suffix=lambda: secrets.token_hex(3)[:5],
         )
+        secret = secrets.token_hex(16)
+        self._server = Server(self.store, self.engine, secret)
+        self._server.start(poll_seconds=0.02)
+        claims = base64.urlsafe_b64encode(json.dumps({"runtime": runtime}).encode()).decode()
+        super().__init__(f"127.0.0.1:{self._server.server_port}", f"{secret}.{claims}")
 
-    def create(self, workflow: Json) -> str:
-        name: str = self.engine.create(workflow, runtime=self._runtime)["metadata"]["name"]
-        return name
-
-    def wait(self, name: str, ready: Callable[[Json], bool]) -> Json:
-        end = time.monotonic() + 60
-        version = 0
-        run = self.store.get(NAMESPACE, name)
-        while not ready(workflow := run.as_dict()):
-            assert time.monotonic() < end, workflow["status"]
-            version = self.store.wait(version, 1)
-        return workflow
+    def close(self) -> None:
+        """End what runs, and the server."""
+        self.engine.close()
+        self._server.close()
 
 
 def finished(workflow: Json) -> bool:

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import pytest
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "{{cookiecutter.project_slug}}"
+TEMPLATE = Path(__file__).resolve().parents[1] / "{{cookiecutter.project_slug}}"
 ENV_FILE = "/var/tmp/hera-experiment-cluster/env"
 CONTEXT_VARIABLES = re.compile(
     r"ARGO|KUBE|GLOBAL_CONFIG|CLUSTER|HERA_|REGISTRY|RUNTIME|.*_proxy|REQUESTS_CA|CURL_CA|SSL_CERT",

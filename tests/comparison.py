@@ -30,6 +30,9 @@ def comparable(workflow: dict[str, Any]) -> dict[str, Any]:
     text = text.replace('"templateScope": "local/', '"templateScope": "OWN/')
     text = text.replace(metadata["uid"], "UID").replace(metadata["name"], "WF")
     text = text.replace(metadata["namespace"], "NAMESPACE")
+    for node in nodes.values():
+        if node.get("podIP"):
+            text = text.replace(json.dumps(node["podIP"]), '"IP"')
     text = _MOMENT.sub("MOMENT", _HASH.sub("WF-HASH", text))
     found, verdict = json.loads(text)
     return {"verdict": verdict, "nodes": found}
