@@ -21,20 +21,25 @@ sys.path.insert(0, str(FOLDER.parent))
 from fidelity_cases import all_cases  # noqa: E402
 from fidelity_known import known_to  # noqa: E402
 
-AGREES, REFUSED, DIFFERS = "agrees", "refused", "differs"
+AGREES, REFUSED, DIFFERS, NOT_RUN = "agrees", "refused", "differs", "not run"
+VERDICTS = (AGREES, REFUSED, DIFFERS, NOT_RUN)
 Results = dict[str, dict[str, dict[str, str]]]
 
 
 def results() -> Results:
-    """Return what was recorded: of each release the verdict and the file of each case."""
+    """Return what was recorded of each case as it is now: by release its verdict and its file."""
     found: Results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    return found
+    files = {name: case.digest for name, case in all_cases().items()}
+    return {
+        version: {name: each for name, each in recorded.items() if files.get(name) == each["file"]}
+        for version, recorded in found.items()
+    }
 
 
 def record(version: str, verdicts: Mapping[str, str]) -> None:
     """Write down what came out against Argo ``version``, and the table anew."""
     cases, kept = all_cases(), results()
-    known = {name: each for name, each in kept.get(version, {}).items() if name in cases}
+    known = dict(kept.get(version, {}))
     for name, verdict in verdicts.items():
         known[name] = {"verdict": verdict, "file": cases[name].digest}
     kept[version] = known
@@ -64,8 +69,8 @@ def _table(recorded: Results, versions: list[str]) -> list[str]:
         cells = [str(len(names))]
         for version in versions:
             of = recorded[version]
-            count = Counter(of[name]["verdict"] for name in names if name in of)
-            cells += [str(count[verdict] or "") for verdict in (AGREES, REFUSED, DIFFERS)]
+            count = Counter(of[name]["verdict"] if name in of else NOT_RUN for name in names)
+            cells += [str(count[verdict] or "") for verdict in VERDICTS]
         title = feature.replace("_", " ") or "**all**"
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return lines
@@ -88,7 +93,8 @@ _INTRODUCTION = """# Fidelity
 Each workflow in `cases/` shows a rule of Argo; its first line says which. `make test
 TESTS=tests/fidelity` runs them on a cluster's Argo and on the local server, through the same
 client, and compares the verdict, the nodes (type, name, phase, inputs, outputs, children) and the
-messages. *refused* means that the local server says by name what it does not interpret.
+messages. *refused* means that the local server says by name what it does not interpret, *not run*
+that the case is newer than the last record.
 
 A case is a file. Where Argo 3.7 and 4.0 differ the local server does as 4.0. What is refused or
 differs stands in `fidelity_known.py` with its reason; once it agrees the test fails until it is
