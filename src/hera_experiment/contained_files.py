@@ -8,11 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A named pipe that nobody writes to would otherwise keep its reader waiting.
@@ -61,7 +62,7 @@ def read_contained(folder: Path, path: str, limit: int) -> bytes:
     OSError
         When it is not there or may not be read.
     """
-    return read_in_trees([_tree(folder)], path, limit)
+    return read_in_trees([tree_of(folder)], path, limit)
 
 
 def read_in_trees(trees: Sequence[Tree], path: str, limit: int) -> bytes:
@@ -88,6 +89,45 @@ def read_in_trees(trees: Sequence[Tree], path: str, limit: int) -> bytes:
     return data
 
 
+@dataclass(frozen=True)
+class Found:
+    """A file, folder or link below a place: its ``path`` from there, empty for the place itself.
+
+    ``mode`` tells its kind too, ``target`` is where a link leads, ``changed`` seconds since 1970.
+    A file can be opened until the next one is asked for.
+    """
+
+    path: str
+    mode: int
+    size: int
+    changed: float
+    open: Callable[[], BinaryIO]
+    target: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        """True for a regular file."""
+        return stat.S_ISREG(self.mode)
+
+
+def walk_in_trees(trees: Sequence[Tree], path: str) -> Iterator[Found]:
+    """Yield what is at ``path`` of the file system made of ``trees`` and below it, by name.
+
+    A folder comes before what is in it. Links on the way to ``path`` are followed as in
+    :func:`read_in_trees`, those below it are not.
+
+    Raises
+    ------
+    NotReadable
+        When a link leads out of its tree.
+    OSError
+        When there is nothing, or it may not be read.
+    """
+    with _Walk(trees) as walk:
+        walk.to(path)
+        yield from walk.below("")
+
+
 def path_in_trees(trees: Sequence[Tree], path: str) -> str:
     """Return ``path`` of the file system made of ``trees`` free of links.
 
@@ -104,7 +144,7 @@ def contained_path(folder: Path, path: str, mode: int | None = None) -> Path:
     What is made gets ``mode``, or what is usual. Raises :class:`NotReadable` when it leads out,
     ``OSError`` when a folder cannot be made.
     """
-    with _Walk([_tree(folder)], make=True, mode=mode) as walk:
+    with _Walk([tree_of(folder)], make=True, mode=mode) as walk:
         walk.to(path)
         return folder.joinpath(*walk.names)
 
@@ -118,10 +158,11 @@ def _no_file(mode: int) -> str:
     return "is a folder" if stat.S_ISDIR(mode) else f"is {kind_of(mode)}, not a file"
 
 
-def _tree(folder: Path) -> Tree:
+def tree_of(folder: Path, *known_as: str) -> Tree:
+    """Return ``folder`` as a contained file system; links may name it by ``known_as`` too."""
     # By its last name too a folder of ours may be a link: it is opened as what that leads to.
     real = Path(os.path.realpath(folder))
-    return Tree("", (real,), tuple(dict.fromkeys((str(folder), str(real)))))
+    return Tree("", (real,), tuple(dict.fromkeys((*known_as, str(folder), str(real)))))
 
 
 class _Walk:
@@ -182,6 +223,56 @@ class _Walk:
                 return mode
         return stat.S_IFDIR
 
+    def below(self, path: str) -> Iterator[Found]:
+        """Yield what was reached last, as ``path``, and what is in it."""
+        if self.last:
+            yield self._found(path, self.holder, self.last)
+            return
+        if not self._folders:
+            # A volume in memory, which is gone.
+            return
+        yield self._found(path, self._folders[0], ".")
+        here = list(self.names)
+        for name in sorted(self._listed(), key=os.fsencode):
+            inner = f"{path}/{name}" if path else name
+            self._restart(here)
+            if stat.S_ISLNK(self._step(name)):
+                yield self._found(inner, self.holder, self.last)
+            else:
+                yield from self.below(inner)
+
+    def _found(self, path: str, holder: int, name: str) -> Found:
+        status = os.stat(name, dir_fd=holder, follow_symlinks=False)
+        link = stat.S_ISLNK(status.st_mode)
+
+        def opened() -> BinaryIO:
+            descriptor = os.open(name, _FILE, dir_fd=holder)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise NotReadable("was exchanged while it was read")
+            return open(descriptor, "rb")
+
+        return Found(
+            path,
+            status.st_mode,
+            status.st_size,
+            status.st_mtime,
+            opened,
+            os.readlink(name, dir_fd=holder) if link else "",
+        )
+
+    def _listed(self) -> set[str]:
+        """Return the names in the folder reached last, as an overlay shows them."""
+        found: dict[str, bool] = {}
+        for folder in self._folders:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name not in found:
+                        status = entry.stat(follow_symlinks=False)
+                        overlay = not self._tree.known_as
+                        found[entry.name] = not (overlay and _is_whiteout(status))
+        return {name for name, seen in found.items() if seen}
+
     def _up(self, floor: int) -> None:
         if len(self.names) > floor:
             self._restart(self.names[:-1])
@@ -217,6 +308,7 @@ class _Walk:
     def _begin(self, tree: Tree) -> int:
         """Go on to the top of ``tree``."""
         self._tree = tree
+        self.last = ""
         self._now_in([])
         for folder in tree.folders:
             try:
@@ -262,6 +354,7 @@ class _Walk:
             raise
         if not found:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        self.last = ""
         self._now_in(found)
         return stat.S_IFDIR
 

@@ -1,6 +1,5 @@
 """The real cluster, namespaces of our own in it, and projects to type commands in."""
 
-import fcntl
 import os
 import re
 import secrets
@@ -22,20 +21,18 @@ from argo_front import (
     wait_for_argo,
     wait_for_port,
 )
-from both_sides import NAMESPACE, Argo, Local
+from cluster_fixtures import argo, cluster, local, turn
 from real_cluster import (
     ACCOUNTS,
     CONTEXT_VARIABLES,
-    ENV_FILE,
     TEMPLATE,
     Done,
     Project,
     RealCluster,
     absent,
-    read_env,
 )
 
-from hera_experiment.local.runtimes.base import AUTO
+__all__ = ["argo", "cluster", "local", "turn"]
 
 SUBMIT = """
 import hera_utils
@@ -68,27 +65,9 @@ print("reached", server.url)
 """
 
 
-@pytest.fixture(scope="session")
-def cluster() -> RealCluster:
-    path = Path(os.environ.get("HERA_TEST_CLUSTER_ENV", ENV_FILE))
-    if not path.is_file():
-        absent(f"no test cluster: {path} is not there")
-    return read_env(path)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def turn(request: pytest.FixtureRequest, cluster: RealCluster) -> Iterator[None]:
-    """Wait for the files that may not run beside this one, in this run or in another.
-
-    A disruptive file holds the cluster alone, the others share it. Who waits to have it alone
-    holds the queue, or those who share it would keep it for ever.
-    """
-    alone = request.node.get_closest_marker("disruptive") is not None
-    with open(cluster.env_file) as shared, open(cluster["ADMIN_KUBECONFIG"]) as queue:
-        fcntl.flock(queue, fcntl.LOCK_EX)
-        fcntl.flock(shared, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(queue, fcntl.LOCK_UN)
-        yield
+def in_turn(turn: None) -> None:
+    """Every file here waits for its turn."""
 
 
 @pytest.fixture(scope="session")
@@ -248,23 +227,6 @@ spec:
     cluster.kubectl("wait", "--for=condition=Ready", "pod/relay", "-n", namespace, "--timeout=90s")
     yield namespace
     cluster.kubectl("delete", "pod,service", "--all", "-n", namespace, "--wait=false")
-
-
-@pytest.fixture(scope="module")
-def argo(cluster: Any) -> Iterator[Argo]:
-    token = cluster.token("argo-user", NAMESPACE, "2h")
-    argo = Argo(cluster["ARGO_SERVER"], token)
-    yield argo
-    for name in argo.created:
-        argo.request("DELETE", f"/workflows/{NAMESPACE}/{name}")
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    runtime = os.environ.get("HERA_TEST_RUNTIME", AUTO)
-    local = Local(tmp_path_factory.mktemp("local"), runtime)
-    yield local
-    local.engine.close()
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:

@@ -49,7 +49,7 @@ def workflow_of(seed: int) -> Json:
     """Return a workflow that sends values on every way; no pod runs."""
     source = random.Random(seed)
     items = [value(source) for _ in range(COUNT)]
-    workflow = manifest("numbers")
+    workflow = manifest("loops/numbers")
     main, *templates = workflow["spec"]["templates"]
     tasks = {task["name"]: task for task in main["dag"]["tasks"]}
     tasks["items"]["withItems"] = json.loads(f"[{','.join(items)}]")
@@ -79,7 +79,7 @@ def values_seen(workflow: Json) -> dict[str, str]:
 def local(tmp_path: Path) -> Iterator[Local]:
     local = Local(tmp_path)
     yield local
-    local.engine.close()
+    local.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -139,12 +139,12 @@ spec:
       source: raise SystemExit({{inputs.parameters.status}})
 """
 RETRIED = {
-    "failure": manifest("failure"),
-    "steps_failure": manifest("steps_failure"),
+    "failure": manifest("failures/failure"),
+    "steps_failure": manifest("steps/steps_failure"),
     "retry_again": yaml.safe_load(AGAIN),
-    "steps_and_dags": manifest("steps_and_dags"),
-    "exit_fails": manifest("exit_fails"),
-    "exit_after_failure": manifest("exit_after_failure"),
+    "steps_and_dags": manifest("steps/steps_and_dags"),
+    "exit_fails": manifest("exit_handlers/exit_fails"),
+    "exit_after_failure": manifest("exit_handlers/exit_after_failure"),
 }
 
 

@@ -102,7 +102,7 @@ spec:
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     local = Local(tmp_path_factory.mktemp("local"))
     yield local
-    local.engine.close()
+    local.close()
 
 
 @pytest.fixture

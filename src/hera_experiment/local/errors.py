@@ -5,6 +5,9 @@ Source: ``server/utils/errors.go`` of argoproj/argo-workflows and the table of g
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ApiError(Exception):
     """A request that Argo's server would refuse.
@@ -25,6 +28,15 @@ class InvalidWorkflow(ApiError):
     """The submitted object breaks one of Argo's rules."""
 
     http, code = 400, 3
+
+
+@contextmanager
+def within(prefix: str) -> Iterator[None]:
+    """Put ``prefix`` before the message of an :class:`InvalidWorkflow`."""
+    try:
+        yield
+    except InvalidWorkflow as error:
+        raise InvalidWorkflow(f"{prefix}{error.message}") from None
 
 
 class Unsupported(InvalidWorkflow):

@@ -125,8 +125,11 @@ def test_a_server_that_dies_leaves_the_claim_to_the_retry(
     assert not kept.exists()
 
 
-@pytest.mark.parametrize("field", ["selector", "volumeName", "dataSource"])
-def test_what_a_folder_cannot_be_is_refused_by_name(field: str, bench: Bench) -> None:
-    claim = {**SCRATCH, "spec": {**SCRATCH["spec"], field: {"name": "x"}}}
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("selector", {"matchLabels": {"a": "b"}}), ("volumeName", "x"), ("dataSource", {"name": "x"})],
+)
+def test_what_a_folder_cannot_be_is_refused_by_name(field: str, value: Any, bench: Bench) -> None:
+    claim = {**SCRATCH, "spec": {**SCRATCH["spec"], field: value}}
     with pytest.raises(Unsupported, match=rf"volumeClaimTemplates\[0\].spec.{field}"):
         bench.create(claiming(OK, claim))

@@ -56,14 +56,14 @@ def test_an_inline_template_with_inputs_cannot_be_a_loop(bench: Bench) -> None:
 
 def test_templates_have_the_workflows_defaults(bench: Bench) -> None:
     defaults = {
-        "script": {"image": "python", "source": "raise SystemExit(1)"},
+        "script": {"image": "python", "source": "never: Go always writes a source"},
         "retryStrategy": {"limit": 1},
         "inputs": {"parameters": [{"name": "word", "value": "default"}]},
     }
     leaf = script("leaf", "print('{{inputs.parameters.word}}')")
     del leaf["script"]["image"]
     leaf["inputs"] = {"parameters": [{"name": "word"}]}
-    fails = {"name": "fails", "script": {"image": "python"}}
+    fails = {"name": "fails", "script": {"source": "raise SystemExit(1)"}}
     main = dag(task("a", "leaf", with_={"word": "given"}), task("b", "fails"))
     done = bench.run(workflow(main, leaf, fails, templateDefaults=defaults))
     nodes = by_name(done)

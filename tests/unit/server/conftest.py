@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.errors import InvalidWorkflow
 from hera_experiment.local.server import Server
 from hera_experiment.local.store import Store
@@ -24,6 +25,7 @@ class FakeEngine:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.asked: list[tuple[Any, ...]] = []
+        self.keeper = Keeper(store, lambda: datetime.now(timezone.utc), lambda: "abcde")
 
     def create(self, manifest, *, creator="", runtime="auto", dry_run=False, keep_name=True):
         self.asked.append(("create", creator, runtime, dry_run, keep_name))
@@ -42,8 +44,8 @@ class FakeEngine:
             raise InvalidWorkflow("spec is required")
         return manifest
 
-    def stop(self, namespace, name, message=""):
-        return self._end("stop", namespace, name, message)
+    def stop(self, namespace, name, selector="", message=""):
+        return self._end("stop", namespace, name, selector, message)
 
     def terminate(self, namespace, name):
         return self._end("terminate", namespace, name)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hera_experiment.argo import go_text
+from hera_experiment.local.engine.artifacts import with_inputs
 from hera_experiment.local.engine.config_values import (
     ConfigValue,
     NoConfigValue,
@@ -49,8 +50,8 @@ def process(
 ) -> dict[str, Any]:
     """Return ``template`` with its inputs set and every known variable replaced.
 
-    ``config`` has the values that stand in ConfigMaps. Raises :class:`ArgumentError` and
-    :class:`~.substitution.SubstitutionError`.
+    ``config`` has the values that stand in ConfigMaps. Raises :class:`ArgumentError`,
+    :class:`~.artifacts.ArtifactError` and :class:`~.substitution.SubstitutionError`.
     """
     declared = (template.get("inputs") or {}).get("parameters") or ()
     filled = template
@@ -61,7 +62,7 @@ def process(
             for parameter in declared
         ]
         filled = {**template, "inputs": {**template["inputs"], "parameters": parameters}}
-    return substitute_all(filled, global_lookup, local)
+    return substitute_all(with_inputs(filled, arguments), global_lookup, local)
 
 
 def substitute_all(
@@ -79,6 +80,10 @@ def substitute_all(
     for parameter in (once.get("outputs") or {}).get("parameters") or ():
         if path := (parameter.get("valueFrom") or {}).get("path"):
             inputs[f"outputs.parameters.{parameter['name']}.path"] = path
+    for kind in ("inputs", "outputs"):
+        for artifact in (once.get(kind) or {}).get("artifacts") or ():
+            if artifact.get("path"):
+                inputs[f"{kind}.artifacts.{artifact['name']}.path"] = artifact["path"]
 
     def second(name: str) -> str | None:
         if name in inputs:

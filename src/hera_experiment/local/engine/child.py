@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hera_experiment.argo.phases import ERROR, SKIPPED
 from hera_experiment.local.engine.arguments import ABSENT
+from hera_experiment.local.engine.artifacts import with_given
 from hera_experiment.local.engine.hooks import Hooks
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Boundary, Call, Machine
@@ -140,7 +141,8 @@ def expanded(
 def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
     """Return ``task`` with its variables replaced; one that will not run keeps all but ``when``.
 
-    Raises :class:`~.substitution.SubstitutionError` and :class:`~.when.WhenError`.
+    Raises :class:`~.artifacts.ArtifactError`, :class:`~.substitution.SubstitutionError` and
+    :class:`~.when.WhenError`.
     """
     if task.get("when"):
         when = replace(task["when"], lookup, OUTPUTS)
@@ -157,7 +159,7 @@ def resolve(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
     # Hooks may refer to the outputs of the task itself.
     hooks = {"hooks": marked.pop("hooks")} if "hooks" in marked else {}
     resolved: dict[str, Any] = substitute(marked, lookup, OUTPUTS)
-    return {**resolved, **hooks}
+    return {**with_given(resolved, lookup), **hooks}
 
 
 def _mark_absent(task: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from hera_experiment.argo.go_text import JsonError
+from hera_experiment.local.engine.artifacts import Artifact, Known, input_artifacts
 from hera_experiment.local.engine.child import Child
 from hera_experiment.local.engine.hooks import Place
 from hera_experiment.local.engine.machine import Attempt, Call, Machine
@@ -52,14 +53,26 @@ class Composite:
         raise NotImplementedError
 
     def _lookup(
-        self, value: Callable[[str, str], str | None], names: Callable[[], Iterable[str]]
+        self,
+        value: Callable[[str, str], str | None],
+        names: Callable[[], Iterable[str]],
+        artifact: Callable[[str, str], Artifact],
+        artifact_names: Callable[[], Iterable[str]],
     ) -> Variables:
         """Return what looks variables up.
 
-        ``value`` has a child's, by its name and the rest; ``names`` has all of these in one word.
+        ``value`` and ``artifact`` have a child's, by its name and the rest; ``names`` and
+        ``artifact_names`` have all of these in one word.
         """
         prefix, others = f"{self.root}.", self.machine.variables
         inputs = input_values(self.template)
+        artifacts = {**others.global_artifacts, **input_artifacts(self.template)}
+
+        def find(variable: str) -> Artifact:
+            if not variable.startswith(prefix):
+                return artifacts[variable]
+            name, _, rest = variable[len(prefix) :].partition(".")
+            return artifact(name, rest)
 
         def lookup(variable: str) -> str | None:
             if variable in inputs:
@@ -72,7 +85,10 @@ class Composite:
         def known() -> list[str]:
             return [*inputs, *(f"{prefix}{name}" for name in names()), *names_of(others)]
 
-        return Variables(lookup, known)
+        def known_artifacts() -> list[str]:
+            return [*artifacts, *(f"{prefix}{name}" for name in artifact_names())]
+
+        return Variables(lookup, known, Known(find, known_artifacts))
 
     def node_name(self, child: str) -> str:
         """Return the name of a child's node."""

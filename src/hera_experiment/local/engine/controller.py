@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
@@ -23,8 +22,15 @@ from hera_experiment.argo.names import (
     LABEL_PHASE,
     generated_name,
 )
-from hera_experiment.argo.phases import RUNNING
+from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
+from hera_experiment.argo.workflows import specification
+from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.cache.tasks import DoneTasks
+from hera_experiment.local.engine.archiving import (
+    ON_COMPLETION,
+    ON_DELETION,
+    WorkflowArtifacts,
+)
 from hera_experiment.local.engine.claims import remove_claims
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
@@ -33,13 +39,14 @@ from hera_experiment.local.engine.execution import (
     merged_spec,
     with_all_templates,
 )
+from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.machine import STOP, TERMINATE
-from hera_experiment.local.engine.nodes import timestamp
+from hera_experiment.local.engine.nodes import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
-from hera_experiment.local.engine.templates import Kept
+from hera_experiment.local.engine.suspend import Change, change_suspended, no_match, resume
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import (
     AlreadyExists,
@@ -78,7 +85,9 @@ class Engine:
         self._clock = clock
         self._monotonic = monotonic
         self._random_suffix = random_suffix
+        self.keeper = Keeper(store, clock, random_suffix)
         self._pool = Pool(parallelism)
+        self._repository = Repository(store.root)
         self._done_tasks = DoneTasks(store.objects.root / "cache")
         self._operators: dict[tuple[str, str], Operator] = {}
         self._lock = threading.Lock()
@@ -107,7 +116,7 @@ class Engine:
         AlreadyExists
             When a workflow of that name exists.
         """
-        workflow = checked(manifest, kept=self._kept_for(_namespace(manifest)))
+        workflow = checked(manifest, kept=self.keeper.kept_for(_namespace(manifest)))
         chosen = self._runtime(runtime)
         if creator:
             labels = {**workflow["metadata"].get("labels", {}), LABEL_CREATOR: creator}
@@ -122,15 +131,66 @@ class Engine:
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Check a workflow and return it; raises as :meth:`create` does."""
-        kept = self._kept_for(_namespace(manifest))
+        kept = self.keeper.kept_for(_namespace(manifest))
         return _fresh(checked(manifest, lint=True, kept=kept))
 
-    def stop(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
-        """End a workflow; raises :class:`ApiError` when it has ended.
+    def stop(
+        self, namespace: str, name: str, selector: str = "", message: str = ""
+    ) -> dict[str, Any]:
+        """End a workflow, or let the suspended nodes fail that ``selector`` names.
 
-        ``message`` is not kept, as in Argo, where it belongs to single nodes.
+        ``message`` becomes theirs. Raises :class:`ApiError` when the workflow has ended.
         """
+        if selector:
+            return self._change(namespace, name, selector, Change(FAILED, message))
         return self._shut_down(namespace, name, STOP)
+
+    def set_nodes(self, namespace: str, name: str, selector: str, change: Change) -> dict[str, Any]:
+        """Change the suspended nodes that ``selector`` names; raises :class:`ApiError`."""
+        if change.phase not in ("", SUCCEEDED, FAILED, ERROR):
+            raise InvalidWorkflow(f"{change.phase} is an invalid phase to set to")
+        if not selector:
+            raise ApiError(
+                "'set' currently only targets suspend nodes, use a node field selector to target "
+                "them"
+            )
+        return self._change(namespace, name, selector, change)
+
+    def suspend(self, namespace: str, name: str) -> dict[str, Any]:
+        """Begin nothing more in a workflow; raises :class:`ApiError` when it has ended."""
+        run = self._store.get(namespace, name)
+        operator = self._operator(namespace, name)
+        if run.finished or operator is None:
+            raise ApiError(
+                "timed out waiting for the condition: cannot suspend completed workflows"
+            )
+        run.update(spec={"suspend": True})
+        operator.pause(True)
+        return run.as_dict()
+
+    def resume(self, namespace: str, name: str, selector: str = "") -> dict[str, Any]:
+        """Go on with a suspended workflow, and with its suspended nodes or some of them.
+
+        Raises :class:`ApiError` when ``selector`` names none.
+        """
+        if selector:
+            return self._change(namespace, name, selector, Change(SUCCEEDED))
+        run = self._store.get(namespace, name)
+        operator = self._operator(namespace, name)
+        if operator is not None and not run.finished:
+            if run.manifest["spec"].get("suspend"):
+                run.update(spec={"suspend": None})
+            operator.ask(resume)
+            operator.pause(False)
+        return run.as_dict()
+
+    def _change(self, namespace: str, name: str, selector: str, change: Change) -> dict[str, Any]:
+        run = self._store.get(namespace, name)
+        operator = self._operator(namespace, name)
+        if run.finished or operator is None:
+            raise ApiError(no_match(selector))
+        operator.ask(lambda machine: change_suspended(machine, selector, change))
+        return run.as_dict()
 
     def terminate(self, namespace: str, name: str) -> dict[str, Any]:
         """End a workflow without its exit handlers."""
@@ -156,14 +216,14 @@ class Engine:
             )
             runtime = self._runtime(run.manifest["metadata"]["annotations"][ANNOTATION_RUNTIME])
             workflow = {**run.manifest, "status": run.status}
-            manifest = with_all_templates(workflow, self._kept_for(namespace))
+            manifest = with_all_templates(workflow, self.keeper.kept_for(run.namespace))
             _ask(runtime, manifest)
             for key in plan.removed:
                 run.remove_log(key)
             run.update(
                 status=self._begun_again(runtime, manifest),
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
-                spec={"shutdown": None},
+                spec={"shutdown": None, "suspend": None},
                 nodes=plan.changed,
                 remove_nodes=plan.removed,
             )
@@ -192,7 +252,7 @@ class Engine:
                     **self._begun_again(runtime, whole),
                     "outputs": None,
                     STORED_SPEC: whole["status"].get(STORED_SPEC),
-                    STORED_TEMPLATES: None,
+                    STORED_TEMPLATES: whole["status"].get(STORED_TEMPLATES),
                 },
                 labels={**labels, **given.get("labels", {}), **_BEGUN_LABELS},
                 annotations={**gone, **given.get("annotations", {}), **annotations},
@@ -232,10 +292,22 @@ class Engine:
         run = self._store.get(namespace, name)
         operator = self._operator(namespace, name)
         if operator is not None:
-            operator.shut_down(TERMINATE)
+            operator.shut_down(TERMINATE, for_good=True)
             operator.join()
         remove_claims(run, self._store.objects)
+        artifacts = self.artifacts(run)
+        for node in list(run.nodes.values()):
+            if node["type"] == POD:
+                strategies = (ON_COMPLETION, ON_DELETION)
+                artifacts.collect(
+                    node.get("templateName") or "", node.get("outputs") or {}, strategies
+                )
         self._store.delete(run.namespace, run.name)
+
+    def artifacts(self, run: Run) -> WorkflowArtifacts:
+        """Return what reads, and removes, the artifacts of a workflow."""
+        spec, objects = specification(run.as_dict()), self._store.objects
+        return WorkflowArtifacts(run.name, spec, objects, self._repository)
 
     def busy(self) -> bool:
         """Tell whether a workflow is running."""
@@ -249,7 +321,7 @@ class Engine:
             operators = list(self._operators.values())
         for operator in operators:
             operator.run.update(spec={"shutdown": TERMINATE})
-            operator.shut_down(TERMINATE)
+            operator.shut_down(TERMINATE, for_good=True)
         for operator in operators:
             operator.join()
         self._pool.close()
@@ -299,7 +371,7 @@ class Engine:
                     "startedAt": metadata["creationTimestamp"],
                     "progress": "0/0",
                     "conditions": begun,
-                    **({STORED_SPEC: spec} if (spec := whole["status"].get(STORED_SPEC)) else {}),
+                    **whole["status"],
                 }
             )
             self._start(run, runtime)
@@ -313,7 +385,8 @@ class Engine:
             runtime,
             self._pool,
             self._store.objects,
-            self._kept_for(run.namespace),
+            self.keeper.kept_for(run.namespace),
+            self._repository,
             self._clock,
             self._monotonic,
             self._ended,
@@ -345,14 +418,10 @@ class Engine:
 
     def _to_run(self, workflow: dict[str, Any]) -> dict[str, Any]:
         """Return the workflow with all that it can call, and what its status is to keep of that."""
-        kept = self._kept_for(workflow["metadata"]["namespace"])
+        kept = self.keeper.kept_for(workflow["metadata"]["namespace"])
         spec = merged_spec(workflow, kept)
         status = {} if spec is None else {STORED_SPEC: spec}
         return with_all_templates({**workflow, "status": status}, kept)
-
-    def _kept_for(self, namespace: str) -> Kept:
-        """Return what finds the objects that workflows of a namespace may refer to."""
-        return partial(self._store.kept.find, namespace)
 
     def _check_free(self, namespace: str, name: str) -> None:
         try:

@@ -29,10 +29,22 @@ from hera_experiment.local.engine.depends import Depends, parse
 from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import DAG, RETRY, TASK_GROUP, Node, Nodes, SameIdentifier
+from hera_experiment.local.engine.nodes import (
+    DAG,
+    HTTP,
+    RETRY,
+    SKIPPED_NODE,
+    SUSPEND,
+    TASK_GROUP,
+    Node,
+    Nodes,
+    SameIdentifier,
+)
 from hera_experiment.local.engine.scope import DagScope
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
+
+_WITHOUT_POD = (SUSPEND, HTTP, SKIPPED_NODE)
 
 _FACTS = {
     SUCCEEDED: "Succeeded",
@@ -94,11 +106,30 @@ class Dag(Composite):
                 ended.append(name)
         for name in ended:
             self._run_hooks(name)
+        if self._shut_down:
+            self._begin_stopped(after_pods=True)
         for name in self._order:
             if not self._waits_for[name] and self._is_due(name):
                 self._run(name)
         if self._frozen:
             self.machine.later(self.child_failed)
+
+    def _begin_stopped(self, *, after_pods: bool) -> None:
+        """Begin what Argo begins when a workflow is stopped: pods fail before they run.
+
+        It has not heard of the ends of the pods that it stops itself, unless ``after_pods``.
+        """
+        for name in self._order:
+            parents = self._depends[name].tasks
+            nodes = [self._task_node(parent) for parent in parents]
+            ended = {
+                parent: _facts(node, self._nodes)
+                for parent, node in zip(parents, nodes, strict=True)
+                if node is not None and node.fulfilled and (after_pods or node.type in _WITHOUT_POD)
+            }
+            if self._task_node(name) is None and ended.keys() | self._facts.keys() >= set(parents):
+                self._facts = {**ended, **self._facts}
+                self._begin(name)
 
     def child_failed(self) -> None:
         """End, when nothing more is to begin, as soon as no child is active."""
@@ -109,6 +140,7 @@ class Dag(Composite):
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             elif self._shut_down:
+                self._begin_stopped(after_pods=False)
                 self._end(FAILED, last=self._target_nodes())
             else:
                 # Then Argo does not look at it again, and it has no outbound nodes.
@@ -205,7 +237,12 @@ class Dag(Composite):
 
     def _seen_by(self, name: str) -> Variables:
         scope = self._scope
-        return self._lookup(partial(scope.seen_by, name), partial(scope.names, name))
+        return self._lookup(
+            partial(scope.seen_by, name),
+            partial(scope.names, name),
+            partial(scope.artifact_seen_by, name),
+            partial(scope.artifact_names, name),
+        )
 
     def _watch(self, name: str, node: Node) -> None:
         if hooks := self._hooks_of(name):
@@ -363,7 +400,9 @@ class Dag(Composite):
         for name in self._order:
             node = self._task_node(name)
             self.machine.export(node.outputs if node else None)
-        if problem := self._set_outputs(self._lookup(self._scope.value, self._scope.names)):
+        scope = self._scope
+        known = self._lookup(scope.value, scope.names, scope.artifact, scope.artifact_names)
+        if problem := self._set_outputs(known):
             self._end(ERROR, problem, error=problem)
             return
         self._end(SUCCEEDED, last=self._target_nodes())

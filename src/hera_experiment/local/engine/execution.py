@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hera_experiment.argo.workflows import specification
-from hera_experiment.local.engine.flattening import flattened
+from hera_experiment.local.engine.flattening import find_all, flattened
 from hera_experiment.local.engine.merging import MergeError, joined
 from hera_experiment.local.engine.templates import LOCAL, Kept, Templates
 from hera_experiment.local.errors import InvalidWorkflow
@@ -56,7 +56,17 @@ def templates_of(
 
 
 def with_all_templates(workflow: Workflow, kept: Kept) -> dict[str, Any]:
-    """Return what runs of the workflow as :func:`~.flattening.flattened` does."""
+    """Return what runs of the workflow as :func:`~.flattening.flattened` does.
+
+    Its status has what the workflow took of other objects: Argo's validator, which runs once more
+    before the first task, stores every template that it comes by.
+    """
     spec = specification(workflow)
     templates = templates_of(workflow, kept, spec.get("templateDefaults"))
-    return flattened(workflow, spec, templates)
+    whole = flattened(workflow, spec, templates)
+    if (ref := workflow["spec"].get("workflowTemplateRef")) is not None:
+        for template in spec.get("templates") or ():
+            find_all({"templateRef": {**ref, "template": template["name"]}}, templates)
+    if templates.stored:
+        whole["status"] = {**(whole.get("status") or {}), STORED_TEMPLATES: templates.stored}
+    return whole

@@ -23,6 +23,7 @@ from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
 from hera_experiment.local.engine.steps import Steps
 from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.suspend import start_suspend
 from hera_experiment.local.engine.templates import TemplateError
 
 _TOO_DEEP = (
@@ -91,6 +92,8 @@ class Executor:
             steps = Steps(self._machine, attempt)
             steps.start()
             return steps.node
+        if "suspend" in attempt.template:
+            return start_suspend(self._machine, attempt)
         return start_pod(self._machine, attempt)
 
     def _set_display_name(self, node: Node, template: Mapping[str, Any]) -> None:

@@ -22,10 +22,15 @@ def flattened(
     """
     flat = _Flat(templates)
     for template in spec.get("templates") or ():
-        flat.add(templates.named(template["name"]), template["name"])
+        flat.called({"template": template["name"]}, templates.scope, "")
     rest = {key: value for key, value in spec.items() if key != "templateDefaults"}
     hooks = _hooks(rest, templates.scope, "", flat)
     return {**manifest, "spec": {**rest, **hooks, "templates": list(flat.found.values())}}
+
+
+def find_all(call: Mapping[str, Any], templates: Templates) -> None:
+    """Have ``templates`` find what ``call`` calls, and all that follows from it."""
+    _Flat(templates).called(call, templates.scope, "")
 
 
 class _Flat:

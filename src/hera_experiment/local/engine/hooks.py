@@ -12,6 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hera_experiment.argo.phases import COMPLETED, RUNNING
+from hera_experiment.local.engine.artifacts import (
+    Artifact,
+    ArtifactError,
+    Known,
+    artifacts_of,
+    node_artifacts,
+    with_given,
+)
 from hera_experiment.local.engine.expressions import ExpressionError, decides
 from hera_experiment.local.engine.machine import TERMINATE, Boundary, Call, Machine
 from hera_experiment.local.engine.nodes import EXIT_SUFFIX, Node, TemplateId
@@ -160,7 +168,13 @@ class Hooks:
     ) -> None:
         arguments = hook.get("arguments") or {}
         if resolved:
-            arguments = substitute(arguments, self._lookup(node, outputs=True))
+            lookup = self._lookup(node, outputs=True)
+            try:
+                arguments = with_given({"arguments": substitute(arguments, lookup)}, lookup)[
+                    "arguments"
+                ]
+            except ArtifactError as error:
+                raise ArtifactError(f"unable to resolve references: {error}") from None
         last = hook is self._last
 
         def done(hooked: Node, error: str) -> None:
@@ -211,4 +225,16 @@ class Hooks:
         def value(name: str) -> str | None:
             return own[name] if name in own else others(name)
 
-        return Variables(value, lambda: [*own, *names_of(others)])
+        artifacts = {}
+        if outputs:
+            artifacts = {
+                f"{prefix}.{key}": artifact
+                for key, artifact in node_artifacts(node, self._machine.nodes.by_id).items()
+            }
+        find = artifacts_of(others)
+
+        def artifact_of(name: str) -> Artifact | None:
+            return artifacts[name] if name in artifacts else find(name)
+
+        known = Known(artifact_of, lambda: [*artifacts, *names_of(find)])
+        return Variables(value, lambda: [*own, *names_of(others)], known)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hera_experiment.argo.phases import RUNNING
+from hera_experiment.argo.phases import FAILED, RUNNING
 from hera_experiment.local.engine.config_values import ConfigValue
 from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
 from hera_experiment.local.engine.templates import Template, Templates
@@ -47,6 +47,17 @@ class Boundary(Protocol):
 
     def child_failed(self) -> None:
         """Learn that a pod, DAG or Steps directly below has failed."""
+
+
+class Held(Protocol):
+    """A node that has no pod and waits for something."""
+
+    @property
+    def call(self) -> Call:
+        """How its template was called."""
+
+    def end(self, phase: str, message: str | None = None) -> None:
+        """Give the node its last phase."""
 
 
 class Limiter:
@@ -160,8 +171,9 @@ class Machine:
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
     pod; ``earlier`` is what an earlier run left behind; ``execute`` begins a call, now or when it
-    is its turn; ``begin`` an attempt. ``observers`` are called after each event. ``config`` has the
-    values that stand in ConfigMaps.
+    is its turn; ``begin`` an attempt. ``observers`` are called after each event; ``held`` are the
+    nodes without a pod that are not fulfilled, by id. ``config`` has the values that stand in
+    ConfigMaps.
     """
 
     workflow: str
@@ -184,12 +196,21 @@ class Machine:
     deadline: float | None = None
     boundaries: dict[str, Boundary] = field(default_factory=dict)
     observers: dict[str, Callable[[], None]] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
 
     def shut_down(self, strategy: str) -> None:
         """Begin nothing more; what has no active child ends at once."""
         self.shutdown = strategy
         for boundary in list(self.boundaries.values()):
             self.later(boundary.child_failed)
+
+    def end_held(self) -> None:
+        """Let the nodes without a pod fail that may not wait any longer."""
+        for held in list(self.held.values()):
+            if strategy := self.stopping(held.call):
+                held.end(FAILED, f"Stopped with strategy '{strategy}'")
+            elif self.overdue and not held.call.on_exit:
+                held.end(FAILED, "Step exceeded its deadline")
 
     def make_node(self, attempt: Attempt, kind: str, phase: str) -> Node:
         """Make the node of a template that is about to run."""

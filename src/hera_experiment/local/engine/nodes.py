@@ -33,6 +33,9 @@ EXIT_SUFFIX = ".onExit"
 HOST = "localhost"
 """``hostNodeName`` of every pod."""
 
+_EXECUTABLE = (POD, SUSPEND, HTTP)
+"""They have a progress of their own; that of the others is the sum of what is below."""
+
 _COUNTED = (POD, STEPS, DAG)
 _ACTIVE = (PENDING, RUNNING)
 _SEPARATOR = re.compile(r"(\[\d+\])?\.")
@@ -227,8 +230,10 @@ class Nodes:
         self.active_pods = 0
         self.active_children: Counter[str] = Counter()
         self.failed_children: Counter[str] = Counter()
-        self.pods_done = 0
         self.pods = 0
+        # What the workflow's progress counts.
+        self.done = 0
+        self.total = 0
         for node in nodes:
             self._keep(node)
 
@@ -269,7 +274,7 @@ class Nodes:
             finished_at=now if phase in FULFILLED else "",
             flag=flag,
             inputs=inputs,
-            progress="0/1" if kind == POD else "",
+            progress="0/1" if kind in _EXECUTABLE else "",
         )
         node.began = self._monotonic()
         node.ended = node.began if node.fulfilled else None
@@ -304,6 +309,9 @@ class Nodes:
         if node.fulfilled and not node.finished_at:
             node.finished_at = timestamp(self._now())
             node.ended = self._monotonic()
+        if node.type in _EXECUTABLE and node.fulfilled and not node.failed:
+            total = node.progress.partition("/")[2]
+            node.progress = f"{total}/{total}"
         self.touch(node)
         if node.id in self._watchers:
             self._watchers[node.id]()
@@ -370,9 +378,12 @@ class Nodes:
         self.by_id[node.id] = node
         self._by_name[node.name] = node
         self.pods += node.type == POD
+        self.total += node.type in _EXECUTABLE
         self._count(node, 1)
 
     def _count(self, node: Node, step: int) -> None:
+        if node.type in _EXECUTABLE and node.fulfilled and not node.failed:
+            self.done += step
         if node.type not in _COUNTED:
             return
         if node.phase in _ACTIVE:
@@ -380,8 +391,6 @@ class Nodes:
             self.active_pods += step if node.type == POD else 0
         elif node.phase in FAILURES:
             self.failed_children[node.boundary] += step
-        if node.type == POD and node.phase in FULFILLED and node.phase not in FAILURES:
-            self.pods_done += step
 
 
 def last_attempt(node: Node, by_id: Mapping[str, Node]) -> Node:
@@ -406,7 +415,7 @@ def update_groups(nodes: Nodes, *, all_nodes: bool) -> None:
     It is the sum of the pods below.
     """
     for node in nodes.by_id.values():
-        if node.type == POD or (node.fulfilled and not all_nodes):
+        if node.type in _EXECUTABLE or (node.fulfilled and not all_nodes):
             continue
         done, total = _sum_below(nodes, node)
         progress = f"{done}/{total}"
@@ -430,7 +439,7 @@ def _sum_below(nodes: Nodes, node: Node) -> tuple[int, int]:
         child = nodes.by_id.get(stack.pop())
         if child is None:
             continue
-        if child.type == POD:
+        if child.type in _EXECUTABLE:
             number, of = child.progress.split("/")
             done += int(number)
             total += int(of)

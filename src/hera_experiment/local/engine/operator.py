@@ -20,7 +20,9 @@ from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.cache.tasks import DoneTasks
+from hera_experiment.local.engine.archiving import ON_COMPLETION, WorkflowArtifacts
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
 from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
@@ -29,6 +31,7 @@ from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_ho
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
+    POD,
     Node,
     Nodes,
     SameIdentifier,
@@ -45,6 +48,7 @@ from hera_experiment.local.engine.substitution import Variables, substitute
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import left_out
 from hera_experiment.local.engine.variables import Globals, failures
+from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Runtime
 from hera_experiment.local.store import Objects, Run
 
@@ -55,6 +59,7 @@ SPEC_WARNING = "SpecWarning"
 """The type of a condition, in Argo's words."""
 
 _BATCH = 256
+_ANSWER_SECONDS = 1.0
 _LONGEST_WAIT = 3600.0
 """Seconds after which it looks at its timers once more: a queue cannot wait for centuries."""
 
@@ -71,6 +76,7 @@ class Operator:
         pool: Pool,
         objects: Objects,
         kept: Kept,
+        repository: Repository,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
@@ -91,6 +97,9 @@ class Operator:
         self._annotations: dict[str, str] = {}
         self._progress_due = began = monotonic()
         self._over = False
+        self._paused = bool(run.manifest["spec"].get("suspend"))
+        # Those who wait until what they asked for is written down.
+        self._answers: list[threading.Event] = []
         self._done = threading.Event()
         workflow = {**run.manifest, "status": run.status}
         manifest = executed(workflow)
@@ -101,11 +110,15 @@ class Operator:
         variables = Globals(manifest, lambda: monotonic() - began, config)
         for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
             variables.set_output(parameter["name"], parameter["value"])
+        for artifact in (run.status.get("outputs") or {}).get("artifacts") or ():
+            variables.global_artifacts[f"workflow.outputs.artifacts.{artifact['name']}"] = artifact
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         known = Variables(variables.lasting, variables.names)
         spec: dict[str, Any] = substitute(rest, known)
-        self._launcher = Launcher(run, runtime, pool, self._events.put, done_tasks)
+        whole = {**spec, "templates": manifest["spec"]["templates"]}
+        self._artifacts = WorkflowArtifacts(run.name, whole, objects, repository)
+        self._launcher = Launcher(run, runtime, pool, self._artifacts, self._events.put, done_tasks)
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
             workflow=run.name,
@@ -125,6 +138,7 @@ class Operator:
             deadline=None if limit is None else began + limit,
         )
         self._stored = len(self._machine.templates.stored)
+        self._machine.shutdown = str(spec.get("shutdown") or "")
         self._launcher.machine = self._machine
         place = Place(self._machine.templates.scope, variables)
         self._hooks = Hooks(self._machine, place, named_hooks(spec), None, self._hook_failed)
@@ -138,9 +152,46 @@ class Operator:
         """Begin to run the workflow."""
         self._thread.start()
 
-    def shut_down(self, strategy: str) -> None:
-        """End the workflow, from any thread; ``strategy`` is Stop or Terminate."""
-        self._events.put(lambda: self._shut_down(strategy))
+    def shut_down(self, strategy: str, *, for_good: bool = False) -> None:
+        """End the workflow, from any thread; ``strategy`` is Stop or Terminate.
+
+        A suspended one ends when it is resumed, as in Argo, or at once ``for_good``.
+        """
+
+        def event() -> None:
+            self._paused = self._paused and not for_good
+            self._shut_down(strategy)
+
+        self._events.put(event)
+
+    def ask(self, change: Callable[[Machine], None]) -> None:
+        """Change the workflow, from any thread, and return when that is written down.
+
+        Raises :class:`ApiError` as ``change`` does, and when the workflow has ended.
+        """
+        failure: list[ApiError] = []
+        done = threading.Event()
+
+        def event() -> None:
+            try:
+                change(self._machine)
+            except ApiError as error:
+                failure.append(error)
+            self._answers.append(done)
+
+        self._events.put(event)
+        while not done.wait(_ANSWER_SECONDS) and not self._done.is_set():
+            continue
+        if failure:
+            raise failure[0]
+
+    def pause(self, paused: bool) -> None:
+        """Begin nothing more, or go on, from any thread."""
+
+        def change(_: Machine) -> None:
+            self._paused = paused
+
+        self.ask(change)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the workflow has ended; tell whether it has."""
@@ -167,6 +218,7 @@ class Operator:
         finally:
             self._ended(self)
             self._done.set()
+            self._answer()
 
     def _begin(self) -> None:
         machine = self._machine
@@ -177,6 +229,9 @@ class Operator:
             self._give_metadata()
         except MetadataError as error:
             self._conclude(ERROR, str(error))
+            return
+        if self._artifacts.problem:
+            self._conclude(ERROR, self._artifacts.problem)
             return
         try:
             self._launcher.claims = make_claims(self.run, self._objects)
@@ -195,7 +250,7 @@ class Operator:
             local={"steps.name": ""},
             begun=self._entry_begun,
         )
-        machine.execute(entry)
+        machine.later(lambda: machine.execute(entry))
 
     def _give_metadata(self) -> None:
         """Give the workflow the labels and annotations that it asks for, once."""
@@ -205,7 +260,8 @@ class Operator:
         labels, annotations = add_own_metadata(machine.spec, machine.variables)
         self._labels.update(labels)
         self._annotations.update(annotations)
-        machine.spec = substitute(machine.spec, machine.variables)
+        lasting = Variables(machine.variables.lasting, machine.variables.names)
+        machine.spec = substitute(machine.spec, lasting)
 
     def _take_events(self) -> None:
         """Wait for an event or a timer, then take what else has happened."""
@@ -223,9 +279,11 @@ class Operator:
     def _settle(self) -> None:
         self._drain()
         self._flush()
+        self._answer()
 
     def _drain(self) -> None:
-        while True:
+        # What has ended is written down while a workflow is suspended; what follows waits.
+        while not self._paused:
             while self._later:
                 self._later.popleft()()
             for observe in list(self._machine.observers.values()):
@@ -248,7 +306,7 @@ class Operator:
             return
         status, labels, annotations = self._status, self._labels, self._annotations
         self._status, self._labels, self._annotations = {}, {}, {}
-        status["progress"] = f"{self._nodes.pods_done}/{self._nodes.pods}"
+        status["progress"] = f"{self._nodes.done}/{self._nodes.total}"
         if len(stored := self._machine.templates.stored) > self._stored:
             self._stored = len(stored)
             status[STORED_TEMPLATES] = dict(stored)
@@ -259,6 +317,11 @@ class Operator:
             annotations=annotations,
             remove_nodes=gone,
         )
+
+    def _answer(self) -> None:
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer.set()
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))
@@ -274,6 +337,18 @@ class Operator:
             parameters = {p["name"]: p for p in known.get("parameters") or ()}
             parameters[name] = {"name": name, "value": parameter["value"]}
             self._status["outputs"] = {**known, "parameters": list(parameters.values())}
+        for artifact in (outputs or {}).get("artifacts") or ():
+            if name := artifact.get("globalName"):
+                self._export_artifact(name, artifact)
+
+    def _export_artifact(self, name: str, artifact: Mapping[str, Any]) -> None:
+        kept = {k: v for k, v in artifact.items() if k not in ("globalName", "path")}
+        kept["name"] = name
+        self._machine.variables.global_artifacts[f"workflow.outputs.artifacts.{name}"] = kept
+        known = self._status.get("outputs") or self.run.status.get("outputs") or {}
+        artifacts = {each["name"]: each for each in known.get("artifacts") or ()}
+        artifacts[name] = kept
+        self._status["outputs"] = {**known, "artifacts": list(artifacts.values())}
 
     def _shut_down(self, strategy: str) -> None:
         if self._over:
@@ -281,13 +356,15 @@ class Operator:
         self._machine.shut_down(strategy)
         why = f"workflow shutdown with strategy:  {strategy}"
         self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
+        self._machine.end_held()
         self._fire_timers()
-        if self._nodes.get(self._machine.workflow) is None:
+        if self._nodes.get(self._machine.workflow) is None and not self._paused:
             # With a parallelism of 0 the entry template waits for ever; in Argo it still does.
             self._conclude(FAILED, f"Stopped with strategy '{strategy}'")
 
     def _deadline_passed(self) -> None:
         self._launcher.stop_all("Step exceeded its deadline", on_exit=False)
+        self._machine.end_held()
         self._fire_timers()
 
     def _fire_timers(self) -> None:
@@ -355,12 +432,18 @@ class Operator:
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
                 "conditions": [
-                    *conditions(completed=True)[0 if self._nodes.pods else 1 :],
+                    *conditions(completed=True)[0 if self._nodes.total else 1 :],
                     *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }
         )
         self._status.update(end_of_claims(self.run, phase, self._objects))
+        for node in self._nodes.by_id.values():
+            if node.type == POD and node.outputs and node.outputs.get("artifacts"):
+                left = self._artifacts.collect(node.template, node.outputs, (ON_COMPLETION,))
+                if left is not None:
+                    node.outputs = left
+                    self._nodes.touch(node)
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
 
 

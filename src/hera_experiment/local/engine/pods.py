@@ -16,6 +16,7 @@ from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
 from hera_experiment.local.cache.tasks import DoneTasks
+from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.nodes import HOST, POD, Node
 from hera_experiment.local.engine.pool import Job, Pool
@@ -53,6 +54,8 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
 
 def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, why: str) -> None:
     """Write down how a pod ended; ``why`` is the reason when the engine ended it, or empty."""
+    if result.placed and not why:
+        node.host = HOST
     if result.exit_code is not None and not why:
         node.host = HOST
         node.outputs = _outputs(attempt.template, result)
@@ -62,7 +65,6 @@ def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, w
     elif result.error or result.exit_code is None:
         machine.end(attempt, node, ERROR, result.message)
     elif result.exit_code == 0 and not result.message:
-        node.progress = "1/1"
         if result.taken_from:
             node.memoization = {"hit": True, "key": result.key, "cacheName": result.taken_from}
         machine.end(attempt, node, SUCCEEDED, result.remark)
@@ -92,6 +94,8 @@ def _outputs(template: Mapping[str, Any], result: PodResult) -> dict[str, Any]:
         parameters.append({**parameter, **found})
     if parameters:
         outputs["parameters"] = parameters
+    if result.artifacts:
+        outputs["artifacts"] = list(result.artifacts.values())
     if result.result is not None:
         outputs["result"] = result.result
     outputs["exitCode"] = str(result.exit_code)
@@ -120,10 +124,12 @@ class Launcher:
         run: Run,
         runtime: Runtime,
         pool: Pool,
+        artifacts: WorkflowArtifacts,
         post: Callable[[Callable[[], None]], None],
         done_tasks: DoneTasks | None = None,
     ) -> None:
         self._run = run
+        self._artifacts = artifacts
         self._runtime = runtime
         self._pool = pool
         self._post = post
@@ -153,6 +159,7 @@ class Launcher:
             or self.machine.spec.get("securityContext", {}),
             done_tasks=self._done_tasks,
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
+            artifacts=self._artifacts.of(self.machine, node, template),
         )
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched

@@ -16,6 +16,7 @@ from hera_experiment.argo.phases import ERROR, FAILED, FAILURES, RUNNING, SKIPPE
 from hera_experiment.local.engine.nodes import (
     DAG,
     EXIT_SUFFIX,
+    HTTP,
     POD,
     RETRY,
     STEP_GROUP,
@@ -111,7 +112,7 @@ class _Graph:
         """Return the pods that failed and below which nothing succeeded."""
         failed = set()
         for key, node in self._nodes.items():
-            if node["phase"] not in FAILURES or node["type"] != POD:
+            if node["phase"] not in FAILURES or node["type"] not in (POD, HTTP):
                 continue
             above = self._retry_above(key) if (node.get("nodeFlag") or {}).get("retried") else key
             if not self._succeeded_below(above, doomed):

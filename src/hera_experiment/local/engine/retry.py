@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
@@ -117,7 +118,9 @@ class Retry:
             self._end(last.phase, last, "Backoff would exceed max duration limit")
         elif backoff and now < until and limit is not None and len(attempts) <= limit:
             self._machine.nodes.mark(self.node, self.node.phase, f"Backoff for {_humanized(wait)}")
-            self._machine.at(until, lambda: self._again(end))
+            again = partial(self._again, end)
+            # Not at once: a workflow that is suspended begins no other attempt.
+            self._machine.at(until, lambda: self._machine.later(again))
         elif not self._retries(last):
             self._end(last.phase, last, last.message)
         elif limit is not None and len(attempts) > limit:

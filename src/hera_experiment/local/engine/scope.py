@@ -16,6 +16,12 @@ from typing import Any
 
 from hera_experiment.argo import go_text
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
+from hera_experiment.local.engine.artifacts import (
+    Artifact,
+    ArtifactError,
+    node_artifacts,
+    outputs,
+)
 from hera_experiment.local.engine.depends import ancestry
 from hera_experiment.local.engine.nodes import TASK_GROUP, Node, Nodes, last_attempt
 from hera_experiment.local.engine.substitution import Lookup, used_variables
@@ -164,14 +170,32 @@ class DagScope:
             raise KeyError(name)
         return self._of_node(name, node)[rest]
 
+    def artifact_seen_by(self, task: str, name: str, rest: str) -> Artifact:
+        """Return an artifact of the task ``name`` for ``task``; raises KeyError."""
+        if not self._comes_before(name, task):
+            raise KeyError(name)
+        return self.artifact(name, rest)
+
+    def artifact(self, name: str, rest: str) -> Artifact:
+        """Return an artifact for the outputs of the DAG itself; raises KeyError."""
+        node = self._node(name)
+        if node is None:
+            raise KeyError(name)
+        return node_artifacts(node, self._nodes.by_id)[rest]
+
     def names(self, task: str | None = None) -> list[str]:
         """Return ``NAME.REST`` of all values, those seen by ``task`` if it is given."""
-        seen = self._parents if task is None else ancestry(task, self._parents)
-        found = []
-        for name in seen:
-            if (node := self._node(name)) is not None:
-                found += [f"{name}.{rest}" for rest in self._of_node(name, node)]
-        return found
+        seen = self._seen(task)
+        return [f"{name}.{rest}" for name, node in seen for rest in self._of_node(name, node)]
+
+    def artifact_names(self, task: str | None = None) -> list[str]:
+        """Return ``NAME.REST`` of all artifacts, those seen by ``task`` if it is given."""
+        by_id, seen = self._nodes.by_id, self._seen(task)
+        return [f"{name}.{rest}" for name, node in seen for rest in node_artifacts(node, by_id)]
+
+    def _seen(self, task: str | None) -> list[tuple[str, Node]]:
+        names = self._parents if task is None else ancestry(task, self._parents)
+        return [(name, node) for name in names if (node := self._node(name)) is not None]
 
     def _comes_before(self, name: str, task: str) -> bool:
         if name in self._parents[task]:
@@ -207,8 +231,6 @@ def input_values(template: Mapping[str, Any]) -> dict[str, str | None]:
 def template_outputs(template: Mapping[str, Any], lookup: Lookup) -> dict[str, Any] | None:
     """Return ``outputs`` of the node, None when the template declares none."""
     declared = (template.get("outputs") or {}).get("parameters") or ()
-    if not declared:
-        return None
     inputs = input_values(template)
     parameters = []
     for parameter in declared:
@@ -234,7 +256,12 @@ def template_outputs(template: Mapping[str, Any], lookup: Lookup) -> dict[str, A
             )
         kept = {key: item for key, item in parameter.items() if key != "valueFrom"}
         parameters.append({**kept, "value": value})
-    return {"parameters": parameters}
+    try:
+        artifacts = outputs(template, lookup)
+    except ArtifactError as error:
+        raise OutputError(str(error)) from None
+    found = {"parameters": parameters, "artifacts": artifacts}
+    return {key: values for key, values in found.items() if values} or None
 
 
 def _referred(reference: str, inputs: Mapping[str, str | None], lookup: Lookup) -> str | None:

@@ -11,6 +11,13 @@ from typing import Any
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED
+from hera_experiment.local.engine.artifacts import (
+    Artifact,
+    ArtifactError,
+    artifacts_of,
+    node_artifacts,
+    skipped_artifacts,
+)
 from hera_experiment.local.engine.child import Child, expanded, resolve
 from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
@@ -31,11 +38,8 @@ class Steps(Composite):
     def __init__(self, machine: Machine, attempt: Attempt) -> None:
         super().__init__(machine, attempt)
         self._groups: list[list[dict[str, Any]]] = attempt.template["steps"]
-        self._known = self._lookup(
-            lambda name, rest: self._values[name][rest],
-            lambda: [f"{name}.{rest}" for name, found in self._values.items() for rest in found],
-        )
         self._values: dict[str, Values] = {}
+        self._artifacts: dict[str, dict[str, Artifact]] = {}
         self._group: Node | None = None
         self._index = -1
         self._left = 0
@@ -44,6 +48,17 @@ class Steps(Composite):
         # The children of the group that may fail, by node name; an error of the group itself.
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
+
+    @property
+    def _known(self) -> Variables:
+        """What a group sees: the groups before it, and what is global by then."""
+        values, artifacts = self._values, self._artifacts
+        return self._lookup(
+            lambda name, rest: values[name][rest],
+            lambda: [f"{name}.{rest}" for name, found in values.items() for rest in found],
+            lambda name, rest: artifacts[name][rest],
+            lambda: [f"{name}.{rest}" for name, found in artifacts.items() for rest in found],
+        )
 
     def start(self) -> None:
         """Begin the first group."""
@@ -94,14 +109,18 @@ class Steps(Composite):
         self, steps: list[dict[str, Any]]
     ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
         try:
-            resolved = [resolve(step, self._known) for step in steps]
+            known = self._known
+            resolved = [resolve(step, known) for step in steps]
+        except ArtifactError as error:
+            self._error = f"Failed to resolve references: unable to resolve references: {error}"
+            return []
         except (SubstitutionError, WhenError) as error:
             self._error = f"Failed to resolve references: {error}"
             return []
         pairs = []
         for step, ready in zip(steps, resolved, strict=True):
             try:
-                ones = expanded(self, step, ready, self._known)
+                ones = expanded(self, step, ready, known)
             except (SubstitutionError, LoopError, SameIdentifier) as error:
                 self._error = str(error)
                 return []
@@ -134,18 +153,20 @@ class Steps(Composite):
             return None
         group = self._current
 
+        known = self._known
+
         def status(name: str) -> str | None:
             # It sees the phases of all steps beside it.
             for key in group.children if name.endswith(".status") else ():
                 node = self._nodes.by_id[key]
                 if name == f"steps.{node.display_name}.status":
                     return node.phase
-            return self._known(name)
+            return known(name)
 
         place = replace(
             self._place,
             prefix=f"steps.{step['name']}",
-            lookup=Variables(status, self._known.names),
+            lookup=Variables(status, known.names, artifacts_of(known)),
         )
         return Hooks(self.machine, place, named, last, self._hook_failed)
 
@@ -206,6 +227,7 @@ class Steps(Composite):
         try:
             for step in self._groups[self._index]:
                 self._values[step["name"]] = self._values_of(step, group)
+                self._artifacts[step["name"]] = self._artifacts_of(step, group)
         except JsonError as error:
             self._end(ERROR, str(error), error=str(error), last=self._last_nodes())
             return
@@ -223,6 +245,13 @@ class Steps(Composite):
             if by_id[key].name.startswith(f"{name}(") and by_id[key].type != SKIPPED_NODE
         ]
         return task_values(group, by_id, template, children or None)
+
+    def _artifacts_of(self, step: Mapping[str, Any], group: Node) -> dict[str, Artifact]:
+        node = self._nodes.get(f"{group.name}.{step['name']}")
+        if node is None:
+            return {}
+        skipped = skipped_artifacts(node, self._template_of(step))
+        return {**skipped, **node_artifacts(node, self._nodes.by_id)}
 
     def _succeed(self) -> None:
         if problem := self._set_outputs(self._known):

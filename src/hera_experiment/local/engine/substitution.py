@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from hera_experiment.argo.values import go_escape, unprintable
 
 Lookup = Callable[[str], "str | None"]
 """Returns the value of a variable; None for the output of a task that was skipped and declares no
 default; raises KeyError when there is no such variable."""
+
+Value = TypeVar("Value")
 
 _LATE = (
     "item",
@@ -53,18 +55,28 @@ class Unprintable(SubstitutionError):
 
 
 class Variables:
-    """A :data:`Lookup` that can also tell the ``names`` of all variables: expressions want them."""
+    """A :data:`Lookup` that can also tell the ``names`` of all variables: expressions want them.
 
-    def __init__(self, lookup: Lookup, names: Callable[[], Iterable[str]]) -> None:
+    ``artifacts`` looks up what is no text; see :func:`~.artifacts.artifacts_of`.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        names: Callable[[], Iterable[str]],
+        artifacts: Callable[[str], Any] | None = None,
+    ) -> None:
         self._lookup = lookup
         self.names = names
+        if artifacts is not None:
+            self.artifacts = artifacts
 
     def __call__(self, name: str) -> str | None:
         """Return the value of a variable; raises KeyError."""
         return self._lookup(name)
 
 
-def names_of(lookup: Lookup) -> Iterable[str]:
+def names_of(lookup: Callable[[str], Any]) -> Iterable[str]:
     """Return the names of all variables, as far as ``lookup`` tells."""
     names: Callable[[], Iterable[str]] | None = getattr(lookup, "names", None)
     return names() if names else ()
@@ -141,7 +153,9 @@ def _unknown(tag: str, lookup: Lookup, strict: tuple[str, ...]) -> str:
             found = None
         if found is not None:
             return f"{{{{{outer}{found}"
-    if _is_strict(tag.strip(), strict):
+    # An artifact is no text: it is put in afterwards, where ``from`` refers to it.
+    artifact = ".outputs.artifacts." in tag and strict != ANY
+    if not artifact and _is_strict(tag.strip(), strict):
         raise UnknownVariable(f"failed to resolve {{{{{tag}}}}}")
     return f"{{{{{tag}}}}}"
 
@@ -150,11 +164,13 @@ def _is_strict(name: str, strict: tuple[str, ...]) -> bool:
     return any(not root or name == root or name.startswith(f"{root}.") for root in strict)
 
 
-def used_variables(identifiers: Iterable[str], lookup: Lookup) -> dict[str, str | None]:
+def used_variables(
+    identifiers: Iterable[str], lookup: Callable[[str], Value | None]
+) -> dict[str, Value | None]:
     """Return the variables below the roots of ``identifiers``, all of them for ``$env``."""
     wanted = list(identifiers)
     roots = {name.partition(".")[0] for name in wanted}
-    found: dict[str, str | None] = {}
+    found: dict[str, Value | None] = {}
     for name in (*wanted, *names_of(lookup)):
         if name not in found and (name.partition(".")[0] in roots or "$env" in roots):
             try:

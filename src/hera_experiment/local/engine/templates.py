@@ -50,7 +50,7 @@ class Templates:
     """The templates that one workflow can call.
 
     ``spec`` is what it runs, ``scope`` what its own templates are found in, ``kept`` finds those
-    of other objects. Of these ``stored`` holds all that were called: a change to the object, or its
+    of other objects. Of these ``stored`` holds all that were found: a change to the object, or its
     end, does nothing to a workflow that has begun.
     """
 
@@ -72,12 +72,15 @@ class Templates:
     def find(self, wanted: TemplateId) -> Template:
         """Return the template with the workflow's defaults; raises :class:`TemplateError`."""
         key = self.stored_as(wanted)
-        if wanted.inline is not None and key not in self.stored:
-            # Each use has its variables replaced already, together with its task's.
-            return self._template(self._store(key, wanted.inline, wanted.scope), wanted.scope)
+        if wanted.inline is not None:
+            # Each use has its variables replaced already, together with its task's. Argo uses the
+            # first one again where it stores them, whatever the others' variables are.
+            if key:
+                self.stored.setdefault(key, wanted.inline)
+            return self._template(wanted.inline, wanted.scope)
         name = key or wanted.name
         if name not in self._named:
-            body = self.stored.get(key) or self._store(key, self._body(wanted), wanted.scope)
+            body = self.stored.get(key) or self._store(key, self._body(wanted))
             self._named[name] = self._template(body, _scope_within(wanted))
         return self._named[name]
 
@@ -114,14 +117,9 @@ class Templates:
             raise TemplateError(f"template {wanted.name} not found")
         return body
 
-    def _store(self, key: str, body: Mapping[str, Any], scope: str) -> Mapping[str, Any]:
+    def _store(self, key: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         if key:
             self.stored[key] = body
-        if not scope.startswith(f"{LOCAL}/"):
-            for call in calls(body):
-                if call.get("inline") is not None:
-                    key = self.stored_as(TemplateId.of(call, scope))
-                    self.stored.setdefault(key, call["inline"])
         return body
 
 

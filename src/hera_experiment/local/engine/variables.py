@@ -69,6 +69,8 @@ class Globals:
         parameters = (spec.get("arguments") or {}).get("parameters") or []
         self._seconds = seconds
         self._failures: Callable[[], str] | None = None
+        self.global_artifacts: dict[str, Mapping[str, Any]] = {}
+        """The artifacts with a ``globalName``, by their variables."""
         self._values: dict[str, str] = {
             "workflow.name": metadata["name"],
             "workflow.namespace": metadata["namespace"],

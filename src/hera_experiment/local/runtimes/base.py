@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hera_experiment.images.engine import RUNNERS
+from hera_experiment.local.artifacts.pod import PodArtifacts
 from hera_experiment.local.cache.tasks import DoneTasks
 
 AUTO, BUBBLEWRAP, PROCESS = "auto", "bubblewrap", "process"
@@ -26,8 +27,9 @@ class Pod:
     Argo's own keys. ``folder`` is scratch space that the runtime creates and removes; ``log``
     receives standard output and error of the main container. ``capture_result`` is true when
     something refers to this task's ``outputs.result``. ``security`` is the pod's security context,
-    ``hosts`` are further names of hosts (Kubernetes' ``hostAliases``). What was done just so is
-    taken over from ``done_tasks``, and what is done now remembered there.
+    ``hosts`` are further names of hosts (Kubernetes' ``hostAliases``), ``artifacts`` fetches its
+    inputs and keeps its outputs, None where there are none. What was done just so is taken over
+    from ``done_tasks``, and what is done now remembered there.
     """
 
     namespace: str
@@ -41,6 +43,7 @@ class Pod:
     capture_result: bool
     security: Mapping[str, Any] = field(default_factory=dict)
     hosts: Sequence[Mapping[str, Any]] = ()
+    artifacts: PodArtifacts | None = None
     done_tasks: DoneTasks | None = None
 
 
@@ -48,12 +51,14 @@ class Pod:
 class PodResult:
     """How a pod ended.
 
-    ``exit_code`` is None when the main container never started; ``message`` is empty after a
-    success and otherwise Argo's words (``Error (exit code 1)``); ``remark`` is what a person may
-    want to know of a success, ``taken_from`` the workflow that did it already, if one did, with the
-    ``key`` of what it did; ``error`` tells Argo's phase
+    ``exit_code`` is None when the main container never started, although ``placed`` tells that the
+    pod had come to its node; ``message`` is empty after a success and otherwise Argo's words
+    (``Error (exit code 1)``); ``remark`` is what a person may want to know of a success,
+    ``taken_from`` the workflow that did it already, if one did, with the ``key`` of what it did;
+    ``error`` tells Argo's phase
     Error (it could not be run) from Failed; ``result`` is the end of standard output, at most
-    256 KiB, without its trailing newline; ``parameters`` the output parameters read from files.
+    256 KiB, without its trailing newline; ``parameters`` the output parameters read from files,
+    ``artifacts`` what was kept of the output artifacts and the log, by name.
     """
 
     exit_code: int | None
@@ -61,6 +66,8 @@ class PodResult:
     error: bool = False
     result: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    placed: bool = False
     remark: str = ""
     taken_from: str = ""
     key: str = ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hera_experiment.errors import UserError
+from hera_experiment.local.runtimes.artifact_files import InputsFailed
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
 from hera_experiment.local.runtimes.checks import common_refusals
 from hera_experiment.local.runtimes.children import Children, Stopped
@@ -103,6 +104,8 @@ class BaseRuntime(ABC):
             return self._with_log_too_long(pod, result)
         except Stopped:
             return not_started("stopped before its process started")
+        except InputsFailed as error:
+            return replace(not_started(str(error)), placed=True)
         except self.failures as error:
             return not_started(str(error))
         except OSError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hera_experiment.argo.images import container_of
+from hera_experiment.contained_files import Found, tree_of, walk_in_trees
 from hera_experiment.errors import UserError
 from hera_experiment.images.builder import Builder
 from hera_experiment.images.context import (
@@ -23,6 +24,7 @@ from hera_experiment.images.context import (
 from hera_experiment.images.engine import RUNNERS, Runner, find_engine, runner
 from hera_experiment.images.recipe import read_recipe
 from hera_experiment.images.source import BuildSettings
+from hera_experiment.local.runtimes.artifact_files import place_inputs, with_artifacts
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.children import Children, open_log
@@ -158,6 +160,7 @@ class ContainerRuntime(BaseRuntime):
         variables = container_environment(container, pod, self._objects)
         image = self._image(pod, container.image, announce, self._client.stoppable(children))
         mounts = make_mounts(container, pod, self._objects)
+        mounts += place_inputs(pod, mounts)
         script = self._stage_script(pod, container)
         before, words = command_options(container, variables)
         words, files = offload(words, container.args)
@@ -222,8 +225,18 @@ class ContainerRuntime(BaseRuntime):
                     return self._client.read(name, path, PARAMETERS_LIMIT)
                 return read_output(path, mounts)
 
+            def look(path: str) -> Iterator[Found]:
+                mount = mount_of(path, mounts)
+                if mount is None or mount.memory:
+                    return self._client.walk(name, path)
+                trees = [tree_of(mount.source.parent, mount.path)]
+                inner = path[len(mount.path) :]
+                if mount.source.is_dir():
+                    return walk_in_trees([tree_of(mount.source, mount.path)], inner)
+                return walk_in_trees(trees, mount.source.name + inner)
+
             result = None if tail is None else tail.text()
-            return finished(
+            done = finished(
                 pod.template,
                 ending.exit_code,
                 result,
@@ -232,6 +245,7 @@ class ContainerRuntime(BaseRuntime):
                 ending.message,
                 ending.reason,
             )
+            return with_artifacts(pod, done, look, mounts)
         finally:
             self._client.remove(name)
 

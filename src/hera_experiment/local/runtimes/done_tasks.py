@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.local.artifacts.errors import ArtifactFailure
 from hera_experiment.local.cache.states import Area, Areas, Digests
 from hera_experiment.local.cache.tasks import Done, DoneTasks, Names, Task
 from hera_experiment.local.cache.tracer import NotTraced, Tracer
 from hera_experiment.local.runtimes.base import Pod, PodResult
 from hera_experiment.local.runtimes.root_image import RootImage
-from hera_experiment.local.runtimes.volumes import CLAIM, CONFIGMAP, SECRET, Mount
+from hera_experiment.local.runtimes.volumes import CLAIM, Mount
 
 Run = Callable[["Tracer | None"], PodResult]
 
@@ -40,14 +41,14 @@ def run_unless_done(
         {
             "image": image.identity,
             "mounts": [_described(mount, areas, known.digests) for mount in mounts],
-            "inputs": pod.template.get("inputs"),
+            "inputs": _inputs(pod.template),
             "outputs": pod.template.get("outputs"),
             "result": pod.capture_result,
             **material,
         },
     )
     done = task.find()
-    if done is not None:
+    if done is not None and _has_artifacts(pod, done):
         try:
             task.take_over(done, pod.log)
         except OSError:
@@ -65,7 +66,11 @@ def run_unless_done(
     if result.exit_code != 0 or result.message:
         return result
     trace = task.accesses.finish()
-    outcome = {"result": result.result, "parameters": dict(result.parameters)}
+    outcome = {
+        "result": result.result,
+        "parameters": dict(result.parameters),
+        "artifacts": dict(result.artifacts),
+    }
     task.remember(trace, outcome, pod.log)
     return _with_remark(result, trace.problems)
 
@@ -80,12 +85,36 @@ def _areas(image: RootImage, mounts: Iterable[Mount]) -> Iterable[Area]:
             yield Area(f"claim/{place}".replace(":", "%3A"), mount.path, mount.source)
 
 
+def _inputs(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the inputs of a task, its artifacts by what they are, not by where they lie."""
+    inputs = template.get("inputs") or {}
+    artifacts = [
+        {key: artifact.get(key) for key in ("name", "path", "mode", "archive")}
+        for artifact in inputs.get("artifacts") or ()
+    ]
+    return {"parameters": inputs.get("parameters"), "artifacts": artifacts}
+
+
+def _has_artifacts(pod: Pod, done: Done) -> bool:
+    """Tell whether the artifacts that ``done`` left are still there."""
+    for artifact in (done.outcome.get("artifacts") or {}).values():
+        if pod.artifacts is None:
+            return False
+        try:
+            location = pod.artifacts.location(artifact)
+            if not pod.artifacts.is_folder(location):
+                pod.artifacts.open(location).close()
+        except (ArtifactFailure, OSError):
+            return False
+    return True
+
+
 def _described(mount: Mount, areas: Sequence[Area], digests: Digests) -> list[str]:
-    """Return what a mount is to a task: that of a claim by its name, of an object by its files."""
+    """Return what a mount is to a task: a claim by its name, all else by its files."""
     what = next((area.name for area in areas if area.path == mount.path), mount.kind)
-    if mount.kind in (CONFIGMAP, SECRET):
+    if mount.kind != CLAIM and not mount.memory:
         found = hashlib.sha256()
-        for path in sorted(mount.source.rglob("*")):
+        for path in sorted([mount.source, *mount.source.rglob("*")]):
             if path.is_file():
                 found.update(f"{path.relative_to(mount.source)} {digests.of(path)}\n".encode())
         what = found.hexdigest()
@@ -97,6 +126,7 @@ def _taken_over(done: Done, key: str) -> PodResult:
         0,
         result=done.outcome.get("result"),
         parameters=done.outcome.get("parameters") or {},
+        artifacts=done.outcome.get("artifacts") or {},
         remark=f"taken over from {done.workflow}",
         taken_from=done.workflow,
         key=key,

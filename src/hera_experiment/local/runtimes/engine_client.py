@@ -12,11 +12,12 @@ import stat
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from hera_experiment.contained_files import NotReadable, kind_of
+from hera_experiment.contained_files import Found, NotReadable, kind_of
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed, Runner
 from hera_experiment.local.runtimes.children import Children, Stopped
@@ -32,6 +33,13 @@ _OF_CLIENT = re.compile(
     r"|GO(?:DEBUG|GC|MAXPROCS|MEMLIMIT|TRACEBACK)|PATH|HOME|USER|LANG|TERM|TMPDIR|NO_COLOR"
     r"|(?i:https?|all|no|ftp)_(?i:proxy)"
 )
+_MODES = {
+    tarfile.DIRTYPE: stat.S_IFDIR,
+    tarfile.FIFOTYPE: stat.S_IFIFO,
+    tarfile.CHRTYPE: stat.S_IFCHR,
+    tarfile.BLKTYPE: stat.S_IFBLK,
+    tarfile.SYMTYPE: stat.S_IFLNK,
+}
 # Podman reads more than one line between quotes; the programs read 64 KiB of a line.
 _ONE_LINE = re.compile(r"(?![\"'`])[^\r\n\0]{0,50000}")
 
@@ -219,6 +227,40 @@ class EngineClient:
                 process.kill()
         return None
 
+    def walk(self, name: str, path: str) -> Generator[Found]:
+        """Yield what is at a path of a container and below it, one after the other as it comes.
+
+        Raises ``FileNotFoundError`` when there is nothing.
+        """
+        follow = ("--follow-link",) if self.engine == "docker" else ()
+        process = subprocess.Popen(
+            [self.engine, "cp", *follow, f"{name}:{path}", "-"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environ,
+        )
+        assert process.stdout is not None
+        with process:
+            try:
+                with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                    top = ""
+                    for member in archive:
+                        top = top or member.name
+                        inner = member.name[len(top) :].strip("/")
+                        if member.islnk():
+                            # One more name of a file that has passed by.
+                            linked = self.walk(name, f"{path}/{inner}")
+                            yield replace(next(linked), path=inner)
+                            linked.close()
+                        else:
+                            yield _found(archive, member, inner)
+            except tarfile.ReadError:
+                # Nothing was printed.
+                raise FileNotFoundError(path) from None
+            finally:
+                process.kill()
+
     def remove(self, *names: str) -> None:
         """Remove containers, running or not, with their anonymous volumes."""
         # Docker kills at once, Podman would wait ten seconds for each.
@@ -241,13 +283,18 @@ class EngineClient:
         )
 
 
+def _found(archive: tarfile.TarFile, member: tarfile.TarInfo, inner: str) -> Found:
+    def opened() -> BinaryIO:
+        content = archive.extractfile(member)
+        assert content is not None
+        return cast(BinaryIO, content)
+
+    mode = _MODES.get(member.type, stat.S_IFREG) | member.mode
+    target = member.linkname if member.issym() else ""
+    return Found(inner, mode, member.size, member.mtime, opened, target)
+
+
 def _kind(member: tarfile.TarInfo) -> str:
     if member.issym():
         return "a link that leads nowhere"
-    kinds = {
-        tarfile.DIRTYPE: stat.S_IFDIR,
-        tarfile.FIFOTYPE: stat.S_IFIFO,
-        tarfile.CHRTYPE: stat.S_IFCHR,
-        tarfile.BLKTYPE: stat.S_IFBLK,
-    }
-    return kind_of(kinds.get(member.type, 0))
+    return kind_of(_MODES.get(member.type, 0))

@@ -6,9 +6,16 @@ import os
 import posixpath
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hera_experiment.contained_files import Found, tree_of, walk_in_trees
+from hera_experiment.local.runtimes.artifact_files import (
+    declared_paths,
+    input_points,
+    place_inputs,
+    with_artifacts,
+)
 from hera_experiment.local.runtimes.base import PROCESS, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.checks import (
@@ -152,6 +159,7 @@ class ProcessRuntime(BaseRuntime):
         mounts = make_mounts(container, pod, self._objects)
         if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
             return not_started(nested)
+        mounts += place_inputs(pod, mounts)
         key = (plan.key, tuple((mount.path, mount.source) for mount in mounts))
         root = self._scratch.take(key, lambda path: Root(path, plan.layout, mounts, plan.workdir))
         try:
@@ -280,8 +288,18 @@ def _result(
         data = read_output(path, mounts, root) if plan.rules.covers(path) else None
         return None if data is None else inside(data.decode("utf-8", "replace")).encode()
 
+    def look(path: str) -> Iterator[Found]:
+        trees = [tree_of(Path(root), *roots)]
+        trees += (
+            replace(tree_of(mount.source, mount.path, root + mount.path), path=mount.path)
+            for mount in mounts
+        )
+        for found in walk_in_trees(trees, path):
+            yield replace(found, target=inside(found.target))
+
     result = None if tail is None else inside(tail.text())
-    return finished(pod.template, status, result, read, mounts, message, reason)
+    done = finished(pod.template, status, result, read, mounts, message, reason)
+    return with_artifacts(pod, done, look, mounts)
 
 
 def path_rules(template: Json, container: MainContainer, view: ImageView) -> PathRules:
@@ -296,6 +314,11 @@ def path_rules(template: Json, container: MainContainer, view: ImageView) -> Pat
     for _, path, _ in output_paths(template):
         folder = posixpath.dirname(posixpath.normpath(path))
         covered.append(path if folder in SYSTEM else folder)
+    for path in declared_paths(template, "inputs"):
+        covered += [path, *(folder for folder in above(path) if folder not in SYSTEM)]
+    for path in declared_paths(template, "outputs"):
+        folder = posixpath.dirname(path)
+        covered.append(path if folder in SYSTEM else folder)
     moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
     return PathRules((path for path in covered if "{{" not in path), moved)
 
@@ -306,7 +329,8 @@ def _make_plan(
     """Return how pods of ``template`` are run; ``container`` is its main one."""
     home = view.environment.get("HOME", HOME)
     folders = [HOME, TEMPORARY, *view.folders]
-    layout = view.tree.layout(folders, (mount_path(mount) for mount in container.mounts))
+    points = [*(mount_path(mount) for mount in container.mounts), *input_points(template)]
+    layout = view.tree.layout(folders, points)
     rules = path_rules(template, container, view)
     return _Plan(key, view, rules, layout, _workdir(container, view), home)
 
@@ -319,6 +343,9 @@ def _plan_key(template: Json, container: MainContainer, view: ImageView) -> tupl
         container.source is None,
         tuple(mount.get("mountPath") for mount in container.mounts),
         tuple(path for _, path, _ in output_paths(template)),
+        tuple(input_points(template)),
+        tuple(declared_paths(template, "inputs")),
+        tuple(declared_paths(template, "outputs")),
     )
 
 

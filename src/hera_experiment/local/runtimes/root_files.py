@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hera_experiment.contained_files import NotReadable, Tree, path_in_trees, read_in_trees
+from hera_experiment.contained_files import (
+    Found,
+    NotReadable,
+    Tree,
+    path_in_trees,
+    read_in_trees,
+    walk_in_trees,
+)
 from hera_experiment.local.runtimes.volumes import Mount
 
 
@@ -39,6 +46,14 @@ def read_from_root(
         raise NotReadable("may not be read") from None
     except (OSError, ValueError):  # a path that no file can have
         return None
+
+
+def walk_root(path: str, overlays: Sequence[Layers], mounts: Sequence[Mount]) -> Iterator[Found]:
+    """Yield what is at the container's absolute ``path`` and below it; see :func:`read_from_root`.
+
+    Raises :class:`NotReadable` and ``OSError``.
+    """
+    return walk_in_trees(_trees(overlays, mounts), path)
 
 
 def real_path(path: str, overlays: Sequence[Layers], mounts: Sequence[Mount]) -> str:

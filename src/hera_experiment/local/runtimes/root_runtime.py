@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.images import container_of
-from hera_experiment.contained_files import NotReadable
+from hera_experiment.contained_files import Found, NotReadable
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
 from hera_experiment.local.cache.tracer import Tracer
+from hera_experiment.local.runtimes.artifact_files import (
+    declared_paths,
+    input_points,
+    place_inputs,
+    with_artifacts,
+)
 from hera_experiment.local.runtimes.base import BUBBLEWRAP, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.bubblewrap import Sandbox, command_line, options
@@ -47,7 +53,12 @@ from hera_experiment.local.runtimes.outputs import (
     not_started,
     output_paths,
 )
-from hera_experiment.local.runtimes.root_files import Layers, read_from_root, real_path
+from hera_experiment.local.runtimes.root_files import (
+    Layers,
+    read_from_root,
+    real_path,
+    walk_root,
+)
 from hera_experiment.local.runtimes.root_image import (
     Account,
     NoSuchAccount,
@@ -225,7 +236,7 @@ class RootRuntime(BaseRuntime):
         account = partial(self._account, image)
         security = security_of(pod.security, container.security, image.user, account)
         workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
-        mounted = [mount_path(mount) for mount in container.mounts]
+        mounted = [mount_path(mount) for mount in container.mounts] + input_points(pod.template)
         key = (image, workdir, *mounted, *files)
 
         def make(path: str) -> TaskRoot:
@@ -238,7 +249,10 @@ class RootRuntime(BaseRuntime):
         names = {"HOME": security.home, "HOSTNAME": pod.name}
         root = self._scratch.take(key, make)
         try:
-            mounts = make_mounts(container, replace(pod, folder=Path(root.path)), self._objects)
+            holder = replace(pod, folder=Path(root.path))
+            mounts = make_mounts(container, holder, self._objects)
+            mounts += place_inputs(holder, mounts)
+            volumes = tuple(mounts)
             mounts += root.write(files)
             place = partial(_place, lower=image.layers, mounts=mounts, places=root.places)
             sandbox = Sandbox(
@@ -271,7 +285,7 @@ class RootRuntime(BaseRuntime):
                 "workdir": workdir,
                 "user": user,
             }
-            return run_unless_done(pod.done_tasks, pod, image, mounts, material, run)
+            return run_unless_done(pod.done_tasks, pod, image, volumes, material, run)
         finally:
             self._scratch.give_back(key, root)
 
@@ -285,6 +299,7 @@ class RootRuntime(BaseRuntime):
         tracer: Tracer | None = None,
     ) -> PodResult:
         paths = [path for _, path, _ in output_paths(pod.template)]
+        paths += declared_paths(pod.template, "outputs")
         tail = Tail() if pod.capture_result else None
         with ExitStack() as opened:
             memory = opened.enter_context(MemoryVolumes(sandbox.mounts, paths))
@@ -328,7 +343,11 @@ class RootRuntime(BaseRuntime):
             def read(path: str) -> bytes | None:
                 return read_from_root(path, layers, mounts, PARAMETERS_LIMIT)
 
-            return finished(pod.template, status, result, read, mounts, message, reason)
+            def look(path: str) -> Iterator[Found]:
+                return walk_root(path, layers, mounts)
+
+            done = finished(pod.template, status, result, read, mounts, message, reason)
+            return with_artifacts(pod, done, look, mounts)
 
 
 def _place(

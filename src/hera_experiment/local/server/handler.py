@@ -21,7 +21,15 @@ from urllib.parse import parse_qs, urlsplit
 from hera_experiment.errors import UserError
 from hera_experiment.local.errors import ApiError, InvalidWorkflow, Unauthenticated
 from hera_experiment.local.runtimes.base import AUTO, RUNTIMES
-from hera_experiment.local.server.messages import Answer, Claims, Request, Services, Stream
+from hera_experiment.local.server.messages import (
+    Answer,
+    Claims,
+    File,
+    Moved,
+    Request,
+    Services,
+    Stream,
+)
 from hera_experiment.local.server.routes import find
 
 BODY_LIMIT = 8 << 20
@@ -29,6 +37,11 @@ BODY_LIMIT = 8 << 20
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?")
 _DISCARDED = 64 << 20
+_PIECE = 1 << 18
+_CONTENT_POLICY = (
+    "sandbox allow-same-origin; base-uri 'none'; default-src 'none'; img-src 'self'; "
+    "style-src 'self' 'unsafe-inline'"
+)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -179,6 +192,13 @@ class RequestHandler(BaseHTTPRequestHandler):
     def _answer(self, answer: Answer) -> None:
         if isinstance(answer, Stream):
             self._stream(answer)
+        elif isinstance(answer, File):
+            self._send_file(answer)
+        elif isinstance(answer, Moved):
+            self.send_response(307)
+            self.send_header("Location", answer.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif isinstance(answer, bytes):
             self._send(200, answer)
         else:
@@ -197,6 +217,30 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.wfile.flush()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+
+    def _send_file(self, file: File) -> None:
+        self._streaming = True
+        self.send_response(200)
+        if file.name:
+            name = file.name.replace("\\", "\\\\").replace('"', '\\"')
+            self.send_header("Content-Disposition", f'filename="{name}"')
+        # As Argo's server has it: nothing in an artifact may run in a browser.
+        self.send_header("Content-Security-Policy", _CONTENT_POLICY)
+        self.send_header("X-Frame-Options", "SAMEORIGIN")
+        self.send_header("Content-Type", file.media)
+        self.send_header("Content-Length", str(file.size))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        with file.content as content:
+            left = file.size
+            while left and (piece := content.read(min(left, _PIECE))):
+                left -= len(piece)
+                self.wfile.write(piece)
+        self.wfile.flush()
+        self._streaming = False
+        if left:
+            raise ConnectionAbortedError("a file has become shorter while it was sent")
 
     def _stream(self, stream: Stream) -> None:
         events = "text/event-stream" in self.headers.get("Accept", "")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, BinaryIO
 
 from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.errors import InvalidWorkflow
@@ -110,7 +110,24 @@ class Stream:
     items: Generator[bytes | None, None, None]
 
 
-Answer = bytes | dict[str, Any] | Stream
+@dataclass(frozen=True)
+class File:
+    """An answer that is ``size`` bytes of a file, called ``name``, and what it is."""
+
+    content: BinaryIO
+    size: int
+    name: str = ""
+    media: str = ""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An answer that sends the client to another path."""
+
+    path: str
+
+
+Answer = bytes | dict[str, Any] | Stream | File | Moved
 Handler = Callable[[Request], Answer]
 
 

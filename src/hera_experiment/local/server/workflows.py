@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from hera_experiment.local.engine.suspend import Change
 from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
@@ -127,12 +128,49 @@ def _within_patience(delete: Callable[[], None], name: str) -> None:
 
 
 def stop(request: Request) -> dict[str, Any]:
-    """End a workflow; its exit handler runs."""
+    """End a workflow, whose exit handler runs, or the suspended nodes that a selector names."""
     run, body = resolve(request), request.json()
-    if body.get("nodeFieldSelector"):
-        raise Unimplemented("the local server stops whole workflows, not single nodes")
-    message = str(body.get("message") or "")
-    return request.services.engine.stop(run.namespace, run.name, message)
+    selector, message = str(body.get("nodeFieldSelector") or ""), str(body.get("message") or "")
+    return request.services.engine.stop(run.namespace, run.name, selector, message)
+
+
+def suspend(request: Request) -> dict[str, Any]:
+    """Begin nothing more in a workflow."""
+    run = resolve(request)
+    return request.services.engine.suspend(run.namespace, run.name)
+
+
+def resume(request: Request) -> dict[str, Any]:
+    """Go on with a workflow and its suspended nodes."""
+    run, body = resolve(request), request.json()
+    selector = str(body.get("nodeFieldSelector") or "")
+    return request.services.engine.resume(run.namespace, run.name, selector)
+
+
+def set_nodes(request: Request) -> dict[str, Any]:
+    """Change suspended nodes: their phase, their message, the outputs that they ask for."""
+    run, body = resolve(request), request.json()
+    change = Change(
+        phase=str(body.get("phase") or ""),
+        message=str(body.get("message") or ""),
+        outputs=_outputs(body.get("outputParameters") or ""),
+    )
+    selector = str(body.get("nodeFieldSelector") or "")
+    return request.services.engine.set_nodes(run.namespace, run.name, selector, change)
+
+
+def _outputs(text: Any) -> dict[str, str]:
+    if not text:
+        return {}
+    try:
+        outputs = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise InvalidWorkflow(f"unable to parse output parameter set request: {error}") from None
+    if not isinstance(outputs, dict) or not all(isinstance(v, str) for v in outputs.values()):
+        raise InvalidWorkflow(
+            "unable to parse output parameter set request: it is no JSON object of strings"
+        )
+    return outputs
 
 
 def terminate(request: Request) -> dict[str, Any]:
@@ -216,7 +254,7 @@ def _selected(request: Request) -> list[Run]:
             f"the namespace of the path ({namespace!r}) and the field selector "
             f"'metadata.namespace' ({fields.namespace!r}) contradict each other"
         )
-    matches = _name_filter(request.option("nameFilter"), fields.name)
+    matches = name_filter(request.option("nameFilter"), fields.name)
     created_after = request.time("createdAfter")
     finished_before = request.time("finishedBefore")
     selected = []
@@ -236,7 +274,8 @@ def _selected(request: Request) -> list[Run]:
     return selected
 
 
-def _name_filter(kind: str, wanted: str) -> Callable[[str], bool]:
+def name_filter(kind: str, wanted: str) -> Callable[[str], bool]:
+    """Return the test of a name that Argo's ``nameFilter`` means."""
     if not wanted:
         return lambda name: True
     if kind == "Contains":

@@ -1,6 +1,10 @@
-"""What is checked before a workflow is kept, in Argo's order as far as one can tell."""
+"""What is checked before an object is kept: Argo's own verdict first, in Argo's order and words.
+
+``judged`` is that verdict. ``checked`` adds what the engine does not interpret and what Kubernetes
+would refuse.
+"""
 
 from hera_experiment.local.engine.validation.pods import left_out
-from hera_experiment.local.engine.validation.workflow import check_generated_name, checked
+from hera_experiment.local.engine.validation.workflow import check_generated_name, checked, judged
 
-__all__ = ["check_generated_name", "checked", "left_out"]
+__all__ = ["check_generated_name", "checked", "judged", "left_out"]

@@ -1,6 +1,7 @@
 """The rules of a DAG.
 
-Source: ``validateDAG`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows.
+Source: ``validateDAG`` in ``workflow/validate/validate.go``, ``workflow/common/ancestry.go`` and
+``util/sorting`` of argoproj/argo-workflows, whose words the messages are.
 """
 
 from __future__ import annotations
@@ -8,160 +9,159 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hera_experiment.local.engine.depends import (
-    Depends,
-    DependsError,
-    ancestry,
-    mentioned,
-    parse,
-)
-from hera_experiment.local.engine.loops import is_loop
-from hera_experiment.local.engine.substitution import tags
+from hera_experiment.argo.names import FIELD_NAME
+from hera_experiment.local.engine.depends import OF_ITEMS, RESULTS, ancestry
+from hera_experiment.local.engine.loops import LOOPS
+from hera_experiment.local.engine.validation.arguments import check_arguments
+from hera_experiment.local.engine.validation.kinds import Template
+from hera_experiment.local.engine.validation.names import check_field_names
+from hera_experiment.local.engine.validation.processing import ANY_ARGUMENTS, Arguments
 from hera_experiment.local.engine.validation.scopes import (
     Scope,
     add_items,
     add_outputs,
-    check_arguments,
-    check_field_names,
-    check_variables,
-    without_hooks,
+    inline_scope,
+    is_aggregated,
+    is_variable,
 )
-from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.errors import InvalidWorkflow, within
+
+if TYPE_CHECKING:
+    from hera_experiment.local.engine.validation.judge import Base, Judge, Walk
 
 Task = Mapping[str, Any]
+Parents = dict[str, dict[str, bool]]
+"""The tasks that each task waits for, and whether it looks at all items of one."""
 
-_REFERENCE = re.compile(r"\s*tasks\.[^.]")
+_NAME = "[a-zA-Z0-9][-a-zA-Z0-9]*"
+_MENTION = re.compile(rf"({_NAME}?\.[A-Z][a-zA-Z]+)|({_NAME})", re.ASCII)
+_RESULT = re.compile(rf"{_NAME}?\.[A-Z][a-zA-Z]+", re.ASCII)
+_OF_TASK = "{{tasks."
+_STATUS = re.compile(r"\{\{\s*tasks\.([^.{}]+)\.status\s*\}\}")
 
 
-def check_order(name: str, dag: Mapping[str, Any]) -> None:
-    """Check that the tasks can be brought into an order, and their names."""
-    tasks: list[Task] = dag.get("tasks") or []
-    if not tasks:
-        raise InvalidWorkflow(f"templates.{name} must have at least one task")
-    names = Counter(task.get("name", "") for task in tasks)
-    problem = next((f"duplicated nodeName {n}" for n, count in names.items() if count > 1), "")
-    parents = {task.get("name", ""): mentioned(task) for task in tasks}
-    for parent in (parent for found in parents.values() for parent in found):
-        if parent not in parents:
-            problem = problem or f"invalid dependency {parent}"
-    if cycle := "" if problem else _cycle(parents):
-        problem = f"graph with cycle: {cycle}"
-    if problem:
-        raise InvalidWorkflow(f"templates.{name} sorting failed: {problem}")
-    check_field_names(f"templates.{name}.tasks", tasks)
+def check_dag(judge: Judge, template: Template, base: Base, scope: Scope) -> Walk:
+    """Check a DAG whose variables are put in; ``scope`` grows by what its tasks leave."""
+    where = f"templates.{template.get('name', '')}"
+    dag = template["dag"]
+    if not dag.get("tasks"):
+        raise InvalidWorkflow(f"{where} must have at least one task")
+    parents = {task.get("name", ""): _parents(task) for task in dag["tasks"]}
+    tasks = _in_order(where, dag["tasks"], parents)
+    check_field_names(f"{where}.tasks", tasks)
+    by_name = {task["name"]: task for task in tasks}
     uses_depends = any(task.get("depends") for task in tasks)
+    templates: dict[str, Template | None] = {}
     for task in tasks:
-        _check_style(name, task, uses_depends)
+        name, path = task["name"], f"{where}.tasks.{task['name']}"
+        _check_style(where, task, uses_depends=uses_depends)
+        with within(f"{path} "):
+            templates[name] = yield judge.template_of(task, base, ANY_ARGUMENTS)
+            _add_outputs(judge, scope, task, templates[name], aggregated=is_aggregated(task))
+            _check_results(task)
+        _check_items(path, parents[name], by_name)
+    judge.variables(f"{where}.targets", dag.get("target") or "", scope)
+    for target in (dag.get("target") or "").split(" "):
+        if target and not is_variable(target) and target not in by_name:
+            raise InvalidWorkflow(f"{where}.targets: target '{target}' is not defined")
+    for task in tasks:
+        yield from _check_task(judge, where, task, base, scope, templates[task["name"]], parents)
+    return None
 
 
-def in_order(tasks: list[Task]) -> list[Task]:
-    """Return the tasks, each after those it depends on; raises nothing for what has no order."""
-    parents = {task.get("name", ""): mentioned(task) for task in tasks}
-    waits_for = {name: len(found) for name, found in parents.items()}
+def _check_task(
+    judge: Judge,
+    where: str,
+    task: Task,
+    base: Base,
+    scope: Scope,
+    template: Template | None,
+    parents: Parents,
+) -> Walk:
+    name, path = task["name"], f"{where}.tasks.{task['name']}"
+    if "hooks" in task:
+        scope.add(f"tasks.{name}.status")
+    _add_outputs(judge, scope, task, template, aggregated=False)
+    ancestors = _Ancestors(name, parents)
+    own = inline_scope(task)
+    with within(f"{path} "):
+        add_items(own, task)
+    referred = [other for other in _STATUS.findall(str(task)) if other in ancestors]
+    own.update(f"tasks.{other}.status" for other in referred)
+    judge.variables(path, task, own, scope)
+    arguments = task.get("arguments") or {}
+    check_arguments(f"{path}.arguments.", arguments)
+    _check_references(path, arguments, ancestors)
+    with within(f"{path} "):
+        yield judge.template_of(task, base, Arguments(arguments))
+    return None
+
+
+class _Ancestors:
+    """What a task waits for, directly or not, found when it is asked for."""
+
+    def __init__(self, task: str, parents: Parents) -> None:
+        self._task = task
+        self._parents = parents
+        self._all: frozenset[str] | None = None
+
+    def __contains__(self, name: object) -> bool:
+        if name in self._parents[self._task]:
+            return True
+        if self._all is None:
+            self._all = ancestry(self._task, self._parents)
+        return name in self._all
+
+
+def _add_outputs(
+    judge: Judge, scope: Scope, task: Task, template: Template | None, *, aggregated: bool
+) -> None:
+    prefix = f"tasks.{task['name']}"
+    add_outputs(scope, judge.everywhere, template, prefix, aggregated=aggregated)
+
+
+def _parents(task: Task) -> dict[str, bool]:
+    """Return the tasks that a condition names, as Argo finds them, readable or not."""
+    found: dict[str, bool] = {}
+    text = task.get("depends") or ""
+    if not text:
+        names = task.get("dependencies") or ()
+        if all(FIELD_NAME.fullmatch(name) for name in names):
+            return dict.fromkeys(names, False)
+        text = " ".join(f"{name}.Succeeded" for name in names)
+    for match in _MENTION.finditer(text):
+        name, _, result = match[0].partition(".")
+        found[name] = result in OF_ITEMS or (bool(result) and found.get(name, False))
+    return found
+
+
+def _in_order(where: str, tasks: list[Task], parents: Parents) -> list[Task]:
+    """Return the tasks, each after those it waits for; Argo's order of the first ones is chance."""
+    names = Counter(task.get("name", "") for task in tasks)
+    if doubled := [name for name, count in names.items() if count > 1]:
+        raise InvalidWorkflow(f"{where} sorting failed: duplicated nodeName {doubled[0]}")
     following: dict[str, list[str]] = {name: [] for name in parents}
     for name, found in parents.items():
         for parent in found:
-            following.get(parent, []).append(name)
+            if parent not in parents:
+                raise InvalidWorkflow(f"{where} sorting failed: invalid dependency {parent}")
+            following[parent].append(name)
+    waits_for = {name: len(found) for name, found in parents.items()}
     order = [name for name, count in waits_for.items() if not count]
     for name in order:
         for other in following[name]:
             waits_for[other] -= 1
             if not waits_for[other]:
                 order.append(other)
+    if len(order) < len(tasks):
+        raise InvalidWorkflow(f"{where} sorting failed: graph with cycle: {_cycle(parents)}")
     by_name = {task.get("name", ""): task for task in tasks}
     return [by_name[name] for name in order]
 
 
-def check_depends(name: str, dag: Mapping[str, Any]) -> dict[str, Depends]:
-    """Check conditions and the target; return what each task waits for."""
-    by_name = {task["name"]: task for task in dag["tasks"]}
-    continue_on = {n: task["continueOn"] for n, task in by_name.items() if "continueOn" in task}
-    depends = {}
-    for task in by_name.values():
-        where = f"templates.{name}.tasks.{task['name']}"
-        try:
-            depends[task["name"]] = parse(task, continue_on)
-        except DependsError as error:
-            raise InvalidWorkflow(f"{where} {error}") from None
-        _check_items(name, depends[task["name"]], by_name)
-    for target in (dag.get("target") or "").split():
-        if target not in by_name:
-            raise InvalidWorkflow(f"templates.{name}.targets: target '{target}' is not defined")
-    return depends
-
-
-def check_tasks(
-    name: str,
-    dag: Mapping[str, Any],
-    depends: Mapping[str, Depends],
-    templates: Mapping[str, Mapping[str, Any]],
-    scope: Scope,
-    global_names: Scope,
-) -> None:
-    """Check the variables and arguments of all tasks; ``scope`` grows by what they leave."""
-    parents = {task: found.tasks for task, found in depends.items()}
-    tasks = {task["name"]: task for task in dag["tasks"]}
-    for task in tasks.values():
-        template = templates[task["template"]]
-        aggregated = bool(task.get("withItems") or task.get("withParam"))
-        prefix = f"tasks.{task['name']}"
-        add_outputs(scope, global_names, template, prefix, aggregated=aggregated)
-    for task in tasks.values():
-        where = f"templates.{name}.tasks.{task['name']}"
-        own: Scope = set()
-        task = without_hooks(task)
-        referred = {tag.strip().split(".")[1] for tag in tags(task) if _REFERENCE.match(tag)}
-        ancestors = referred.intersection(parents[task["name"]])
-        if ancestors != referred:
-            ancestors = referred & ancestry(task["name"], parents)
-        for ancestor in ancestors:
-            other = tasks[ancestor]
-            add_outputs(
-                own,
-                global_names,
-                templates[other["template"]],
-                f"tasks.{ancestor}",
-                aggregated=bool(other.get("withItems") or other.get("withParam")),
-                ancestor=True,
-            )
-        if problem := add_items(own, task):
-            raise InvalidWorkflow(f"{where} {problem}")
-        check_variables(where, task, own, scope, global_names)
-        check_arguments(f"{where}.arguments.", task.get("arguments") or {})
-        _check_references(where, task, ancestors)
-
-
-def _check_style(name: str, task: Task, uses_depends: bool) -> None:
-    where = f"templates.{name}"
-    if (uses_depends or task.get("dependencies")) and task["name"][0].isdigit():
-        raise InvalidWorkflow(
-            f"{where}.tasks.{task['name']} name cannot begin with a digit when using either "
-            "'depends' or 'dependencies'"
-        )
-    if uses_depends and task.get("dependencies"):
-        raise InvalidWorkflow(
-            f"{where} cannot use both 'depends' and 'dependencies' in the same DAG template"
-        )
-    if uses_depends and "continueOn" in task:
-        raise InvalidWorkflow(
-            f"{where} cannot use 'continueOn' when using 'depends'. Instead use "
-            "'dep-task.Failed'/'dep-task.Errored'"
-        )
-
-
-def _check_items(name: str, depends: Depends, tasks: Mapping[str, Task]) -> None:
-    for dependency in depends.of_items:
-        task = tasks[dependency]
-        if not is_loop(task):
-            raise InvalidWorkflow(
-                f"templates.{name}.tasks.{dependency} dependency '{dependency}' uses an items-based"
-                " condition such as .AnySucceeded or .AllFailed but does not contain any items"
-            )
-
-
-def _cycle(parents: Mapping[str, list[str]]) -> str:
+def _cycle(parents: Parents) -> str:
     finished: set[str] = set()
     for first in parents:
         path = [first]
@@ -179,12 +179,52 @@ def _cycle(parents: Mapping[str, list[str]]) -> str:
     return ""
 
 
-def _check_references(where: str, task: Task, ancestors: set[str]) -> None:
-    for parameter in (task.get("arguments") or {}).get("parameters") or ():
-        value = parameter.get("value", "")
-        if value.startswith("{{tasks."):
-            name = value.split(".")[1]
-            if name not in ancestors:
-                raise InvalidWorkflow(
-                    f"{where} missing dependency '{name}' for parameter '{parameter['name']}'"
-                )
+def _check_style(where: str, task: Task, *, uses_depends: bool) -> None:
+    if (uses_depends or task.get("dependencies")) and task["name"][0].isdigit():
+        raise InvalidWorkflow(
+            f"{where}.tasks.{task['name']} name cannot begin with a digit when using either "
+            "'depends' or 'dependencies'"
+        )
+    if uses_depends and task.get("dependencies"):
+        raise InvalidWorkflow(
+            f"{where} cannot use both 'depends' and 'dependencies' in the same DAG template"
+        )
+    if uses_depends and "continueOn" in task:
+        raise InvalidWorkflow(
+            f"{where} cannot use 'continueOn' when using 'depends'. Instead use "
+            "'dep-task.Failed'/'dep-task.Errored'"
+        )
+
+
+def _check_results(task: Task) -> None:
+    for mention in _RESULT.findall(task.get("depends") or ""):
+        name, _, result = mention.partition(".")
+        if result not in RESULTS:
+            raise InvalidWorkflow(f"task result '{result}' for task '{name}' is invalid")
+
+
+def _check_items(path: str, parents: Mapping[str, bool], tasks: Mapping[str, Task]) -> None:
+    for parent, of_items in parents.items():
+        # Argo names the task it looks at, not the one that looks.
+        if of_items and not any(tasks[parent].get(key) is not None for key in LOOPS):
+            told = path.rpartition(".")[0]
+            raise InvalidWorkflow(
+                f"{told}.{parent} dependency '{parent}' uses an items-based"
+                " condition such as .AnySucceeded or .AllFailed but does not contain any items"
+            )
+
+
+def _check_references(where: str, arguments: Mapping[str, Any], ancestors: _Ancestors) -> None:
+    sources = [
+        ("parameter", parameter["name"], parameter.get("value"))
+        for parameter in arguments.get("parameters") or ()
+    ]
+    sources += [
+        ("artifact", artifact["name"], artifact.get("from"))
+        for artifact in arguments.get("artifacts") or ()
+    ]
+    for kind, name, source in sources:
+        if isinstance(source, str) and source.startswith(_OF_TASK):
+            task = source.split(".")[1]
+            if task not in ancestors:
+                raise InvalidWorkflow(f"{where} missing dependency '{task}' for {kind} '{name}'")

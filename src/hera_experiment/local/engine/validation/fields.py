@@ -65,9 +65,10 @@ SPEC = _table(
     {
         "object": (
             "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
-            "workflowTemplateRef hooks"
+            "workflowTemplateRef hooks artifactGC artifactRepositoryRef"
         ),
-        "string": "entrypoint onExit serviceAccountName",
+        "string": "entrypoint onExit serviceAccountName shutdown",
+        "boolean": "suspend archiveLogs",
         "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
     },
@@ -81,23 +82,20 @@ SPEC = _table(
         _NO_PULL: "imagePullSecrets",
         _NO_ACCOUNT: "automountServiceAccountToken executor",
         _ONE_USER: "securityContext",
-        _KEPT: "ttlStrategy archiveLogs",
+        _KEPT: "ttlStrategy",
         _NO_CLUSTER: "podGC podMetadata",
-        "there are no artifacts": "artifactGC artifactRepositoryRef",
         _NO_METRICS: "metrics",
     },
     {
-        "suspended workflows": "suspend",
         "mutexes and semaphores": "synchronization",
         "patches of pods": "podSpecPatch",
-        "workflows that are created stopped": "shutdown",
     },
 )
 
 TEMPLATE = _table(
     {
         "string": "name timeout",
-        "object": "inputs outputs container script dag retryStrategy",
+        "object": ("inputs outputs container script dag retryStrategy archiveLocation suspend"),
         "list": "steps volumes hostAliases",
         "integer": "parallelism",
         "boolean": "failFast",
@@ -109,13 +107,11 @@ TEMPLATE = _table(
         _NO_ACCOUNT: "serviceAccountName automountServiceAccountToken executor",
         _ONE_USER: "securityContext",
         "labels and annotations of a pod": "metadata",
-        "there are no artifacts": "archiveLocation",
         _NO_METRICS: "metrics",
     },
     {
         "container sets": "containerSet",
         "resource templates": "resource",
-        "suspend templates": "suspend",
         "data templates": "data",
         "HTTP templates": "http",
         "plugins": "plugin",
@@ -213,10 +209,81 @@ RETRY_STRATEGY = _table(
 
 BACKOFF = _table({"string": "duration maxDuration cap", "integer or text": "factor"})
 
-PARAMETERS = _table({"list": "parameters"}, {}, {"artifacts": "artifacts"})
+PARAMETERS = _table({"list": "parameters artifacts"})
 
-OUTPUTS = _table(
-    {"list": "parameters"}, {"the engine writes it": "result exitCode"}, {"artifacts": "artifacts"}
+OUTPUTS = _table({"list": "parameters artifacts"}, {"the engine writes it": "result exitCode"})
+
+_LOCATIONS = "s3 git http artifactory hdfs raw oss gcs azure"
+_NO_DRIVER = {"drivers of artifacts that are programs of their own": "plugin"}
+
+ARTIFACT = _table(
+    {
+        "string": "name path from fromExpression globalName subPath",
+        "integer": "mode",
+        "boolean": "optional recurseMode deleted archiveLogs",
+        "object": f"archive artifactGC {_LOCATIONS}",
+    },
+    {},
+    _NO_DRIVER,
+)
+
+ARCHIVE_LOCATION = _table({"boolean": "archiveLogs", "object": _LOCATIONS}, {}, _NO_DRIVER)
+
+_CREDENTIALS = "accessKeySecret secretKeySecret sessionTokenSecret caSecret"
+_FOLDER = "a folder of this machine takes the place of the store"
+
+LOCATIONS = {
+    "s3": _table(
+        {"string": "key bucket endpoint"},
+        {
+            _FOLDER: (
+                f"{_CREDENTIALS} region insecure roleARN useSDKCreds createBucketIfNotPresent "
+                "encryptionOptions addressingStyle"
+            )
+        },
+    ),
+    "gcs": _table({"string": "key bucket"}, {_FOLDER: "serviceAccountKeySecret"}),
+    "oss": _table(
+        {"string": "key bucket endpoint"},
+        {
+            _FOLDER: (
+                f"{_CREDENTIALS} createBucketIfNotPresent securityToken lifecycleRule useSDKCreds"
+            )
+        },
+    ),
+    "azure": _table(
+        {"string": "blob container endpoint"}, {_FOLDER: "accountKeySecret useSDKCreds"}
+    ),
+    "hdfs": _table(
+        {"string": "path", "list": "addresses"},
+        {
+            _FOLDER: (
+                "dataTransferProtection force hdfsUser krbCCacheSecret krbConfigConfigMap "
+                "krbKeytabSecret krbRealm krbServicePrincipalName krbUsername"
+            )
+        },
+    ),
+    "artifactory": _table({"string": "url"}, {_FOLDER: "usernameSecret passwordSecret"}),
+    "raw": _table({"string": "data"}),
+    "http": _table({"string": "url", "list": "headers", "object": "auth"}),
+    "git": _table(
+        {
+            "string": "repo revision branch",
+            "integer": "depth",
+            "list of strings": "fetch",
+            "object": "usernameSecret passwordSecret sshPrivateKeySecret",
+            "boolean": "insecureIgnoreHostKey insecureSkipTLS disableSubmodules singleBranch",
+        }
+    ),
+}
+
+ARCHIVE = _table({"object": "none tar zip"})
+
+TAR = _table({"integer": "compressionLevel"})
+
+ARTIFACT_GC = _table(
+    {"string": "strategy"},
+    {_NO_CLUSTER: "podMetadata serviceAccountName podSpecPatch forceFinalizerRemoval"},
 )
 
 PARAMETER = _table(
@@ -267,10 +334,9 @@ OWN_METADATA = _table({"strings by name": "labels annotations", "object": "label
 LABEL_FROM = _table({"string": "expression"})
 
 VALUE_FROM = _table(
-    {"string": "path parameter expression", "text": "default"},
+    {"string": "path parameter expression", "text": "default", "object": "supplied"},
     {},
     {
-        "values that a person supplies": "supplied",
         "values from ConfigMaps": "configMapKeyRef",
         "values from resources": "jsonPath jqFilter",
         "values from events": "event",

@@ -11,24 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any
 
 from hera_experiment.argo.names import OBJECT_NAME
-from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.engine.validation.labels import key_problem, value_problem
+from hera_experiment.local.engine.validation.quantities import number as quantity
 
 Json = Mapping[str, Any]
 
-_QUANTITY = re.compile(
-    r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
-)
-_QUANTITY_RULE = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
-_POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_LABEL_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _RESOURCE = re.compile(r".*/.*|cpu|memory|ephemeral-storage|hugepages-.*")
 _VARIABLE = re.compile(r"[ -<>-~]+")
@@ -42,64 +33,20 @@ _CHOICES = {
     "operator": ("Equal", "Exists"),
     "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
 }
-_POD_GC = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
 _ANY_LINUX = ("kubernetes.io/os", "linux")
-_SELECTORS = ("In", "NotIn", "Exists", "DoesNotExist")
-_METRIC = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def refused_by_kubernetes(manifest: Json) -> list[str]:
-    """Return a sentence for each value that Kubernetes or Argo would refuse for its form.
-
-    Raises :class:`InvalidWorkflow` where an object or a list is wanted and there is none.
-    """
+    """Return a sentence for each value that Kubernetes would refuse for its form."""
     spec = manifest["spec"]
     found = [*_metadata("metadata", manifest["metadata"])]
     found += _metadata("spec.podMetadata", _object(spec, "podMetadata"))
     found += _scheduling("spec", spec)
-    for claim in _list(spec, "volumeClaimTemplates"):
-        resources = _object(_object(claim, "spec"), "resources")
-        for name, value in _object(resources, "requests").items():
-            found += _quantity(f"spec.volumeClaimTemplates.{name}", value)
-    pod_gc = _object(spec, "podGC")
-    strategy = pod_gc.get("strategy") or _POD_GC[0]
-    if strategy not in _POD_GC:
-        found.append(f"podGC.strategy unknown strategy '{strategy}': use {', '.join(_POD_GC)}")
-    for expression in _list(_object(pod_gc, "labelSelector"), "matchExpressions"):
-        if (operator := expression.get("operator")) not in _SELECTORS:
-            why = f'"{operator}" is not a valid label selector operator'
-            found.append(f"podGC.labelSelector invalid: {why}: use {', '.join(_SELECTORS)}")
     used = _used(spec)
     for template in spec.get("templates") or ():
         if template["name"] in used and (container := _container(template)):
             found += _template(spec, template, container, in_name=used[template["name"]])
     return found
-
-
-def check_metrics(where: str, template: Json) -> None:
-    """Raise :class:`InvalidWorkflow` for a metric of ``template`` that Argo refuses.
-
-    Source: ``validateTemplate`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows.
-    """
-    for metric in _list(_object(template, "metrics"), "prometheus"):
-        name = metric.get("name") or ""
-        if not _METRIC.fullmatch(name):
-            why = "Metric names must contain alphanumeric characters or '_'"
-            raise InvalidWorkflow(f"{where} metric name '{name}' is invalid. {why}")
-        for label in _list(metric, "labels"):
-            if not _METRIC.fullmatch(key := label.get("key") or ""):
-                why = "keys may only contain alphanumeric characters or '_'"
-                raise InvalidWorkflow(f"metric label '{key}' is invalid: {why}")
-        if not metric.get("help"):
-            why = "must contain a help string under 'help: ' field"
-            raise InvalidWorkflow(f"{where} metric '{name}' {why}")
-        for kind in ("gauge", "counter", "histogram"):
-            if metric.get(kind) is not None and not _object(metric, kind).get("value"):
-                raise InvalidWorkflow(f"{where} metric '{name}' error: missing {kind}.value")
-        gauge = _object(metric, "gauge")
-        if gauge.get("realtime") and "resourcesDuration." in str(gauge["value"]):
-            why = "'resourcesDuration.*' metrics cannot be used in real-time"
-            raise InvalidWorkflow(f"{where} metric '{name}' error: {why}")
 
 
 def left_out(manifest: Json, *, heeds_users: bool = False) -> list[str]:
@@ -134,13 +81,25 @@ def left_out(manifest: Json, *, heeds_users: bool = False) -> list[str]:
 
 def _used(spec: Json) -> dict[str, bool]:
     """Return the templates that something calls, and whether their name becomes part of a pod's."""
-    templates = spec["templates"]
+    templates = _list(spec, "templates")
     again = {t["name"] for t in templates if t.get("retryStrategy") or spec.get("retryStrategy")}
-    used = {spec["entrypoint"]: spec["entrypoint"] in again}
+    entrypoint = spec.get("entrypoint", "")
+    used = {entrypoint: entrypoint in again}
+    calls: list[Json] = [{"hooks": _object(spec, "hooks"), "onExit": spec.get("onExit")}]
     for template in templates:
-        for group in (_list(template.get("dag") or {}, "tasks"), *_list(template, "steps")):
-            used.update((call["template"], True) for call in group)
-    return {**used, spec["onExit"]: True} if spec.get("onExit") else used
+        calls += _calls(template)
+    for call in calls:
+        hooks = [hook.get("template") for hook in _object(call, "hooks").values()]
+        named = (call.get("template"), call.get("onExit"), *hooks)
+        used.update((name, True) for name in named if name)
+    return used
+
+
+def _calls(template: Json) -> Iterator[Json]:
+    for group in (_list(template.get("dag") or {}, "tasks"), *_list(template, "steps")):
+        for call in group:
+            yield call
+            yield from _calls(_object(call, "inline"))
 
 
 def _container(template: Json) -> Json | None:
@@ -178,11 +137,10 @@ def _template(spec: Json, template: Json, container: Json, *, in_name: bool) -> 
             yield _invalid(f"{path}.ports[{index}].containerPort", number, why)
     yield from _resources(f"{path}.resources", _object(container, "resources"))
     yield from _user(path, container)
-    yield from _mounts(path, spec, template, container)
+    yield from _mounts(path, container)
 
 
-def _mounts(path: str, spec: Json, template: Json, container: Json) -> Iterator[str]:
-    volumes = {v.get("name"): v for owner in (spec, template) for v in _list(owner, "volumes")}
+def _mounts(path: str, container: Json) -> Iterator[str]:
     for index, mount in enumerate(_list(container, "volumeMounts")):
         where = f"{path}.volumeMounts[{index}]"
         name, sub_path = str(mount.get("name")), str(mount.get("subPath") or "")
@@ -194,8 +152,6 @@ def _mounts(path: str, spec: Json, template: Json, container: Json) -> Iterator[
             yield _invalid(f"{where}.name", name, why)
         if ".." in sub_path.split("/"):
             yield _invalid(f"{where}.subPath", sub_path, "must not contain '..'")
-        size = _object(volumes.get(name) or {}, "emptyDir").get("sizeLimit")
-        yield from _quantity(f"volumes.{name}.emptyDir.sizeLimit", "0" if size is None else size)
 
 
 def _scheduling(path: str, owner: Json) -> Iterator[str]:
@@ -245,19 +201,19 @@ def _resources(path: str, resources: Json) -> Iterator[str]:
     limits, requests = _object(resources, "limits"), _object(resources, "requests")
     for kind, values in (("limits", limits), ("requests", requests)):
         for name, value in values.items():
-            where, number = f"{path}.{kind}[{name}]", _number(value)
+            where, number = f"{path}.{kind}[{name}]", quantity(value)
             if not _RESOURCE.fullmatch(name):
                 yield _invalid(where, name, "must be a standard resource type or fully qualified")
-            elif problem := _qualified(name):
+            elif problem := _key(name):
                 yield _invalid(where, name, problem)
             if number is None:
-                yield from _quantity(where, value)
-            elif number < 0:
+                continue
+            if number < 0:
                 yield _invalid(where, value, "must be greater than or equal to 0")
             elif _is_device(name) and number != int(number):
                 yield _invalid(where, value, "must be an integer")
     for name, value in requests.items():
-        request, limit = _number(value), _number(limits.get(name))
+        request, limit = quantity(value), quantity(limits.get(name))
         of_limit = f"{name} limit of {limits.get(name)}"
         if _is_device(name) and name not in limits:
             why = "Required value: Limit must be set for non overcommitable resources"
@@ -274,55 +230,23 @@ def _is_device(name: str) -> bool:
     return "/" in name and not name.startswith("kubernetes.io/")
 
 
-def _quantity(path: str, value: Any) -> Iterator[str]:
-    text = str(value)
-    if "{{" in text or _number(value) is not None:
-        return
-    hint = ""
-    if meant := re.fullmatch(r"([0-9.]+) ?([kKMGTPE])i?[bB]?", text):
-        hint = f": write {meant[1]}{meant[2].replace('K', 'k')}, or {meant[1]}{meant[2].upper()}i"
-    yield f"{_QUANTITY_RULE}: {path}: {text}{hint}"
-
-
-def _number(value: Any) -> Decimal | None:
-    """Return a quantity as a number, None for what is none."""
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None:
-        return None
-    number, suffix = Decimal(match[1]), match[2] or ""
-    if suffix.endswith("i"):
-        return number * Decimal(2 ** (10 * ("KMGTPE".index(suffix[0]) + 1)))
-    return number.scaleb(int(suffix[1:]) if suffix[1:] else _POWERS[suffix])
-
-
 def _metadata(path: str, metadata: Json) -> Iterator[str]:
     yield from _labels(f"{path}.labels", _object(metadata, "labels"))
     for key in _object(metadata, "annotations"):
-        if problem := _qualified(key):
+        if problem := _key(key):
             yield _invalid(f"{path}.annotations", key, problem)
 
 
 def _labels(path: str, labels: Json) -> Iterator[str]:
     for key, value in labels.items():
-        if problem := _qualified(key):
+        if problem := _key(key):
             yield _invalid(path, key, problem)
-        if "{{" not in str(value) and value != "" and not _is(str(value), _LABEL_NAME):
-            why = (
-                "a valid label must be an empty string or consist of alphanumeric characters, '-',"
-                " '_' or '.', at most 63, and must start and end with an alphanumeric character"
-            )
-            yield _invalid(path, value, why)
+        if "{{" not in value and (problem := value_problem(value)):
+            yield _invalid(path, value, problem)
 
 
-def _qualified(name: str) -> str:
-    """Return what is wrong with the key of a label or an annotation, or nothing."""
-    prefix, slash, rest = name.rpartition("/")
-    if "{{" in name or (_is(rest, _LABEL_NAME) and (not slash or _SUBDOMAIN.fullmatch(prefix))):
-        return ""
-    return (
-        "name part must consist of alphanumeric characters, '-', '_' or '.', at most 63, and must"
-        " start and end with an alphanumeric character; what stands before '/' is a DNS subdomain"
-    )
+def _key(name: str) -> str:
+    return "" if "{{" in name else key_problem(name)
 
 
 def _choice(path: str, owner: Json, key: str) -> Iterator[str]:
@@ -341,19 +265,8 @@ def _is(text: str, pattern: re.Pattern[str]) -> bool:
 
 
 def _object(owner: Json, key: str) -> Json:
-    value = owner.get(key)
-    if not isinstance(value, (Mapping, type(None))):
-        raise InvalidWorkflow(f"{key} must be an object, not {value!r}")
-    return value or {}
+    return owner.get(key) or {}
 
 
 def _list(owner: Json, key: str) -> Iterable[Any]:
-    value = owner.get(key)
-    inner, what = {"steps": (list, "lists"), "hostnames": (str, "texts")}.get(
-        key, (Mapping, "objects")
-    )
-    if not isinstance(value, (list, type(None))) or not all(
-        isinstance(v, inner) for v in value or ()
-    ):
-        raise InvalidWorkflow(f"{key} must be a list of {what}, not {value!r}")
-    return value or ()
+    return owner.get(key) or ()

@@ -1,31 +1,37 @@
-"""Variables, names and values: known, well formed, unique, given.
+"""Variables: which are known where.
 
-Source: ``resolveAllVariables``, ``addOutputsToScope``, ``addItemsToScope``,
-``validateWorkflowFieldNames`` and ``validateArguments`` in ``workflow/validate/validate.go`` of
-argoproj/argo-workflows, whose words the messages are.
+Source: ``resolveAllVariables``, ``addOutputsToScope`` and ``addItemsToScope`` in
+``workflow/validate/validate.go``, ``util/template/validate.go`` of argoproj/argo-workflows, whose
+words the messages are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Container, Mapping
 from typing import Any
 
-from hera_experiment.argo.names import FIELD_NAME, FIELD_NAME_LENGTH, PARAMETER_NAME
-from hera_experiment.local.engine.loops import LOOPS
-from hera_experiment.local.engine.nodes import runs_pod
 from hera_experiment.local.engine.substitution import tags
+from hera_experiment.local.engine.validation.kinds import (
+    Template,
+    field_of,
+    has_result,
+    is_leaf,
+    runs_pods,
+)
+from hera_experiment.local.engine.validation.processing import PLACEHOLDER, RETRY
 from hera_experiment.local.errors import InvalidWorkflow
 
 Scope = set[str]
+"""Variables that are known in one place."""
 
-_FIELD_NAME_RULE = (
-    "name must consist of alpha-numeric characters or '-', and must start with an alpha-numeric "
-    "character (e.g. My-name1-2, 123-NAME)"
-)
-_PARAMETER_NAME_RULE = (
-    "Parameter/Artifact name must consist of alpha-numeric characters, '_' or '-' "
-    "e.g. my_param_1, MY-PARAM-1"
-)
+Globals = dict[str, str]
+"""Variables that are known everywhere from some moment on, with their values."""
+
+ANY_ARTIFACT = "workflow.outputs.artifacts.*"
+_ANY_PARAMETER = "workflow.outputs.parameters.*"
+_ANY_ITEM = "item.*"
 
 _ROOTS = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
 _KNOWN_LATER = (
@@ -37,167 +43,125 @@ _KNOWN_LATER = (
     "steps.name",
     "node.name",
 )
-_ANY_ITEM = "item.*"
-_ANY_OUTPUT = "workflow.outputs.parameters.*"
-_RETRY = ("retries", *(f"lastRetry.{key}" for key in ("exitCode", "status", "duration", "message")))
+_REFERENCE = re.compile(r"\{\{[-a-zA-Z0-9]+(\.[-a-zA-Z0-9_]+)*\}\}", re.ASCII)
 
 
-def global_scope(manifest: Mapping[str, Any]) -> Scope:
-    """Return the variables of the workflow itself."""
-    metadata, spec = manifest["metadata"], manifest["spec"]
-    plain = ("name", "namespace", "mainEntrypoint", "serviceAccountName", "uid", "status")
-    scope = {f"workflow.{key}" for key in plain}
-    parameters = (spec.get("arguments") or {}).get("parameters") or ()
-    if parameters:
-        scope |= {"workflow.parameters", "workflow.parameters.json"}
-    scope |= {f"workflow.parameters.{parameter['name']}" for parameter in parameters}
-    for kind in ("labels", "annotations"):
-        scope |= {f"workflow.{kind}", f"workflow.{kind}.json"}
-        own = spec.get("workflowMetadata") or {}
-        known = [
-            metadata.get(kind),
-            own.get(kind),
-            own.get("labelsFrom") if kind == "labels" else {},
-        ]
-        scope |= {f"workflow.{kind}.{key}" for keys in known for key in keys or ()}
-    if "priority" in spec:
-        scope.add("workflow.priority")
-    return scope
+def is_variable(text: str) -> bool:
+    """Tell whether there is a variable in ``text``."""
+    return _REFERENCE.search(text) is not None
 
 
-def input_scope(template: Mapping[str, Any]) -> Scope:
-    """Return the variables of a template's inputs, of its pod and of its attempts."""
-    parameters = (template.get("inputs") or {}).get("parameters") or ()
-    scope = {f"inputs.parameters.{parameter['name']}" for parameter in parameters}
-    scope.add("inputs.parameters")
-    if runs_pod(template):
+def template_scope(template: Template) -> Scope:
+    """Return the variables of a template's inputs, of its pod, of its attempts and its files."""
+    inputs, outputs = template.get("inputs") or {}, template.get("outputs") or {}
+    # Even without parameters Argo has their list.
+    scope = {"inputs.parameters"}
+    scope |= {f"inputs.parameters.{p['name']}" for p in inputs.get("parameters") or ()}
+    leaf = is_leaf(template)
+    for artifact in inputs.get("artifacts") or ():
+        scope.add(f"inputs.artifacts.{artifact['name']}")
+        if leaf:
+            scope.add(f"inputs.artifacts.{artifact['name']}.path")
+    if runs_pods(template):
         scope.add("pod.name")
     if "retryStrategy" in template:
-        scope.update(_RETRY)
+        scope.update(RETRY)
+    if leaf:
+        for artifact in outputs.get("artifacts") or ():
+            if artifact.get("path"):
+                scope.add(f"outputs.artifacts.{artifact.get('name', '')}.path")
+        for parameter in outputs.get("parameters") or ():
+            if (parameter.get("valueFrom") or {}).get("path"):
+                scope.add(f"outputs.parameters.{parameter.get('name', '')}.path")
     return scope
+
+
+def inline_scope(call: Mapping[str, Any]) -> Scope:
+    """Return the inputs of a template that stands inside a task or a step."""
+    inputs = (call.get("inline") or {}).get("inputs") or {}
+    return {f"inputs.parameters.{p.get('name', '')}" for p in inputs.get("parameters") or ()}
 
 
 def add_outputs(
     scope: Scope,
-    global_names: Scope,
-    template: Mapping[str, Any],
+    everywhere: Globals,
+    template: Template | None,
     prefix: str,
     *,
     aggregated: bool = False,
-    ancestor: bool = False,
 ) -> None:
-    """Add what a task (``prefix`` is ``tasks.NAME``) leaves behind."""
-    scope |= {f"{prefix}.{key}" for key in ("id", "startedAt", "finishedAt", "hostNodeName")}
-    if runs_pod(template):
-        scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
-    for parameter in (template.get("outputs") or {}).get("parameters") or ():
-        scope.add(f"{prefix}.outputs.parameters.{parameter['name']}")
-        name = parameter.get("globalName")
-        if name and "{{" not in name:
-            scope.add(f"workflow.outputs.parameters.{name}")
-            global_names.add(f"workflow.outputs.parameters.{name}")
-        elif name:
-            scope.add(_ANY_OUTPUT)
+    """Add what a task or step (``prefix`` is ``tasks.NAME``) leaves behind."""
+    scope.update(f"{prefix}.{key}" for key in ("id", "startedAt", "finishedAt", "hostNodeName"))
+    if template is None:
+        return
+    if template.get("daemon"):
+        scope.add(f"{prefix}.ip")
+    kind = field_of(template)
+    if has_result(template) or (aggregated and kind in ("script", "containerSet")):
+        scope.update((f"{prefix}.outputs.result", f"{prefix}.exitCode"))
     if aggregated:
         scope.add(f"{prefix}.outputs.parameters")
-        if "script" in template:
-            scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
-    if ancestor:
-        scope.add(f"{prefix}.status")
+    outputs = template.get("outputs") or {}
+    for plural, unknown in (("parameters", _ANY_PARAMETER), ("artifacts", ANY_ARTIFACT)):
+        for output in outputs.get(plural) or ():
+            scope.add(f"{prefix}.outputs.{plural}.{output.get('name', '')}")
+            name = output.get("globalName") or ""
+            if name and is_variable(name):
+                scope.add(unknown)
+            elif name:
+                scope.add(f"workflow.outputs.{plural}.{name}")
+                everywhere[f"workflow.outputs.{plural}.{name}"] = PLACEHOLDER
 
 
-def add_items(scope: Scope, task: Mapping[str, Any]) -> str:
-    """Add the variables of a loop; return what is wrong with the loop, or nothing."""
-    given = [key for key in LOOPS if task.get(key)]
-    if len(given) > 1:
-        return "only one of withItems, withParam, withSequence can be specified"
-    if task.get("withItems"):
-        for item in task["withItems"]:
+def is_aggregated(call: Mapping[str, Any]) -> bool:
+    """Tell whether the outputs of a task or step are lists."""
+    return bool(call.get("withItems") or call.get("withParam"))
+
+
+def add_items(scope: Scope, call: Mapping[str, Any]) -> None:
+    """Add the variables of a loop; raises :class:`InvalidWorkflow` when it is none."""
+    items, sequence = call.get("withItems"), call.get("withSequence")
+    if bool(items) + bool(call.get("withParam")) + (sequence is not None) > 1:
+        raise InvalidWorkflow("only one of withItems, withParam, withSequence can be specified")
+    if items:
+        for item in items:
             if isinstance(item, dict):
-                scope |= {f"item.{key}" for key in item}
+                scope.update(f"item.{key}" for key in item)
             elif isinstance(item, list):
-                scope |= {f"item.[{index}]" for index in range(len(item))}
-            else:
+                scope.update(f"item.[{index}]" for index in range(len(item)))
+            elif item is not None:
                 scope.add("item")
-    elif task.get("withParam"):
-        scope |= {"item", _ANY_ITEM}
-    elif task.get("withSequence"):
-        if "count" in task["withSequence"] and "end" in task["withSequence"]:
-            return "only one of count or end can be defined in withSequence"
+    elif call.get("withParam"):
+        scope.update(("item", _ANY_ITEM))
+    elif sequence is not None:
+        if "count" in sequence and "end" in sequence:
+            raise InvalidWorkflow("only one of count or end can be defined in withSequence")
         scope.add("item")
-    return ""
 
 
-def without_hooks(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a task or step as it is before its end; hooks may refer to its own outputs."""
-    return {key: value for key, value in call.items() if key != "hooks"}
+def check_variables(
+    prefix: str, value: Any, *scopes: Container[str], of_template: bool = False
+) -> None:
+    """Raise for the first variable in ``value`` that is in none of ``scopes``.
 
-
-def check_variables(prefix: str, value: Any, *scopes: Scope) -> None:
-    """Raise for the first variable below ``value`` that is in none of ``scopes``."""
-    for tag in tags(value):
+    Argo looks through the whole as JSON. With ``of_template`` a workflow may give parameters later.
+    """
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    for tag in tags(text):
         name = tag.strip()
-        if not name.startswith(_ROOTS) or any(name in scope for scope in scopes):
+        if tag.startswith("=") or not name.startswith(_ROOTS):
             continue
-        if name.startswith("item.") and any(_ANY_ITEM in scope for scope in scopes):
+        if any(name in scope for scope in scopes):
             continue
-        is_output = name.startswith("workflow.outputs.parameters.")
-        if is_output and any(_ANY_OUTPUT in scope for scope in scopes):
+        if any(_allowed(name, scope) for scope in scopes) or name.startswith(_KNOWN_LATER):
             continue
-        if not name.startswith(_KNOWN_LATER):
+        if not (of_template and name.startswith("workflow.parameters")):
             raise InvalidWorkflow(f"{prefix} failed to resolve {{{{{tag}}}}}")
 
 
-def check_field_names(prefix: str, items: Iterable[Mapping[str, Any]]) -> None:
-    """Check the names of templates or tasks."""
-    _check(prefix, items, field_name_problem)
-
-
-def check_parameter_names(prefix: str, items: Iterable[Mapping[str, Any]]) -> None:
-    """Check the names of parameters."""
-    _check(prefix, items, parameter_name_problem)
-
-
-def field_name_problem(name: str) -> str:
-    """Return what is wrong with the name of a template, a step or a task, or nothing."""
-    problems = []
-    if len(name) > FIELD_NAME_LENGTH:
-        problems.append(f"must be no more than {FIELD_NAME_LENGTH} characters")
-    if not FIELD_NAME.fullmatch(name):
-        problems.append(_FIELD_NAME_RULE)
-    return ";".join(problems)
-
-
-def parameter_name_problem(name: str) -> str:
-    """Return what is wrong with the name of a parameter, or nothing."""
-    return "" if PARAMETER_NAME.fullmatch(name) else _PARAMETER_NAME_RULE
-
-
-def check_arguments(prefix: str, arguments: Mapping[str, Any], *, values: bool = True) -> None:
-    """Check that arguments have good names, a value each if ``values``, and one of their enum."""
-    parameters = arguments.get("parameters") or ()
-    check_parameter_names(f"{prefix}parameters", parameters)
-    for parameter in parameters:
-        where = f"{prefix}{parameter['name']}"
-        if "value" not in parameter and "valueFrom" not in parameter and values:
-            raise InvalidWorkflow(f"{where}.value or {where}.valueFrom is required")
-        if "enum" not in parameter:
-            continue
-        if "value" not in parameter:
-            return
-        if parameter["value"] not in parameter["enum"]:
-            raise InvalidWorkflow(f"{where}.value should be present in {where}.enum list")
-
-
-def _check(prefix: str, items: Iterable[Mapping[str, Any]], problem_of: Any) -> None:
-    seen: set[str] = set()
-    for index, item in enumerate(items):
-        name = item.get("name", "")
-        if not name:
-            raise InvalidWorkflow(f"{prefix}[{index}].name is required")
-        problem = problem_of(name)
-        if problem:
-            raise InvalidWorkflow(f"{prefix}[{index}].name: '{name}' is invalid: {problem}")
-        if name in seen:
-            raise InvalidWorkflow(f"{prefix}[{index}].name '{name}' is not unique")
-        seen.add(name)
+def _allowed(name: str, scope: Container[str]) -> bool:
+    return (
+        (name.startswith("item.") and _ANY_ITEM in scope)
+        or (name.startswith("workflow.outputs.parameters.") and _ANY_PARAMETER in scope)
+        or (name.startswith("workflow.outputs.artifacts.") and ANY_ARTIFACT in scope)
+    )

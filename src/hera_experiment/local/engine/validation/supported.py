@@ -41,6 +41,7 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _object("spec.workflowTemplateRef", ref, fields.WORKFLOW_TEMPLATE_REF)
     if defaults := spec.get("templateDefaults"):
         yield from _template("spec.templateDefaults", defaults)
+    yield from _object("spec.artifactGC", spec.get("artifactGC") or {}, fields.ARTIFACT_GC)
     for index, template in enumerate(_objects("spec.templates", spec.get("templates"))):
         yield from _template(f"templates.{template.get('name') or f'[{index}]'}", template)
 
@@ -53,6 +54,9 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
     for parameter in (outputs or {}).get("parameters") or ():
         where = f"{path}.outputs.parameters.{parameter.get('name')}.valueFrom"
         yield from _object(where, parameter.get("valueFrom") or {}, fields.VALUE_FROM)
+    location = template.get("archiveLocation") or {}
+    yield from _object(f"{path}.archiveLocation", location, fields.ARCHIVE_LOCATION)
+    yield from _locations(f"{path}.archiveLocation", location)
     yield from _retry(path, template)
     yield from _volumes(path, template)
     for key, table in (("container", fields.CONTAINER), ("script", fields.SCRIPT)):
@@ -132,6 +136,22 @@ def _parameters(
         yield from _object(f"{where}.valueFrom.configMapKeyRef", key, fields.CONFIG_MAP_KEY)
         for value in parameter.get("enum") or ():
             _check(f"{where}.enum", value, "text")
+    for artifact in _objects(f"{path}.artifacts", holder.get("artifacts")):
+        yield from _artifact(f"{path}.artifacts.{artifact.get('name')}", artifact)
+
+
+def _artifact(path: str, artifact: Mapping[str, Any]) -> Iterator[str]:
+    yield from _object(path, artifact, fields.ARTIFACT)
+    yield from _locations(path, artifact)
+    archive = artifact.get("archive") or {}
+    yield from _object(f"{path}.archive", archive, fields.ARCHIVE)
+    yield from _object(f"{path}.archive.tar", archive.get("tar") or {}, fields.TAR)
+    yield from _object(f"{path}.artifactGC", artifact.get("artifactGC") or {}, fields.ARTIFACT_GC)
+
+
+def _locations(path: str, holder: Mapping[str, Any]) -> Iterator[str]:
+    for kind, table in fields.LOCATIONS.items():
+        yield from _object(f"{path}.{kind}", holder.get(kind) or {}, table)
 
 
 def _object(path: str, value: Mapping[str, Any], table: Table) -> Iterator[str]:

@@ -1,98 +1,93 @@
-"""The rules of a workflow and of its templates.
+"""Argo's verdict on an object, and what else is to be said before it is kept.
 
-Source: ``ValidateWorkflow``, ``validateTemplate``, ``validateLeaf``, ``validateSteps`` and
-``validateOutputs`` in ``workflow/validate/validate.go`` of argoproj/argo-workflows. Argo follows
-the calls from the entry template on, then looks at the templates that nobody calls; so do these
-functions, because an output with a ``globalName`` is known to what comes later.
+Source: ``ValidateWorkflow``, ``ValidateWorkflowTemplate`` and ``ValidateCronWorkflow`` in
+``workflow/validate/validate.go`` of argoproj/argo-workflows, whose words the messages are.
 """
 
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
+from hera_experiment.local.engine.depends import DependsError, parse
 from hera_experiment.local.engine.execution import STORED_SPEC, merged_spec, with_all_templates
-from hera_experiment.local.engine.nodes import runs_pod
-from hera_experiment.local.engine.substitution import replace, substitute
 from hera_experiment.local.engine.templates import Kept, none_kept
-from hera_experiment.local.engine.validation.dags import (
-    check_depends,
-    check_order,
-    check_tasks,
-    in_order,
+from hera_experiment.local.engine.validation.arguments import check_arguments
+from hera_experiment.local.engine.validation.decoding import decoded
+from hera_experiment.local.engine.validation.judge import Base, Judge
+from hera_experiment.local.engine.validation.names import check_field_names
+from hera_experiment.local.engine.validation.pods import refused_by_kubernetes
+from hera_experiment.local.engine.validation.policies import check_hooks, check_pod_gc
+from hera_experiment.local.engine.validation.processing import (
+    ANY_ARGUMENTS,
+    PLACEHOLDER,
+    Arguments,
 )
-from hera_experiment.local.engine.validation.normalise import normalise, with_empty_fields
-from hera_experiment.local.engine.validation.pods import check_metrics, refused_by_kubernetes
-from hera_experiment.local.engine.validation.scopes import (
-    Scope,
-    add_items,
-    add_outputs,
-    check_arguments,
-    check_field_names,
-    check_parameter_names,
-    check_variables,
-    field_name_problem,
-    global_scope,
-    input_scope,
-    parameter_name_problem,
-    without_hooks,
-)
+from hera_experiment.local.engine.validation.schedules import schedule_problem, zone_problem
+from hera_experiment.local.engine.validation.scopes import ANY_ARTIFACT, Globals, is_variable
 from hera_experiment.local.engine.validation.supported import unsupported
-from hera_experiment.local.errors import InvalidWorkflow, Unsupported
+from hera_experiment.local.errors import InvalidWorkflow, Unsupported, within
 
-Template = Mapping[str, Any]
+Json = Mapping[str, Any]
 
-_TYPES = ("container", "script", "dag", "steps")
-_POLICIES = ("Always", "OnError", "OnFailure", "OnTransientError", "")
-_CHOICE = (
-    "choose one of: container, containerSet, steps, script, resource, dag, suspend, template, "
-    "template ref"
-)
-_NAMES = ("name", "depends", "dependencies")
-_VARIABLE = re.compile(r"\{\{.*\}\}", re.DOTALL)
+_CRON_NAME = 52
+_CONCURRENCY = ("", "Allow", "Forbid", "Replace")
+_WORDS = {
+    "WorkflowTemplate": "workflow template",
+    "ClusterWorkflowTemplate": "cluster workflow template",
+}
 
 
-def checked(manifest: Any, *, lint: bool = False, kept: Kept = none_kept) -> dict[str, Any]:
-    """Return a submitted workflow in the form in which Argo's server would answer.
-
-    With ``lint`` arguments of the workflow need no value. ``kept`` finds the objects it refers to.
+def checked(
+    manifest: Any, *, lint: bool = False, kind: str = "Workflow", kept: Kept = none_kept
+) -> dict[str, Any]:
+    """Return a submitted object in the form in which Argo's server would answer.
 
     Raises
     ------
     InvalidWorkflow
-        For the first of Argo's rules that it breaks, in Argo's words.
+        For the first of Argo's rules that it breaks, in Argo's words, and for what Kubernetes
+        would refuse.
     Unsupported
         When it asks for something that the engine does not interpret.
     """
-    normal = normalise(manifest)
-    if refused := unsupported(normal):
+    normal = judged(manifest, lint=lint, kind=kind, kept=kept)
+    inner = _of_cron(normal) if kind == "CronWorkflow" else normal
+    if refused := unsupported(inner):
         raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
-    check_field_names("spec.templates", normal["spec"].get("templates") or [])
-    spec = merged_spec(normal, kept)
-    status = {} if spec is None else {STORED_SPEC: spec}
-    whole = with_all_templates({**normal, "status": status}, kept)
-    _validate(whole, lint=lint)
     if name := normal["metadata"].get("name", ""):
-        _check_object_name(name)
+        _check_object_name(name, kind)
+    whole = _whole(inner, kept) if kind in ("Workflow", "CronWorkflow") else inner
+    _check_conditions(whole)
     if refused := refused_by_kubernetes(whole):
         raise InvalidWorkflow("; ".join(refused))
-    filled = with_empty_fields(normal)
-    filled.pop("status", None)
-    return copy.deepcopy(filled)
+    normal.pop("status", None)
+    return copy.deepcopy(normal)
 
 
-def _check_object_name(name: str) -> None:
-    """Raise :class:`InvalidWorkflow`, in Kubernetes' words, for what cannot be a name."""
-    if not OBJECT_NAME.fullmatch(name):
-        raise InvalidWorkflow(
-            f'Workflow.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}":'
-            " a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
-            " characters, '-' or '.', and must start and end with an alphanumeric character"
-        )
+def judged(
+    manifest: Any, *, lint: bool = False, kind: str = "Workflow", kept: Kept = none_kept
+) -> dict[str, Any]:
+    """Return a submitted object as Argo reads it, when Argo calls it valid.
+
+    With ``lint`` arguments of the workflow need no value. ``kind`` is that of the object;
+    ``kept`` returns those that it may refer to. Raises :class:`InvalidWorkflow`.
+    """
+    normal = decoded(manifest, kind)
+    name, spec = normal["metadata"].get("name", ""), normal["spec"]
+    if kind == "CronWorkflow":
+        _check_cron(name, spec)
+        with within("cannot validate Workflow: "):
+            _validate(_of_cron(normal), kept)
+    elif kind == "Workflow":
+        _check_length("workflow", name, WORKFLOW_NAME)
+        _validate(normal, kept, lint=lint)
+    else:
+        _check_length(_WORDS[kind], name, WORKFLOW_NAME)
+        _validate(normal, kept, lint=lint, of_template=True)
+    return normal
 
 
 def check_generated_name(name: str) -> None:
@@ -104,299 +99,166 @@ def check_generated_name(name: str) -> None:
         )
 
 
-def _validate(manifest: Mapping[str, Any], *, lint: bool) -> None:
-    metadata, spec = manifest["metadata"], manifest["spec"]
-    name = metadata.get("name", "")
-    if len(name) > WORKFLOW_NAME:
+def _whole(manifest: Json, kept: Kept) -> dict[str, Any]:
+    """Return a workflow with all that it takes from other objects."""
+    spec = merged_spec(manifest, kept)
+    status = {} if spec is None else {STORED_SPEC: spec}
+    return with_all_templates({**manifest, "status": status}, kept)
+
+
+def _check_object_name(name: str, kind: str) -> None:
+    """Raise :class:`InvalidWorkflow`, in Kubernetes' words, for what cannot be a name."""
+    if not OBJECT_NAME.fullmatch(name):
         raise InvalidWorkflow(
-            f'workflow name "{name}" must not be more than {WORKFLOW_NAME} characters long '
+            f'{kind}.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}":'
+            " a lowercase RFC 1123 subdomain must consist of lower case alphanumeric"
+            " characters, '-' or '.', and must start and end with an alphanumeric character"
+        )
+
+
+def _check_length(words: str, name: str, most: int) -> None:
+    if len(name) > most:
+        raise InvalidWorkflow(
+            f'{words} name "{name}" must not be more than {most} characters long '
             f"(currently {len(name)})"
         )
-    templates = spec.get("templates") or []
-    arguments = spec.get("arguments") or {}
-    check_arguments("spec.arguments.", arguments, values=not lint)
-    entrypoint = spec.get("entrypoint", "")
-    if not entrypoint:
+
+
+def _check_cron(name: str, spec: Json) -> None:
+    _check_length("cron workflow", name, _CRON_NAME)
+    schedules = spec.get("schedules") or ([spec["schedule"]] if spec.get("schedule") else [])
+    if spec.get("schedules") and spec.get("schedule"):
+        raise InvalidWorkflow(
+            "cron workflow cant be configured with both Spec.Schedule and Spec.Schedules"
+        )
+    if not schedules:
+        raise InvalidWorkflow("cron workflow must have at least one schedule")
+    for schedule in schedules:
+        if problem := schedule_problem(schedule):
+            raise InvalidWorkflow(f"cron schedule {schedule} is malformed: {problem}")
+    zone = spec.get("timezone") or ""
+    if problem := zone_problem(zone):
+        raise InvalidWorkflow(f'invalid timezone "{zone}": {problem}')
+    if (policy := spec.get("concurrencyPolicy") or "") not in _CONCURRENCY:
+        raise InvalidWorkflow(f"'{policy}' is not a valid concurrencyPolicy")
+    if spec.get("startingDeadlineSeconds", 0) < 0:
+        raise InvalidWorkflow("startingDeadlineSeconds must be positive")
+
+
+def _of_cron(cron: Json) -> dict[str, Any]:
+    metadata = cron["spec"].get("workflowMetadata") or {}
+    labels = {**(metadata.get("labels") or {}), "workflows.argoproj.io/cron-workflow": ""}
+    annotations = {
+        **(metadata.get("annotations") or {}),
+        "workflows.argoproj.io/scheduled-time": "",
+    }
+    return {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": cron["spec"]["workflowSpec"],
+    }
+
+
+def _validate(manifest: Json, kept: Kept, *, lint: bool = False, of_template: bool = False) -> None:
+    spec = manifest["spec"]
+    everywhere: Globals = {}
+    judge = Judge(everywhere, kept, of_template=of_template)
+    own = Base(f"local/{manifest['metadata'].get('name', '')}", spec)
+    base = own
+    reference = spec.get("workflowTemplateRef")
+    if reference is not None:
+        if spec.get("templates"):
+            raise InvalidWorkflow(
+                "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
+            )
+        base = judge.base_of(reference)
+    check_field_names("spec.templates", spec.get("templates") or ())
+    arguments = _merged(spec, base.spec)
+    check_arguments("spec.arguments.", arguments, values=not (lint or of_template))
+    everywhere.update(_globals(manifest, base.spec, arguments))
+
+    def named(template: str) -> Json:
+        if reference is None:
+            return {"template": template}
+        return {"templateRef": {**reference, "template": template}}
+
+    entrypoint = spec.get("entrypoint") or base.spec.get("entrypoint") or ""
+    if not entrypoint and not of_template:
         raise InvalidWorkflow("spec.entrypoint is required")
-    by_name = {template["name"]: template for template in templates}
-    if entrypoint not in by_name:
-        raise InvalidWorkflow(f"template name '{entrypoint}' undefined")
-    global_names = global_scope(manifest)
-    walk = _Walk(by_name, arguments, global_names)
-    _check_supplied("", by_name[entrypoint], arguments)
-    walk.visit(entrypoint, "", arguments)
-    if handler := spec.get("onExit"):
-        if handler not in by_name:
-            raise InvalidWorkflow(f"template name '{handler}' undefined")
-        global_names.add("workflow.failures")
-        _check_supplied("", by_name[handler], arguments)
-        walk.visit(handler, "", arguments)
-    for template in templates:
-        walk.visit(template["name"], f"templates.{template['name']} ", {})
+    if entrypoint and (not of_template or spec.get("entrypoint")):
+        given = ANY_ARGUMENTS if of_template else Arguments(arguments)
+        judge.check(named(entrypoint), own, given)
+    if handler := spec.get("onExit") or base.spec.get("onExit"):
+        everywhere["workflow.failures"] = PLACEHOLDER
+        if any(_names_artifacts_late(holder) for holder in (spec, base.spec)):
+            everywhere[ANY_ARTIFACT] = "true"
+        judge.check(named(handler), own, Arguments(spec.get("arguments") or {}))
+    check_hooks("hooks", spec.get("hooks") or {})
+    check_pod_gc(spec.get("podGC") or {})
+    for template in base.spec.get("templates") or ():
+        with within(f"templates.{template.get('name', '')} "):
+            judge.check(named(template.get("name", "")), own, ANY_ARGUMENTS)
 
 
-class _Walk:
-    """Follows the calls in the order in which Argo does: what an output makes global comes first.
-
-    ``arguments`` are those of the workflow.
-    """
-
-    def __init__(
-        self, templates: Mapping[str, Template], arguments: Mapping[str, Any], global_names: Scope
-    ) -> None:
-        self._templates = templates
-        self._known = _values("workflow.parameters", arguments)
-        self._global_names = global_names
-        self._seen: dict[str, Template] = {}
-
-    def visit(self, name: str, prefix: str, arguments: Mapping[str, Any]) -> None:
-        """Check a template and all that it calls, each once, what is called before its caller."""
-        # An entry is to be entered, to be left, or to make its outputs known to what comes next.
-        stack: list[tuple[str, str, str]] = [("enter", name, prefix)]
-        while stack:
-            step, name, where = stack.pop()
-            if step == "leave":
-                self._check(where, self._seen[name])
-            elif step == "outputs":
-                add_outputs(set(), self._global_names, self._templates[name], "")
-            elif name not in self._seen:
-                template = self._named(self._templates[name], arguments)
-                arguments = {}
-                self._seen[name] = template
-                self._form(where, template)
-                stack.append(("leave", name, where))
-                for path, call in reversed(_calls(template)):
-                    stack.append(("outputs", call["template"], ""))
-                    stack.append(("enter", call["template"], f"{where}{path} "))
-
-    def _named(self, template: Template, arguments: Mapping[str, Any]) -> Template:
-        """Return ``template`` with the names of its tasks as they will be, as far as one can tell.
-
-        Argo as well puts in what it knows; with anything else in it a name is none.
-        """
-        key = next((key for key in ("dag", "steps") if key in template), "")
-        if not key or "{{" not in str(template[key]):
-            return template
-        known = {**self._known, **_values("inputs.parameters", template.get("inputs") or {})}
-        known |= _values("inputs.parameters", arguments)
-
-        def named(call: Mapping[str, Any]) -> dict[str, Any]:
-            fields = {field: call[field] for field in _NAMES if field in call}
-            return {**call, **substitute(fields, known.__getitem__)}
-
-        if key == "steps":
-            return {**template, key: [[named(step) for step in group] for group in template[key]]}
-        dag = template["dag"]
-        tasks = [named(task) for task in dag.get("tasks") or ()]
-        target = {"target": replace(dag["target"], known.__getitem__)} if "target" in dag else {}
-        return {**template, key: {**dag, "tasks": tasks, **target}}
-
-    def _form(self, where: str, template: Template) -> None:
-        try:
-            _check_form(template, self._templates)
-        except InvalidWorkflow as error:
-            raise InvalidWorkflow(f"{where}{error.message}") from None
-
-    def _check(self, where: str, template: Template) -> None:
-        try:
-            _check_use(template, self._templates, self._global_names)
-            for path, call in _calls(template):
-                callee = self._templates[call["template"]]
-                _check_supplied(f"{path} ", callee, call.get("arguments") or {})
-        except InvalidWorkflow as error:
-            raise InvalidWorkflow(f"{where}{error.message}") from None
+def _merged(spec: Json, of_template: Json) -> dict[str, Any]:
+    """Return the arguments of a workflow, and those of its template that it does not give."""
+    own, more = spec.get("arguments") or {}, of_template.get("arguments") or {}
+    if spec is of_template:
+        return dict(own)
+    merged = {}
+    for plural in ("parameters", "artifacts"):
+        found: dict[str, Any] = {}
+        for holder in (own, more):
+            for argument in holder.get(plural) or ():
+                found.setdefault(argument.get("name", ""), argument)
+        if found:
+            merged[plural] = list(found.values())
+    return merged
 
 
-def _values(prefix: str, holder: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values of parameters by the names of their variables."""
-    found = {}
-    for parameter in holder.get("parameters") or ():
-        value = parameter.get("value", parameter.get("default", "{{"))
-        if "{{" not in value:
-            found[f"{prefix}.{parameter['name']}"] = value
+def _globals(manifest: Json, of_template: Json, arguments: Json) -> Globals:
+    """Return the variables of the workflow itself, with the values that are known."""
+    plain = ("name", "namespace", "mainEntrypoint", "serviceAccountName", "uid", "status")
+    found = {f"workflow.{key}": PLACEHOLDER for key in plain}
+    parameters = arguments.get("parameters") or ()
+    if parameters:
+        found["workflow.parameters"] = found["workflow.parameters.json"] = PLACEHOLDER
+    for parameter in parameters:
+        value = parameter.get("value")
+        found[f"workflow.parameters.{parameter['name']}"] = (
+            value if isinstance(value, str) else PLACEHOLDER
+        )
+    spec = manifest["spec"]
+    described = [manifest["metadata"], spec.get("workflowMetadata") or {}]
+    if spec is not of_template:
+        described.append(of_template.get("workflowMetadata") or {})
+    for kind, keys in (("labels", ("labels", "labelsFrom")), ("annotations", ("annotations",))):
+        found[f"workflow.{kind}"] = found[f"workflow.{kind}.json"] = PLACEHOLDER
+        for holder in described:
+            for key in keys:
+                found.update(
+                    (f"workflow.{kind}.{name}", PLACEHOLDER) for name in holder.get(key) or ()
+                )
+    if "priority" in spec:
+        found["workflow.priority"] = str(spec["priority"])
     return found
 
 
-def _calls(template: Template) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the tasks or steps with the path that Argo's messages give them."""
-    name = template["name"]
-    if "dag" in template:
-        tasks = in_order(template["dag"].get("tasks") or [])
-        return [(f"templates.{name}.tasks.{task.get('name', '')}", task) for task in tasks]
-    return [
-        (f"templates.{name}.steps[{index}].{step.get('name', '')}", step)
-        for index, group in enumerate(template.get("steps") or ())
-        for step in group
-    ]
+def _names_artifacts_late(spec: Json) -> bool:
+    return any(
+        is_variable(artifact.get("globalName") or "")
+        for template in spec.get("templates") or ()
+        for artifact in (template.get("outputs") or {}).get("artifacts") or ()
+    )
 
 
-def _check_form(template: Template, templates: Mapping[str, Template]) -> None:
-    """Check what can be told without knowing where the template is used."""
-    where = f"templates.{template['name']}"
-    _check_retry(template)
-    types = sum(key in template for key in _TYPES)
-    if types != 1:
-        raise InvalidWorkflow(
-            f"{where} multiple template types specified. {_CHOICE}"
-            if types
-            else f"template '{template['name']}' type is unknown"
-        )
-    parameters = (template.get("inputs") or {}).get("parameters") or ()
-    check_parameter_names(f"{where}.inputs.parameters", parameters)
-    if "timeout" in template and not runs_pod(template):
-        kind = "DAG" if "dag" in template else "Steps"
-        raise InvalidWorkflow(f"{kind} template doesn't support timeout field.")
-    if "dag" in template:
-        check_order(template["name"], template["dag"])
-    for path, call in _calls(template):
-        if (callee := call.get("template", "")) not in templates:
-            raise InvalidWorkflow(f"{path} template name '{callee}' undefined")
-    if runs_pod(template):
-        _check_leaf(where, template)
-    elif "activeDeadlineSeconds" in template:
-        raise InvalidWorkflow(f"{where}.activeDeadlineSeconds is only valid for leaf templates")
-
-
-def _check_use(
-    template: Template,
-    templates: Mapping[str, Template],
-    global_names: Scope,
-) -> None:
-    """Check the template's variables; ``global_names`` grows by the outputs it makes global."""
-    name = template["name"]
-    scope = input_scope(template)
-    if runs_pod(template):
-        prefix = f"templates.{name}:"
-        if "." in name:
-            return  # Written inline: its variables may be those of the template around it.
-        check_variables(prefix, template, scope, global_names)
-    elif "dag" in template:
-        depends = check_depends(name, template["dag"])
-        check_tasks(name, template["dag"], depends, templates, scope, global_names)
-    else:
-        _check_steps(name, template["steps"], templates, scope, global_names)
-    _check_outputs(template, scope, global_names)
-    check_metrics(f"templates.{name}", template)
-
-
-def _check_supplied(where: str, template: Template, arguments: Mapping[str, Any]) -> None:
-    """Check that a call gives every input that has neither a value nor a default."""
-    given = {p["name"] for p in arguments.get("parameters") or ()}
-    for parameter in (template.get("inputs") or {}).get("parameters") or ():
-        if (
-            "value" not in parameter
-            and "default" not in parameter
-            and "configMapKeyRef" not in (parameter.get("valueFrom") or {})
-            and parameter["name"] not in given
-        ):
-            raise InvalidWorkflow(
-                f"{where}templates.{template['name']} inputs.parameters.{parameter['name']} was "
-                "not supplied"
-            )
-
-
-def _check_retry(owner: Mapping[str, Any]) -> None:
-    strategy = owner.get("retryStrategy") or {}
-    policy = strategy.get("retryPolicy", "")
-    if policy not in _POLICIES:
-        raise InvalidWorkflow(f"{policy} is not a valid RetryPolicy")
-
-
-def _check_leaf(where: str, template: Template) -> None:
-    key = "container" if "container" in template else "script"
-    container = template[key]
-    if not container.get("image"):
-        raise InvalidWorkflow(f"{where}.{key}.image may not be empty")
-    if "parallelism" in template:
-        raise InvalidWorkflow(f"{where}.parallelism is only valid for steps and dag templates")
-    mounted: dict[str, str] = {}
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        path = mount.get("mountPath", "")
-        if path in mounted:
-            raise InvalidWorkflow(
-                f"{where}.{key}.volumeMounts[{index}].mountPath '{path}' already mounted in "
-                f"{mounted[path]}"
-            )
-        mounted[path] = f"{key}.volumeMounts.{mount.get('name', '')}"
-    _check_times(where, template)
-
-
-def _check_times(where: str, template: Template) -> None:
-    deadline = str(template.get("activeDeadlineSeconds", 0))
-    if not _VARIABLE.fullmatch(deadline) and not re.fullmatch(r"\d+", deadline, re.ASCII):
-        raise InvalidWorkflow(
-            f"{where}.activeDeadlineSeconds must be a positive integer > 0 or an argo variable"
-        )
-    timeout = template.get("timeout", "")
-    if re.fullmatch(r"[+-]?\d+", timeout, re.ASCII):
-        raise InvalidWorkflow(f"{template['name']} has invalid duration format in timeout.")
-    if timeout and not _VARIABLE.search(timeout):
-        try:
-            seconds(timeout)
-        except ValueError as error:
-            raise InvalidWorkflow(f"{where}.timeout: {error}") from None
-
-
-def _check_steps(
-    name: str,
-    groups: list[list[Mapping[str, Any]]],
-    templates: Mapping[str, Template],
-    scope: Scope,
-    global_names: Scope,
-) -> None:
-    seen: set[str] = set()
-    for index, group in enumerate(groups):
-        for step in group:
-            where = f"templates.{name}.steps[{index}]"
-            step_name = step.get("name", "")
-            if not step_name:
-                raise InvalidWorkflow(f"{where}.name is required")
-            if step_name in seen:
-                raise InvalidWorkflow(f"{where}.name '{step_name}' is not unique")
-            if problem := field_name_problem(step_name):
-                raise InvalidWorkflow(f"{where}.name '{step_name}' is invalid: {problem}")
-            seen.add(step_name)
-            scope.add(f"steps.{step_name}.status")
-            if problem := add_items(scope, step):
-                raise InvalidWorkflow(f"{where}.{step_name} {problem}")
-            check_arguments(f"{where}.{step_name}.arguments.", step.get("arguments") or {})
-            check_variables(f"templates.{name}.steps", without_hooks(step), scope, global_names)
-            template = templates[step["template"]]
-            aggregated = bool(step.get("withItems") or step.get("withParam"))
-            prefix = f"steps.{step_name}"
-            add_outputs(scope, global_names, template, prefix, aggregated=aggregated)
-
-
-def _check_outputs(template: Template, scope: Scope, global_names: Scope) -> None:
-    where = f"templates.{template['name']}.outputs"
-    outputs = template.get("outputs") or {}
-    parameters = outputs.get("parameters") or ()
-    check_parameter_names(f"{where}.parameters ", parameters)
-    check_variables(where, outputs, scope, global_names)
-    for parameter in parameters:
-        prefix = f"{where}.parameters.{parameter['name']}"
-        source = parameter.get("valueFrom")
-        is_fixed = parameter.get("value") is not None
-        if source is None and not is_fixed:
-            raise InvalidWorkflow(f"{prefix} does not have valueFrom or value specified")
-        if source is not None and is_fixed:
-            raise InvalidWorkflow(f"{prefix} has both valueFrom and value specified. Choose one.")
-        name = parameter.get("globalName", "")
-        if name and "{{" not in name and (problem := parameter_name_problem(name)):
-            raise InvalidWorkflow(f"{prefix}.globalName: {problem}")
-        if source is None:
-            continue
-        given = [key for key in ("path", "parameter", "expression") if source.get(key)]
-        kinds = "path, jqFilter, jsonPath, parameter, raw"
-        if not given:
-            raise InvalidWorkflow(f"valueFrom type unspecified. choose one of: {kinds}, expression")
-        if len(given) > 1:
-            raise InvalidWorkflow(f"multiple valueFrom types specified. choose one of: {kinds}")
-        if runs_pod(template) and given != ["path"]:
-            kind = "Container" if "container" in template else "Script"
-            raise InvalidWorkflow(f"{prefix}.path must be specified for {kind} templates")
-        if not runs_pod(template) and given not in (["parameter"], ["expression"]):
-            kind = "DAG" if "dag" in template else "Steps"
-            raise InvalidWorkflow(
-                f"{prefix}.parameter or expression must be specified for {kind} templates"
-            )
+def _check_conditions(manifest: Json) -> None:
+    """Refuse a ``depends`` that cannot be read, which Argo finds out when it runs."""
+    for template in manifest["spec"].get("templates") or ():
+        for task in (template.get("dag") or {}).get("tasks") or ():
+            if "{{" in (task.get("depends") or "{{"):
+                continue
+            try:
+                parse(task, {})
+            except DependsError as error:
+                where = f"templates.{template['name']}.tasks.{task['name']}"
+                raise InvalidWorkflow(f"{where} {error}") from None
