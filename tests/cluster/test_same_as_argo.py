@@ -21,7 +21,14 @@ from comparison import differences
 from hera_experiment.local.errors import ApiError
 
 # These race against time: they have the cluster to themselves, when the others are done.
-TIMED = ("deadline", "exit_deadline", "fail_fast", "workflow_deadline")
+TIMED = (
+    "deadline",
+    "exit_deadline",
+    "fail_fast",
+    "pod_spec_patch",
+    "terminal",
+    "workflow_deadline",
+)
 NAMES = sorted((path.stem for path in WORKFLOWS.glob("*.yaml")), key=lambda it: (it in TIMED, it))
 INVALID = yaml.safe_load((WORKFLOWS / "invalid.yml").read_text())
 TIMELESS = {name: manifest(name) for name in NAMES if name not in TIMED}

@@ -57,6 +57,12 @@ def _template(template: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("container", "script"):
         if key in filled:
             filled[key] = {"name": "", "resources": {}, **filled[key]}
+    for key in ("initContainers", "sidecars"):
+        if key in filled:
+            filled[key] = [{"resources": {}, **each} for each in filled[key]]
+    if containers := (filled.get("containerSet") or {}).get("containers"):
+        made = [{"resources": {}, **each} for each in containers]
+        filled["containerSet"] = {**filled["containerSet"], "containers": made}
     if "dag" in filled:
         tasks = [_call(task) for task in filled["dag"].get("tasks") or ()]
         filled["dag"] = {**filled["dag"], "tasks": tasks}

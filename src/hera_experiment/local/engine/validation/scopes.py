@@ -91,6 +91,8 @@ def add_outputs(
 ) -> None:
     """Add what a task (``prefix`` is ``tasks.NAME``) leaves behind."""
     scope |= {f"{prefix}.{key}" for key in ("id", "startedAt", "finishedAt", "hostNodeName")}
+    if template.get("daemon"):
+        scope.add(f"{prefix}.ip")
     if runs_pod(template):
         scope |= {f"{prefix}.outputs.result", f"{prefix}.exitCode"}
     for parameter in (template.get("outputs") or {}).get("parameters") or ():

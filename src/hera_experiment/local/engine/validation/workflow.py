@@ -46,7 +46,7 @@ from hera_experiment.local.errors import InvalidWorkflow, Unsupported
 
 Template = Mapping[str, Any]
 
-_TYPES = ("container", "script", "dag", "steps", "suspend", "http")
+_TYPES = ("container", "script", "containerSet", "dag", "steps", "suspend", "http")
 _POLICIES = ("Always", "OnError", "OnFailure", "OnTransientError", "")
 _CHOICE = (
     "choose one of: container, containerSet, steps, script, resource, dag, suspend, template, "
@@ -329,9 +329,9 @@ def _check_retry(owner: Mapping[str, Any]) -> None:
 
 
 def _check_leaf(where: str, template: Template) -> None:
-    key = "container" if "container" in template else "script"
+    key = next(kind for kind in ("container", "script", "containerSet") if kind in template)
     container = template[key]
-    if not container.get("image"):
+    if key != "containerSet" and not container.get("image"):
         raise InvalidWorkflow(f"{where}.{key}.image may not be empty")
     if "parallelism" in template:
         raise InvalidWorkflow(f"{where}.parallelism is only valid for steps and dag templates")
