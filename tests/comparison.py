@@ -14,7 +14,7 @@ _HASH = re.compile(r"\bWF(?:-[a-z0-9-]+)?-(\d{3,10})\b")
 
 
 def comparable(workflow: dict[str, Any]) -> dict[str, Any]:
-    """Return verdict and nodes by name; ids, times, the host and the workflow's name are gone.
+    """Return verdict and nodes by name; ids, times, addresses and the workflow's name are gone.
 
     Children are sorted by name: Argo itself adds them in the random order of a Go map.
     """
@@ -25,6 +25,8 @@ def comparable(workflow: dict[str, Any]) -> dict[str, Any]:
     # Messages name nodes by their ids, whose numbers depend on the workflow's name.
     for key in sorted(names, key=len, reverse=True):
         text = text.replace(f"\"child '{key}' failed\"", json.dumps(f"child '{names[key]}' failed"))
+    for address in {node["podIP"] for node in nodes.values() if node.get("podIP")}:
+        text = text.replace(json.dumps(address), '"ADDRESS"')
     # Argo's word for a template of the workflow itself is no namespace, though the laptop's is
     # called the same.
     text = text.replace('"templateScope": "local/', '"templateScope": "OWN/')

@@ -299,6 +299,8 @@ class Killer:
             }
             for at, code in enumerate(codes)
         ]
+        for template in templates:
+            self._add_containers(template)
         tasks = [{"name": t["name"], "template": t["name"]} for t in templates]
         return {
             "metadata": {"generateName": f"killed-{self._number}-"},
@@ -308,6 +310,22 @@ class Killer:
                 "templates": [{"name": "main", "dag": {"tasks": tasks}}, *templates],
             },
         }
+
+    def _add_containers(self, template: Json) -> None:
+        """Make a pod of several containers of some templates, or a daemon."""
+        kind = self._random.choice(("alone", "alone", "daemon", "sidecar", "init", "set"))
+        other = {**template["container"], "name": "other"}
+        other["command"] = ["sh", "-c", TASKS[self._random.choice(sorted(TASKS))]]
+        if kind == "daemon":
+            template["daemon"] = True
+        elif kind == "sidecar":
+            template["sidecars"] = [other]
+        elif kind == "init":
+            template["initContainers"] = [{**other, "command": ["sleep", "0.1"]}]
+        elif kind == "set":
+            main = {**template.pop("container"), "name": "main"}
+            template["containerSet"] = {"containers": [main, other]}
+        self.counts[f"pod {kind}"] += 1
 
     def _kill_some_task(self, process: subprocess.Popen[str]) -> None:
         """Kill one process of those that the server has started, whichever it is."""

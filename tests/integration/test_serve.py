@@ -40,6 +40,42 @@ SLOW = {
 }
 
 
+def _waits(name):
+    code = "echo begun; sleep 600 & wait"
+    return {"name": name, "image": "python:3.13-slim", "command": ["sh", "-c", code]}
+
+
+TOGETHER = {
+    **SLOW,
+    "metadata": {"generateName": "together-"},
+    "spec": {
+        "entrypoint": "main",
+        "templates": [
+            {
+                "name": "main",
+                "dag": {
+                    "tasks": [
+                        {"name": "daemon", "template": "daemon"},
+                        {"name": "set", "template": "set", "depends": "daemon"},
+                    ]
+                },
+            },
+            {
+                "name": "daemon",
+                "daemon": True,
+                "container": _waits("main"),
+                "sidecars": [_waits("side")],
+            },
+            {
+                "name": "set",
+                "containerSet": {"containers": [_waits("a"), _waits("b")]},
+                "sidecars": [_waits("side")],
+            },
+        ],
+    },
+}
+
+
 def ask(url, token, method="GET", path="api/v1/workflows/local", body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url + path, data, {"Authorization": token}, method=method)
@@ -152,9 +188,24 @@ def test_tasks_and_their_folders_go_with_a_killed_server(tmp_path, runtime):
     until(lambda: not task_processes(name) and not list(folder.iterdir()))
 
 
-def has_begun(folder, workflow):
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has /proc")
+@pytest.mark.parametrize("runtime", ["bubblewrap", "process"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_daemons_and_sidecars_go_with_their_server(tmp_path, runtime, number):
+    process = start(tmp_path, "--runtime", runtime)
+    variables = exports(process)
+    url, token = variables["GLOBAL_CONFIG_HOST"], variables["ARGO_TOKEN"]
+    name = ask(url, token, "POST", body={"workflow": TOGETHER})["metadata"]["name"]
+    until(lambda: has_begun(tmp_path, name, 5))
+    folder = tmp_path / ".hera" / {"bubblewrap": "roots", "process": "scratch"}[runtime]
+    assert task_processes(name) and list(folder.iterdir())
+    end(process, number)
+    until(lambda: not task_processes(name) and not list(folder.iterdir()))
+
+
+def has_begun(folder, workflow, containers=1):
     logs = folder / ".hera" / "runs" / workflow / "logs"
-    return any("begun" in log.read_text() for log in logs.glob("*.log"))
+    return sum("begun" in log.read_text() for log in logs.glob("*.log")) == containers
 
 
 def test_a_server_that_is_killed_leaves_no_lock_and_its_workflows_are_closed(tmp_path):

@@ -5,6 +5,8 @@ Source: ``pkg/apis/workflow/v1alpha1/workflow_types.go`` of argoproj/argo-workfl
 
 from __future__ import annotations
 
+import re
+
 PENDING = "Pending"
 RUNNING = "Running"
 SUCCEEDED = "Succeeded"
@@ -32,3 +34,20 @@ WORKFLOW_PHASES = {
     ERROR: ERROR,
 }
 """The phase of a workflow by the phase of its entry node."""
+
+_PROGRESS = re.compile(r"\+?(\d+)/\+?(\d+)", re.ASCII)
+
+
+def is_progress(text: str) -> bool:
+    """Tell whether ``text`` says how far something has come: ``3/10``.
+
+    Source: ``Progress.IsValid`` in ``pkg/apis/workflow/v1alpha1/progress.go``.
+    """
+    match = _PROGRESS.fullmatch(text)
+    return match is not None and int(match[1]) <= int(match[2]) and int(match[2]) > 0
+
+
+def completed(progress: str) -> str:
+    """Return ``progress`` (or ``0/1`` in its place) at its end: ``10/10``."""
+    total = progress.rpartition("/")[2] if is_progress(progress) else "1"
+    return f"{total}/{total}"

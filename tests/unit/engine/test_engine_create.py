@@ -132,14 +132,16 @@ def test_what_is_left_out_here_is_told(bench: Bench) -> None:
 
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     (workflow(OK, inventedField=1), "spec.inventedField (not a field the engine knows)"),
-    (workflow({**OK, "sidecars": [{"name": "x"}]}), "templates.ok.sidecars (sidecars)"),
-    (workflow({**OK, "daemon": True}), "templates.ok.daemon (daemons)"),
+    (
+        workflow({**OK, "sidecars": [{"name": "x", "restartPolicy": "Always"}]}),
+        "templates.ok.sidecars.x.restartPolicy (restarts of containers)",
+    ),
+    (
+        workflow({**OK, "podSpecPatch": "shareProcessNamespace: true"}),
+        "templates.ok.podSpecPatch.shareProcessNamespace (processes that",
+    ),
     (workflow({**OK, "memoize": {"key": "x"}}), "templates.ok.memoize"),
     (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
-    (
-        workflow({"name": "main", "containerSet": {"containers": [{"name": "a", "image": "x"}]}}),
-        "templates.main.containerSet",
-    ),
     (
         workflow({**OK, "retryStrategy": {"expression": "sprig.uuidv4() == ''"}}),
         "spec.templates.ok.retryStrategy.expression (sprig.uuidv4 in an expression)",
@@ -173,8 +175,8 @@ def test_what_is_not_interpreted_is_refused_by_name(
 
 
 def test_all_refusals_are_named_at_once(bench: Bench) -> None:
-    with pytest.raises(Unsupported, match=r"spec\.podSpecPatch .*; templates\.ok\.daemon"):
-        bench.engine.create(workflow({**OK, "daemon": True}, podSpecPatch="{}"))
+    with pytest.raises(Unsupported, match=r"spec\.inventedField .*; templates\.ok\.memoize"):
+        bench.engine.create(workflow({**OK, "memoize": {"key": "x"}}, inventedField=1))
 
 
 def test_runtime_refuses_before_anything_is_kept(bench: Bench) -> None:

@@ -114,7 +114,7 @@ def test_counts_what_runs_and_what_failed() -> None:
     nodes.mark(one, SUCCEEDED)
     nodes.mark(two, ERROR)
     assert (nodes.active_pods, nodes.active_children["w"], nodes.failed_children["w"]) == (0, 0, 1)
-    assert (nodes.done, nodes.total, nodes.pods) == (1, 1, 1)
+    assert (nodes.progress, nodes.pods) == ("1/1", 1)
 
 
 def test_outbound_nodes_of_groups_and_retries() -> None:

@@ -103,7 +103,8 @@ def test_the_environment_is_clean(project: Project, monkeypatch, runtime_name):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
     result = project.runtime().run(project.pod(shell("env")), project.announce)
     names = {line.partition("=")[0] for line in result.result.splitlines()}
-    expected = {"PATH", "HOME", "LANG", "HOSTNAME", "ARGO_NODE_ID", "ARGO_CONTAINER_NAME"}
+    expected = {"PATH", "HOME", "LANG", "HOSTNAME"}
+    expected |= {"ARGO_NODE_ID", "ARGO_CONTAINER_NAME", "ARGO_PROGRESS_FILE"}
     if runtime_name == PROCESS:
         expected.add("TMPDIR")
     assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == expected

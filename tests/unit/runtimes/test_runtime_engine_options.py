@@ -8,7 +8,7 @@ import pytest
 
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed
-from hera_experiment.local.runtimes.container import main_container
+from hera_experiment.local.runtimes.container import pod_containers
 from hera_experiment.local.runtimes.engine_client import (
     command_options,
     init_options,
@@ -87,9 +87,13 @@ def test_quantities(quantity, size):
         size_in_bytes("much")
 
 
+def main(template):
+    return pod_containers(template).main[0]
+
+
 def test_command_and_arguments():
     def options(**fields):
-        return command_options(main_container({"container": {"image": "i", **fields}}), {"A": "1"})
+        return command_options(main({"container": {"image": "i", **fields}}), {"A": "1"})
 
     assert options(command=["a", "b"], args=["$(A)", "$$(A)"]) == (
         ["--entrypoint", "a"],
@@ -97,10 +101,10 @@ def test_command_and_arguments():
     )
     assert options(args=["x"]) == ([], ["x"])
     assert options() == ([], [])
-    script = main_container({"script": {"image": "i", "command": ["sh", "-e"], "source": "x"}})
+    script = main({"script": {"image": "i", "command": ["sh", "-e"], "source": "x"}})
     assert command_options(script, {}) == (["--entrypoint", "sh"], ["-e", "/argo/staging/script"])
     for source in ({"source": ""}, {}):
-        bare = main_container({"script": {"image": "i", "command": ["sh", "-e"], **source}})
+        bare = main({"script": {"image": "i", "command": ["sh", "-e"], **source}})
         assert command_options(bare, {}) == (["--entrypoint", "sh"], ["-e"])
 
 

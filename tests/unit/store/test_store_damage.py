@@ -105,7 +105,7 @@ def test_damage_is_named_and_kept_and_harms_no_other(store, open_store, manifest
         with pytest.raises(InvalidWorkflow, match=r"cannot go on: .*damaged"):
             run.update(status={"phase": "Running", "finishedAt": None})
         with pytest.raises(InvalidWorkflow, match="cannot go on"):
-            run.remove_log("w-1")
+            run.remove_logs(["w-1"])
     assert path.read_bytes() == damaged
     assert len(list((run.folder / "logs").iterdir())) == 3
     again.delete("local", "w")

@@ -63,8 +63,8 @@ def test_a_removed_log_leaves_no_times(store, manifest):
     log = run.log_path("w-1")
     for path in (log, log.with_suffix(".times")):
         path.write_text("4 100.000\n")
-    run.remove_log("w-1")
-    run.remove_log("w-1")
+    run.remove_logs(["w-1"])
+    run.remove_logs(["w-1"])
     assert list(log.parent.iterdir()) == []
 
 

@@ -218,8 +218,7 @@ class Engine:
             workflow = {**run.manifest, "status": run.status}
             manifest = with_all_templates(workflow, self.keeper.kept_for(run.namespace))
             _ask(runtime, manifest)
-            for key in plan.removed:
-                run.remove_log(key)
+            run.remove_logs(frozenset(plan.removed))
             run.update(
                 status=self._begun_again(runtime, manifest),
                 labels={LABEL_COMPLETED: None, LABEL_PHASE: RUNNING},
@@ -242,8 +241,7 @@ class Engine:
             _ask(runtime, whole)
             before = executed({**run.manifest, "status": run.status})["spec"]
             plan = plan_resumption(run.name, choice, before, dict(run.nodes), whole["spec"])
-            for key in plan.removed:
-                run.remove_log(key)
+            run.remove_logs(frozenset(plan.removed))
             labels = run.metadata.get("labels") or {}
             annotations = {ANNOTATION_RUNTIME: runtime.name, ANNOTATION_POD_NAMES: "v2"}
             gone = dict.fromkeys((ANNOTATION_FROM, ANNOTATION_ONLY, ANNOTATION_CACHE))

@@ -136,7 +136,7 @@ class Dag(Composite):
         if self.node.fulfilled or not self._frozen:
             return
         failing_fast = self.machine.limiter.failing_fast(self)
-        if self._nodes.active_children[self.node.id] == 0 and (failing_fast or not self._followed):
+        if not self._nodes.has_active_children(self.node) and (failing_fast or not self._followed):
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             elif self._shut_down:
@@ -431,6 +431,8 @@ def _ancestors_first(targets: list[str], parents: Mapping[str, tuple[str, ...]])
 
 def _facts(node: Node, nodes: Nodes) -> frozenset[str]:
     """Return what is true of a fulfilled task, in the words of ``depends``."""
+    if node.daemoned:
+        return frozenset(("Daemoned",))
     facts = {_FACTS[node.phase]}
     if node.type == TASK_GROUP:
         phases = {nodes.by_id[key].phase for key in node.children}

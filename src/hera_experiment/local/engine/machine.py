@@ -170,10 +170,10 @@ class Machine:
 
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
-    pod; ``earlier`` is what an earlier run left behind; ``execute`` begins a call, now or when it
-    is its turn; ``begin`` an attempt. ``observers`` are called after each event; ``held`` are the
-    nodes without a pod that are not fulfilled, by id. ``config`` has the values that stand in
-    ConfigMaps.
+    pod; ``end_daemons`` ends those of a boundary; ``earlier`` is what an earlier run left behind;
+    ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt. ``observers`` are
+    called after each event; ``held`` are the nodes without a pod that are not fulfilled, by id.
+    ``config`` has the values that stand in ConfigMaps.
     """
 
     workflow: str
@@ -188,6 +188,7 @@ class Machine:
     later: Callable[[Callable[[], None]], None]
     at: Callable[[float, Callable[[], None]], None]
     launch: Callable[[Attempt, Node, bool], None]
+    end_daemons: Callable[[str], None]
     execute: Callable[[Call], None] = field(init=False)
     begin: Callable[[Attempt], Node] = field(init=False)
     export: Callable[[Mapping[str, Any] | None], None]
@@ -231,8 +232,9 @@ class Machine:
         return node
 
     def forget(self, boundary: Boundary) -> None:
-        """Drop what waits below ``boundary``: it has ended."""
+        """Drop what waits below ``boundary``, and end its daemons: it has ended."""
         self.limiter.forget(boundary)
+        self.end_daemons(boundary.node.id)
         self.boundaries.pop(boundary.node.id, None)
 
     def stopping(self, call: Call) -> str:
@@ -250,6 +252,20 @@ class Machine:
             own: Mapping[str, Any] = template["retryStrategy"]
             return own
         return self.spec.get("retryStrategy")
+
+    def be_daemon(self, attempt: Attempt, node: Node, address: str) -> None:
+        """Let what follows begin: the daemon of ``node`` can be used."""
+        self.nodes.become_daemon(node, address)
+        self.later(lambda: attempt.done(node, ""))
+
+    def lose_daemon(self, attempt: Attempt, node: Node, phase: str, message: str) -> None:
+        """Note that a daemon ended by itself; only who would try it again hears of it."""
+        self.nodes.lose_daemon(node, phase, message)
+        boundary = attempt.call.boundary
+        if boundary is not None:
+            self.later(boundary.child_failed)
+        if node.flag and node.flag.get("retried"):
+            self.later(lambda: attempt.done(node, ""))
 
     def end(
         self, attempt: Attempt, node: Node, phase: str, message: str | None = None, error: str = ""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from hera_experiment.argo.names import fnv32a, node_id
-from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING
+from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, completed
 
 POD = "Pod"
 DAG = "DAG"
@@ -26,6 +26,10 @@ RETRY = "Retry"
 SUSPEND = "Suspend"
 HTTP = "HTTP"
 SKIPPED_NODE = "Skipped"
+CONTAINER = "Container"
+
+EXECUTABLE = (POD, CONTAINER, SUSPEND, HTTP)
+"""The nodes that have a progress of their own; that of the others is the sum of those below."""
 
 EXIT_SUFFIX = ".onExit"
 """What the name of the exit handler's node adds to the workflow's."""
@@ -33,8 +37,6 @@ EXIT_SUFFIX = ".onExit"
 HOST = "localhost"
 """``hostNodeName`` of every pod."""
 
-_EXECUTABLE = (POD, SUSPEND, HTTP)
-"""They have a progress of their own; that of the others is the sum of what is below."""
 
 _COUNTED = (POD, STEPS, DAG)
 _ACTIVE = (PENDING, RUNNING)
@@ -65,6 +67,8 @@ _KEYS = (
     ("children", "children"),
     ("outbound", "outboundNodes"),
     ("host", "hostNodeName"),
+    ("daemoned", "daemoned"),
+    ("address", "podIP"),
     ("synced", "taskResultSynced"),
     ("memoization", "memoizationStatus"),
 )
@@ -76,7 +80,7 @@ _DATES = ("startedAt", "finishedAt")
 
 def runs_pod(template: Mapping[str, Any]) -> bool:
     """Tell whether a template runs a pod."""
-    return "container" in template or "script" in template
+    return any(kind in template for kind in ("container", "script", "containerSet"))
 
 
 def timestamp(moment: datetime) -> str:
@@ -119,6 +123,7 @@ class TemplateId:
 class Node:
     """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
 
+    ``daemoned`` is true of a daemon that can be used, at ``address``, until it ends or is ended.
     ``began`` and ``ended`` are its times on the monotonic clock, None if another server saw them.
     """
 
@@ -141,6 +146,8 @@ class Node:
     outputs: dict[str, Any] | None = None
     synced: bool | None = None
     memoization: dict[str, Any] | None = None
+    daemoned: bool | None = None
+    address: str = ""
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     began: float | None = field(default=None, compare=False)
@@ -148,8 +155,8 @@ class Node:
 
     @property
     def fulfilled(self) -> bool:
-        """True when nothing more will happen to it."""
-        return self.phase in FULFILLED
+        """True when nothing more will happen to it, or it is a daemon that can be used."""
+        return self.phase in FULFILLED or bool(self.daemoned)
 
     @property
     def failed(self) -> bool:
@@ -210,6 +217,8 @@ class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
     Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    ``daemons`` are those that can be used, by their boundary, ``lost`` those that ended by
+    themselves; ``pods`` is how many there are.
     ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.
     """
 
@@ -231,9 +240,9 @@ class Nodes:
         self.active_children: Counter[str] = Counter()
         self.failed_children: Counter[str] = Counter()
         self.pods = 0
-        # What the workflow's progress counts.
-        self.done = 0
-        self.total = 0
+        self.daemons: dict[str, list[Node]] = {}
+        self.lost: list[Node] = []
+        self.done = self.total = 0
         for node in nodes:
             self._keep(node)
 
@@ -274,7 +283,7 @@ class Nodes:
             finished_at=now if phase in FULFILLED else "",
             flag=flag,
             inputs=inputs,
-            progress="0/1" if kind in _EXECUTABLE else "",
+            progress="0/1" if kind in EXECUTABLE else "",
         )
         node.began = self._monotonic()
         node.ended = node.began if node.fulfilled else None
@@ -306,12 +315,11 @@ class Nodes:
             self._count(node, 1)
         if message is not None:
             node.message = message
+        if node.type in EXECUTABLE and node.fulfilled and not node.failed and not node.daemoned:
+            self.set_progress(node, completed(node.progress))
         if node.fulfilled and not node.finished_at:
             node.finished_at = timestamp(self._now())
             node.ended = self._monotonic()
-        if node.type in _EXECUTABLE and node.fulfilled and not node.failed:
-            total = node.progress.partition("/")[2]
-            node.progress = f"{total}/{total}"
         self.touch(node)
         if node.id in self._watchers:
             self._watchers[node.id]()
@@ -323,6 +331,35 @@ class Nodes:
     def unwatch(self, node: Node) -> None:
         """Call nobody any more."""
         self._watchers.pop(node.id, None)
+
+    @property
+    def progress(self) -> str:
+        """How far all have come that have a progress of their own."""
+        return f"{self.done}/{self.total}"
+
+    def set_progress(self, node: Node, progress: str) -> None:
+        """Say how far ``node``, one that has a progress of its own, has come."""
+        self._sum(node, -1)
+        node.progress = progress
+        self._sum(node, 1)
+        self.touch(node)
+
+    def _sum(self, node: Node, step: int) -> None:
+        done, _, total = node.progress.partition("/")
+        self.done += step * int(done or 0)
+        self.total += step * int(total or 0)
+
+    def become_daemon(self, node: Node, address: str = "") -> None:
+        """Note that ``node`` is a daemon that can be used, at ``address``."""
+        node.daemoned, node.address = True, address
+        self.daemons.setdefault(node.boundary, []).append(node)
+        self.mark(node, RUNNING, "")
+
+    def lose_daemon(self, node: Node, phase: str, message: str) -> None:
+        """Note that a daemon ended by itself."""
+        node.daemoned = None
+        self.lost.append(node)
+        self.mark(node, phase, message)
 
     def start(self, node: Node) -> None:
         """Let the time of ``node`` begin now."""
@@ -345,22 +382,51 @@ class Nodes:
 
     def outbound(self, node: Node) -> list[Node]:
         """Return the nodes to which what follows ``node`` is connected."""
-        if node.type in (SKIPPED_NODE, POD, SUSPEND, HTTP):
+        if node.type in (SKIPPED_NODE, SUSPEND, HTTP):
+            return [node]
+        if node.type == POD and not self._has_containers(node):
             return [node]
         if node.type == RETRY:
             return [self.by_id[key] for key in list(node.children)[-1:] if key in self.by_id]
-        if node.type == TASK_GROUP:
+        if node.type in (TASK_GROUP, POD, CONTAINER):
             if not node.children:
                 return [node]
             below: Iterable[str] = node.children
         else:
             below = node.outbound or ()
         known = [self.by_id[key] for key in below if key in self.by_id]
+        if node.type == CONTAINER:
+            # What follows the pod is below the last of its containers.
+            outer = [node for child in known if child.boundary != node.boundary]
+            known = [child for child in known if child.boundary == node.boundary]
+            return [*outer, *(leaf for child in known for leaf in self.outbound(child))]
         return [leaf for child in known for leaf in self.outbound(child)]
+
+    def has_active_children(self, boundary: Node) -> bool:
+        """Tell whether something below ``boundary`` is to end: a daemon ends with it."""
+        daemons = [
+            node
+            for node in self.daemons.get(boundary.id, ())
+            if node.daemoned and node.type in _COUNTED
+        ]
+        return self.active_children[boundary.id] > len(daemons)
 
     def last_attempt(self, node: Node) -> Node:
         """Return the last attempt of a Retry node, and any other node itself."""
         return last_attempt(node, self.by_id)
+
+    def containers(self, pod: Node) -> Iterator[Node]:
+        """Yield the nodes of the containers of a set."""
+        waiting, seen = list(pod.children), set(pod.children)
+        while waiting:
+            node = self.by_id.get(waiting.pop())
+            if node is not None and node.type == CONTAINER and node.boundary == pod.id:
+                yield node
+                waiting += [key for key in node.children if key not in seen]
+                seen.update(node.children)
+
+    def _has_containers(self, pod: Node) -> bool:
+        return next(self.containers(pod), None) is not None
 
     def touch(self, node: Node) -> None:
         """Say that ``node`` changed."""
@@ -378,12 +444,11 @@ class Nodes:
         self.by_id[node.id] = node
         self._by_name[node.name] = node
         self.pods += node.type == POD
-        self.total += node.type in _EXECUTABLE
         self._count(node, 1)
+        if node.type in EXECUTABLE:
+            self._sum(node, 1)
 
     def _count(self, node: Node, step: int) -> None:
-        if node.type in _EXECUTABLE and node.fulfilled and not node.failed:
-            self.done += step
         if node.type not in _COUNTED:
             return
         if node.phase in _ACTIVE:
@@ -410,12 +475,12 @@ def _display_name(name: str, boundary: Node | None) -> str:
 
 
 def update_groups(nodes: Nodes, *, all_nodes: bool) -> None:
-    """Set the progress of all nodes that are no pods, or of those that run and have gone on.
+    """Set the progress of all nodes that have none of their own, or of those that have gone on.
 
-    It is the sum of the pods below.
+    It is the sum of those below.
     """
     for node in nodes.by_id.values():
-        if node.type in _EXECUTABLE or (node.fulfilled and not all_nodes):
+        if node.type in EXECUTABLE or (node.fulfilled and not all_nodes):
             continue
         done, total = _sum_below(nodes, node)
         progress = f"{done}/{total}"
@@ -439,7 +504,7 @@ def _sum_below(nodes: Nodes, node: Node) -> tuple[int, int]:
         child = nodes.by_id.get(stack.pop())
         if child is None:
             continue
-        if child.type in _EXECUTABLE:
+        if child.type in EXECUTABLE:
             number, of = child.progress.split("/")
             done += int(number)
             total += int(of)

@@ -133,6 +133,7 @@ class Operator:
             later=self._later.append,
             at=self._at,
             launch=self._launcher.launch,
+            end_daemons=self._launcher.end_daemons,
             export=self._export,
             earlier=earlier,
             deadline=None if limit is None else began + limit,
@@ -216,6 +217,8 @@ class Operator:
             with suppress(Exception):
                 self._flush()
         finally:
+            # Daemons have been told to end; none may be left when others believe that all is over.
+            self._launcher.join()
             self._ended(self)
             self._done.set()
             self._answer()
@@ -306,7 +309,7 @@ class Operator:
             return
         status, labels, annotations = self._status, self._labels, self._annotations
         self._status, self._labels, self._annotations = {}, {}, {}
-        status["progress"] = f"{self._nodes.done}/{self._nodes.total}"
+        status["progress"] = self._nodes.progress
         if len(stored := self._machine.templates.stored) > self._stored:
             self._stored = len(stored)
             status[STORED_TEMPLATES] = dict(stored)
@@ -397,6 +400,7 @@ class Operator:
             self._nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in entry template execution: {error}")
             return
+        self._launcher.end_daemons("")
         self._entry_is(node)
         self._hooks.ended(node, lambda: self._run_handler(node))
 
@@ -426,6 +430,7 @@ class Operator:
 
     def _conclude(self, phase: str, message: str) -> None:
         self._over = True
+        self._launcher.end_daemons("")
         self._status.update(
             {
                 "phase": phase,

@@ -1,4 +1,4 @@
-"""One container or script: its node, from Pending to its end, and its way to a worker thread.
+"""A pod: its node, from Pending to its end, and its way to a worker thread.
 
 Source: ``executeContainer``, ``assessNodeStatus`` in ``workflow/controller/operator.go`` and
 ``createWorkflowPod`` in ``workflowpod.go`` of argoproj/argo-workflows.
@@ -9,32 +9,53 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
-from hera_experiment.argo.names import pod_name
-from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.argo.names import ANNOTATION_PROGRESS, pod_name
+from hera_experiment.argo.phases import (
+    ERROR,
+    FAILED,
+    PENDING,
+    RUNNING,
+    SUCCEEDED,
+    is_progress,
+)
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
+from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.machine import Attempt, Machine
-from hera_experiment.local.engine.nodes import HOST, POD, Node
+from hera_experiment.local.engine.nodes import CONTAINER, HOST, POD, Node
+from hera_experiment.local.engine.pod_patch import PatchError, patched
 from hera_experiment.local.engine.pool import Job, Pool
-from hera_experiment.local.runtimes.base import Pod, PodResult, Runtime
+from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.runtimes.base import (
+    GRACE_SECONDS,
+    HERE,
+    NEVER_RAN,
+    ContainerState,
+    Pod,
+    PodResult,
+    Progress,
+    Ready,
+    Runtime,
+)
 from hera_experiment.local.store import Run
 
-GRACE_SECONDS = 10.0
-"""How long the processes of a pod have to end by themselves."""
-
 _STOP_AGAIN = 1.0
-_POD_DEADLINE = "Pod was active on the node longer than the specified deadline"
+_BAD_PATCH = "Error applying PodSpecPatch"
+_NO_STATE = "Pod Failed whilst container running"
+POD_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
 def start_pod(machine: Machine, attempt: Attempt) -> Node:
     """Make the node of a pod and have the pod run."""
     call = attempt.call
     node = machine.make_node(attempt, POD, PENDING)
-    node.synced = True
+    # Of what a daemon in a container leaves nobody waits for the report.
+    if not (attempt.template.get("daemon") and "container" in attempt.template):
+        node.synced = True
     strategy = machine.stopping(call)
     if strategy or (machine.overdue and not call.on_exit):
         reason = (
@@ -47,29 +68,101 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
     if problem := _bad_limit(attempt.template):
         machine.end(attempt, node, ERROR, problem, error=problem)
         return node
+    try:
+        attempt = replace(attempt, template=_patched(machine, attempt))
+    except PatchError:
+        machine.end(attempt, node, ERROR, _BAD_PATCH, error=_BAD_PATCH)
+        return node
+    _set_initial_progress(machine, attempt, node)
     captures = call.boundary is not None and call.task in call.boundary.results
     machine.launch(attempt, node, captures)
+    _make_containers(machine, attempt, node)
     return node
 
 
 def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, why: str) -> None:
     """Write down how a pod ended; ``why`` is the reason when the engine ended it, or empty."""
-    if result.placed and not why:
-        node.host = HOST
-    if result.exit_code is not None and not why:
-        node.host = HOST
-        node.outputs = _outputs(attempt.template, result)
+    if not why:
+        if result.placed or result.exit_code is not None:
+            node.host = HOST
+        node.outputs = _outputs(attempt.template, result) or None
         machine.export(node.outputs)
-    if why:
-        machine.end(attempt, node, FAILED, why)
-    elif result.error or result.exit_code is None:
-        machine.end(attempt, node, ERROR, result.message)
-    elif result.exit_code == 0 and not result.message:
-        if result.taken_from:
-            node.memoization = {"hit": True, "key": result.key, "cacheName": result.taken_from}
-        machine.end(attempt, node, SUCCEEDED, result.remark)
+    elif why == POD_DEADLINE and result.exit_code is not None:
+        node.host = HOST
+        node.outputs = {"exitCode": str(result.exit_code)}
+    phase, message = _end(attempt, result, why)
+    for container in machine.nodes.containers(node):
+        if not container.fulfilled:
+            what = why if why and why != POD_DEADLINE else _NO_STATE
+            machine.nodes.mark(container, FAILED, what)
+    if result.taken_from and phase == SUCCEEDED:
+        node.memoization = {"hit": True, "key": result.key, "cacheName": result.taken_from}
+    if node.daemoned:
+        machine.lose_daemon(attempt, node, phase, message)
     else:
-        machine.end(attempt, node, FAILED, result.message)
+        machine.end(attempt, node, phase, message)
+
+
+def _end(attempt: Attempt, result: PodResult, why: str) -> tuple[str, str]:
+    """Return the phase and the message of a pod that has ended."""
+    if why:
+        return FAILED, why
+    if result.error:
+        return ERROR, result.message
+    # A daemon is to run until it is ended.
+    if result.message or result.exit_code or attempt.template.get("daemon"):
+        return FAILED, result.message
+    return SUCCEEDED, result.remark
+
+
+def _patched(machine: Machine, attempt: Attempt) -> Mapping[str, Any]:
+    """Return the template as patches of the workflow and its own change it."""
+    template = attempt.template
+    patches = [
+        str(owner["podSpecPatch"])
+        for owner in (machine.spec, template)
+        if owner.get("podSpecPatch")
+    ]
+    if not patches:
+        return template
+    local = {"pod.name": pod_name(machine.workflow, attempt.name, attempt.call.template.short_name)}
+    holder = {"inputs": template.get("inputs"), "patches": patches}
+    try:
+        known = substitute_all(holder, machine.variables, local)["patches"]
+    except SubstitutionError as error:
+        raise PatchError(str(error)) from None
+    return patched(template, known, machine.spec)
+
+
+def _set_initial_progress(machine: Machine, attempt: Attempt, node: Node) -> None:
+    for owner in (attempt.template.get("metadata"), machine.spec.get("podMetadata")):
+        text = str(((owner or {}).get("annotations") or {}).get(ANNOTATION_PROGRESS, ""))
+        if is_progress(text):
+            machine.nodes.set_progress(node, text)
+            return
+
+
+def _make_containers(machine: Machine, attempt: Attempt, node: Node) -> None:
+    """Make the nodes of the containers of a set.
+
+    Source: ``executeContainerSet`` in ``workflow/controller/container_set_template.go``.
+    """
+    containers = (attempt.template.get("containerSet") or {}).get("containers") or ()
+    names = {each["name"]: f"{node.name}.{each['name']}" for each in containers}
+    for name in names.values():
+        machine.nodes.create(
+            name,
+            CONTAINER,
+            PENDING,
+            template=attempt.call.template,
+            boundary=node.id,
+            flag=attempt.flag,
+        )
+    for each in containers:
+        parents = [machine.nodes.get(names[d]) for d in each.get("dependencies") or ()]
+        for parent in parents or [node]:
+            if parent is not None:
+                machine.nodes.connect(parent, names[each["name"]])
 
 
 def _bad_limit(template: Mapping[str, Any]) -> str:
@@ -98,6 +191,9 @@ def _outputs(template: Mapping[str, Any], result: PodResult) -> dict[str, Any]:
         outputs["artifacts"] = list(result.artifacts.values())
     if result.result is not None:
         outputs["result"] = result.result
+    if result.exit_code is None:
+        # No container main, or it never began: nothing was left.
+        return {}
     outputs["exitCode"] = str(result.exit_code)
     return outputs
 
@@ -108,6 +204,9 @@ class _Launched:
     node: Node
     pod: Pod
     why: str = ""
+    stopped: bool = False
+    job: Job | None = None
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Launcher:
@@ -159,12 +258,35 @@ class Launcher:
             or self.machine.spec.get("securityContext", {}),
             done_tasks=self._done_tasks,
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
+            grace_seconds=float(template.get("terminationGracePeriodSeconds", GRACE_SECONDS)),
             artifacts=self._artifacts.of(self.machine, node, template),
         )
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched
         self._set_timeout(launched)
-        self._pool.submit(Job(lambda: self._work(launched), self._owner_of(launched)))
+        launched.job = Job(lambda: self._work(launched), self._owner_of(launched))
+        self._pool.submit(launched.job)
+
+    def end_daemons(self, boundary: str) -> None:
+        """End the daemons that ``boundary`` has made, which has ended.
+
+        Source: ``killDaemonedChildren`` in ``workflow/controller/exec_control.go``.
+        """
+        for node in self.machine.nodes.daemons.pop(boundary, ()):
+            if node.daemoned:
+                node.daemoned = None
+                self.machine.nodes.mark(node, SUCCEEDED)
+                if launched := self._launched.get(node.id):
+                    self._stop(launched)
+
+    def join(self) -> None:
+        """End what still runs and return when all processes have ended."""
+        for launched in list(self._launched.values()):
+            if not launched.stopped:
+                launched.why = launched.why or "the workflow has ended"
+                self._stop(launched)
+        for launched in list(self._launched.values()):
+            launched.over.wait()
 
     def stop_all(self, why: str, *, on_exit: bool) -> None:
         """End all pods; their nodes are Failed with the message ``why``.
@@ -172,7 +294,12 @@ class Launcher:
         Those of the exit handler only if ``on_exit``.
         """
         self._stopping.set()
-        stopped = [it for it in self._launched.values() if on_exit or not it.attempt.call.on_exit]
+        stopped = [
+            it
+            for it in self._launched.values()
+            # A daemon ends with its boundary.
+            if (on_exit or not it.attempt.call.on_exit) and not it.node.daemoned
+        ]
         waiting = [
             job
             for owner in {self._owner_of(launched) for launched in stopped}
@@ -200,39 +327,69 @@ class Launcher:
         else:
             try:
                 result = self._runtime.run(
-                    launched.pod, lambda text: self._post(lambda: self._announced(launched, text))
+                    launched.pod, lambda news: self._post(lambda: self._heard(launched, news))
                 )
             except Exception as error:  # A runtime that fails must not take a worker with it.
                 result = PodResult(None, f"{type(error).__name__}: {error}", error=True)
+        launched.over.set()
         self._post(lambda: self._finished(launched, result))
+
+    def _heard(self, launched: _Launched, news: str | ContainerState | Ready | Progress) -> None:
+        node, nodes = launched.node, self.machine.nodes
+        if isinstance(news, ContainerState):
+            self._container_changed(launched, news)
+        elif node.fulfilled:
+            return
+        elif isinstance(news, Progress):
+            nodes.set_progress(node, news.text)
+        elif isinstance(news, str):
+            self._announced(launched, news)
+        elif not launched.why:
+            self.machine.be_daemon(launched.attempt, node, HERE)
+            if launched.job is not None:
+                self._pool.release(launched.job)
+
+    def _container_changed(self, launched: _Launched, state: ContainerState) -> None:
+        node = self.machine.nodes.get(f"{launched.node.name}.{state.name}")
+        if node is None or node.fulfilled or launched.why not in ("", POD_DEADLINE):
+            return
+        if state.exit_code is None:
+            self.machine.nodes.mark(node, RUNNING)
+        elif state.exit_code == 0:
+            self.machine.nodes.mark(node, SUCCEEDED)
+        else:
+            phase = ERROR if state.exit_code == NEVER_RAN else FAILED
+            self.machine.nodes.mark(node, phase, state.message)
 
     def _announced(self, launched: _Launched, text: str) -> None:
         node, nodes = launched.node, self.machine.nodes
-        if node.fulfilled:
-            return
         if not text:
             node.host = HOST
             # Argo counts from the pod's creation; here a pod may queue behind the processors for
             # most of its life, and a task's duration is to be its own.
             nodes.start(node)
-        nodes.mark(node, PENDING if text else RUNNING, text)
+        # A daemon that cannot be used yet still is pending.
+        waits = text or launched.attempt.template.get("daemon")
+        nodes.mark(node, PENDING if waits else RUNNING, text)
         if launched.why:
-            self._runtime.stop(node.id, GRACE_SECONDS)
+            self._runtime.stop(node.id, launched.pod.grace_seconds)
         deadline = launched.attempt.template.get("activeDeadlineSeconds")
         if not text and deadline is not None:
             end = self.machine.now() + float(deadline)
-            self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE, end))
+            self.machine.at(end, lambda: self._expire(launched, POD_DEADLINE, end))
 
     def _finished(self, launched: _Launched, result: PodResult) -> None:
         if self._launched.pop(launched.node.id, None) is None:
             return
+        if launched.node.fulfilled and not launched.node.daemoned:
+            return  # A daemon that was ended.
         end_pod(self.machine, launched.attempt, launched.node, result, launched.why)
 
     def _set_timeout(self, launched: _Launched) -> None:
         timeout = launched.attempt.template.get("timeout")
         if timeout:
             end = self.machine.now() + seconds(timeout)
-            self.machine.at(end, lambda: self._expire(launched, _POD_DEADLINE, end))
+            self.machine.at(end, lambda: self._expire(launched, POD_DEADLINE, end))
         if (deadline := launched.attempt.deadline) is not None:
             why = "Step exceeded its deadline"
             self.machine.at(deadline, lambda: self._expire(launched, why, deadline))
@@ -250,6 +407,7 @@ class Launcher:
         node = launched.node
         if node.id not in self._launched:
             return
-        self._runtime.stop(node.id, GRACE_SECONDS)
+        launched.stopped = True
+        self._runtime.stop(node.id, launched.pod.grace_seconds)
         if node.phase == PENDING:
             self.machine.at(self.machine.now() + _STOP_AGAIN, lambda: self._stop(launched))

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(eq=False)
 class Job:
-    """Something to run, once; ``owner`` groups jobs that can be taken back together."""
+    """Something to run, once; ``owner`` groups jobs that can be taken back together.
+
+    ``thread`` runs it now. Once ``released`` it goes on without counting.
+    """
 
     run: Callable[[], None]
     owner: str
+    thread: threading.Thread | None = None
+    released: bool = False
 
 
 class Pool:
@@ -29,6 +34,7 @@ class Pool:
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._released: list[threading.Thread] = []
         self._idle = 0
         self._closed = False
 
@@ -42,11 +48,24 @@ class Pool:
             if len(self._jobs) <= self._idle or len(self._threads) == self._size:
                 self._changed.notify()
             else:
-                thread = threading.Thread(
-                    target=self._work, name=f"pod worker {len(self._threads)}", daemon=True
-                )
-                self._threads.append(thread)
-                thread.start()
+                self._begin_thread()
+
+    def release(self, job: Job) -> None:
+        """Let ``job``, which runs, go on without counting: another may run in its place."""
+        with self._changed:
+            if job.thread is None or job.released:
+                return
+            job.released = True
+            self._threads.remove(job.thread)
+            self._released.append(job.thread)
+            if len(self._jobs) > self._idle and not self._closed:
+                self._begin_thread()
+
+    def _begin_thread(self) -> None:
+        name = f"pod worker {len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def take_back(self, owner: str) -> list[Job]:
         """Remove and return the jobs of ``owner`` that have not begun."""
@@ -61,7 +80,8 @@ class Pool:
             self._closed = True
             self._jobs.clear()
             self._changed.notify_all()
-        for thread in self._threads:
+            threads = [*self._threads, *self._released]
+        for thread in threads:
             thread.join()
 
     def _work(self) -> None:
@@ -74,4 +94,10 @@ class Pool:
                 if self._closed:
                     return
                 job = self._jobs.popleft()
+                job.thread = threading.current_thread()
             job.run()
+            with self._changed:
+                if job.released:
+                    self._released.remove(threading.current_thread())
+                    return
+                job.thread = None

@@ -14,10 +14,10 @@ from typing import Any
 
 from hera_experiment.argo.phases import ERROR, FAILED, FAILURES, RUNNING, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.nodes import (
+    CONTAINER,
     DAG,
+    EXECUTABLE,
     EXIT_SUFFIX,
-    HTTP,
-    POD,
     RETRY,
     STEP_GROUP,
     STEPS,
@@ -74,7 +74,7 @@ def plan_rerun(
     doomed |= graph.failed(frozenset(doomed))
     # Argo has no groups that ended with their server: they go on as if they had never ended.
     interrupted = {key for key, node in nodes.items() if node.get("message") == INTERRUPTED}
-    reset = {key for key in interrupted if nodes[key]["type"] != POD}
+    reset = {key for key in interrupted if nodes[key]["type"] not in EXECUTABLE}
     removed: set[str] = set()
     for key in graph.sorted():
         if key in doomed and key not in removed:
@@ -109,10 +109,10 @@ class _Graph:
                 self._parent[child] = key
 
     def failed(self, doomed: frozenset[str]) -> set[str]:
-        """Return the pods that failed and below which nothing succeeded."""
+        """Return the pods and containers that failed and below which nothing succeeded."""
         failed = set()
         for key, node in self._nodes.items():
-            if node["phase"] not in FAILURES or node["type"] not in (POD, HTTP):
+            if node["phase"] not in FAILURES or node["type"] not in EXECUTABLE:
                 continue
             above = self._retry_above(key) if (node.get("nodeFlag") or {}).get("retried") else key
             if not self._succeeded_below(above, doomed):
@@ -142,6 +142,11 @@ class _Graph:
             if node["type"] in _GROUPS:
                 reset.add(current)
                 current = self._reset_boundaries(current, reset)
+                continue
+            if node["type"] == CONTAINER:
+                # A set begins anew as a whole.
+                current = self._up_to(current, str(node["boundaryID"]))
+                removed |= {current, *self._below(current)}
                 continue
             if node["type"] == RETRY and node["phase"] in FAILURES:
                 reset.add(current)

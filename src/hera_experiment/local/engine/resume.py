@@ -73,7 +73,8 @@ class Earlier:
         ``body`` is its template as it is written now, ``template`` with all variables replaced.
         """
         found = self.finished.get(call.name)
-        if found is None or not self._is_unchanged(found[0], body, template):
+        # A daemon has ended with its boundary, and what waits for it needs it again.
+        if not found or body.get("daemon") or not self._is_unchanged(found[0], body, template):
             return self._left_out(nodes, call, body)
         ids = {document["id"] for document in found}
         first, *_ = [nodes.restore(_within(document, ids)) for document in found]

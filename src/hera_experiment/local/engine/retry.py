@@ -96,6 +96,9 @@ class Retry:
     def _decide(self) -> None:
         attempts = self._attempts()
         last = attempts[-1]
+        if last.daemoned:
+            self._be_daemon()
+            return
         if not last.failed:
             self._end(SUCCEEDED, last, None)
             return
@@ -127,6 +130,12 @@ class Retry:
             self._end(last.phase, last, "No more retries left")
         else:
             self._try_if_expressed(last, end)
+
+    def _be_daemon(self) -> None:
+        """Be what the last attempt is: a daemon that can be used; tell that once."""
+        if self.node.daemoned:
+            return
+        self._machine.be_daemon(self._attempt, self.node, "")
 
     def _try_if_expressed(self, last: Node, deadline: float | None) -> None:
         """Try again unless the ``expression`` of the strategy forbids."""
@@ -179,6 +188,9 @@ class Retry:
 
     def _end(self, phase: str, last: Node, message: str | None) -> None:
         self.node.outputs = last.outputs
+        if self.node.daemoned:
+            self._machine.lose_daemon(self._attempt, self.node, phase, message or "")
+            return
         self._machine.end(self._attempt, self.node, phase, message)
 
 

@@ -44,6 +44,7 @@ def node_values(node: Node, by_id: Mapping[str, Node]) -> dict[str, str | None]:
         ("finishedAt", node.finished_at),
         ("status", node.phase),
         ("hostNodeName", node.host),
+        ("ip", node.address),
     )
     values: dict[str, str | None] = {key: value for key, value in named if value}
     outputs = node.outputs or {}

@@ -66,11 +66,27 @@ class Steps(Composite):
 
     def child_failed(self) -> None:
         """End at once, when the template asks for it, as soon as no child is active."""
-        if self.node.fulfilled or not self.machine.limiter.failing_fast(self):
+        if self.node.fulfilled:
             return
-        if self._nodes.active_children[self.node.id] == 0 and self._group is not None:
+        for node in self._nodes.lost:
+            # Argo looks once more at the groups that have ended.
+            if node.boundary == self.node.id and node.failed and not self._forgiven(node):
+                self._lose_group(node)
+                return
+        if not self.machine.limiter.failing_fast(self):
+            return
+        if not self._nodes.has_active_children(self.node) and self._group is not None:
             self._nodes.mark(self._group, FAILED, FAIL_FAST)
             self._end(FAILED, FAIL_FAST)
+
+    def _lose_group(self, daemon: Node) -> None:
+        """End, because a daemon of an earlier group has ended by itself."""
+        message = f"child '{daemon.id}' failed"
+        for index in range(self._index + 1):
+            group = self._nodes.get(f"{self.node.name}[{index}]")
+            if group is not None and daemon.id in group.children:
+                self._nodes.mark(group, FAILED, message)
+        self._end(FAILED, message, last=self._last_nodes())
 
     def _next_group(self) -> None:
         previous = self._group

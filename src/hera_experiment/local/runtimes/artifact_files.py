@@ -17,12 +17,13 @@ from hera_experiment.local.artifacts.pod import (
     output_artifacts,
     plain_path,
 )
-from hera_experiment.local.runtimes.base import Pod, PodResult
-from hera_experiment.local.runtimes.outputs import NEVER_RAN, failure
+from hera_experiment.local.runtimes.base import NEVER_RAN, Pod, PodResult
+from hera_experiment.local.runtimes.container import MAIN, Container
+from hera_experiment.local.runtimes.outputs import failure
 from hera_experiment.local.runtimes.volumes import EMPTY, VOLUMES, Mount, mount_of, mount_path
 
-_INPUTS = "..inputs"
-"""The folder of artifacts among a pod's volumes: no volume can be called that."""
+_INPUTS, _FETCHED = "..inputs", "..fetched"
+"""The folder of artifacts among a pod's volumes, which no volume can be called, and a mark."""
 
 
 class InputsFailed(Exception):
@@ -32,14 +33,20 @@ class InputsFailed(Exception):
         super().__init__(f"init: Error (exit code {NEVER_RAN}): {why}")
 
 
-def input_points(template: Mapping[str, Any]) -> list[str]:
-    """Return the paths of artifacts that are mounted: those that lie on no volume."""
+def has_inputs(container: Container) -> bool:
+    """Tell whether ``container`` sees the input artifacts of its pod, as ``main`` does."""
+    return container.name == MAIN or bool(container.written.get("mirrorVolumeMounts"))
+
+
+def input_points(template: Mapping[str, Any], container: Container) -> list[str]:
+    """Return the paths of artifacts mounted in ``container``: those that lie on no volume."""
+    if not has_inputs(container):
+        return []
     try:
         paths = [path for _, path in input_paths(template)]
     except ArtifactFailure:
         return []
-    main = template.get("script") or template.get("container") or {}
-    mounts = [mount_path(mount) for mount in main.get("volumeMounts") or ()]
+    mounts = [mount_path(mount) for mount in container.mounts]
     return [path for path in paths if not any(_is_at(path, mount) for mount in mounts)]
 
 
@@ -54,26 +61,32 @@ def declared_paths(template: Mapping[str, Any], kind: str) -> list[str]:
     return found
 
 
-def place_inputs(pod: Pod, mounts: Sequence[Mount]) -> list[Mount]:
-    """Fetch the input artifacts of ``pod`` and return how they are mounted.
+def place_inputs(pod: Pod, container: Container, mounts: Sequence[Mount]) -> list[Mount]:
+    """Fetch the input artifacts of ``pod`` and return how they are mounted in ``container``.
 
-    One whose path lies on a volume among ``mounts`` is put there, as Argo has it. Raises
-    :class:`InputsFailed`.
+    One whose path lies on a volume among ``mounts`` is put there, as Argo has it. Where containers
+    share a pod, the first call fetches them. Raises :class:`InputsFailed`.
     """
-    if pod.artifacts is None:
+    if pod.artifacts is None or not has_inputs(container):
         return []
     placed = []
+    done = pod.folder / VOLUMES / _FETCHED
+    again = pod.shared and done.exists()
     try:
         for artifact, path in input_paths(pod.template):
             mount = mount_of(path, mounts)
             if mount is not None and not mount.memory:
-                pod.artifacts.load(artifact, _on_volume(path, mount))
+                if not again:
+                    pod.artifacts.load(artifact, _on_volume(path, mount))
                 continue
             folder = pod.folder / VOLUMES / _INPUTS / artifact["name"]
-            if not pod.artifacts.load(artifact, folder):
+            if not again and not pod.artifacts.load(artifact, folder):
                 # Kubernetes makes a folder where there is nothing to mount.
                 folder.mkdir(parents=True)
             placed.append(Mount(path, folder, EMPTY))
+        if pod.shared and not again:
+            done.parent.mkdir(parents=True, exist_ok=True)
+            done.touch()
     except ArtifactFailure as error:
         raise InputsFailed(error) from None
     except OSError as error:
@@ -81,9 +94,14 @@ def place_inputs(pod: Pod, mounts: Sequence[Mount]) -> list[Mount]:
     return placed
 
 
-def with_artifacts(pod: Pod, result: PodResult, look: Look, mounts: Sequence[Mount]) -> PodResult:
-    """Return the ``result`` of a pod that has ended with what was kept of its artifacts."""
-    if pod.artifacts is None or result.exit_code is None:
+def with_artifacts(
+    pod: Pod, container: Container, result: PodResult, look: Look, mounts: Sequence[Mount]
+) -> PodResult:
+    """Return the ``result`` of a container that has ended with what was kept of its artifacts.
+
+    Only ``main`` has any.
+    """
+    if pod.artifacts is None or result.exit_code is None or container.name != MAIN:
         return result
     volumes = [mount for mount in mounts if mount.kind]
     saved = pod.artifacts.save(

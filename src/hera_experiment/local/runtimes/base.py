@@ -1,4 +1,4 @@
-"""What the engine asks of a runtime: to run one attempt of one container or script."""
+"""What the engine asks of a runtime: to run one attempt of one pod."""
 
 from __future__ import annotations
 
@@ -15,21 +15,53 @@ AUTO, BUBBLEWRAP, PROCESS = "auto", "bubblewrap", "process"
 RUNTIMES = (AUTO, BUBBLEWRAP, PROCESS, *RUNNERS)
 """The names of the runtimes; ``auto`` is bubblewrap where it can run, else processes."""
 
-Announce = Callable[[str], None]
-"""Shows why a pod still waits; an empty text says that its process has started."""
+GRACE_SECONDS = 10.0
+"""How long the processes of a pod have to end by themselves."""
+
+HERE = "127.0.0.1"
+"""The address of every pod: it has this machine's network."""
+
+NEVER_RAN = 64
+"""The exit code of Argo's executor when it could not do its own part."""
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """How a container of a pod is: it runs, or it ended with ``exit_code`` in these words."""
+
+    name: str
+    exit_code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All containers of a pod run, and their readiness probes have passed."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a task has come, in its own words: ``3/10``."""
+
+    text: str
+
+
+Announce = Callable[["str | ContainerState | Ready | Progress"], None]
+"""Hears of a pod: a text says why it still waits, an empty one that its containers have started."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """One attempt of one container or script template, every ``{{…}}`` already substituted.
+    """One attempt of one template that runs containers, every ``{{…}}`` already substituted.
 
     ``template`` and ``volumes`` (those of the workflow's spec, then those of the template) carry
     Argo's own keys. ``folder`` is scratch space that the runtime creates and removes; ``log``
-    receives standard output and error of the main container. ``capture_result`` is true when
-    something refers to this task's ``outputs.result``. ``security`` is the pod's security context,
-    ``hosts`` are further names of hosts (Kubernetes' ``hostAliases``), ``artifacts`` fetches its
-    inputs and keeps its outputs, None where there are none. What was done just so is taken over
-    from ``done_tasks``, and what is done now remembered there.
+    receives standard output and error of the container ``main``, and files beside it those of the
+    others. ``capture_result`` is true when something refers to this task's ``outputs.result``.
+    ``security`` is the pod's security context, ``hosts`` are further names of hosts (Kubernetes'
+    ``hostAliases``), ``artifacts`` fetches its inputs and keeps its outputs, None where there are
+    none; ``grace_seconds`` is how long containers have to end by themselves. What was done just so
+    is taken over from ``done_tasks``, and what is done now remembered there.
     """
 
     namespace: str
@@ -45,20 +77,34 @@ class Pod:
     hosts: Sequence[Mapping[str, Any]] = ()
     artifacts: PodArtifacts | None = None
     done_tasks: DoneTasks | None = None
+    grace_seconds: float = GRACE_SECONDS
+
+    @property
+    def takes_over(self) -> bool:
+        """True when it may be taken over from what was done: of a single process one can tell."""
+        together = self.shared or "containerSet" in self.template
+        return self.done_tasks is not None and not together and not self.template.get("daemon")
+
+    @property
+    def shared(self) -> bool:
+        """True when it has several containers, which share its volumes."""
+        of_set = self.template.get("containerSet") or {}
+        more = any(self.template.get(key) for key in ("initContainers", "sidecars"))
+        return more or len(of_set.get("containers") or ()) > 1
 
 
 @dataclass(frozen=True)
 class PodResult:
     """How a pod ended.
 
-    ``exit_code`` is None when the main container never started, although ``placed`` tells that the
-    pod had come to its node; ``message`` is empty after a success and otherwise Argo's words
-    (``Error (exit code 1)``); ``remark`` is what a person may want to know of a success,
+    ``exit_code`` is None when the main container never started, or there is none; ``placed`` tells
+    that the pod had come to its node; ``message`` is empty after a success and otherwise Argo's
+    words (``Error (exit code 1)``); ``remark`` is what a person may want to know of a success,
     ``taken_from`` the workflow that did it already, if one did, with the ``key`` of what it did;
-    ``error`` tells Argo's phase
-    Error (it could not be run) from Failed; ``result`` is the end of standard output, at most
-    256 KiB, without its trailing newline; ``parameters`` the output parameters read from files,
-    ``artifacts`` what was kept of the output artifacts and the log, by name.
+    ``error`` tells Argo's phase Error (it could not be run) from Failed; ``result`` is the end of
+    standard output, at most 256 KiB, without its trailing newline; ``parameters`` the output
+    parameters read from files, ``artifacts`` what was kept of the output artifacts and the log, by
+    name.
     """
 
     exit_code: int | None
@@ -97,7 +143,8 @@ class Runtime(Protocol):
         """Run ``pod`` to its end and say how it ended.
 
         ``announce(text)`` shows why a pod still waits ("installing the requirements of
-        containers/chart"); ``announce("")`` says that its process has started.
+        containers/chart"); ``announce("")`` says that its containers have started. Of a set
+        :class:`ContainerState` tells of each, of a daemon :class:`Ready` that it can be used.
         """
 
     def stop(self, node_id: str, grace_seconds: float) -> None:

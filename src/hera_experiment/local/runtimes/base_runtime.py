@@ -8,41 +8,40 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hera_experiment.errors import UserError
-from hera_experiment.local.runtimes.artifact_files import InputsFailed
-from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
+from hera_experiment.local.runtimes.artifact_files import InputsFailed, place_inputs
+from hera_experiment.local.runtimes.base import Announce, Pod, PodResult, Progress
 from hera_experiment.local.runtimes.checks import common_refusals
 from hera_experiment.local.runtimes.children import Children, Stopped
 from hera_experiment.local.runtimes.container import (
+    MAIN,
+    Container,
     Json,
-    MainContainer,
     MissingObject,
+    PodContainers,
     containers_of,
-    main_container,
+    pod_containers,
 )
 from hera_experiment.local.runtimes.outputs import failure, memory_kills, not_started
-from hera_experiment.local.store import Objects
+from hera_experiment.local.runtimes.pod_containers import RunningPod
+from hera_experiment.local.runtimes.volumes import make_mounts
+from hera_experiment.local.store import Objects, container_log
 
 LOOK_SECONDS = 1.0
 """How often the logs of what runs are looked at."""
 
 
-@dataclass(frozen=True)
-class _Running:
-    children: Children
-    log: Path
-
-
 class BaseRuntime(ABC):
-    """Runs pods of one main container each; see :class:`~.base.Runtime`.
+    """Runs pods; see :class:`~.base.Runtime`.
 
-    A subclass says how, under its ``name``. ``what`` and ``prepared`` are its words for itself and
-    for what it makes ready, ``failures`` the errors whose text alone tells a person why a pod
-    cannot be run.
+    A subclass says how one container is run, under its ``name``. ``what`` and ``prepared`` are its
+    words for itself and for what it makes ready, ``failures`` the errors whose text alone tells a
+    person why a pod cannot be run.
     """
 
     name: str
@@ -57,7 +56,7 @@ class BaseRuntime(ABC):
         self._objects = objects
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
-        self._pods: dict[str, _Running] = {}
+        self._pods: dict[str, RunningPod] = {}
         self._memory_kills = memory_kills()
         # By workflow: the images that still have to be made ready, and what went wrong with one.
         self._awaited: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -88,42 +87,65 @@ class BaseRuntime(ABC):
 
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end."""
-        container = main_container(pod.template)
-        if container is None:
-            return not_started(f"{self.what} runs container and script templates only")
-        children = Children()
-        with self._lock:
-            self._pods[pod.node_id] = _Running(children, pod.log)
-            if self._watcher is None:
-                self._watcher = threading.Thread(target=self._watch_logs, daemon=True)
-                self._watcher.start()
+        containers = pod_containers(pod.template)
+        if not containers.main:
+            return not_started(f"{self.what} runs templates of containers only")
         try:
-            if failed := self._prepare_all(pod, container.image, children, announce):
+            running = RunningPod(pod, containers)
+        except ValueError as error:
+            return not_started(f"failed to get retry strategy: {error}")
+        with self._lock:
+            self._pods[pod.node_id] = running
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, daemon=True)
+                self._watcher.start()
+        running.heard = announce
+        try:
+            if failed := self._prepare_all(pod, containers, running.own, announce):
                 return failed
-            result = self._run(pod, container, children, announce)
-            return self._with_log_too_long(pod, result)
+            if pod.shared:
+                self._place_inputs(pod, containers)
+            return running.run(partial(self._run_one, pod), announce)
         except Stopped:
             return not_started("stopped before its process started")
         except InputsFailed as error:
-            return replace(not_started(str(error)), placed=True)
+            return _without_inputs(error)
         except self.failures as error:
             return not_started(str(error))
-        except OSError as error:
-            return not_started(f"cannot prepare {self.prepared}: {error}")
         finally:
             with self._lock:
                 self._pods.pop(pod.node_id, None)
             shutil.rmtree(pod.folder, ignore_errors=True)
+
+    def _place_inputs(self, pod: Pod, containers: PodContainers) -> None:
+        """Fetch the input artifacts of ``pod`` before any of its containers begins."""
+        for container in containers.main:
+            if container.name == MAIN:
+                place_inputs(pod, container, make_mounts(container, pod, self._objects))
+
+    def _run_one(
+        self, pod: Pod, container: Container, children: Children, announce: Announce
+    ) -> PodResult:
+        own = replace(pod, log=container_log(pod.log, container.name))
+        try:
+            result = self._run(own, container, children, announce)
+            return self._with_log_too_long(own, container, result)
+        except InputsFailed as error:
+            return _without_inputs(error)
+        except self.failures as error:
+            return not_started(str(error))
+        except OSError as error:
+            return not_started(f"cannot prepare {self.prepared}: {error}")
 
     def stop(self, node_id: str, grace_seconds: float) -> None:
         """End the processes of a pod, or a container's client, which hands the signal on."""
         with self._lock:
             running = self._pods.get(node_id)
         if running is not None:
-            running.children.stop(grace_seconds)
+            running.stop(grace_seconds)
 
     def _prepare_all(
-        self, pod: Pod, own: str, children: Children, announce: Announce
+        self, pod: Pod, containers: PodContainers, children: Children, announce: Announce
     ) -> PodResult | None:
         """Make every image of a workflow ready before its first task; return what went wrong.
 
@@ -132,7 +154,8 @@ class BaseRuntime(ABC):
         key = (pod.namespace, pod.workflow_name)
         images = self._awaited.get(key, ())
         # Its own first: tasks that begin together make different ones.
-        for image in sorted(images, key=lambda each: each != own):
+        own = {container.image for container in containers}
+        for image in sorted(images, key=lambda each: each not in own):
             if key in self._failed:
                 return self._failed[key]
             try:
@@ -142,8 +165,8 @@ class BaseRuntime(ABC):
         self._awaited.pop(key, None)
         return self._failed.get(key)
 
-    def _watch_logs(self) -> None:
-        """End each pod that would fill the disk with its log, as long as there are pods."""
+    def _watch(self) -> None:
+        """Look at what runs: how far it has come, and whether its log would fill the disk."""
         while True:
             time.sleep(LOOK_SECONDS)
             with self._lock:
@@ -152,10 +175,13 @@ class BaseRuntime(ABC):
                     self._watcher = None
                     return
             for pod in pods:
-                if _size(pod.log) > self.log_limit:
-                    pod.children.stop(0)
+                if progress := pod.progress():
+                    pod.heard(Progress(progress))
+                for name, children in pod.children.items():
+                    if _size(container_log(pod.pod.log, name)) > self.log_limit:
+                        children.stop(0)
 
-    def _with_log_too_long(self, pod: Pod, result: PodResult) -> PodResult:
+    def _with_log_too_long(self, pod: Pod, container: Container, result: PodResult) -> PodResult:
         if result.exit_code != 137 or _size(pod.log) <= self.log_limit:
             return result
         os.truncate(pod.log, self.log_limit)
@@ -163,7 +189,7 @@ class BaseRuntime(ABC):
             f"its log has more than {self.log_limit >> 20} MiB, and no more is kept on this"
             " machine: print less, or write to a file on a volume"
         )
-        return replace(result, message=failure(137, sentence))
+        return replace(result, message=failure(137, sentence, container=container.name))
 
     def memory_is_short(self) -> bool:
         """Tell whether Linux has ended a process for want of memory since this was asked last."""
@@ -192,9 +218,16 @@ class BaseRuntime(ABC):
 
     @abstractmethod
     def _run(
-        self, pod: Pod, container: MainContainer, children: Children, announce: Announce
+        self, pod: Pod, container: Container, children: Children, announce: Announce
     ) -> PodResult:
-        """Run ``pod``, whose processes are ``children``, to its end."""
+        """Run ``container`` of ``pod``, whose processes are ``children``, to its end.
+
+        ``pod.log`` is its own log.
+        """
+
+
+def _without_inputs(error: InputsFailed) -> PodResult:
+    return replace(not_started(str(error)), placed=True)
 
 
 def _size(log: Path) -> int:

@@ -10,14 +10,15 @@ from typing import Any
 
 from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.container import (
+    Container,
     Json,
-    MainContainer,
     containers_of,
     variable_refusals,
 )
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
 from hera_experiment.local.runtimes.path_checks import Findings, path_findings, uncovered
 from hera_experiment.local.runtimes.paths import PathRules
+from hera_experiment.local.runtimes.probes import probe_refusals
 from hera_experiment.local.runtimes.volumes import (
     declared_volumes,
     mount_path,
@@ -26,15 +27,6 @@ from hera_experiment.local.runtimes.volumes import (
     volume_refusals,
 )
 from hera_experiment.local.store import Objects
-
-_HONOURED = frozenset("args command env envFrom image name source volumeMounts workingDir".split())
-# Without a meaning on one machine with one user, or a hint that changes no result.
-_IGNORED = frozenset(
-    (
-        "imagePullPolicy ports resources securityContext terminationMessagePath "
-        "terminationMessagePolicy"
-    ).split()
-)
 
 _TAG = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _MOST = 1000
@@ -50,14 +42,11 @@ def common_refusals(workflow: Json, objects: Objects) -> Iterator[str]:
     spec = workflow.get("spec") or {}
     for template, container in containers_of(workflow):
         name = template.get("name")
-        raw = template.get("script") or template.get("container") or {}
-        for key in sorted(set(raw) - _HONOURED - _IGNORED):
-            if raw[key]:
-                yield f"template {name!r} sets {key}, which is not interpreted on this machine"
         volumes = declared_volumes(spec, template)
         for text in (
             *variable_refusals(container, objects),
             *volume_refusals(container, volumes, objects),
+            *(probe_refusals(container.written) if template.get("daemon") else ()),
         ):
             yield f"template {name!r} {text}"
 
@@ -66,7 +55,7 @@ def process_refusals(
     workflow: Json,
     exists: Callable[[str], bool],
     view_of: Callable[[str], ImageView],
-    rules_of: Callable[[Json, MainContainer, ImageView], PathRules],
+    rules_of: Callable[[Json, Container, ImageView], PathRules],
 ) -> Iterator[str]:
     """Yield what a process, other than a container engine, cannot honour in ``workflow``.
 
@@ -106,7 +95,7 @@ def process_refusals(
 def process_warnings(
     workflow: Json,
     view_of: Callable[[str], ImageView],
-    rules_of: Callable[[Json, MainContainer, ImageView], PathRules],
+    rules_of: Callable[[Json, Container, ImageView], PathRules],
 ) -> Iterator[str]:
     """Yield what a process cannot promise of a ``workflow`` that it does not refuse."""
     inputs = literal_inputs(workflow)
@@ -119,7 +108,7 @@ def process_warnings(
 
 
 def _findings(
-    template: Json, container: MainContainer, view: ImageView, rules: PathRules, known: Values
+    template: Json, container: Container, view: ImageView, rules: PathRules, known: Values
 ) -> Findings:
     words = container.argv(view.entrypoint, view.command, {})
     source = container.source or ""
@@ -142,7 +131,7 @@ def _argvs(words: Sequence[str], known: dict[str, set[str]]) -> Iterator[list[st
             yield [*first[:at], value, *first[at + 1 :]]
 
 
-def _mounts(container: MainContainer, volumes: Sequence[Json]) -> list[tuple[str, str]]:
+def _mounts(container: Container, volumes: Sequence[Json]) -> list[tuple[str, str]]:
     kinds = {str(volume.get("name")): volume_kind(volume) for volume in volumes}
     return [(mount_path(m), kinds.get(str(m.get("name")), "")) for m in container.mounts]
 

@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from hera_experiment.local.cache.tracer import Tracer
 _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
+_SOON = 0.02
 
 STARTING = threading.Lock()
 RUNNING: set[int] = set()
@@ -29,14 +32,38 @@ class Stopped(Exception):
 
 
 class Children:
-    """Runs the processes of one pod, one after the other."""
+    """Runs the processes of one container, one after the other.
 
-    def __init__(self) -> None:
+    A runtime sets ``enter``, which runs a command beside what runs for so many seconds at most and
+    returns its exit status, and ``progress``, which returns what the container wrote of it.
+    """
+
+    def __init__(self, attempts: int = 1, pause: float = 0.0) -> None:
+        self._attempts = attempts
+        self._pause = pause
+        self._stopped = threading.Event()
+        self.enter: Callable[[Sequence[str], float], int] | None = None
+        self.progress: Callable[[], bytes | None] = lambda: None
         self._lock = threading.Lock()
         self._running: subprocess.Popen[bytes] | None = None
         self._in_namespace = False
         self._timer: threading.Timer | None = None
         self.stopping = False
+
+    def attempts(self, run: Callable[[int], int]) -> int:
+        """Return the exit status of ``run(attempt)``, called again while it fails and may.
+
+        With no attempt at all it is 0, as in Argo. Source: ``NewEmissaryCommand`` in
+        ``cmd/argoexec/commands/emissary.go`` of argoproj/argo-workflows.
+        """
+        status = 0
+        for attempt in range(self._attempts):
+            if attempt and self._stopped.wait(self._pause):
+                break
+            status = run(attempt)
+            if status == 0 or self.stopping:
+                break
+        return status
 
     def run(
         self,
@@ -50,6 +77,8 @@ class Children:
         in_namespace: bool = False,
         descriptors: Sequence[int] = (),
         tracer: Tracer | None = None,
+        terminal: bool = False,
+        waits: bool = False,
     ) -> int:
         """Run ``argv`` in ``folder`` to its end and return its exit status.
 
@@ -57,7 +86,9 @@ class Children:
         through it as well. Death by signal n gives 128 + n, as in a container. What the process
         started and left behind dies with it. With ``in_namespace`` it is a program whose one child
         is the first process of a namespace: that one's group is signalled. ``descriptors`` are the
-        files that it has open as well; ``tracer`` looks on.
+        files that it has open as well; ``tracer`` looks on. Standard input is at its end; with
+        ``terminal`` all three streams are a terminal, and with ``waits`` it is open, but nobody
+        writes to it.
 
         Raises
         ------
@@ -71,29 +102,35 @@ class Children:
         with self._lock:
             if self.stopping:
                 raise Stopped
-            with STARTING:
-                process = subprocess.Popen(
-                    argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE if tee else log,
-                    stderr=log,
-                    cwd=folder,
-                    env=environment,
-                    start_new_session=True,
-                    pass_fds=descriptors,
-                )
-                RUNNING.add(process.pid)
+            with ExitStack() as opened:
+                streams = _streams(opened, log, terminal=terminal, waits=waits, piped=bool(tee))
+                with STARTING:
+                    process = subprocess.Popen(
+                        argv,
+                        stdin=streams.input,
+                        stdout=streams.output,
+                        stderr=streams.errors,
+                        cwd=folder,
+                        env=environment,
+                        start_new_session=True,
+                        pass_fds=descriptors,
+                    )
+                    RUNNING.add(process.pid)
+                kept = streams.kept.pop_all()
             self._running = process
             self._in_namespace = in_namespace
-        try:
-            if tracer is not None:
-                tracer.begin()
-            if started:
-                started()
-            if tee:
-                _copy_output(process, log, tee)
-        finally:
-            status = self._wait(process)
+        with kept:
+            try:
+                if tracer is not None:
+                    tracer.begin()
+                if started:
+                    started()
+                if process.stdout is not None:
+                    _copy_output(process, process.stdout.fileno(), log, tee)
+                elif streams.shown is not None:
+                    _copy_output(process, streams.shown, log, tee)
+            finally:
+                status = self._wait(process)
         return status if status >= 0 else 128 - status
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int:
@@ -117,20 +154,23 @@ class Children:
         """End the running process, by force after the grace, and start no other."""
         with self._lock:
             self.stopping = True
+            self._stopped.set()
             process = self._running
             if process is None:
                 return
             force = grace_seconds <= 0
             self._signal(process, signal.SIGKILL if force else signal.SIGTERM)
             if not force and self._timer is None:
-                self._timer = threading.Timer(grace_seconds, self._kill, (process,))
+                self._timer = threading.Timer(
+                    grace_seconds, self._signal_if_running, (process, signal.SIGKILL)
+                )
                 self._timer.daemon = True
                 self._timer.start()
 
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+    def _signal_if_running(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         with self._lock:
             if self._running is process:
-                self._signal(process, signal.SIGKILL)
+                self._signal(process, number)
 
     def first_in_namespace(self) -> int | None:
         """Return the first process of the namespace of what runs, None when there is none yet.
@@ -145,13 +185,49 @@ class Children:
     def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         """Send a signal to what runs: the kernel keeps SIGTERM from a namespace's first process."""
         first = _child(process.pid) if self._in_namespace else None
+        if first is not None and number == signal.SIGTERM and _child(first) is None:
+            # Nobody is there yet who would hear it.
+            again = threading.Timer(_SOON, self._signal_if_running, (process, number))
+            again.daemon = True
+            again.start()
+            return
         _signal_group(process.pid if first is None else first, number)
 
 
-def _copy_output(process: subprocess.Popen[bytes], log: int, tee: Callable[[bytes], None]) -> None:
-    """Copy standard output until it ends, or until the process has ended and it falls silent."""
-    assert process.stdout is not None
-    descriptor = process.stdout.fileno()
+@dataclass
+class _Streams:
+    """The standard streams of a process; what this one has ``kept`` open is closed at its end."""
+
+    input: int
+    output: int
+    errors: int
+    shown: int | None = None
+    kept: ExitStack = field(default_factory=ExitStack)
+
+
+def _streams(opened: ExitStack, log: int, *, terminal: bool, waits: bool, piped: bool) -> _Streams:
+    """Return the streams of a process that begins; ``opened`` closes what only it has open."""
+    streams = _Streams(subprocess.DEVNULL, subprocess.PIPE if piped else log, log)
+    opened.push(streams.kept)
+    if terminal:
+        streams.shown, inside = os.openpty()
+        streams.input = streams.output = streams.errors = inside
+        streams.kept.callback(os.close, streams.shown)
+        opened.callback(os.close, inside)
+    elif waits:
+        streams.input, writing = os.pipe()
+        streams.kept.callback(os.close, writing)
+        opened.callback(os.close, streams.input)
+    return streams
+
+
+def _copy_output(
+    process: subprocess.Popen[bytes],
+    descriptor: int,
+    log: int,
+    tee: Callable[[bytes], None] | None,
+) -> None:
+    """Copy what it prints until that ends, or until the process has ended and falls silent."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP)
     checked = time.monotonic()
@@ -165,10 +241,14 @@ def _copy_output(process: subprocess.Popen[bytes], log: int, tee: Callable[[byte
                 return
         if not ready:
             continue
-        data = os.read(descriptor, _CHUNK)
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except OSError:  # Nobody has the terminal open any more.
+            return
         if not data:
             return
-        tee(data)
+        if tee:
+            tee(data)
         write_all(log, data)
 
 

@@ -1,6 +1,7 @@
-"""The main container of a template, and its environment variables, by Kubernetes' rules.
+"""The containers of a template, and their environment variables, by Kubernetes' rules.
 
-Source: Kubernetes' API reference of ``EnvVar`` and ``EnvFromSource``.
+Source: Kubernetes' API reference of ``EnvVar`` and ``EnvFromSource``; ``addInitContainers`` and
+``addSidecars`` in ``workflow/controller/workflowpod.go`` of argoproj/argo-workflows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from typing import Any
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
 from hera_experiment.local.store.objects import CONFIGMAPS, SECRETS, Objects
+
+MAIN = "main"
+"""The container whose outputs are those of its pod."""
+
+PROGRESS_PATH = "/var/run/argo/progress"
+"""The file whose last line tells how far a task has come."""
 
 SCRIPT_PATH = "/argo/staging/script"
 """Where Argo puts the source of a script template."""
@@ -45,13 +52,14 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class MainContainer:
-    """A container or script template's main container, in Kubernetes' terms.
+class Container:
+    """A container of a template, in Kubernetes' terms; ``written`` is all that is said of it.
 
-    ``source`` is None for a container template; a script's source is the last argument of its
-    command, as a file.
+    ``source`` is None unless it is a script's; a script's source is the last argument of its
+    command, as a file. ``dependencies`` are the containers of its set that it waits for.
     """
 
+    name: str
     image: str
     command: tuple[str, ...]
     args: tuple[str, ...]
@@ -60,8 +68,10 @@ class MainContainer:
     variables: Sequence[Json]
     variable_sources: Sequence[Json]
     mounts: Sequence[Json]
+    written: Json = field(default_factory=dict)
     security: Json = field(default_factory=dict)
     limits: Json = field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
 
     def argv(
         self, entrypoint: Sequence[str], command: Sequence[str], variables: Mapping[str, str]
@@ -102,32 +112,72 @@ def offload(words: Sequence[str], args: Sequence[str]) -> tuple[list[str], dict[
     return short, files
 
 
-def main_container(template: Json) -> MainContainer | None:
-    """Return the main container of ``template``, None when it is of another type."""
-    script = template.get("script")
-    container: Json | None = script or template.get("container")
-    if container is None:
-        return None
-    return MainContainer(
-        image=container.get("image") or "",
-        command=tuple(map(str, container.get("command") or ())),
-        args=tuple(map(str, container.get("args") or ())),
+@dataclass(frozen=True)
+class PodContainers:
+    """The containers of a pod by their part in it, in the order in which they are written."""
+
+    main: Sequence[Container]
+    init: Sequence[Container] = ()
+    sidecars: Sequence[Container] = ()
+
+    @property
+    def alone(self) -> bool:
+        """True when the pod has one container, which needs nothing of its neighbours."""
+        return len(self.main) == 1 and not self.init and not self.sidecars
+
+    def __iter__(self) -> Iterator[Container]:
+        return iter((*self.init, *self.main, *self.sidecars))
+
+
+def pod_containers(template: Json) -> PodContainers:
+    """Return the containers of ``template``, no main one when it runs no pod."""
+    of_set: Json | None = template.get("containerSet")
+    written: Json | None = template.get("script") or template.get("container")
+    main: tuple[Container, ...] = ()
+    if of_set is not None:
+        shared = of_set.get("volumeMounts") or ()
+        main = tuple(
+            _container(each, each.get("name") or MAIN, shared)
+            for each in of_set.get("containers") or ()
+        )
+    elif written is not None:
+        main = (_container(written, MAIN),)
+    mirrored = next((each.mounts for each in main if each.name == MAIN), ())
+
+    def others(key: str) -> tuple[Container, ...]:
+        return tuple(
+            _container(
+                each, str(each.get("name")), mirrored if each.get("mirrorVolumeMounts") else ()
+            )
+            for each in template.get(key) or ()
+        )
+
+    return PodContainers(main, others("initContainers"), others("sidecars"))
+
+
+def _container(written: Json, name: str, more_mounts: Sequence[Json] = ()) -> Container:
+    return Container(
+        name=name,
+        image=written.get("image") or "",
+        command=tuple(map(str, written.get("command") or ())),
+        args=tuple(map(str, written.get("args") or ())),
         # Without a source a script is a container: no path of a file follows its command.
-        source=str(container["source"]) if script and container.get("source") else None,
-        working_dir=container.get("workingDir") or "",
-        variables=container.get("env") or (),
-        variable_sources=container.get("envFrom") or (),
-        mounts=container.get("volumeMounts") or (),
-        security=container.get("securityContext") or {},
-        limits=(container.get("resources") or {}).get("limits") or {},
+        source=str(written["source"]) if written.get("source") else None,
+        working_dir=written.get("workingDir") or "",
+        variables=written.get("env") or (),
+        variable_sources=written.get("envFrom") or (),
+        mounts=(*(written.get("volumeMounts") or ()), *more_mounts),
+        written=written,
+        security=written.get("securityContext") or {},
+        limits=(written.get("resources") or {}).get("limits") or {},
+        dependencies=tuple(written.get("dependencies") or ()),
     )
 
 
-def containers_of(workflow: Json) -> Iterator[tuple[Json, MainContainer]]:
-    """Yield each template of ``workflow`` that has a main container, with that container."""
+def containers_of(workflow: Json) -> Iterator[tuple[Json, Container]]:
+    """Yield each container of each template of ``workflow``, with that template."""
     for template in (workflow.get("spec") or {}).get("templates") or ():
-        container = main_container(template)
-        if container is not None:
+        for container in pod_containers(template):
             yield template, container
 
 
@@ -135,7 +185,7 @@ class MissingObject(Exception):
     """A ConfigMap, Secret or claim (or one key of it) that a container needs does not exist."""
 
 
-def container_environment(container: MainContainer, pod: Pod, objects: Objects) -> dict[str, str]:
+def container_environment(container: Container, pod: Pod, objects: Objects) -> dict[str, str]:
     """Return what ``envFrom`` and ``env`` of ``container`` say, in their order, then Argo's own.
 
     Raises
@@ -157,10 +207,11 @@ def container_environment(container: MainContainer, pod: Pod, objects: Objects) 
         value = _value_from(origin, pod, objects)
         if value is not None:
             values[variable["name"]] = value
-    return {**values, "ARGO_CONTAINER_NAME": "main", "ARGO_NODE_ID": pod.node_id}
+    own = {"ARGO_CONTAINER_NAME": container.name, "ARGO_NODE_ID": pod.node_id}
+    return {**values, **own, "ARGO_PROGRESS_FILE": PROGRESS_PATH}
 
 
-def script_source(container: MainContainer, pod: Pod) -> str:
+def script_source(container: Container, pod: Pod) -> str:
     """Return the source of a script as Argo writes it.
 
     It reaches the pod within a variable of the init container, and so Kubernetes expands it: a
@@ -208,7 +259,7 @@ def values_of(objects: Objects, kind: str, reference: Json) -> Mapping[str, byte
         raise MissingObject(_no_object(kind, name)) from None
 
 
-def variable_refusals(container: MainContainer, objects: Objects) -> Iterator[str]:
+def variable_refusals(container: Container, objects: Objects) -> Iterator[str]:
     """Yield what ``env`` and ``envFrom`` ask for that is missing or not honoured here."""
     for source in container.variable_sources:
         for kind, reference in _references(source, "Ref"):

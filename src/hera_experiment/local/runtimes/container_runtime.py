@@ -7,12 +7,20 @@ import os
 import posixpath
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hera_experiment.argo.images import container_of
-from hera_experiment.contained_files import Found, tree_of, walk_in_trees
+from hera_experiment.contained_files import (
+    Found,
+    NotReadable,
+    read_contained,
+    tree_of,
+    walk_in_trees,
+)
 from hera_experiment.errors import UserError
 from hera_experiment.images.builder import Builder
 from hera_experiment.images.context import (
@@ -25,12 +33,14 @@ from hera_experiment.images.engine import RUNNERS, Runner, find_engine, runner
 from hera_experiment.images.recipe import read_recipe
 from hera_experiment.images.source import BuildSettings
 from hera_experiment.local.runtimes.artifact_files import place_inputs, with_artifacts
-from hera_experiment.local.runtimes.base import Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base import NEVER_RAN, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.children import Children, open_log
 from hera_experiment.local.runtimes.container import (
+    MAIN,
+    PROGRESS_PATH,
+    Container,
     Json,
-    MainContainer,
     container_environment,
     containers_of,
     offload,
@@ -49,7 +59,6 @@ from hera_experiment.local.runtimes.image_view import missing_files
 from hera_experiment.local.runtimes.leftovers import end_orphans
 from hera_experiment.local.runtimes.outputs import (
     MEMORY_ADVICE,
-    NEVER_RAN,
     OUT_OF_MEMORY,
     PARAMETERS_LIMIT,
     Tail,
@@ -155,27 +164,33 @@ class ContainerRuntime(BaseRuntime):
             self._image(pod, image, announce, self._client.stoppable(children))
 
     def _run(
-        self, pod: Pod, container: MainContainer, children: Children, announce: Announce
+        self, pod: Pod, container: Container, children: Children, announce: Announce
     ) -> PodResult:
         variables = container_environment(container, pod, self._objects)
         image = self._image(pod, container.image, announce, self._client.stoppable(children))
         mounts = make_mounts(container, pod, self._objects)
-        mounts += place_inputs(pod, mounts)
+        mounts += place_inputs(pod, container, mounts)
+        mounts.append(Mount(posixpath.dirname(PROGRESS_PATH), _argo_folder(pod.folder), ""))
         script = self._stage_script(pod, container)
         before, words = command_options(container, variables)
         words, files = offload(words, container.args)
         for path, text in files.items():
-            file = self._stage(pod, posixpath.basename(path), text, 0o644)
+            file = self._stage(pod, f"{container.name}.{posixpath.basename(path)}", text, 0o644)
             mounts.append(Mount(path, file, "", read_only=True))
         settings, environ, lines = variable_options(variables, self._client.environ)
         # An option would count more than a file of variables.
         home = () if "HOME" in variables else self._home
         if lines:
-            file = self._stage(pod, "variables", lines, 0o600)
+            file = self._stage(pod, f"{container.name}.variables", lines, 0o600)
             settings += ["--env-file", str(file)]
-        name = re.sub(r"[^\w.-]", "-", f"hera-{pod.node_id}-{self._mark}")
+        is_main = container.name == MAIN
+        role = "" if is_main else f"-{container.name}"
+        name = re.sub(r"[^\w.-]", "-", f"hera-{pod.node_id}{role}-{self._mark}")
+        terminal = ["--tty"] if container.written.get("tty") else []
+        waits = bool(container.written.get("stdin")) and not terminal
         options = [
             *(self._engine, "run", "--name", name, "--hostname", pod.name[:63], *self._init),
+            *("--network", "host", *terminal, *(["--interactive"] if waits else [])),
             *("--label", self._label, "--label", f"{_LABEL}.workflow={pod.workflow_name}"),
             *("--security-opt", "label=disable", *self._user, *home, *settings),
             *(
@@ -188,27 +203,34 @@ class ContainerRuntime(BaseRuntime):
             *mount_options(mounts, script),
         ]
         command = [*before, image, *words]
-        tail = Tail() if pod.capture_result else None
+        tail = Tail() if pod.capture_result and is_main else None
+        children.progress = partial(_progress, pod.folder)
+        children.enter = partial(self._client.enter, name)
         try:
             with open_log(pod.log) as log:
                 begin = os.fstat(log.fileno()).st_size
 
-                def start(*more: str) -> int:
+                def run(argv: Sequence[str]) -> int:
                     return children.run(
-                        [*options, *more, *command],
+                        argv,
                         environment=environ,
                         folder="/",
                         log=log.fileno(),
                         tee=tail.write if tail else None,
                         started=lambda: announce(""),
+                        waits=waits,
                     )
 
-                status = start()
+                def start(*more: str) -> int:
+                    return run([*options, *more, *command])
+
+                again = [self._engine, "start", "--attach", name]
+                status = children.attempts(lambda at: run(again) if at else start())
                 if status == 126 and _NO_WORKDIR in _text_from(pod.log, begin):
                     # Docker and Kubernetes make the working folder, Podman wants it there.
                     self._client.remove(name)
                     os.ftruncate(log.fileno(), begin)
-                    workdir = pod.folder / "workdir"
+                    workdir = pod.folder / f"{container.name}.workdir"
                     workdir.mkdir(parents=True, mode=0o700)
                     status = start(
                         *mount_options([Mount(container.working_dir, workdir, "")], None)
@@ -237,6 +259,7 @@ class ContainerRuntime(BaseRuntime):
 
             result = None if tail is None else tail.text()
             done = finished(
+                container.name,
                 pod.template,
                 ending.exit_code,
                 result,
@@ -245,7 +268,7 @@ class ContainerRuntime(BaseRuntime):
                 ending.message,
                 ending.reason,
             )
-            return with_artifacts(pod, done, look, mounts)
+            return with_artifacts(pod, container, done, look, mounts)
         finally:
             self._client.remove(name)
 
@@ -273,10 +296,10 @@ class ContainerRuntime(BaseRuntime):
             return full
         return image
 
-    def _stage_script(self, pod: Pod, container: MainContainer) -> Path | None:
+    def _stage_script(self, pod: Pod, container: Container) -> Path | None:
         if container.source is None:
             return None
-        return self._stage(pod, "script", script_source(container, pod), 0o755)
+        return self._stage(pod, f"{container.name}.script", script_source(container, pod), 0o755)
 
     def _stage(self, pod: Pod, name: str, text: str, mode: int) -> Path:
         """Write a file that the container, or the engine's client, reads."""
@@ -309,6 +332,21 @@ class ContainerRuntime(BaseRuntime):
             text = error or (lines or ["no reason given"])[-1]
             return _Ending(None, f"{self._engine} cannot run it: {text}")
         return _Ending(status)
+
+
+def _argo_folder(pod: Path) -> Path:
+    """Return the folder, made unless another container did, where a task tells of its progress."""
+    folder = pod / "argo"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Whoever a task runs as: the pod's own folder lets in nobody else.
+    folder.chmod(0o777)
+    return folder
+
+
+def _progress(pod: Path) -> bytes | None:
+    with suppress(NotReadable, OSError, ValueError):
+        return read_contained(pod / "argo", posixpath.basename(PROGRESS_PATH), PARAMETERS_LIMIT)
+    return None
 
 
 def _text_from(log: Path, begin: int) -> str:

@@ -21,7 +21,7 @@ from hera_experiment.contained_files import Found, NotReadable, kind_of
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed, Runner
 from hera_experiment.local.runtimes.children import Children, Stopped
-from hera_experiment.local.runtimes.container import SCRIPT_PATH, MainContainer, expand
+from hera_experiment.local.runtimes.container import SCRIPT_PATH, Container, expand
 from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
 
 _INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
@@ -151,7 +151,7 @@ def variable_options(
 
 
 def command_options(
-    container: MainContainer, variables: Mapping[str, str]
+    container: Container, variables: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
     """Return the options before the image and the words after it that say what to run.
 
@@ -261,6 +261,12 @@ class EngineClient:
             finally:
                 process.kill()
 
+    def enter(self, name: str, argv: Sequence[str], timeout: float) -> int:
+        """Run ``argv`` in a container for ``timeout`` seconds at most; return its exit status."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._call("exec", name, *argv, timeout=timeout).returncode
+        return 1
+
     def remove(self, *names: str) -> None:
         """Remove containers, running or not, with their anonymous volumes."""
         # Docker kills at once, Podman would wait ten seconds for each.
@@ -273,13 +279,16 @@ class EngineClient:
         words = listed.stdout.decode("utf-8", "replace").split()
         return [word for word in words if re.fullmatch(r"[0-9a-f]{12,}", word)]
 
-    def _call(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+    def _call(
+        self, *words: str, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [self.engine, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=self.environ,
             check=False,
+            timeout=timeout,
         )
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.contained_files import NotReadable, read_contained
-from hera_experiment.local.runtimes.base import PodResult
+from hera_experiment.local.runtimes.base import NEVER_RAN, PodResult
+from hera_experiment.local.runtimes.container import MAIN
 from hera_experiment.local.runtimes.volumes import Mount, mount_of
 
 RESULT_LIMIT = 256 * 1024
@@ -21,8 +22,6 @@ PARAMETERS_LIMIT = 3 << 19
 
 Source: ``DefaultMaxRequestBytes`` of etcd's ``server/embed/config.go``; tried on Argo 3.7.18.
 """
-NEVER_RAN = 64
-"""The exit code of Argo's executor when it could not do its own part."""
 
 OUT_OF_MEMORY = "OOMKilled"
 MEMORY_ADVICE = (
@@ -76,6 +75,7 @@ def output_paths(template: Mapping[str, Any]) -> list[tuple[str, str, str | None
 
 
 def finished(
+    container: str,
     template: Mapping[str, Any],
     exit_code: int,
     result: str | None,
@@ -84,7 +84,7 @@ def finished(
     message: str = "",
     reason: str = "Error",
 ) -> PodResult:
-    """Return the result of a pod whose main container ended with ``exit_code``.
+    """Return how a container ended that ended with ``exit_code``; ``main`` has the outputs.
 
     ``read(path)`` returns the content of a file of the container, None when there is none, and
     raises :class:`NotReadable`; ``message`` says more about a failure, ``reason`` is Kubernetes'
@@ -93,7 +93,7 @@ def finished(
     parameters: dict[str, str] = {}
     error = ""
     left = PARAMETERS_LIMIT
-    for name, path, default in output_paths(template):
+    for name, path, default in output_paths(template) if container == MAIN else ():
         try:
             data = read(path)
             left -= len(data or b"")
@@ -113,7 +113,8 @@ def finished(
             )
     if exit_code != 0:
         # A failure of the task itself says more than the file that is missing because of it.
-        return PodResult(exit_code, failure(exit_code, message, reason), False, result, parameters)
+        words = failure(exit_code, message, reason, container)
+        return PodResult(exit_code, words, False, result, parameters)
     return PodResult(exit_code, error, bool(error), result, parameters)
 
 
@@ -127,9 +128,9 @@ def _not_read(name: str, path: str, reason: str) -> str:
     return f"wait: Error (exit code {NEVER_RAN}): {sentence}"
 
 
-def failure(exit_code: int, message: str = "", reason: str = "Error") -> str:
-    """Return Argo's message for a main container that ended with ``exit_code``."""
-    text = f"main: {reason} (exit code {exit_code})"
+def failure(exit_code: int, message: str = "", reason: str = "Error", container: str = MAIN) -> str:
+    """Return Argo's message for a container that ended with ``exit_code``."""
+    text = f"{container}: {reason} (exit code {exit_code})"
     return f"{text}: {message}" if message else text
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hera_experiment.local.runtimes.container import Json, MainContainer
+from hera_experiment.local.runtimes.container import Container, Json
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
 from hera_experiment.local.runtimes.outputs import output_paths
 from hera_experiment.local.runtimes.paths import (
@@ -58,7 +58,7 @@ class _Code:
 
 def path_findings(
     template: Json,
-    container: MainContainer,
+    container: Container,
     words: Sequence[str],
     sources: Sequence[str],
     view: ImageView,
@@ -97,7 +97,7 @@ def uncovered(path: str, at: str = "") -> str:
 
 
 def _codes(
-    container: MainContainer, words: Sequence[str], sources: Sequence[str], view: ImageView
+    container: Container, words: Sequence[str], sources: Sequence[str], view: ImageView
 ) -> Iterator[_Code]:
     words = words[1:] if words and posixpath.basename(words[0]) == "env" else words
     if not words:
@@ -115,7 +115,7 @@ def _codes(
         yield from _program(container, words, view)
 
 
-def _program(container: MainContainer, words: Sequence[str], view: ImageView) -> Iterator[_Code]:
+def _program(container: Container, words: Sequence[str], view: ImageView) -> Iterator[_Code]:
     """Yield the file that Python runs, where it is the image's own."""
     workdir = posixpath.join("/", container.working_dir or view.workdir)
     program = next((word for word in words[1:] if not word.startswith("-")), "")
@@ -177,7 +177,7 @@ def _told(use: PathUse, code: _Code, rules: PathRules) -> Iterator[str]:
         yield f"names the path {use.text}{_at(use, code)}: as a file, {_LEADS}"
 
 
-def _never_named(template: Json, container: MainContainer, texts: Sequence[str]) -> Iterator[str]:
+def _never_named(template: Json, container: Container, texts: Sequence[str]) -> Iterator[str]:
     """Yield the output parameters whose file nothing that is known of the task names."""
     texts = [*texts, *(str(variable.get("value") or "") for variable in container.variables)]
     # What a parameter or a variable may hold is not known.

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 import posixpath
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from hera_experiment.contained_files import Found, tree_of, walk_in_trees
+from hera_experiment.contained_files import (
+    Found,
+    NotReadable,
+    read_contained,
+    tree_of,
+    walk_in_trees,
+)
 from hera_experiment.local.runtimes.artifact_files import (
     declared_paths,
+    has_inputs,
     input_points,
     place_inputs,
     with_artifacts,
 )
-from hera_experiment.local.runtimes.base import PROCESS, Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base import NEVER_RAN, PROCESS, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.checks import (
     process_refusals,
@@ -25,9 +35,10 @@ from hera_experiment.local.runtimes.checks import (
 )
 from hera_experiment.local.runtimes.children import Children, open_log
 from hera_experiment.local.runtimes.container import (
+    MAIN,
     SCRIPT_PATH,
+    Container,
     Json,
-    MainContainer,
     container_environment,
     offload,
     script_source,
@@ -36,8 +47,8 @@ from hera_experiment.local.runtimes.image_view import ImageView, ImageViews
 from hera_experiment.local.runtimes.leftovers import end_orphans, is_below, node_of
 from hera_experiment.local.runtimes.outputs import (
     MEMORY_ADVICE,
-    NEVER_RAN,
     OUT_OF_MEMORY,
+    PARAMETERS_LIMIT,
     Tail,
     finished,
     not_started,
@@ -67,6 +78,9 @@ _LANG = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
 STAGED_SCRIPT = "/.script"
 """Where a script's source lies below the root: right there, since each folder costs its time."""
+
+PROGRESS = "/.progress"
+"""Where a task writes how far it has come, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,14 @@ class ProcessRuntime(BaseRuntime):
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._programs: dict[Path, Programs] = {}
 
+    def run(self, pod: Pod, announce: Announce) -> PodResult:
+        """Run ``pod`` to its end, and end what its containers have left."""
+        try:
+            return super().run(pod, announce)
+        finally:
+            if pod.shared:
+                end_orphans(lambda number: self._is_left(number, pod.node_id))
+
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
 
@@ -136,7 +158,7 @@ class ProcessRuntime(BaseRuntime):
             self._environments.provide(view.installs, view.label, children, announce)
 
     def _run(
-        self, pod: Pod, container: MainContainer, children: Children, announce: Announce
+        self, pod: Pod, container: Container, children: Children, announce: Announce
     ) -> PodResult:
         plan = self._plan(pod, container)
         view = plan.view
@@ -150,6 +172,7 @@ class ProcessRuntime(BaseRuntime):
         argv[1:] = short
         if lost := plan.rules.unmapped(argv):
             return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
+        is_main = container.name == MAIN
         source = "" if container.source is None else script_source(container, pod)
         if lost := path_findings(pod.template, container, argv, [source], view, plan.rules).refused:
             return not_started(lost[0])
@@ -159,7 +182,7 @@ class ProcessRuntime(BaseRuntime):
         mounts = make_mounts(container, pod, self._objects)
         if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
             return not_started(nested)
-        mounts += place_inputs(pod, mounts)
+        mounts += place_inputs(pod, container, mounts)
         key = (plan.key, tuple((mount.path, mount.source) for mount in mounts))
         root = self._scratch.take(key, lambda path: Root(path, plan.layout, mounts, plan.workdir))
         try:
@@ -177,25 +200,34 @@ class ProcessRuntime(BaseRuntime):
                 written=argv[0],
                 folder=root.path + plan.workdir,
                 environment=_environment(pod, plan, variables, root.path, programs),
+                terminal=bool(container.written.get("tty")),
+                waits=bool(container.written.get("stdin")),
             )
-            tail = Tail() if pod.capture_result else None
+            tail = Tail() if pod.capture_result and is_main else None
+            children.progress = partial(_progress, root.path)
+            children.enter = partial(_enter, process, rewrite)
             status, message = _execute(process, programs, children, pod.log, tail, announce)
-            end_orphans(lambda number: self._is_left(number, pod.node_id, root.path))
+            # What left its folder may be of a container that goes on.
+            node = "" if pod.shared else pod.node_id
+            end_orphans(lambda number: self._is_left(number, node, root.path))
             reason = "Error"
             if status == 137 and not children.stopping and self.memory_is_short():
                 message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
-            return _result(pod, plan, status, message, reason, tail, mounts, root.path)
+            return _result(pod, container, plan, status, message, reason, tail, mounts, root.path)
         finally:
             self._scratch.give_back(key, root)
 
-    def _is_left(self, number: int, node: str, root: str) -> bool:
-        """Tell whether a process was left by the task ``node``, or by one that ended before."""
-        if is_below(number, os.path.realpath(root)):
+    def _is_left(self, number: int, node: str, root: str = "") -> bool:
+        """Tell whether a process was left by the task ``node``, or by one that ended before.
+
+        What is below ``root`` belongs to the container that had it.
+        """
+        if root and is_below(number, os.path.realpath(root)):
             return True
         of = node_of(number, *self._scratch.names)
-        return of == node or (of != "" and not self.runs(of))
+        return of != "" and (of == node or not self.runs(of))
 
-    def _plan(self, pod: Pod, container: MainContainer) -> _Plan:
+    def _plan(self, pod: Pod, container: Container) -> _Plan:
         view = self._views.of(pod.namespace, pod.workflow_name, container.image)
         key = _plan_key(pod.template, container, view)
         plan = self._plans.get(key)
@@ -212,6 +244,8 @@ class _Process:
     written: str
     folder: str
     environment: Mapping[str, str]
+    terminal: bool = False
+    waits: bool = False
 
 
 def _execute(
@@ -228,15 +262,20 @@ def _execute(
             program = programs.executable(
                 process.words[0], process.written, process.environment["PATH"], process.folder
             )
-            status = children.run(
-                [program, *process.words[1:]],
-                environment=process.environment,
-                folder=process.folder,
-                log=log.fileno(),
-                tee=tail.write if tail else None,
-                started=lambda: announce(""),
-            )
-            return status, ""
+
+            def run(attempt: int) -> int:
+                return children.run(
+                    [program, *process.words[1:]],
+                    environment=process.environment,
+                    folder=process.folder,
+                    log=log.fileno(),
+                    tee=tail.write if tail else None,
+                    started=lambda: announce(""),
+                    terminal=process.terminal,
+                    waits=process.waits,
+                )
+
+            return children.attempts(run), ""
         except NotExecutable as error:
             message = f"failed to find name in PATH: {error}"
         except OSError as error:
@@ -244,6 +283,30 @@ def _execute(
             message = f"failed to start command: fork/exec {process.written}: {reason}"
         log.write(f"Error: {message}\n".encode())
         return NEVER_RAN, message
+
+
+def _enter(
+    process: _Process, rewrite: Callable[[str], str], argv: Sequence[str], timeout: float
+) -> int:
+    """Run ``argv`` as ``process`` runs, for ``timeout`` seconds at most; return its exit status."""
+    with suppress(subprocess.TimeoutExpired):
+        return subprocess.run(
+            [rewrite(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=process.folder,
+            env=process.environment,
+            timeout=timeout,
+            check=False,
+        ).returncode
+    return 1
+
+
+def _progress(root: str) -> bytes | None:
+    with suppress(NotReadable, OSError, ValueError):
+        return read_contained(Path(root), PROGRESS, PARAMETERS_LIMIT)
+    return None
 
 
 def _environment(
@@ -264,11 +327,13 @@ def _environment(
     # What the image adds to the system's programs: COPY tool /usr/local/bin/
     folders += [root + folder for folder in SYSTEM_FOLDERS if plan.view.tree.is_folder(folder)]
     environment["PATH"] = ":".join([*folders, programs.path])
+    environment["ARGO_PROGRESS_FILE"] = root + PROGRESS
     return environment
 
 
 def _result(
     pod: Pod,
+    container: Container,
     plan: _Plan,
     status: int,
     message: str,
@@ -298,11 +363,11 @@ def _result(
             yield replace(found, target=inside(found.target))
 
     result = None if tail is None else inside(tail.text())
-    done = finished(pod.template, status, result, read, mounts, message, reason)
-    return with_artifacts(pod, done, look, mounts)
+    done = finished(container.name, pod.template, status, result, read, mounts, message, reason)
+    return with_artifacts(pod, container, done, look, mounts)
 
 
-def path_rules(template: Json, container: MainContainer, view: ImageView) -> PathRules:
+def path_rules(template: Json, container: Container, view: ImageView) -> PathRules:
     """Return which absolute paths a pod of ``template`` can use."""
     covered = list(view.prefixes)
     for mount in container.mounts:
@@ -311,12 +376,12 @@ def path_rules(template: Json, container: MainContainer, view: ImageView) -> Pat
         covered += [path, *(folder for folder in above(path) if folder not in SYSTEM)]
     if container.working_dir:
         covered.append(_workdir(container, view))
-    for _, path, _ in output_paths(template):
+    for _, path, _ in output_paths(template) if container.name == MAIN else ():
         folder = posixpath.dirname(posixpath.normpath(path))
         covered.append(path if folder in SYSTEM else folder)
-    for path in declared_paths(template, "inputs"):
+    for path in declared_paths(template, "inputs") if has_inputs(container) else ():
         covered += [path, *(folder for folder in above(path) if folder not in SYSTEM)]
-    for path in declared_paths(template, "outputs"):
+    for path in declared_paths(template, "outputs") if container.name == MAIN else ():
         folder = posixpath.dirname(path)
         covered.append(path if folder in SYSTEM else folder)
     moved = {} if container.source is None else {SCRIPT_PATH: STAGED_SCRIPT}
@@ -324,30 +389,35 @@ def path_rules(template: Json, container: MainContainer, view: ImageView) -> Pat
 
 
 def _make_plan(
-    key: tuple[object, ...], template: Json, container: MainContainer, view: ImageView
+    key: tuple[object, ...], template: Json, container: Container, view: ImageView
 ) -> _Plan:
     """Return how pods of ``template`` are run; ``container`` is its main one."""
     home = view.environment.get("HOME", HOME)
     folders = [HOME, TEMPORARY, *view.folders]
-    points = [*(mount_path(mount) for mount in container.mounts), *input_points(template)]
+    points = [
+        *(mount_path(mount) for mount in container.mounts),
+        *input_points(template, container),
+    ]
     layout = view.tree.layout(folders, points)
     rules = path_rules(template, container, view)
     return _Plan(key, view, rules, layout, _workdir(container, view), home)
 
 
-def _plan_key(template: Json, container: MainContainer, view: ImageView) -> tuple[object, ...]:
+def _plan_key(template: Json, container: Container, view: ImageView) -> tuple[object, ...]:
     """Return what :func:`make_plan` depends on, to look one up."""
     return (
         id(view),
+        container.name == MAIN,
+        has_inputs(container),
         container.working_dir,
         container.source is None,
         tuple(mount.get("mountPath") for mount in container.mounts),
         tuple(path for _, path, _ in output_paths(template)),
-        tuple(input_points(template)),
+        tuple(input_points(template, container)),
         tuple(declared_paths(template, "inputs")),
         tuple(declared_paths(template, "outputs")),
     )
 
 
-def _workdir(container: MainContainer, view: ImageView) -> str:
+def _workdir(container: Container, view: ImageView) -> str:
     return posixpath.normpath(posixpath.join("/", container.working_dir or view.workdir))

@@ -23,14 +23,16 @@ from hera_experiment.local.runtimes.artifact_files import (
     place_inputs,
     with_artifacts,
 )
-from hera_experiment.local.runtimes.base import BUBBLEWRAP, Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base import BUBBLEWRAP, NEVER_RAN, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.bubblewrap import Sandbox, command_line, options
 from hera_experiment.local.runtimes.children import Children, Stopped, open_log
 from hera_experiment.local.runtimes.container import (
+    MAIN,
+    PROGRESS_PATH,
     SCRIPT_PATH,
+    Container,
     Json,
-    MainContainer,
     container_environment,
     containers_of,
     offload,
@@ -38,13 +40,13 @@ from hera_experiment.local.runtimes.container import (
 )
 from hera_experiment.local.runtimes.devices import devices_of, missing_devices
 from hera_experiment.local.runtimes.done_tasks import run_unless_done
+from hera_experiment.local.runtimes.entering import enter
 from hera_experiment.local.runtimes.image_view import ImageViews
 from hera_experiment.local.runtimes.isolation import Isolation
 from hera_experiment.local.runtimes.machine_root import Interpreter, MachineRoot
 from hera_experiment.local.runtimes.memory import MemoryVolumes
 from hera_experiment.local.runtimes.outputs import (
     MEMORY_ADVICE,
-    NEVER_RAN,
     OUT_OF_MEMORY,
     PARAMETERS_LIMIT,
     Tail,
@@ -140,16 +142,17 @@ class RootRuntime(BaseRuntime):
 
     def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
         for template, container in containers_of(workflow):
+            words = f"template {template.get('name')!r}"
             if "{{" in container.image or not self._is_own(container.image):
                 continue
             try:
                 view = self._views.of(namespace, name, container.image)
             except (UserError, OSError) as error:
-                yield f"template {template.get('name')!r}: {error}"
+                yield f"{words}: {error}"
                 continue
             yield from view.refused
             if not view.refused and not container.argv(view.entrypoint, view.command, {}):
-                yield f"template {template.get('name')!r} has no command, and neither has its image"
+                yield f"{words} has no command, and neither has its image"
 
     def _warnings(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
         spec = workflow.get("spec") or {}
@@ -221,7 +224,7 @@ class RootRuntime(BaseRuntime):
         return self._accounts[image, text]
 
     def _run(
-        self, pod: Pod, container: MainContainer, children: Children, announce: Announce
+        self, pod: Pod, container: Container, children: Children, announce: Announce
     ) -> PodResult:
         image = self._image(pod, container.image, children, announce)
         variables = container_environment(container, pod, self._objects)
@@ -236,12 +239,14 @@ class RootRuntime(BaseRuntime):
         account = partial(self._account, image)
         security = security_of(pod.security, container.security, image.user, account)
         workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
-        mounted = [mount_path(mount) for mount in container.mounts] + input_points(pod.template)
+        mounted = [mount_path(mount) for mount in container.mounts]
+        mounted += input_points(pod.template, container)
+        folders = (*image.folders, posixpath.dirname(PROGRESS_PATH))
         key = (image, workdir, *mounted, *files)
 
         def make(path: str) -> TaskRoot:
             binds = (path for _, path in image.binds)
-            points = (workdir, *mounted, *files, *binds, *image.folders)
+            points = (workdir, *mounted, *files, *binds, *folders)
             # Bubblewrap would follow a link as if it were this machine's.
             places = {point: real_path(point, image.layers, ()) for point in points}
             return TaskRoot(path, image.overlays, places)
@@ -249,9 +254,10 @@ class RootRuntime(BaseRuntime):
         names = {"HOME": security.home, "HOSTNAME": pod.name}
         root = self._scratch.take(key, make)
         try:
-            holder = replace(pod, folder=Path(root.path))
+            # What containers share is not in the root of one of them.
+            holder = pod if pod.shared else replace(pod, folder=Path(root.path))
             mounts = make_mounts(container, holder, self._objects)
-            mounts += place_inputs(holder, mounts)
+            mounts += place_inputs(holder, container, mounts)
             volumes = tuple(mounts)
             mounts += root.write(files)
             place = partial(_place, lower=image.layers, mounts=mounts, places=root.places)
@@ -259,7 +265,7 @@ class RootRuntime(BaseRuntime):
                 image.overlays,
                 root.upper,
                 place(workdir),
-                [place(folder) for folder in image.folders],
+                [place(folder) for folder in folders],
                 image.binds,
                 [replace(mount, path=place(mount.path)) for mount in mounts],
                 devices=list(devices_of(container.limits)),
@@ -272,9 +278,9 @@ class RootRuntime(BaseRuntime):
             )
 
             def run(tracer: Tracer | None) -> PodResult:
-                return self._execute(pod, argv, sandbox, children, announce, tracer)
+                return self._execute(pod, container, argv, sandbox, children, announce, tracer)
 
-            if pod.done_tasks is None:
+            if pod.done_tasks is None or not pod.takes_over:
                 return run(None)
             user = (security.user, security.group, security.capabilities, security.read_only)
             material = {
@@ -292,37 +298,61 @@ class RootRuntime(BaseRuntime):
     def _execute(
         self,
         pod: Pod,
+        container: Container,
         argv: Sequence[str],
         sandbox: Sandbox,
         children: Children,
         announce: Announce,
         tracer: Tracer | None = None,
     ) -> PodResult:
-        paths = [path for _, path, _ in output_paths(pod.template)]
-        paths += declared_paths(pod.template, "outputs")
-        tail = Tail() if pod.capture_result else None
+        is_main = container.name == MAIN
+        paths = [path for _, path, _ in output_paths(pod.template)] if is_main else []
+        paths += declared_paths(pod.template, "outputs") if is_main else []
+        tail = Tail() if pod.capture_result and is_main else None
+        layers = [
+            Layers(overlay.path, (upper, *reversed(overlay.lower)))
+            for overlay, (upper, _) in zip(sandbox.overlays, sandbox.upper, strict=True)
+        ]
         with ExitStack() as opened:
             memory = opened.enter_context(MemoryVolumes(sandbox.mounts, paths))
             log = opened.enter_context(open_log(pod.log))
             sandbox = replace(sandbox, block=memory.descriptor)
             descriptor = opened.enter_context(options(sandbox))
-            begin = os.fstat(log.fileno()).st_size
+            begin = 0
 
             def started() -> None:
                 announce("")
                 memory.hold(children.first_in_namespace)
 
-            status = children.run(
-                command_line(self._program, descriptor, argv),
-                environment={"HERA_SCRATCH": self._scratch.mark},
-                folder="/",
-                log=log.fileno(),
-                tee=tail.write if tail else None,
-                started=started,
-                in_namespace=True,
-                descriptors=(descriptor, *memory.descriptors),
-                tracer=tracer,
-            )
+            def run(attempt: int) -> int:
+                nonlocal begin
+                begin = os.fstat(log.fileno()).st_size
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                return children.run(
+                    command_line(self._program, descriptor, argv),
+                    environment={"HERA_SCRATCH": self._scratch.mark},
+                    folder="/",
+                    log=log.fileno(),
+                    tee=tail.write if tail else None,
+                    started=started,
+                    in_namespace=True,
+                    descriptors=(descriptor, *memory.descriptors),
+                    tracer=tracer,
+                    terminal=bool(container.written.get("tty")),
+                    waits=bool(container.written.get("stdin")),
+                )
+
+            def read(path: str) -> bytes | None:
+                return read_from_root(path, layers, memory.mounts, PARAMETERS_LIMIT)
+
+            def progress() -> bytes | None:
+                with suppress(NotReadable, OSError):
+                    return read(PROGRESS_PATH)
+                return None
+
+            children.progress = progress
+            children.enter = partial(enter, children, sandbox)
+            status = children.attempts(run)
             message, reason = "", "Error"
             if status == 1 and (failed := _failed(pod.log, begin)):
                 os.ftruncate(log.fileno(), begin)
@@ -333,21 +363,15 @@ class RootRuntime(BaseRuntime):
                 status = NEVER_RAN
             if status == 137 and not children.stopping and self.memory_is_short():
                 message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
-            layers = [
-                Layers(overlay.path, (upper, *reversed(overlay.lower)))
-                for overlay, (upper, _) in zip(sandbox.overlays, sandbox.upper, strict=True)
-            ]
-            mounts = memory.mounts
             result = None if tail is None else tail.text()
 
-            def read(path: str) -> bytes | None:
-                return read_from_root(path, layers, mounts, PARAMETERS_LIMIT)
-
             def look(path: str) -> Iterator[Found]:
-                return walk_root(path, layers, mounts)
+                return walk_root(path, layers, memory.mounts)
 
-            done = finished(pod.template, status, result, read, mounts, message, reason)
-            return with_artifacts(pod, done, look, mounts)
+            done = finished(
+                container.name, pod.template, status, result, read, memory.mounts, message, reason
+            )
+            return with_artifacts(pod, container, done, look, memory.mounts)
 
 
 def _place(

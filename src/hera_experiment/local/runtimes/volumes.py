@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from hera_experiment.contained_files import NotReadable, contained_path
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Pod
 from hera_experiment.local.runtimes.container import (
+    Container,
     Json,
-    MainContainer,
     MissingObject,
     missing_object,
     values_of,
@@ -32,6 +33,9 @@ VOLUMES = ".volumes"
 
 _FILES, _NOW = "..1970_01_01_00_00_00.0", "..data"
 """The folder of a ConfigMap's files, which the kubelet names by the time, and the link to it."""
+
+_MAKING = threading.Lock()
+"""Containers of a pod begin together, and the first makes what they share."""
 
 KINDS = (CLAIM, EMPTY, CONFIGMAP, SECRET)
 
@@ -71,7 +75,7 @@ def mount_path(mount: Json) -> str:
     return posixpath.normpath("/" + str(mount.get("mountPath") or "").lstrip("/"))
 
 
-def make_mounts(container: MainContainer, pod: Pod, objects: Objects) -> list[Mount]:
+def make_mounts(container: Container, pod: Pod, objects: Objects) -> list[Mount]:
     """Make the volumes of ``pod`` below its folder and return the mounts of ``container``.
 
     Raises
@@ -92,7 +96,8 @@ def make_mounts(container: MainContainer, pod: Pod, objects: Objects) -> list[Mo
         volume = volumes[name]
         kind = volume_kind(volume)
         if name not in made:
-            made[name] = _make(kind, volume, pod.folder / VOLUMES / name, objects)
+            with _MAKING:
+                made[name] = _make(kind, volume, pod.folder / VOLUMES / name, objects)
         # Made where it is missing, in whatever volume: so does the kubelet.
         source = _below(made[name], str(mount.get("subPath") or ""))
         empty = volume.get(EMPTY) or {}
@@ -102,7 +107,8 @@ def make_mounts(container: MainContainer, pod: Pod, objects: Objects) -> list[Mo
                 source,
                 kind,
                 read_only=bool(mount.get("readOnly")) or kind in (CONFIGMAP, SECRET),
-                memory=empty.get("medium") == "Memory",
+                # In memory it would belong to one container.
+                memory=empty.get("medium") == "Memory" and not pod.shared,
                 size=str(empty.get("sizeLimit") or ""),
             )
         )
@@ -158,7 +164,9 @@ def _make(kind: str, volume: Json, folder: Path, objects: Objects) -> Path:
             return objects.claim_path(claim).resolve()
         except ApiError:
             raise MissingObject(_no_claim(claim)) from None
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():  # Another container of the pod has it.
+        return folder
+    folder.mkdir(parents=True)
     # Whoever a task runs as: the pod's own folder lets in nobody else. A Secret is in memory there.
     folder.chmod(0o1777 if kind == SECRET else 0o777)
     if kind in (CONFIGMAP, SECRET):
@@ -223,7 +231,7 @@ def _below(folder: Path, path: str, *, parent: bool = False) -> Path:
 
 
 def volume_refusals(
-    container: MainContainer, volumes: Sequence[Json], objects: Objects
+    container: Container, volumes: Sequence[Json], objects: Objects
 ) -> Iterator[str]:
     """Yield what the mounts of ``container`` ask for that is missing or not honoured here."""
     declared = {str(volume.get("name")): volume for volume in volumes}

@@ -1,13 +1,14 @@
 """The logs of a workflow's tasks, merged by time. Source: util/logs/workflow-logger.go.
 
-A log belongs to a container of a pod; on the laptop a pod has the container ``main`` alone, so
-the logs of any other one are empty, as are those of an earlier container (``previous``).
+A log belongs to a container of a pod, ``main`` unless another is named; those of an earlier one of
+that name (``previous``) are empty: no container is started twice.
 """
 
 from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -20,11 +21,14 @@ from hera_experiment.local.server.pattern import Pattern
 from hera_experiment.local.server.selectors import label_selector
 from hera_experiment.local.server.watch import KEEP_ALIVE_SECONDS
 from hera_experiment.local.server.workflows import resolve
-from hera_experiment.local.store import Run
+from hera_experiment.local.store import Run, container_log
 
 POLL_SECONDS = 0.1
 POLL_SECONDS_PER_POD = 1e-4
 """Looking at ten thousand nodes takes 10 ms, so it is done once a second."""
+
+_MAIN = "main"
+_CONTAINER = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 _LABEL_WORKFLOW = "workflows.argoproj.io/workflow"
 
@@ -39,9 +43,10 @@ def workflow_logs(request: Request) -> Stream:
     since = _since(request)
     timestamps = request.flag("logOptions.timestamps")
     wanted = _wanted(request, run)
+    container = request.option("logOptions.container", _MAIN) or _MAIN
 
     def open_log(pod: Mapping[str, Any], name: str) -> LogFile:
-        path = run.log_path(str(pod["id"]))
+        path = container_log(run.log_path(str(pod["id"])), container)
         return LogFile(path, name, tail=tail, since=since, limit=limit)
 
     def items() -> Generator[bytes | None, None, None]:
@@ -117,8 +122,8 @@ def _entries(pod: str, texts: list[str]) -> bytes:
 
 
 def _wanted(request: Request, run: Run) -> Callable[[Mapping[str, Any], str], bool]:
-    container = request.option("logOptions.container", "main") or "main"
-    if container != "main" or request.flag("logOptions.previous"):
+    container = request.option("logOptions.container", _MAIN) or _MAIN
+    if not _CONTAINER.fullmatch(container) or request.flag("logOptions.previous"):
         return lambda pod, name: False
     only = request.path.get("pod") or request.option("podName")
     accepts = label_selector(request.option("selector"))

@@ -121,7 +121,8 @@ def closing(body: Body, last_seen: float, message: str) -> dict[str, Any]:
         },
         "labels": {LABEL_COMPLETED: "true", LABEL_PHASE: "Error"},
         "nodes": {
-            key: {**node, **ending}
+            # A daemon ended with its server.
+            key: {name: value for name, value in {**node, **ending}.items() if name != "daemoned"}
             for key, node in body.nodes.items()
             if node.get("phase") not in FULFILLED
         },

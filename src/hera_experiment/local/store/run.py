@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,9 @@ from hera_experiment.local.store.journal import Damage, Ending, Journal, ending
 
 TIMES_SUFFIX = ".times"
 """What takes the place of ``.log`` in the name of the file that says how old a log's lines are."""
+
+_MAIN, _OF = "main", "+"
+"""The container whose log has no name but its node's, and what stands before that of another."""
 
 _NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 
@@ -202,7 +206,10 @@ class Run:
             self._change(self._loaded(), change)
 
     def log_path(self, node_id: str) -> Path:
-        """Return where the log of this node lies, whether or not it exists yet."""
+        """Return where the log of this node's container ``main`` is, whether it exists or not.
+
+        Those of other containers are beside it: :func:`container_log`.
+        """
         if not _NODE_ID.fullmatch(node_id):
             raise NotFound(f"{node_id!r} is not a node of workflow {self.name!r}")
         return self.folder / "logs" / f"{node_id}.log"
@@ -214,12 +221,13 @@ class Run:
             if self._damage:
                 raise InvalidWorkflow(f"workflow {self.name} cannot go on: {self._damage}")
 
-    def remove_log(self, node_id: str) -> None:
-        """Remove the log of a node that will run again, and what is known of its age."""
+    def remove_logs(self, node_ids: Collection[str]) -> None:
+        """Remove the logs of nodes that will run again, and what is known of their age."""
         self.check_sound()
-        path = self.log_path(node_id)
-        for doomed in (path, path.with_suffix(TIMES_SUFFIX)):
-            doomed.unlink(missing_ok=True)
+        with suppress(FileNotFoundError), os.scandir(self.folder / "logs") as entries:
+            for entry in entries:
+                if entry.name.rpartition(".")[0].partition(_OF)[0] in node_ids:
+                    os.unlink(entry.path)
 
     def forget(self) -> bool:
         """Free what can be read again from the journal; False when that cannot be done now."""
@@ -405,3 +413,8 @@ class Run:
         else:
             body.apply(closing(body, since, self._damage))
         return body
+
+
+def container_log(log: Path, container: str) -> Path:
+    """Return where the log of a container lies, given that of its pod's container ``main``."""
+    return log if container == _MAIN else log.with_name(f"{log.stem}{_OF}{container}{log.suffix}")

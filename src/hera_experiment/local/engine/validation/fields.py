@@ -67,7 +67,7 @@ SPEC = _table(
             "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
             "workflowTemplateRef hooks artifactGC artifactRepositoryRef"
         ),
-        "string": "entrypoint onExit serviceAccountName shutdown",
+        "string": "entrypoint onExit serviceAccountName podSpecPatch shutdown",
         "boolean": "suspend archiveLogs",
         "list": "templates volumes volumeClaimTemplates hostAliases",
         "integer": "parallelism activeDeadlineSeconds priority",
@@ -88,17 +88,18 @@ SPEC = _table(
     },
     {
         "mutexes and semaphores": "synchronization",
-        "patches of pods": "podSpecPatch",
     },
 )
 
 TEMPLATE = _table(
     {
-        "string": "name timeout",
-        "object": ("inputs outputs container script dag retryStrategy archiveLocation suspend"),
-        "list": "steps volumes hostAliases",
+        "string": "name timeout podSpecPatch",
+        "object": (
+            "inputs outputs container script containerSet dag retryStrategy archiveLocation suspend"
+        ),
+        "list": "steps volumes hostAliases initContainers sidecars",
         "integer": "parallelism",
-        "boolean": "failFast",
+        "boolean": "failFast daemon",
         "integer or text": "activeDeadlineSeconds",
         "strings by name": "annotations",
     },
@@ -110,17 +111,12 @@ TEMPLATE = _table(
         _NO_METRICS: "metrics",
     },
     {
-        "container sets": "containerSet",
         "resource templates": "resource",
         "data templates": "data",
         "HTTP templates": "http",
         "plugins": "plugin",
-        "daemons": "daemon",
-        "init containers": "initContainers",
-        "sidecars": "sidecars",
         "memoization": "memoize",
         "mutexes and semaphores": "synchronization",
-        "patches of pods": "podSpecPatch",
     },
 )
 
@@ -130,26 +126,68 @@ CONTAINER = _table(
         "list of strings": "command args",
         "list of variables": "env",
         "list": "envFrom volumeMounts",
+        "object": "readinessProbe",
+        "boolean": "stdin tty",
     },
     {
+        "nobody writes to its standard input": "stdinOnce",
         "a task takes what the machine has": "resources resizePolicy",
         _NO_PULL: "imagePullPolicy",
         "a task has this machine's network": "ports",
         _ONE_USER: "securityContext",
-        "nothing asks whether a task is ready": "readinessProbe",
         "the log says how a task ended": "terminationMessagePath terminationMessagePolicy",
     },
     {
         "probes": "livenessProbe startupProbe",
         "lifecycle handlers of containers": "lifecycle",
         "block devices": "volumeDevices",
-        "standard input": "stdin",
-        "terminals": "tty",
         "restarts of containers": "restartPolicy",
     },
 )
 
 SCRIPT = Table({**CONTAINER.honoured, "source": "string"}, CONTAINER.harmless, CONTAINER.refused)
+
+USER_CONTAINER = Table(
+    {**CONTAINER.honoured, "mirrorVolumeMounts": "boolean"}, CONTAINER.harmless, CONTAINER.refused
+)
+
+OF_SET = Table(
+    {**CONTAINER.honoured, "dependencies": "list of strings"}, CONTAINER.harmless, CONTAINER.refused
+)
+
+CONTAINER_SET = _table({"list": "containers volumeMounts", "object": "retryStrategy"})
+
+SET_RETRY = _table({"integer or text": "retries", "string": "duration"})
+
+POD_SPEC = _table(
+    {
+        "list": "containers initContainers volumes hostAliases",
+        "object": "securityContext",
+        "integer": "activeDeadlineSeconds terminationGracePeriodSeconds",
+    },
+    {
+        _ONE_MACHINE: (
+            "nodeSelector nodeName tolerations topologySpreadConstraints schedulerName "
+            "schedulingGates priorityClassName priority preemptionPolicy overhead "
+            "runtimeClassName os affinity"
+        ),
+        "a task has this machine's network": "hostNetwork enableServiceLinks",
+        "a task has this machine's name service": "dnsPolicy dnsConfig",
+        _NO_PULL: "imagePullSecrets",
+        _NO_ACCOUNT: "serviceAccountName serviceAccount automountServiceAccountToken",
+        "Argo needs it to be Never": "restartPolicy",
+    },
+    {
+        "processes that containers see of each other": "shareProcessNamespace",
+        "this machine's processes": "hostPID hostIPC",
+        "another name of the pod": "hostname subdomain setHostnameAsFQDN",
+        "containers added by hand": "ephemeralContainers",
+        "resources of the whole pod": "resources",
+        "claims of devices": "resourceClaims",
+        "conditions of readiness": "readinessGates",
+    },
+)
+"""What a patch of a pod may hold; what is in no table Argo as well leaves out."""
 
 CLAIM_TEMPLATE = _table(
     {"object": "metadata spec"}, {_CLAIM_KEPT: "apiVersion kind", "Kubernetes writes it": "status"}

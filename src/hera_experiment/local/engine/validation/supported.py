@@ -30,6 +30,7 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _parameters("spec.arguments", spec.get("arguments"), fields.PARAMETER)
     yield from _hooks("spec", spec)
     yield from _retry("spec", spec)
+    yield from _patch("spec", spec)
     yield from _volumes("spec", spec)
     yield from _claims(spec)
     own = spec.get("workflowMetadata") or {}
@@ -60,11 +61,18 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
     yield from _retry(path, template)
     yield from _volumes(path, template)
     for key, table in (("container", fields.CONTAINER), ("script", fields.SCRIPT)):
-        container = template.get(key)
-        if container is not None:
-            yield from _object(f"{path}.{key}", container, table)
-            for inner in ("envFrom", "volumeMounts"):
-                _objects(f"{path}.{key}.{inner}", container.get(inner))
+        if template.get(key) is not None:
+            yield from _container(f"{path}.{key}", template[key], table)
+    for key in ("initContainers", "sidecars"):
+        for each in _objects(f"{path}.{key}", template.get(key)):
+            yield from _container(f"{path}.{key}.{each.get('name')}", each, fields.USER_CONTAINER)
+    if (of_set := template.get("containerSet")) is not None:
+        where = f"{path}.containerSet"
+        yield from _object(where, of_set, fields.CONTAINER_SET)
+        yield from _object(where, of_set.get("retryStrategy") or {}, fields.SET_RETRY)
+        for each in _objects(f"{where}.containers", of_set.get("containers")):
+            yield from _container(f"{where}.{each.get('name')}", each, fields.OF_SET)
+    yield from _patch(path, template)
     if template.get("dag") is not None:
         yield from _object(f"{path}.dag", template["dag"], fields.DAG)
         for task in _objects(f"{path}.dag.tasks", template["dag"].get("tasks")):
@@ -72,6 +80,19 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
     for index, group in enumerate(template.get("steps") or ()):
         for step in _objects(f"{path}.steps[{index}]", group):
             yield from _step(f"{path}.steps[{index}].{step.get('name')}", step, fields.STEP)
+
+
+def _container(path: str, container: Mapping[str, Any], table: Table) -> Iterator[str]:
+    yield from _object(path, container, table)
+    for inner in ("envFrom", "volumeMounts"):
+        _objects(f"{path}.{inner}", container.get(inner))
+
+
+def _patch(path: str, owner: Mapping[str, Any]) -> Iterator[str]:
+    if text := owner.get("podSpecPatch"):
+        from hera_experiment.local.engine.pod_patch import patch_refusals
+
+        yield from (f"{path}.podSpecPatch.{what}" for what in patch_refusals(text))
 
 
 def _step(path: str, step: Mapping[str, Any], table: Table) -> Iterator[str]:
@@ -208,6 +229,14 @@ def _uninterpreted(expression: str) -> list[str]:
         return []
 
 
+def wrong_kind(value: Mapping[str, Any], table: Table) -> str:
+    """Return what is wrong with the kind of a value that ``table`` honours, or nothing."""
+    for key, item in value.items():
+        if item is not None and (problem := _problem(item, table.honoured.get(key, ""))):
+            return f"{key} must be {problem}, not {_shown(item)}"
+    return ""
+
+
 def _check(path: str, value: Any, kind: str) -> None:
     problem = _problem(value, kind)
     if problem:
@@ -226,6 +255,8 @@ def _problem(value: Any, kind: str) -> str:
         "object": (isinstance(value, Mapping), "an object"),
         "list": (isinstance(value, list), "a list"),
     }
+    if not kind:
+        return ""
     if kind in checks:
         fits, name = checks[kind]
         return "" if fits else name
