@@ -43,4 +43,6 @@ RACES: dict[str, Callable[[Json], None]] = {
     "deadlines/deadline": _end_of_a_pod,
     "deadlines/workflow_deadline": _end_of_a_workflow,
     "deadlines/exit_deadline": _who_ends_it,
+    "pods/pod_spec_patch": _end_of_a_pod,
+    "pods/terminal_and_input": _end_of_a_pod,
 }

@@ -90,13 +90,13 @@ def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, w
     elif why == POD_DEADLINE and result.exit_code is not None:
         node.host = HOST
         node.outputs = {"exitCode": str(result.exit_code)}
-    if result.taken_from:
-        node.memoization = {"hit": True, "key": result.key, "cacheName": result.taken_from}
     phase, message = _end(attempt, result, why)
     for container in machine.nodes.containers(node):
         if not container.fulfilled:
             what = why if why and why != POD_DEADLINE else _NO_STATE
             machine.nodes.mark(container, FAILED, what)
+    if result.taken_from and phase == SUCCEEDED:
+        node.memoization = {"hit": True, "key": result.key, "cacheName": result.taken_from}
     if node.daemoned:
         machine.lose_daemon(attempt, node, phase, message)
     else:

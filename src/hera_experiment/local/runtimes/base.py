@@ -80,6 +80,12 @@ class Pod:
     grace_seconds: float = GRACE_SECONDS
 
     @property
+    def takes_over(self) -> bool:
+        """True when it may be taken over from what was done: of a single process one can tell."""
+        together = self.shared or "containerSet" in self.template
+        return self.done_tasks is not None and not together and not self.template.get("daemon")
+
+    @property
     def shared(self) -> bool:
         """True when it has several containers, which share its volumes."""
         of_set = self.template.get("containerSet") or {}
@@ -93,11 +99,12 @@ class PodResult:
 
     ``exit_code`` is None when the main container never started, or there is none; ``placed`` tells
     that the pod had come to its node; ``message`` is empty after a success and otherwise Argo's
-    words (``Error (exit code 1)``); ``error`` tells Argo's phase Error (it could not be run) from
-    Failed; ``result`` is the end of standard output, at most 256 KiB, without its trailing newline;
-    ``parameters`` the output parameters read from files, ``artifacts`` what was kept of the output
-    artifacts and the log, by name. ``remark`` is what a person may want to know of a success,
-    ``taken_from`` the workflow that did it already, if one did, with the ``key`` of what it did.
+    words (``Error (exit code 1)``); ``remark`` is what a person may want to know of a success,
+    ``taken_from`` the workflow that did it already, if one did, with the ``key`` of what it did;
+    ``error`` tells Argo's phase Error (it could not be run) from Failed; ``result`` is the end of
+    standard output, at most 256 KiB, without its trailing newline; ``parameters`` the output
+    parameters read from files, ``artifacts`` what was kept of the output artifacts and the log, by
+    name.
     """
 
     exit_code: int | None

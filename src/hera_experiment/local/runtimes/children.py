@@ -79,6 +79,8 @@ class Children:
         terminal: bool = False,
         waits: bool = False,
         tracer: Tracer | None = None,
+        terminal: bool = False,
+        waits: bool = False,
     ) -> int:
         """Run ``argv`` in ``folder`` to its end and return its exit status.
 
@@ -86,9 +88,9 @@ class Children:
         through it as well. Death by signal n gives 128 + n, as in a container. What the process
         started and left behind dies with it. With ``in_namespace`` it is a program whose one child
         is the first process of a namespace: that one's group is signalled. ``descriptors`` are the
-        files that it has open as well. Standard input is at its end; with ``terminal`` all three
-        streams are a terminal, and with ``waits`` it is open, but nobody writes to it. ``tracer``
-        looks on.
+        files that it has open as well; ``tracer`` looks on. Standard input is at its end; with
+        ``terminal`` all three streams are a terminal, and with ``waits`` it is open, but nobody
+        writes to it.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -138,17 +138,17 @@ class RunningPod:
         self._has_ended(container, result, announce)
         if result.exit_code != 0:
             # Who waits for it learns that first, as in Argo, whose controller comes later.
-            self._stop(self._containers.main, result)
+            self._stop(self._containers.main)
         with self._changed:
             over = all(each.name in self._ended for each in self._containers.main)
         if over:
-            self._stop(self._containers.sidecars, result)
+            self._stop(self._containers.sidecars)
 
     def _run_sidecar(self, container: Container, run_one: RunOne, announce: Announce) -> None:
         result = self._one(run_one, container, announce)
         self._has_ended(container, result, announce)
         if result.exit_code is None:
-            self._stop(self._containers.main, result)
+            self._stop(self._containers.main)
 
     def _has_ended(self, container: Container, result: PodResult, announce: Announce) -> None:
         if self._of_set:
@@ -179,11 +179,15 @@ class RunningPod:
                 return PodResult(NEVER_RAN, failure(NEVER_RAN, why, container=container.name))
         return None
 
-    def _stop(self, containers: Iterable[Container], cause: PodResult) -> None:
-        """End those of ``containers`` that run, and those that wait for none that has failed."""
-        failed = {name for name, result in self._ended.items() if result.exit_code != 0}
+    def _stop(self, containers: Sequence[Container]) -> None:
+        """End those of ``containers`` that run; who waits for one that failed learns it itself."""
+        with self._changed:
+            ended = dict(self._ended)
+        doomed = {name for name, result in ended.items() if result.exit_code != 0}
+        for _ in containers:
+            doomed |= {c.name for c in containers if doomed & set(c.dependencies)}
         for container in containers:
-            if container.name not in self._ended and not failed & set(container.dependencies):
+            if container.name not in doomed and container.name not in ended:
                 self.children[container.name].stop(self.pod.grace_seconds)
         with self._changed:
             self._changed.notify_all()

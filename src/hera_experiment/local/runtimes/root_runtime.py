@@ -280,7 +280,7 @@ class RootRuntime(BaseRuntime):
             def run(tracer: Tracer | None) -> PodResult:
                 return self._execute(pod, container, argv, sandbox, children, announce, tracer)
 
-            if pod.done_tasks is None or pod.shared or container.name != MAIN:
+            if pod.done_tasks is None or not pod.takes_over:
                 return run(None)
             user = (security.user, security.group, security.capabilities, security.read_only)
             material = {
@@ -337,9 +337,9 @@ class RootRuntime(BaseRuntime):
                     started=started,
                     in_namespace=True,
                     descriptors=(descriptor, *memory.descriptors),
+                    tracer=tracer,
                     terminal=bool(container.written.get("tty")),
                     waits=bool(container.written.get("stdin")),
-                    tracer=tracer,
                 )
 
             def read(path: str) -> bytes | None:
