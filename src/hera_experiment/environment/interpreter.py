@@ -1,7 +1,8 @@
 """``python -m hera_experiment.environment.interpreter SCRIPT …`` runs a Hera script, unmodified.
 
-The script is ``__main__``. The endpoint of the verb that started this process takes the place of
-whatever server the script names.
+In the place of a script a file of YAML or JSON may stand, whose objects are submitted as they are
+written. The script is ``__main__``. The endpoint of the verb that started this process takes the
+place of whatever server the script names.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hera_experiment.environment.inputs import take_inputs
 from hera_experiment.environment.refusals import line_of, refusal
 from hera_experiment.environment.script_process import WAITING
 from hera_experiment.errors import UserError, report
+from hera_experiment.submission.documents import is_document
 
 if TYPE_CHECKING:
     from hera_experiment.context.endpoint_address import EndpointAddress
@@ -40,20 +42,17 @@ def main(argv: list[str], environ: Mapping[str, str] = os.environ) -> int:
     mend, and what the server refuses, is one sentence. A script's own ``SystemExit`` goes through.
     """
     path = argv[0]
+    if is_document(path):
+        return _submit(argv, environ)
     sys.argv = list(argv)
     server = ""
     try:
         # As Python does: the modules next to the script come first.
         sys.path[0] = str(Path(path).resolve().parent)
         code = compile(_source(path), path, "exec", dont_inherit=True)
-        parent = of_parent(environ)
-        if parent is None:
-            raise UserError(
-                "the interpreter does not know where to submit to",
-                next_step="type: make run SCRIPT=file.py",
-            )
-        server = parent.endpoint.name
-        _without_collecting(partial(_take_over, parent.endpoint))
+        endpoint = _endpoint(environ)
+        server = endpoint.name
+        _without_collecting(partial(_take_over, endpoint))
         take_inputs()
         _execute(code, path)
     except UserError as error:
@@ -63,6 +62,28 @@ def main(argv: list[str], environ: Mapping[str, str] = os.environ) -> int:
     except Exception as error:
         return _report(error, path, server)
     return 0
+
+
+def _submit(argv: list[str], environ: Mapping[str, str]) -> int:
+    from hera_experiment.environment.documents import submit_documents
+
+    try:
+        submit_documents(Path(argv[0]), argv[1:], _endpoint(environ))
+    except UserError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
+def _endpoint(environ: Mapping[str, str]) -> EndpointAddress:
+    parent = of_parent(environ)
+    if parent is None:
+        raise UserError(
+            "the interpreter does not know where to submit to",
+            next_step="type: make run SCRIPT=file.py",
+        )
+    return parent.endpoint
 
 
 def _take_over(endpoint: EndpointAddress) -> None:

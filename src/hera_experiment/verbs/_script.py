@@ -1,4 +1,7 @@
-"""The script that a verb runs: ``workflow.py`` unless a person names another Hera script."""
+"""The script that a verb runs: ``workflow.py`` unless a person names another Hera script.
+
+In its place a file of YAML or JSON may stand that holds Argo's objects.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
+from hera_experiment.submission.documents import is_document
 
 if TYPE_CHECKING:
     from hera_experiment.environment.inputs import InputChoice
@@ -18,8 +22,17 @@ SCRIPT = "workflow.py"
 
 def add_script_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how the script, its arguments and other inputs are named."""
-    parser.add_argument("--script", metavar="PATH", help=f"a Hera script ({SCRIPT})")
-    parser.add_argument("--args", default="", help="its arguments, quoted as for a shell")
+    parser.add_argument(
+        "--script",
+        "--workflow",
+        metavar="PATH",
+        help=f"a Hera script, or a workflow as YAML or JSON ({SCRIPT})",
+    )
+    parser.add_argument(
+        "--args",
+        default="",
+        help='its arguments, quoted as for a shell; those of a workflow: "-p NAME=VALUE"',
+    )
     parser.add_argument(
         "--inputs",
         default="",
@@ -63,6 +76,9 @@ def script_of(
         path.open("rb").close()
     except OSError as error:
         raise UserError(f"the script '{path}' cannot be read: {error.strerror}", why) from None
+    if is_document(path) and (args.inputs or args.set):
+        advice = 'give the workflow its arguments: ARGS="-p NAME=VALUE"'
+        raise UserError(f"'{path}' takes no inputs, it is no script", "--inputs, --set", advice)
     return path, [*arguments, *words]
 
 
