@@ -122,7 +122,7 @@ class Repository:
         except OSError as error:
             raise of_system(error, str(self.root)) from None
         with suppress(OSError):
-            for above in path.relative_to(folder).parents:
+            for above in list(path.relative_to(folder).parents)[:-1]:
                 (folder / above).rmdir()
 
     def _copy(self, location: Location, inner: str, target: Path) -> None:
