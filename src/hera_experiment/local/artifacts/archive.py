@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, cast
 
 from hera_experiment.contained_files import Found
 from hera_experiment.local.artifacts.errors import ArtifactFailure, NotPackable
+from hera_experiment.local.artifacts.repository import PIECE
 
-PIECE = 1 << 20
 _DEFAULT_LEVEL = 6
 _ANYBODY = 0o666
 
