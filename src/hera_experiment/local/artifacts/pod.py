@@ -158,7 +158,8 @@ class PodArtifacts:
                 shared = is_shared(path)
                 if failure and not shared:
                     raise _not_there(artifact, path, shared=False)
-                saved, failure = self._saved(artifact, path, look, shared=shared)
+                plain = {**artifact, "path": path}
+                saved, failure = self._saved(plain, path, look, shared=shared)
             except ArtifactNotFound as error:
                 if not artifact.get("optional"):
                     errors.append(str(error))

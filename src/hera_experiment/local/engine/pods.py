@@ -15,6 +15,8 @@ from typing import Any
 from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.names import pod_name
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.local.artifacts.errors import ArtifactFailure
+from hera_experiment.local.artifacts.pod import plain_path
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.machine import Attempt, Machine
@@ -44,7 +46,7 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
         )
         machine.end(attempt, node, FAILED, reason)
         return node
-    if problem := _bad_limit(attempt.template):
+    if problem := _bad_limit(attempt.template) or _bad_path(attempt.template):
         machine.end(attempt, node, ERROR, problem, error=problem)
         return node
     captures = call.boundary is not None and call.task in call.boundary.results
@@ -70,6 +72,16 @@ def end_pod(machine: Machine, attempt: Attempt, node: Node, result: PodResult, w
         machine.end(attempt, node, SUCCEEDED, result.remark)
     else:
         machine.end(attempt, node, FAILED, result.message)
+
+
+def _bad_path(template: Mapping[str, Any]) -> str:
+    """Return what is wrong with the path of an input artifact, or nothing."""
+    for artifact in (template.get("inputs") or {}).get("artifacts") or ():
+        try:
+            plain_path(artifact)
+        except ArtifactFailure as error:
+            return f"error in inputs.artifacts.{artifact['name']}: {error}"
+    return ""
 
 
 def _bad_limit(template: Mapping[str, Any]) -> str:
