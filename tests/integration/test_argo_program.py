@@ -36,6 +36,24 @@ spec:
       source: print("saying {{inputs.parameters.text}}")
 """
 
+KEEP = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: keep-}
+spec:
+  entrypoint: main
+  archiveLogs: true
+  templates:
+  - name: main
+    outputs: {artifacts: [{name: out, path: /tmp/out.txt, archive: {none: {}}}]}
+    script:
+      image: python:3.13-slim
+      command: [python]
+      source: |
+        open("/tmp/out.txt", "w").write("kept")
+        print("said")
+"""
+
 SLEEP = """
 apiVersion: argoproj.io/v1alpha1
 kind: Workflow
@@ -95,7 +113,7 @@ def program(variables, tmp_path_factory):
             pytest.fail(reason)
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("workflows")
-    for name, text in (("talk", TALK), ("sleep", SLEEP), ("fail", FAIL)):
+    for name, text in (("talk", TALK), ("keep", KEEP), ("sleep", SLEEP), ("fail", FAIL)):
         (folder / f"{name}.yaml").write_text(text)
     return path, folder, clean_environment(**variables, HOME=str(folder))
 
@@ -135,6 +153,14 @@ def test_version_and_lint(argo):
     assert "v3.7.18+local" in argo("version")
     assert "no linting errors" in argo("lint", "talk.yaml")
     assert "no linting errors" not in argo("lint", "--strict", "missing.yaml", status=1)
+
+
+def test_artifacts_are_copied(argo, program):
+    _, folder, _ = program
+    argo("submit", "keep.yaml", "--wait", "--name", "kept")
+    argo("cp", "kept", "copied", "--path", "{artifactName}")
+    assert (folder / "copied" / "out" / "out.txt").read_text() == "kept"
+    assert (folder / "copied" / "main-logs" / "main.log").read_text() == "said\n"
 
 
 def test_submit_and_wait(argo):

@@ -143,6 +143,20 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     (workflow({**OK, "memoize": {"key": "x"}}), "templates.ok.memoize"),
     (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
     (
+        workflow(
+            {**OK, "inputs": {"artifacts": [{"name": "a", "path": "/a", "plugin": {"x": 1}}]}}
+        ),
+        "templates.ok.inputs.artifacts.a.plugin (drivers of artifacts that are programs",
+    ),
+    (
+        workflow({**OK, "archiveLocation": {"plugin": {"name": "x"}}}),
+        "templates.ok.archiveLocation.plugin",
+    ),
+    (
+        workflow({**OK, "outputs": {"artifacts": [{"name": "a", "path": "/a", "s3": {"no": 1}}]}}),
+        "templates.ok.outputs.artifacts.a.s3.no (not a field the engine knows)",
+    ),
+    (
         workflow({**OK, "retryStrategy": {"expression": "sprig.uuidv4() == ''"}}),
         "spec.templates.ok.retryStrategy.expression (sprig.uuidv4 in an expression)",
     ),

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, cast
 
 from hera_experiment.contained_files import Found
 from hera_experiment.local.artifacts.errors import ArtifactFailure, NotPackable
+from hera_experiment.local.artifacts.repository import PIECE
 
-PIECE = 1 << 20
 _DEFAULT_LEVEL = 6
 _ANYBODY = 0o666
 
@@ -130,13 +130,14 @@ def untar(source: Path, destination: Path) -> None:
     except gzip.BadGzipFile as error:
         raise ArtifactFailure(_no_gzip(source.stat().st_size)) from error
     except tarfile.TarError as error:
-        raise ArtifactFailure("archive/tar: invalid tar header") from error
+        empty = not source.stat().st_size
+        raise ArtifactFailure("EOF" if empty else "archive/tar: invalid tar header") from error
     _settle(folder, destination)
 
 
 def _no_gzip(size: int) -> str:
     """Return Go's words for ``size`` bytes that are no gzip, whose header has ten."""
-    return "EOF" if not size else "unexpected EOF" if size < 10 else "gzip: invalid header"
+    return "unexpected EOF" if size < 10 else "gzip: invalid header"
 
 
 def unzip(source: Path, destination: Path) -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlencode, urlsplit
 
-from hera_experiment.local.artifacts.archive import PIECE
 from hera_experiment.local.artifacts.errors import ArtifactFailure, ArtifactNotFound
+from hera_experiment.local.artifacts.repository import PIECE
 
 Secret = Callable[[Mapping[str, Any]], str]
 """Returns the value that a reference to a key of a Secret means; raises ArtifactFailure."""

@@ -16,25 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hera_experiment.contained_files import Found, NotReadable
-from hera_experiment.local.artifacts.archive import (
-    PIECE,
-    change_mode,
-    check_links,
-    compression_level,
-    is_tarball,
-    tar_gz,
-    untar,
-    unzip,
-    zipped,
-)
 from hera_experiment.local.artifacts.errors import (
     ArtifactFailure,
     ArtifactNotFound,
     NotPackable,
     of_system,
 )
-from hera_experiment.local.artifacts.git import fetch_git
-from hera_experiment.local.artifacts.http import fetch_http, send_http
 from hera_experiment.local.artifacts.references import (
     Artifact,
     LocationError,
@@ -47,7 +34,7 @@ from hera_experiment.local.artifacts.references import (
     relocated,
     with_key,
 )
-from hera_experiment.local.artifacts.repository import STORED, Repository
+from hera_experiment.local.artifacts.repository import PIECE, STORED, Repository
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.store.objects import SECRETS, Objects
 
@@ -143,6 +130,8 @@ class PodArtifacts:
         except OSError as error:
             why = of_system(error, str(draft.parent))
             raise ArtifactFailure(f"artifact {name} failed to load: {why}") from None
+        from hera_experiment.local.artifacts.archive import change_mode
+
         try:
             _unpack(draft, destination, artifact.get("archive") or {})
             if artifact.get("mode") is not None:
@@ -169,7 +158,8 @@ class PodArtifacts:
                 shared = is_shared(path)
                 if failure and not shared:
                     raise _not_there(artifact, path, shared=False)
-                saved, failure = self._saved(artifact, path, look, shared=shared)
+                plain = {**artifact, "path": path}
+                saved, failure = self._saved(plain, path, look, shared=shared)
             except ArtifactNotFound as error:
                 if not artifact.get("optional"):
                     errors.append(str(error))
@@ -232,8 +222,13 @@ class PodArtifacts:
             destination.write_text(data, "utf-8", "surrogateescape", newline="")
             destination.chmod(0o666)
         elif kind == "http":
+            # Imported when one is asked for, here and below: most pods have no artifacts.
+            from hera_experiment.local.artifacts.http import fetch_http
+
             fetch_http(location[kind], self._secret, destination)
         elif kind == "git":
+            from hera_experiment.local.artifacts.git import fetch_git
+
             fetch_git(location[kind], self._secret, destination)
         else:
             self.repository.fetch(location, destination)
@@ -242,6 +237,13 @@ class PodArtifacts:
         self, artifact: Artifact, path: str, look: Look, *, shared: bool
     ) -> tuple[Artifact, str]:
         """Keep one output; return it as it is shown, and why its container failed, or nothing."""
+        from hera_experiment.local.artifacts.archive import (
+            check_links,
+            compression_level,
+            tar_gz,
+            zipped,
+        )
+
         found, first = self._looked(artifact, path, look, shared=shared)
         archive = artifact.get("archive") or {}
         name, base = artifact["name"], posixpath.basename(path)
@@ -347,6 +349,8 @@ class PodArtifacts:
             self.repository.keep(location, write, inner)
 
     def _send(self, source: Mapping[str, Any], write: Callable[[BinaryIO], None]) -> None:
+        from hera_experiment.local.artifacts.http import send_http
+
         with self.repository.draft() as file:
             write(file)
             size = file.tell()
@@ -373,6 +377,8 @@ def _not_there(artifact: Artifact, path: str, *, shared: bool) -> ArtifactNotFou
 
 
 def _unpack(draft: Path, destination: Path, archive: Mapping[str, Any]) -> None:
+    from hera_experiment.local.artifacts.archive import is_tarball, untar, unzip
+
     if "none" not in archive and ("tar" in archive or ("zip" not in archive and is_tarball(draft))):
         untar(draft, destination)
         draft.unlink()

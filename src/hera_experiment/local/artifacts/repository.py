@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 from hera_experiment.contained_files import NotReadable, contained_path, walk_in_trees
 from hera_experiment.contained_files import tree_of as contained_tree
-from hera_experiment.local.artifacts.archive import PIECE
 from hera_experiment.local.artifacts.errors import (
     ArtifactFailure,
     ArtifactNotFound,
@@ -34,6 +33,9 @@ STORED = ("s3", "gcs", "oss", "azure", "hdfs", "artifactory")
 """The kinds of location that are kept here."""
 
 NO_SUCH_KEY = "The specified key does not exist."
+
+PIECE = 1 << 20
+"""Bytes that are held of a file at a time."""
 
 _DEFAULT, _BUCKETS, _DRAFTS = "artifacts", "buckets", "artifact-drafts"
 Location = Mapping[str, Any]
@@ -122,7 +124,7 @@ class Repository:
         except OSError as error:
             raise of_system(error, str(self.root)) from None
         with suppress(OSError):
-            for above in path.relative_to(folder).parents:
+            for above in list(path.relative_to(folder).parents)[:-1]:
                 (folder / above).rmdir()
 
     def _copy(self, location: Location, inner: str, target: Path) -> None:

@@ -77,24 +77,34 @@ def substitute_all(
     once: dict[str, Any] = substitute(dict(template), known)
     parameters = (once.get("inputs") or {}).get("parameters") or []
     inputs = {f"inputs.parameters.{p['name']}": p["value"] for p in parameters if "value" in p}
-    for parameter in (once.get("outputs") or {}).get("parameters") or ():
-        if path := (parameter.get("valueFrom") or {}).get("path"):
-            inputs[f"outputs.parameters.{parameter['name']}.path"] = path
-    for kind in ("inputs", "outputs"):
-        for artifact in (once.get(kind) or {}).get("artifacts") or ():
-            if artifact.get("path"):
-                inputs[f"{kind}.artifacts.{artifact['name']}.path"] = artifact["path"]
+    paths = _paths(once)
 
     def second(name: str) -> str | None:
         if name in inputs:
             return str(inputs[name])
         if name == "inputs.parameters":
             return parameters_json(parameters)
+        if name in paths:
+            # Argo looks at all once more when it makes the pod: a path may hold an input.
+            return replace(paths[name], lambda inner: str(inputs[inner]))
         return first(name)
 
-    more = Variables(second, lambda: [*inputs, "inputs.parameters", *known.names()])
+    more = Variables(second, lambda: [*inputs, "inputs.parameters", *paths, *known.names()])
     twice: dict[str, Any] = substitute(once, more)
     return twice
+
+
+def _paths(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return where a template has its files, by the variables that stand for the paths."""
+    found = {}
+    for parameter in (template.get("outputs") or {}).get("parameters") or ():
+        if path := (parameter.get("valueFrom") or {}).get("path"):
+            found[f"outputs.parameters.{parameter['name']}.path"] = path
+    for kind in ("inputs", "outputs"):
+        for artifact in (template.get(kind) or {}).get("artifacts") or ():
+            if artifact.get("path"):
+                found[f"{kind}.artifacts.{artifact['name']}.path"] = artifact["path"]
+    return found
 
 
 def parameters_json(parameters: Iterable[Mapping[str, Any]]) -> str:

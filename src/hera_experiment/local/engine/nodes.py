@@ -148,8 +148,6 @@ class Node:
     daemoned: bool | None = None
     address: str = ""
     memoization: dict[str, Any] | None = None
-    daemoned: bool | None = None
-    address: str = ""
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     began: float | None = field(default=None, compare=False)

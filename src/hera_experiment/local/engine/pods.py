@@ -22,6 +22,8 @@ from hera_experiment.argo.phases import (
     SUCCEEDED,
     is_progress,
 )
+from hera_experiment.local.artifacts.errors import ArtifactFailure
+from hera_experiment.local.artifacts.pod import plain_path
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.arguments import substitute_all
@@ -65,7 +67,7 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
         )
         machine.end(attempt, node, FAILED, reason)
         return node
-    if problem := _bad_limit(attempt.template):
+    if problem := _bad_limit(attempt.template) or _bad_path(attempt.template):
         machine.end(attempt, node, ERROR, problem, error=problem)
         return node
     try:
@@ -163,6 +165,16 @@ def _make_containers(machine: Machine, attempt: Attempt, node: Node) -> None:
         for parent in parents or [node]:
             if parent is not None:
                 machine.nodes.connect(parent, names[each["name"]])
+
+
+def _bad_path(template: Mapping[str, Any]) -> str:
+    """Return what is wrong with the path of an input artifact, or nothing."""
+    for artifact in (template.get("inputs") or {}).get("artifacts") or ():
+        try:
+            plain_path(artifact)
+        except ArtifactFailure as error:
+            return f"error in inputs.artifacts.{artifact['name']}: {error}"
+    return ""
 
 
 def _bad_limit(template: Mapping[str, Any]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hera_experiment.images.engine import RUNNERS
-from hera_experiment.local.artifacts.pod import PodArtifacts
 from hera_experiment.local.cache.tasks import DoneTasks
+
+if TYPE_CHECKING:
+    from hera_experiment.local.artifacts.pod import PodArtifacts
 
 AUTO, BUBBLEWRAP, PROCESS = "auto", "bubblewrap", "process"
 RUNTIMES = (AUTO, BUBBLEWRAP, PROCESS, *RUNNERS)

@@ -79,8 +79,6 @@ class Children:
         terminal: bool = False,
         waits: bool = False,
         tracer: Tracer | None = None,
-        terminal: bool = False,
-        waits: bool = False,
     ) -> int:
         """Run ``argv`` in ``folder`` to its end and return its exit status.
 
