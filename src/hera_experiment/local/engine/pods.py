@@ -164,7 +164,9 @@ class Launcher:
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched
         self._set_timeout(launched)
-        self._pool.submit(Job(lambda: self._work(launched), self._owner_of(launched)))
+        self._pool.submit(
+            Job(lambda: self._work(launched), self._owner_of(launched), self._priority)
+        )
 
     def stop_all(self, why: str, *, on_exit: bool) -> None:
         """End all pods; their nodes are Failed with the message ``why``.
@@ -184,6 +186,10 @@ class Launcher:
             job.run()
         for launched in stopped:
             self._stop(launched)
+
+    @property
+    def _priority(self) -> int:
+        return int(self.machine.spec.get("priority") or 0)
 
     def _owner_of(self, launched: _Launched) -> str:
         return f"{self._owner}/exit" if launched.attempt.call.on_exit else self._owner

@@ -65,7 +65,7 @@ SPEC = _table(
     {
         "object": (
             "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
-            "workflowTemplateRef hooks artifactGC artifactRepositoryRef"
+            "workflowTemplateRef hooks synchronization artifactGC artifactRepositoryRef"
         ),
         "string": "entrypoint onExit serviceAccountName shutdown",
         "boolean": "suspend archiveLogs",
@@ -87,7 +87,6 @@ SPEC = _table(
         _NO_METRICS: "metrics",
     },
     {
-        "mutexes and semaphores": "synchronization",
         "patches of pods": "podSpecPatch",
     },
 )
@@ -95,7 +94,10 @@ SPEC = _table(
 TEMPLATE = _table(
     {
         "string": "name timeout",
-        "object": ("inputs outputs container script dag retryStrategy archiveLocation suspend"),
+        "object": (
+            "inputs outputs container script dag retryStrategy archiveLocation suspend "
+            "synchronization"
+        ),
         "list": "steps volumes hostAliases",
         "integer": "parallelism",
         "boolean": "failFast",
@@ -119,7 +121,6 @@ TEMPLATE = _table(
         "init containers": "initContainers",
         "sidecars": "sidecars",
         "memoization": "memoize",
-        "mutexes and semaphores": "synchronization",
         "patches of pods": "podSpecPatch",
     },
 )
@@ -196,6 +197,16 @@ HOOK = _table(
     {"string": "template expression", "object": "arguments"},
     {},
     {"templates of other objects": "templateRef"},
+)
+
+SYNCHRONIZATION = _table({"object": "mutex semaphore", "list": "mutexes semaphores"})
+
+MUTEX = _table({"string": "name namespace"}, {}, {"locks that a database keeps": "database"})
+
+SEMAPHORE = _table(
+    {"object": "configMapKeyRef", "string": "namespace"},
+    {},
+    {"locks that a database keeps": "database"},
 )
 
 SEQUENCE = _table({"integer or text": "start end count", "string": "format"})
