@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
@@ -32,6 +33,7 @@ from hera_experiment.local.engine.archiving import (
     WorkflowArtifacts,
 )
 from hera_experiment.local.engine.claims import remove_claims
+from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
     STORED_TEMPLATES,
@@ -40,6 +42,7 @@ from hera_experiment.local.engine.execution import (
     with_all_templates,
 )
 from hera_experiment.local.engine.keeper import Keeper
+from hera_experiment.local.engine.locks import Locks
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.nodes import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
@@ -87,6 +90,7 @@ class Engine:
         self._random_suffix = random_suffix
         self.keeper = Keeper(store, clock, random_suffix)
         self._pool = Pool(parallelism)
+        self._locks = Locks(partial(config_value, store.objects))
         self._repository = Repository(store.root)
         self._done_tasks = DoneTasks(store.objects.root / "cache")
         self._operators: dict[tuple[str, str], Operator] = {}
@@ -383,6 +387,7 @@ class Engine:
             runtime,
             self._pool,
             self._store.objects,
+            self._locks,
             self.keeper.kept_for(run.namespace),
             self._repository,
             self._clock,

@@ -6,19 +6,23 @@ Source: ``executeTemplate`` in ``workflow/controller/operator.go`` of argoproj/a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import (
     ANNOTATION_DISPLAY_NAME,
     DISPLAY_NAME,
     TEMPLATE_DEPTH,
+    node_id,
     pod_name,
 )
-from hera_experiment.argo.phases import ERROR
+from hera_experiment.argo.phases import ERROR, PENDING
 from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag
+from hera_experiment.local.engine.locks import LockError
 from hera_experiment.local.engine.machine import Attempt, Call, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, runs_pod
+from hera_experiment.local.engine.nodes import POD, SKIPPED_NODE, Node, node_type, runs_pod
 from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
 from hera_experiment.local.engine.steps import Steps
@@ -30,6 +34,28 @@ _TOO_DEEP = (
     "Maximum recursion depth exceeded. "
     "See https://argo-workflows.readthedocs.io/en/latest/scaling/#maximum-recursion-depth"
 )
+
+
+class LockWait:
+    """A node that waits for its locks."""
+
+    def __init__(self, machine: Machine, attempt: Attempt, node: Node) -> None:
+        self._machine = machine
+        self._attempt = attempt
+        self._node = node
+
+    @property
+    def call(self) -> Call:
+        """How its template was called."""
+        return self._attempt.call
+
+    def end(self, phase: str, message: str | None = None) -> None:
+        """Give the node its last phase, and let it wait no longer."""
+        machine, node = self._machine, self._node
+        if machine.held.pop(node.id, None) is self:
+            machine.locks.release(self._attempt.template["synchronization"], node.id)
+            machine.nodes.wait_for_lock(node, "", "")
+            machine.end(self._attempt, node, phase, message)
 
 
 class Executor:
@@ -54,8 +80,11 @@ class Executor:
             self._fail(call, str(error))
             return
         template = written.body
-        if node is None and not machine.limiter.admits(call.boundary):
-            machine.limiter.wait(call.boundary, lambda: self.execute(call))
+        # What waits for a lock had room below its boundary.
+        below = call.boundary if node is None else None
+        waits = node is None or node.sync is not None
+        if waits and not machine.limiter.admits(below):
+            machine.limiter.wait(below, lambda: self.execute(call))
             return
         strategy = machine.retry_strategy(template)
         local = {**call.local, "node.name": call.name}
@@ -73,6 +102,10 @@ class Executor:
                 self._report(call, node, "")
                 return
         attempt = Attempt(call.name, processed, written, call, call.done, call.flag)
+        if synchronization := processed.get("synchronization"):
+            if not self._lock(attempt, synchronization):
+                return
+            attempt = replace(attempt, done=partial(self._unlock, attempt))
         if strategy is not None:
             retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})
             retry.start()
@@ -81,6 +114,41 @@ class Executor:
             node = self.begin(attempt)
         self._set_display_name(node, processed)
         call.begun(node)
+
+    def _lock(self, attempt: Attempt, synchronization: Mapping[str, Any]) -> bool:
+        """Tell whether the template has its locks; if not, its node waits for them."""
+        machine, call = self._machine, attempt.call
+        node = machine.nodes.get(call.name)
+        key = node_id(machine.workflow, call.name)
+        try:
+            outcome = machine.locks.acquire(synchronization, key)
+        except LockError as error:
+            self._fail(call, str(error))
+            return False
+        if outcome.waits_for:
+            if node is None:
+                kind = node_type(attempt.template, retried=self._retries(attempt.template))
+                node = machine.make_node(attempt, kind, PENDING)
+                node.synced = True if kind == POD else None
+                self._set_display_name(node, attempt.template)
+                call.begun(node)
+            machine.nodes.wait_for_lock(node, outcome.waits_for, outcome.message)
+            machine.locks.waiting[key] = lambda: self.execute(call)
+            machine.held[key] = LockWait(machine, attempt, node)
+            machine.end_held()
+            return False
+        machine.locks.waiting.pop(key, None)
+        machine.held.pop(key, None)
+        if node is not None:
+            machine.nodes.wait_for_lock(node, "", "")
+        return True
+
+    def _unlock(self, attempt: Attempt, node: Node, error: str) -> None:
+        self._machine.locks.release(attempt.template["synchronization"], node.id)
+        attempt.done(node, error)
+
+    def _retries(self, template: Mapping[str, Any]) -> bool:
+        return self._machine.retry_strategy(template) is not None
 
     def begin(self, attempt: Attempt) -> Node:
         """Give a template whose variables are all known to its interpreter."""

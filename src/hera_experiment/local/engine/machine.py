@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hera_experiment.argo.phases import FAILED, RUNNING
+from hera_experiment.argo.phases import FAILED, PENDING, RUNNING
 from hera_experiment.local.engine.config_values import ConfigValue
+from hera_experiment.local.engine.locks import WorkflowLocks
 from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
 from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
@@ -198,6 +199,7 @@ class Machine:
     boundaries: dict[str, Boundary] = field(default_factory=dict)
     observers: dict[str, Callable[[], None]] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
+    locks: WorkflowLocks = field(init=False)
 
     def shut_down(self, strategy: str) -> None:
         """Begin nothing more; what has no active child ends at once."""
@@ -214,8 +216,8 @@ class Machine:
                 held.end(FAILED, "Step exceeded its deadline")
 
     def make_node(self, attempt: Attempt, kind: str, phase: str) -> Node:
-        """Make the node of a template that is about to run."""
-        return self.nodes.create(
+        """Make the node of a template that is about to run, unless it is there and has waited."""
+        return self.nodes.get(attempt.name) or self.nodes.create(
             attempt.name,
             kind,
             phase,
@@ -227,7 +229,9 @@ class Machine:
 
     def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
         """Return the node of a DAG or of steps, made unless a retry kept it, and heed its end."""
-        node = self.nodes.get(attempt.name) or self.make_node(attempt, kind, RUNNING)
+        node = self.make_node(attempt, kind, RUNNING)
+        if node.phase == PENDING:
+            self.nodes.mark(node, RUNNING)
         self.boundaries[node.id] = boundary
         return node
 

@@ -58,6 +58,7 @@ _KEYS = (
     ("phase", "phase"),
     ("boundary", "boundaryID"),
     ("message", "message"),
+    ("sync", "synchronizationStatus"),
     ("started_at", "startedAt"),
     ("finished_at", "finishedAt"),
     ("progress", "progress"),
@@ -81,6 +82,14 @@ _DATES = ("startedAt", "finishedAt")
 def runs_pod(template: Mapping[str, Any]) -> bool:
     """Tell whether a template runs a pod."""
     return any(kind in template for kind in ("container", "script", "containerSet"))
+
+
+def node_type(template: Mapping[str, Any], *, retried: bool) -> str:
+    """Return the type of the node of a template; of one that is ``retried`` it is Retry."""
+    if retried:
+        return RETRY
+    kinds = {"dag": DAG, "steps": STEPS, "suspend": SUSPEND, "http": HTTP}
+    return next((kind for key, kind in kinds.items() if key in template), POD)
 
 
 def timestamp(moment: datetime) -> str:
@@ -148,6 +157,7 @@ class Node:
     daemoned: bool | None = None
     address: str = ""
     memoization: dict[str, Any] | None = None
+    sync: dict[str, str] | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     began: float | None = field(default=None, compare=False)
@@ -324,6 +334,13 @@ class Nodes:
         if node.id in self._watchers:
             self._watchers[node.id]()
 
+    def wait_for_lock(self, node: Node, lock: str, message: str) -> None:
+        """Say that ``node`` waits for a lock, or no longer if it is empty."""
+        self._count(node, -1)
+        node.sync, node.message = {"waiting": lock} if lock else None, message
+        self._count(node, 1)
+        self.touch(node)
+
     def watch(self, node: Node, changed: Callable[[], None]) -> None:
         """Call ``changed`` whenever ``node`` is marked."""
         self._watchers[node.id] = changed
@@ -453,7 +470,7 @@ class Nodes:
             return
         if node.phase in _ACTIVE:
             self.active_children[node.boundary] += step
-            self.active_pods += step if node.type == POD else 0
+            self.active_pods += step if node.type == POD and node.sync is None else 0
         elif node.phase in FAILURES:
             self.failed_children[node.boundary] += step
 

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import ON_COMPLETION, WorkflowArtifacts
@@ -28,6 +28,7 @@ from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
 from hera_experiment.local.engine.executor import Executor
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
+from hera_experiment.local.engine.locks import LockError, Locks, WorkflowLocks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
@@ -75,6 +76,7 @@ class Operator:
         runtime: Runtime,
         pool: Pool,
         objects: Objects,
+        locks: Locks,
         kept: Kept,
         repository: Repository,
         now: Callable[[], datetime],
@@ -98,6 +100,7 @@ class Operator:
         self._progress_due = began = monotonic()
         self._over = False
         self._paused = bool(run.manifest["spec"].get("suspend"))
+        self._waits = False
         # Those who wait until what they asked for is written down.
         self._answers: list[threading.Event] = []
         self._done = threading.Event()
@@ -139,6 +142,13 @@ class Operator:
             deadline=None if limit is None else began + limit,
         )
         self._stored = len(self._machine.templates.stored)
+        self._machine.locks = WorkflowLocks(
+            locks,
+            run.metadata,
+            int(spec.get("priority") or 0),
+            lambda: self._events.put(self._ask_again),
+            lambda status: self._status.update(synchronization=status),
+        )
         self._machine.shutdown = str(spec.get("shutdown") or "")
         self._launcher.machine = self._machine
         place = Place(self._machine.templates.scope, variables)
@@ -160,7 +170,8 @@ class Operator:
         """
 
         def event() -> None:
-            self._paused = self._paused and not for_good
+            if for_good:
+                self._paused = self._waits = False
             self._shut_down(strategy)
 
         self._events.put(event)
@@ -236,6 +247,44 @@ class Operator:
         if self._artifacts.problem:
             self._conclude(ERROR, self._artifacts.problem)
             return
+        if machine.spec.get("synchronization") and not self._lock(machine.spec["synchronization"]):
+            return
+        self._begin_entry()
+
+    def _lock(self, synchronization: Mapping[str, Any]) -> bool:
+        """Tell whether the workflow has its locks; if not, it waits for them."""
+        machine = self._machine
+        try:
+            outcome = machine.locks.acquire(synchronization)
+        except LockError as error:
+            self._conclude(FAILED, f"Failed to acquire the synchronization lock. {error}")
+            return False
+        if outcome.waits_for:
+            self._waits = True
+            self._status.update(phase=PENDING, message=outcome.message, startedAt=None)
+            self._labels[LABEL_PHASE] = PENDING
+            machine.locks.waiting[""] = lambda: self._lock_again(synchronization)
+        return not outcome.waits_for
+
+    def _lock_again(self, synchronization: Mapping[str, Any]) -> None:
+        if not self._lock(synchronization):
+            return
+        self._waits = False
+        machine, now = self._machine, self._now()
+        machine.locks.waiting.pop("", None)
+        machine.started = now
+        if (limit := machine.spec.get("activeDeadlineSeconds")) is not None:
+            machine.deadline = self._monotonic() + limit
+        self._status.update(phase=RUNNING, message=None, startedAt=timestamp(now))
+        self._labels[LABEL_PHASE] = RUNNING
+        self._begin_entry()
+
+    def _ask_again(self) -> None:
+        if not self._over:
+            self._machine.later(self._machine.locks.ask_again)
+
+    def _begin_entry(self) -> None:
+        machine = self._machine
         try:
             self._launcher.claims = make_claims(self.run, self._objects)
         except ClaimError as error:
@@ -361,6 +410,8 @@ class Operator:
         self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
         self._machine.end_held()
         self._fire_timers()
+        if self._waits and strategy != TERMINATE:
+            return
         if self._nodes.get(self._machine.workflow) is None and not self._paused:
             # With a parallelism of 0 the entry template waits for ever; in Argo it still does.
             self._conclude(FAILED, f"Stopped with strategy '{strategy}'")
@@ -431,6 +482,7 @@ class Operator:
     def _conclude(self, phase: str, message: str) -> None:
         self._over = True
         self._launcher.end_daemons("")
+        self._machine.locks.end()
         self._status.update(
             {
                 "phase": phase,

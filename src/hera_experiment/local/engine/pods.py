@@ -276,7 +276,9 @@ class Launcher:
         launched = _Launched(attempt, node, pod)
         self._launched[node.id] = launched
         self._set_timeout(launched)
-        launched.job = Job(lambda: self._work(launched), self._owner_of(launched))
+        launched.job = Job(
+            lambda: self._work(launched), self._owner_of(launched), priority=self._priority
+        )
         self._pool.submit(launched.job)
 
     def end_daemons(self, boundary: str) -> None:
@@ -323,6 +325,10 @@ class Launcher:
             job.run()
         for launched in stopped:
             self._stop(launched)
+
+    @property
+    def _priority(self) -> int:
+        return int(self.machine.spec.get("priority") or 0)
 
     def _owner_of(self, launched: _Launched) -> str:
         return f"{self._owner}/exit" if launched.attempt.call.on_exit else self._owner

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,17 +13,19 @@ from dataclasses import dataclass
 class Job:
     """Something to run, once; ``owner`` groups jobs that can be taken back together.
 
-    ``thread`` runs it now. Once ``released`` it goes on without counting.
+    The greater ``priority`` comes first. ``thread`` runs it now. Once ``released`` it goes on
+    without counting.
     """
 
     run: Callable[[], None]
     owner: str
+    priority: int = 0
     thread: threading.Thread | None = None
     released: bool = False
 
 
 class Pool:
-    """At most ``size`` jobs run at a time, in the order in which they came.
+    """At most ``size`` jobs run at a time, by priority, then in the order in which they came.
 
     Threads are begun as they are needed and stay. A job must not raise.
     """
@@ -31,7 +34,9 @@ class Pool:
         if size < 1:
             raise ValueError(f"a pool needs at least one thread, not {size}")
         self._size = size
-        self._jobs: deque[Job] = deque()
+        # A heap: what is next comes first.
+        self._jobs: list[tuple[int, int, Job]] = []
+        self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._released: list[threading.Thread] = []
@@ -43,7 +48,7 @@ class Pool:
         with self._changed:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            self._jobs.append(job)
+            heapq.heappush(self._jobs, (-job.priority, next(self._numbers), job))
             # An idle thread counts as idle until it takes its job: several jobs may come before.
             if len(self._jobs) <= self._idle or len(self._threads) == self._size:
                 self._changed.notify()
@@ -70,9 +75,10 @@ class Pool:
     def take_back(self, owner: str) -> list[Job]:
         """Remove and return the jobs of ``owner`` that have not begun."""
         with self._changed:
-            taken = [job for job in self._jobs if job.owner == owner]
-            self._jobs = deque(job for job in self._jobs if job.owner != owner)
-        return taken
+            taken = sorted(entry for entry in self._jobs if entry[2].owner == owner)
+            self._jobs = [entry for entry in self._jobs if entry[2].owner != owner]
+            heapq.heapify(self._jobs)
+        return [job for _, _, job in taken]
 
     def close(self) -> None:
         """Begin nothing more, and return when what runs has ended."""
@@ -93,7 +99,7 @@ class Pool:
                 self._idle -= 1
                 if self._closed:
                     return
-                job = self._jobs.popleft()
+                job = heapq.heappop(self._jobs)[2]
                 job.thread = threading.current_thread()
             job.run()
             with self._changed:

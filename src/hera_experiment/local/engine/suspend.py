@@ -84,10 +84,11 @@ class Suspension:
 def start_suspend(machine: Machine, attempt: Attempt) -> Node:
     """Make the node of a suspend template, and have it wait."""
     template = attempt.template
-    kept = machine.nodes.get(attempt.name)
-    node = kept or machine.make_node(attempt, SUSPEND, PENDING)
-    if kept is None:
+    is_new = machine.nodes.get(attempt.name) is None
+    node = machine.make_node(attempt, SUSPEND, PENDING)
+    if is_new:
         node.inputs = _with_choices(node.inputs)
+    if node.outputs is None:
         node.outputs = _asked(template)
     suspension = Suspension(machine, attempt, node)
     machine.held[node.id] = suspension

@@ -65,7 +65,7 @@ SPEC = _table(
     {
         "object": (
             "arguments volumeClaimGC retryStrategy templateDefaults workflowMetadata "
-            "workflowTemplateRef hooks artifactGC artifactRepositoryRef"
+            "workflowTemplateRef hooks synchronization artifactGC artifactRepositoryRef"
         ),
         "string": "entrypoint onExit serviceAccountName podSpecPatch shutdown",
         "boolean": "suspend archiveLogs",
@@ -86,16 +86,15 @@ SPEC = _table(
         _NO_CLUSTER: "podGC podMetadata",
         _NO_METRICS: "metrics",
     },
-    {
-        "mutexes and semaphores": "synchronization",
-    },
+    {},
 )
 
 TEMPLATE = _table(
     {
         "string": "name timeout podSpecPatch",
         "object": (
-            "inputs outputs container script containerSet dag retryStrategy archiveLocation suspend"
+            "inputs outputs container script containerSet dag retryStrategy archiveLocation "
+            "suspend synchronization"
         ),
         "list": "steps volumes hostAliases initContainers sidecars",
         "integer": "parallelism",
@@ -116,7 +115,6 @@ TEMPLATE = _table(
         "HTTP templates": "http",
         "plugins": "plugin",
         "memoization": "memoize",
-        "mutexes and semaphores": "synchronization",
     },
 )
 
@@ -234,6 +232,16 @@ HOOK = _table(
     {"string": "template expression", "object": "arguments"},
     {},
     {"templates of other objects": "templateRef"},
+)
+
+SYNCHRONIZATION = _table({"object": "mutex semaphore", "list": "mutexes semaphores"})
+
+MUTEX = _table({"string": "name namespace"}, {}, {"locks that a database keeps": "database"})
+
+SEMAPHORE = _table(
+    {"object": "configMapKeyRef", "string": "namespace"},
+    {},
+    {"locks that a database keeps": "database"},
 )
 
 SEQUENCE = _table({"integer or text": "start end count", "string": "format"})

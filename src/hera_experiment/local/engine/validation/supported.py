@@ -29,6 +29,7 @@ def _spec(spec: Mapping[str, Any]) -> Iterator[str]:
     yield from _object("spec", spec, fields.SPEC)
     yield from _parameters("spec.arguments", spec.get("arguments"), fields.PARAMETER)
     yield from _hooks("spec", spec)
+    yield from _synchronization("spec", spec)
     yield from _retry("spec", spec)
     yield from _patch("spec", spec)
     yield from _volumes("spec", spec)
@@ -59,6 +60,7 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
     yield from _object(f"{path}.archiveLocation", location, fields.ARCHIVE_LOCATION)
     yield from _locations(f"{path}.archiveLocation", location)
     yield from _retry(path, template)
+    yield from _synchronization(path, template)
     yield from _volumes(path, template)
     for key, table in (("container", fields.CONTAINER), ("script", fields.SCRIPT)):
         if template.get(key) is not None:
@@ -104,6 +106,16 @@ def _step(path: str, step: Mapping[str, Any], table: Table) -> Iterator[str]:
     yield from _object(f"{path}.withSequence", step.get("withSequence") or {}, fields.SEQUENCE)
     yield from _object(f"{path}.continueOn", step.get("continueOn") or {}, fields.CONTINUE_ON)
     yield from _hooks(path, step)
+
+
+def _synchronization(path: str, holder: Mapping[str, Any]) -> Iterator[str]:
+    found, where = holder.get("synchronization") or {}, f"{path}.synchronization"
+    yield from _object(where, found, fields.SYNCHRONIZATION)
+    kinds = (("mutex", "mutexes", fields.MUTEX), ("semaphore", "semaphores", fields.SEMAPHORE))
+    for one, many, table in kinds:
+        yield from _object(f"{where}.{one}", found.get(one) or {}, table)
+        for index, each in enumerate(_objects(f"{where}.{many}", found.get(many))):
+            yield from _object(f"{where}.{many}[{index}]", each, table)
 
 
 def _hooks(path: str, holder: Mapping[str, Any]) -> Iterator[str]:
