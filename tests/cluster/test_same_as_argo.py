@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from both_sides import (
@@ -30,6 +32,7 @@ ANSWERED = (
     "steps/steps_and_dags",
 )
 INVALID = yaml.safe_load((WORKFLOWS / "invalid.yml").read_text())
+RULES = yaml.safe_load((WORKFLOWS / "rules.yml").read_text())
 
 
 @pytest.mark.parametrize("case", INVALID, ids=lambda case: case["name"])
@@ -45,6 +48,20 @@ def test_is_refused_in_the_same_words(case: Json, argo: Argo, local: Local) -> N
     assert (refused.value.http, refused.value.code) == (status, answer["code"])
     # The engine may say more: which tasks a cycle consists of.
     assert refused.value.message.startswith(answer["message"])
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["rule"])
+def test_the_rules_are_argos(rule: Json, argo: Argo) -> None:
+    """That the engine keeps them is for its own tests to say."""
+    for which in ("good", "bad"):
+        workflow = {
+            "metadata": {"generateName": "rule-", "namespace": NAMESPACE},
+            "spec": {"entrypoint": "main", **rule[which]},
+        }
+        body = {"workflow": workflow, "createOptions": {"dryRun": ["All"]}}
+        status, answer = argo.request("POST", f"/workflows/{NAMESPACE}", body)
+        assert status == (200 if which == "good" else 400), answer
+    assert re.sub("placeholder-[0-9]+", "placeholder-0", answer["message"]) == rule["says"]
 
 
 def test_refuses_what_kubernetes_would_refuse(argo: Argo, local: Local) -> None:

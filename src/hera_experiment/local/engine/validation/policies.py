@@ -82,7 +82,7 @@ def _check_expression(expression: Json) -> None:
     problems = _key(key)
     if operator in ("In", "NotIn") and not values:
         why = "for 'in', 'notin' operators, values set can't be empty"
-        problems.append(f"values: Invalid value: []: {why}")
+        problems.append(f"values: Invalid value: []string(nil): {why}")
     if operator in ("Exists", "DoesNotExist") and values:
         why = "values set must be empty for exists and does not exist"
         problems.append(

@@ -146,7 +146,9 @@ def check_variables(
 
     Argo looks through the whole as JSON. With ``of_template`` a workflow may give parameters later.
     """
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value
+    if not isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for tag in tags(text):
         name = tag.strip()
         if tag.startswith("=") or not name.startswith(_ROOTS):
