@@ -226,6 +226,8 @@ def is_type(kind: str) -> bool:
 
 def go_name(kind: str) -> str:
     """Return a kind as Go's messages call it."""
+    if kind in _COLLECTIONS:
+        return _COLLECTIONS[kind]
     if kind.startswith("[]"):
         return f"[]{go_name(kind[2:])}"
     if kind.startswith("{}"):
@@ -237,6 +239,23 @@ def go_name(kind: str) -> str:
     return {"int|string": "int32", "text": "string", "plugin": "map[string]interface {}"}.get(
         kind, kind
     )
+
+
+_COLLECTIONS = {
+    "[]Artifact": "v1alpha1.Artifacts",
+    "[]HTTPHeader": "v1alpha1.HTTPHeaders",
+    "[]MetricLabel": "[]*v1alpha1.MetricLabel",
+    "[]Mutex": "[]*v1alpha1.Mutex",
+    "[]Prometheus": "[]*v1alpha1.Prometheus",
+    "[]SemaphoreRef": "[]*v1alpha1.SemaphoreRef",
+    "[]TransformationStep": "v1alpha1.Transformation",
+    "[][]WorkflowStep": "[]v1alpha1.ParallelSteps",
+    "[]WorkflowStep": "[]map[string]interface {}",
+    "[]any": "[]v1alpha1.Item",
+    "{}LifecycleHook": "v1alpha1.LifecycleHooks",
+    "{}quantity": "v1.ResourceList",
+}
+"""The lists and maps that Go has a name for."""
 
 
 @cache

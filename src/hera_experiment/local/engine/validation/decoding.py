@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -34,13 +34,14 @@ _INTEGERS = {
     "uint64": range(2**64),
 }
 _STEP = "WorkflowStep"
+_IDENTITY = ("kind", "apiVersion")
 
 
 def decoded(manifest: Any, kind: str = "Workflow") -> dict[str, Any]:
     """Return a copy of an object of that kind in the form in which Argo's server would answer.
 
-    Fields that Argo does not know come last, as they were: Argo leaves them out. Raises
-    :class:`InvalidWorkflow` for what Argo's server cannot decode.
+    What Argo does not know is left out. Raises :class:`InvalidWorkflow` for what Argo's server
+    cannot decode.
     """
     root = _ROOTS[kind]
     if not isinstance(manifest, Mapping):
@@ -56,6 +57,32 @@ def decoded(manifest: Any, kind: str = "Workflow") -> dict[str, Any]:
         raise InvalidWorkflow(str(error)) from None
     identity = {"apiVersion": read.get("apiVersion") or "argoproj.io/v1alpha1", "kind": kind}
     return {**identity, **{key: value for key, value in read.items() if key not in identity}}
+
+
+def unknown_fields(value: Any, kind: str = "Workflow") -> list[str]:
+    """Return where ``value``, of that kind and decodable, has fields that Argo does not know."""
+    return list(_unknown(value, kind, ""))
+
+
+def _unknown(value: Any, kind: str, place: str) -> Iterator[str]:
+    if is_type(kind) and isinstance(value, Mapping):
+        fields = fields_of(kind)
+        for key, item in value.items():
+            where = f"{place}.{key}" if place else str(key)
+            field = fields.get(key) or _folded(kind).get(str(key).lower())
+            if field is not None:
+                yield from _unknown(item, field.kind, where)
+            elif item is not None:
+                yield where
+    elif kind.startswith("[]") and isinstance(value, list):
+        inner = kind[2:]
+        if is_type(inner) or inner.startswith("[]"):
+            for index, item in enumerate(value):
+                name = item.get("name") if isinstance(item, Mapping) else None
+                yield from _unknown(item, inner, f"{place}.{name}" if name else f"{place}[{index}]")
+    elif kind.startswith("{}") and isinstance(value, Mapping) and is_type(kind[2:]):
+        for key, item in value.items():
+            yield from _unknown(item, kind[2:], f"{place}.{key}")
 
 
 class _Undecodable(Exception):
@@ -75,13 +102,13 @@ class _Undecodable(Exception):
         self._place = place + self._place
         return self
 
-    def within(self, type_name: str, field: Field) -> _Undecodable:
-        """Add the field that it stands in."""
+    def within(self, type_name: str, field: str, through: tuple[str, ...]) -> _Undecodable:
+        """Add the field that it stands in, and the Go types that the field comes from."""
         # Argo reads steps with a decoder of their own.
-        if not self._struct or (type_name, field.name) == ("Template", "steps"):
+        if not self._struct or (type_name, field) == ("Template", "steps"):
             self._struct = go_name(type_name).rpartition(".")[2]
-        self._fields[:0] = [*field.through, field.name]
-        return self.below(f".{field.name}")
+        self._fields[:0] = [*through, field]
+        return self.below(f".{field}")
 
     def told(self, root: str) -> str:
         """Return the message: Argo's, and in the end where the value stands."""
@@ -100,37 +127,34 @@ def _struct(value: Any, type_name: str) -> dict[str, Any]:
         raise _Undecodable(value, "map[string]interface {}" if type_name == _STEP else "")
     fields, always = fields_of(type_name), _always(type_name)
     found: dict[str, Any] = {}
-    unknown: dict[str, Any] = {}
     for key, item in value.items():
         field = fields.get(key) or _folded(type_name).get(str(key).lower())
         if field is None:
             if type_name == _STEP:
                 raise _Undecodable(item, message=f'json: unknown field "{key}"').below(f".{key}")
-            if item is not None:
-                unknown[str(key)] = _without_nulls(item)
             continue
         if item is None:
             continue
         try:
             read = _value(item, field.kind)
         except _Undecodable as problem:
-            raise problem.within(type_name, field) from None
+            through = ("TypeMeta",) if field.name in _IDENTITY else field.through
+            raise problem.within(type_name, field.name, through) from None
         if read or field.given or field.always or _may_be_empty(field.kind):
             found[field.name] = read
     for name, empty in always:
         if name not in found:
             found[name] = empty()
-    ordered = {name: found[name] for name in fields if name in found} if len(found) > 1 else found
-    return {**ordered, **unknown} if unknown else ordered
+    return {name: found[name] for name in fields if name in found} if len(found) > 1 else found
 
 
 def _value(value: Any, kind: str) -> Any:
-    if isinstance(value, str) and (kind in _TEXTS or "." in kind):
-        return value
     if kind.startswith("[]"):
         return _list(value, kind)
     if kind.startswith("{}"):
         return _map(value, kind)
+    if isinstance(value, str) and (kind in _TEXTS or "." in kind):
+        return value
     if is_type(kind):
         if not isinstance(value, Mapping) and kind != _STEP:
             raise _Undecodable(value, go_name(kind))
@@ -151,12 +175,7 @@ def _value(value: Any, kind: str) -> Any:
 def _list(value: Any, kind: str) -> list[Any]:
     inner = kind[2:]
     if not isinstance(value, (list, tuple)):
-        is_group = inner == _STEP
-        name = {"[]WorkflowStep": "v1alpha1.ParallelSteps", "any": "v1alpha1.Item"}.get(inner)
-        raise _Undecodable(
-            value,
-            "[]map[string]interface {}" if is_group else f"[]{name or go_name(inner)}",
-        )
+        raise _Undecodable(value, go_name(kind))
     if inner == "any":
         return [stored(item) for item in value]
     read = []

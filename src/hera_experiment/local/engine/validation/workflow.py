@@ -15,7 +15,7 @@ from hera_experiment.local.engine.depends import DependsError, parse
 from hera_experiment.local.engine.execution import STORED_SPEC, merged_spec, with_all_templates
 from hera_experiment.local.engine.templates import Kept, none_kept
 from hera_experiment.local.engine.validation.arguments import check_arguments
-from hera_experiment.local.engine.validation.decoding import decoded
+from hera_experiment.local.engine.validation.decoding import decoded, unknown_fields
 from hera_experiment.local.engine.validation.judge import Base, Judge
 from hera_experiment.local.engine.validation.names import check_field_names
 from hera_experiment.local.engine.validation.pods import refused_by_kubernetes
@@ -55,7 +55,8 @@ def checked(
     """
     normal = judged(manifest, lint=lint, kind=kind, kept=kept)
     inner = _of_cron(normal) if kind == "CronWorkflow" else normal
-    if refused := unsupported(inner):
+    unknown = [f"{place} (not a field that Argo knows)" for place in unknown_fields(manifest, kind)]
+    if refused := [*unknown, *unsupported(inner)]:
         raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
     if name := normal["metadata"].get("name", ""):
         _check_object_name(name, kind)
@@ -126,13 +127,11 @@ def _check_length(words: str, name: str, most: int) -> None:
 
 def _check_cron(name: str, spec: Json) -> None:
     _check_length("cron workflow", name, _CRON_NAME)
-    schedules = spec.get("schedules") or ([spec["schedule"]] if spec.get("schedule") else [])
-    if spec.get("schedules") and spec.get("schedule"):
-        raise InvalidWorkflow(
-            "cron workflow cant be configured with both Spec.Schedule and Spec.Schedules"
-        )
+    schedules = spec.get("schedules") or ()
     if not schedules:
-        raise InvalidWorkflow("cron workflow must have at least one schedule")
+        raise InvalidWorkflow(
+            "cron workflow must have at least one schedule: write a list, schedules"
+        )
     for schedule in schedules:
         if problem := schedule_problem(schedule):
             raise InvalidWorkflow(f"cron schedule {schedule} is malformed: {problem}")
