@@ -7,6 +7,7 @@ Source: ``ValidateWorkflow``, ``ValidateWorkflowTemplate`` and ``ValidateCronWor
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -120,7 +121,7 @@ def _check_object_name(name: str, kind: str) -> None:
 def _check_length(words: str, name: str, most: int) -> None:
     if len(name) > most:
         raise InvalidWorkflow(
-            f'{words} name "{name}" must not be more than {most} characters long '
+            f"{words} name {json.dumps(name)} must not be more than {most} characters long "
             f"(currently {len(name)})"
         )
 
