@@ -88,9 +88,9 @@ def test_what_a_rule_says_better_is_said_once() -> None:
     (judged,) = found(spec)
     assert judged.rule.code == "HE801"
     assert judged.finding.advice == "did you mean '2Gi'?"
-    # Where that rule is not asked, Kubernetes' own words are told.
+    # Where that rule is not asked, Argo's own words are told.
     rules = selected((), ("HE801",))
-    assert [each.rule.code for each in judge(rules, Subject({"spec": spec}), "x")] == ["HE102"]
+    assert [each.rule.code for each in judge(rules, Subject({"spec": spec}), "x")] == ["HE101"]
 
 
 def test_a_template_of_another_object_is_looked_up_among_what_is_judged() -> None:

@@ -382,7 +382,14 @@ RULES = (
     Rule("HE312", "value-breaks-python", ERROR, "a value makes a script no Python", broken_python),
     Rule("HE313", "value-in-shell", WARNING, "a value holds what a shell obeys", open_shell),
     Rule("HE314", "unclosed-variable", WARNING, "'{{' without '}}'", unclosed),
-    Rule("HE315", "lost-character", ERROR, "a character that no variable takes", lost_character),
+    Rule(
+        "HE315",
+        "lost-character",
+        ERROR,
+        "a character that no variable takes",
+        lost_character,
+        r"in string escape code|the result was invalid JSON",
+    ),
     Rule(
         "HE316",
         "unreadable-depends",

@@ -55,6 +55,7 @@ def dropped(subject: Subject) -> Iterator[Finding]:
         metadata: {name: census}
         spec:
           schedule: "0 3 * * *"
+          schedules: ["0 3 * * *"]
           workflowSpec:
             entrypoint: main
             templates:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.lint.meant import advice_for
 from hera_experiment.lint.rule import ERROR, WARNING, Finding, Path, Rule
 from hera_experiment.lint.subject import Subject, mapping, text
@@ -152,31 +150,31 @@ def _verdict(subject: Subject) -> list[tuple[str, str]]:
 
 
 def _asked(subject: Subject) -> Iterator[tuple[str, str]]:
-    from hera_experiment.local.engine.validation import verdict
+    from hera_experiment.local.engine.validation import (
+        judged,
+        not_interpreted,
+        refused_later,
+    )
     from hera_experiment.local.errors import InvalidWorkflow
 
-    manifest = _as_workflow(subject)
-    if manifest is None:
+    if _missing(subject):
         return
+    kind, kept = subject.kind.name, subject.kept
     try:
-        found = verdict(manifest, lint=True)
+        normal = judged(subject.manifest, lint=True, kind=kind, kept=kept)
     except InvalidWorkflow as error:
         yield "argo", error.message
         return
-    yield from (("kubernetes", each) for each in found.by_kubernetes)
-    yield from (("unsupported", each) for each in found.not_interpreted)
-
-
-def _as_workflow(subject: Subject) -> dict[str, Any] | None:
-    """Return the workflow that comes of the object, None where that is another's business."""
-    if _missing(subject):
-        return None
-    if subject.kind is WORKFLOW:
-        return dict(subject.manifest)
-    if subject.kind.key == "template":
-        return None
-    spec = dict(subject.spec.body)
-    return {"metadata": {"generateName": "lint-"}, "spec": spec}
+    try:
+        for message in refused_later(normal, kind=kind, kept=kept):
+            yield "kubernetes", message
+    except InvalidWorkflow as error:
+        yield "kubernetes", error.message
+    try:
+        for message in not_interpreted(normal, kind=kind):
+            yield "unsupported", message
+    except InvalidWorkflow as error:
+        yield "unsupported", error.message
 
 
 def _missing(subject: Subject) -> list[str]:
