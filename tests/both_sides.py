@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from polling import until
 
-from hera_experiment.local.engine import Engine
+from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.runtimes.base import PROCESS
 from hera_experiment.local.runtimes.registry import Runtimes
 from hera_experiment.local.server.server import Server

@@ -67,7 +67,7 @@ class Experiment:
     def load(cls, folder: Path) -> Experiment:
         """Read ``folder/experiment.toml``; raises :class:`UserError` where it is not valid."""
         path = folder / SETTINGS
-        document = _read_toml(path)
+        document = read_toml(path)
         table = document.get("experiment", {})
         try:
             name, slug = str(table["name"]), str(table["slug"])
@@ -86,7 +86,8 @@ class Experiment:
         return cls(folder, name, slug, settings, TemplateRecord.read(document, str(path)))
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a file of TOML holds; raises :class:`UserError` where it is not valid."""
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         text = path.read_text(encoding="utf-8")

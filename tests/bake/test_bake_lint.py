@@ -118,6 +118,32 @@ def test_mistakes_are_found_where_they_are_and_only_there(shell: Shell) -> None:
     assert {number for number, _ in found} == {number for number, _ in wanted}
 
 
+def test_the_workflow_is_judged_and_its_lines_are_named(shell: Shell) -> None:
+    done = shell("make lint")
+    assert "workflow.py, what it submits:\n1 object: nothing to remark" in done.stdout, done.stdout
+    workflow = shell.folder / "workflow.py"
+    text = workflow.read_text().replace('"borough": "{{item}}"', '"burough": "{{item}}"')
+    workflow.write_text(text.replace("image=inputs.constants.python_image", "image='python'"))
+    lines = workflow.read_text().splitlines()
+    task = next(n for n, line in enumerate(lines, 1) if "collect_t = Task(" in line)
+    script = next(n for n, line in enumerate(lines, 1) if line.startswith("@script("))
+    done = shell("make lint")
+    assert done.returncode != 0
+    assert re.search(
+        rf"^workflow.py:{task}: error HE101 .*inputs.parameters.borough was not supplied: .*"
+        "did you mean 'borough'",
+        done.stdout,
+        re.MULTILINE,
+    ), done.stdout
+    assert f"workflow.py:{script}: warning HE601 print-script: " in done.stdout
+    done = shell("make run")
+    assert done.returncode != 0 and done.stderr.count("error HE101") == 1
+    assert "nothing was submitted: lyon-… has 1 error" in done.stderr
+    assert not (shell.folder / "results").exists()
+    done = shell("make lint EXPLAIN=HE311")
+    assert done.returncode == 0 and done.stdout.startswith("HE311 surplus-argument (warning)")
+
+
 @pytest.mark.parametrize("file", ["containers/chart/chart.py", "tests/test_layout.py"])
 def test_programs_of_containers_and_tests_are_looked_at(shell: Shell, file: str) -> None:
     with (shell.folder / file).open("a") as opened:

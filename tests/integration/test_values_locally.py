@@ -12,7 +12,7 @@ import pytest
 from hera.workflows import InlineScriptConstructor, Script
 from sent_values import differences, workflow_of
 
-from hera_experiment.local.engine import Engine
+from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.runtimes.registry import Runtimes
 from hera_experiment.local.store import Store
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -35,6 +35,13 @@ KINDS = (
 )
 
 
+Origins = Mapping[str, tuple[str, int]]
+"""File and line in which a script made each template (``NAME``) and each task (``NAME/TASK``).
+
+The object itself has no name there.
+"""
+
+
 @dataclass(frozen=True)
 class Submitted:
     """One object as it was sent; ``namespace`` as in its path, empty where the path has none."""
@@ -42,6 +49,7 @@ class Submitted:
     manifest: Mapping[str, Any]
     kind: Kind = WORKFLOW
     namespace: str = ""
+    origins: Origins = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -81,7 +81,7 @@ class Capture:
         """Keep what is to be created; return it as one that was, and has succeeded at once."""
         kind, manifest = creation.kind, creation.manifest
         with self._lock:
-            self.submitted.append(Submitted(manifest, kind, creation.namespace))
+            self.submitted.append(creation.submitted())
             self._last = time.monotonic()
             metadata = dict(manifest.get("metadata") or {})
             number = len(self.submitted)

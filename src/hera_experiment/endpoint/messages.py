@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import requests
 
-from hera_experiment.argo.objects import KINDS, Kind
+from hera_experiment.argo.objects import KINDS, Kind, Origins, Submitted
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
-from hera_experiment.platform.endpoint_session import API, REFUSED, SENTENCE, UNANSWERED
+from hera_experiment.platform.endpoint_session import (
+    API,
+    ORIGINS,
+    REFUSED,
+    REMARKS,
+    SENTENCE,
+    UNANSWERED,
+)
 from hera_experiment.platform.http_session import Unreachable
 
 
@@ -52,6 +59,24 @@ class Creation:
     namespace: str
     manifest: dict[str, Any]
     plainly: bool
+    origins: Origins = field(default_factory=dict)
+
+    def submitted(self, manifest: Mapping[str, Any] | None = None) -> Submitted:
+        """Return what is to be created, as ``manifest`` where that takes the place of it."""
+        sent = self.manifest if manifest is None else manifest
+        return Submitted(sent, self.kind, self.namespace, self.origins)
+
+
+class Refused(UserError):
+    """Nothing is created, for the reasons in ``remarks``, a line each."""
+
+    def __init__(self, what: str, next_step: str, remarks: Sequence[str]) -> None:
+        super().__init__(what, next_step=next_step)
+        self.remarks = remarks
+
+
+Judge = Callable[[Submitted], Sequence[str]]
+"""Returns a line for each remark on what is to be created; raises :class:`Refused` for an error."""
 
 
 class Backend(Protocol):
@@ -75,8 +100,10 @@ def creation_in(request: Request) -> Creation | None:
     if not isinstance(manifest, dict):
         return None
     body.pop("namespace", None)
+    origins = body.pop(ORIGINS, None)
     namespace = rest[0] if kind.in_namespace else ""
-    return Creation(kind, namespace, manifest, not any(body.values()))
+    known = {str(name): (str(file), int(line)) for name, (file, line) in (origins or {}).items()}
+    return Creation(kind, namespace, manifest, not any(body.values()), known)
 
 
 def answer_of(document: Mapping[str, Any], status: int = 200) -> requests.Response:
@@ -89,6 +116,20 @@ def answer_of(document: Mapping[str, Any], status: int = 200) -> requests.Respon
     return response
 
 
+def remarked(response: requests.Response, remarks: Sequence[str]) -> requests.Response:
+    """Return ``response`` with lines for the person."""
+    if remarks:
+        shown = list(remarks[:_REMARKS])
+        if len(remarks) > _REMARKS:
+            shown.append(f"and {len(remarks) - _REMARKS} more: make lint shows them")
+        response.headers[REMARKS] = json.dumps(shown)
+    return response
+
+
+_REMARKS = 50
+"""Lines that are told: a header has its limits."""
+
+
 def refusal_of(error: UserError) -> requests.Response:
     """Return ``error`` as the answer of a server.
 
@@ -98,7 +139,8 @@ def refusal_of(error: UserError) -> requests.Response:
         return answer_of({"code": error.status, "message": error.message}, error.status)
     parts = {"what": error.what, "where": error.where, "next_step": error.next_step}
     status = UNANSWERED if isinstance(error, Unreachable) else REFUSED
-    return answer_of({"code": status, "message": str(error), SENTENCE: parts}, status)
+    answer = answer_of({"code": status, "message": str(error), SENTENCE: parts}, status)
+    return remarked(answer, error.remarks if isinstance(error, Refused) else ())
 
 
 def pieces_of(response: requests.Response) -> Iterator[bytes]:

@@ -12,7 +12,14 @@ from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.argo.outline import outline
 from hera_experiment.endpoint.capture import Capture
 from hera_experiment.endpoint.defaults import Defaults
-from hera_experiment.endpoint.messages import Creation, Request
+from hera_experiment.endpoint.messages import (
+    Creation,
+    Judge,
+    Request,
+    answer_of,
+    creation_in,
+    remarked,
+)
 from hera_experiment.endpoint.submission import forward
 from hera_experiment.endpoint.yaml_text import as_yaml
 from hera_experiment.errors import UserError, tell
@@ -23,8 +30,8 @@ class Printer(Capture):
     """Writes each object to ``out`` as YAML, the tasks of a workflow to standard error.
 
     The server of ``client``, called ``name``, is asked whether it would accept each workflow, and
-    answers what the script reads; without a client nothing is asked. ``defaults`` are those
-    of a submission.
+    answers what the script reads; without a client nothing is asked. ``defaults`` and ``judge`` are
+    those of a submission.
     """
 
     def __init__(
@@ -33,12 +40,23 @@ class Printer(Capture):
         client: ArgoClient | None = None,
         name: str = "",
         defaults: Defaults = Defaults(),  # noqa: B008
+        judge: Judge = lambda submitted: (),
     ) -> None:
         super().__init__()
         self._out = out
         self._client = client
         self._name = name
         self._defaults = defaults
+        self._judge = judge
+
+    def answer(self, request: Request) -> requests.Response:
+        """Return the answer, with what is to be remarked; raises what ``judge`` does."""
+        creation = creation_in(request)
+        if creation is None:
+            return self.read(request)
+        filled = replace(creation, manifest=self._defaults.filled_in(creation))
+        remarks = self._judge(filled.submitted())
+        return remarked(answer_of(self.take(filled)), remarks)
 
     def read(self, request: Request) -> requests.Response:
         """Return the answer of the server, or what takes its place.
@@ -60,7 +78,7 @@ class Printer(Capture):
 
     def take(self, creation: Creation) -> dict[str, Any]:
         """Print what is to be created; raises ``UserError`` when the server would refuse it."""
-        manifest = self._defaults.filled_in(creation)
+        manifest = creation.manifest
         self._out.write(as_yaml(manifest))
         self._out.flush()
         if creation.kind is WORKFLOW:
@@ -68,4 +86,4 @@ class Printer(Capture):
         if creation.kind is WORKFLOW and self._client is not None:
             self._client.create_workflow(creation.namespace, manifest, server_dry_run=True)
             tell(f"{self._name} accepts it; nothing was created")
-        return super().take(replace(creation, manifest=manifest))
+        return super().take(creation)

@@ -15,13 +15,21 @@ from hera_experiment.closable import Closable
 from hera_experiment.endpoint.messages import Backend, Request, answer_of, pieces_of, refusal_of
 from hera_experiment.errors import UserError
 from hera_experiment.loopback_server import LoopbackServer
+from hera_experiment.platform.endpoint_session import REMARKS
 from hera_experiment.waiting import poll
 
 GRACE = 5.0
 """Seconds that requests have to end when the endpoint closes."""
 _BODY_LIMIT = 8 << 20
 _DISCARDED = 64 << 20
-_PASSED_ON = ("Content-Type", "Content-Encoding", "Content-Disposition", "Location", "Retry-After")
+_PASSED_ON = (
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Disposition",
+    "Location",
+    "Retry-After",
+    REMARKS,
+)
 
 
 class Endpoint(Closable, LoopbackServer):

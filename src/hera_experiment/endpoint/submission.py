@@ -12,11 +12,17 @@ import requests
 
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.endpoint.defaults import Defaults
-from hera_experiment.endpoint.messages import Request, answer_of, creation_in
+from hera_experiment.endpoint.messages import (
+    Judge,
+    Request,
+    answer_of,
+    creation_in,
+    remarked,
+)
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.endpoint_session import API
+from hera_experiment.platform.endpoint_session import API, ORIGINS
 from hera_experiment.submission.once import submit_once
 from hera_experiment.submission.submitter import Submitter
 
@@ -31,10 +37,10 @@ _FORWARDED = ("Accept", "Accept-Encoding", "Content-Type")
 class Submission:
     """Creates each workflow once and writes it down; hands every other request on.
 
-    ``defaults`` fill in what a script leaves open. Each of :attr:`before` is called, in turn,
-    before a workflow is created and may refuse it with a ``UserError``; ``created`` is called
-    afterwards. Templates and CronWorkflows are labelled and handed on, and
-    counted in ``others``.
+    ``defaults`` fill in what a script leaves open, then ``judge`` may refuse it. Each of
+    :attr:`before` is called, in turn, before a workflow is created and may refuse it with a
+    ``UserError``; ``created`` is called afterwards. Templates and CronWorkflows are labelled and
+    handed on, and counted in ``others``.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Submission:
         *,
         defaults: Defaults,
         created: Created = lambda namespace, workflow: None,
+        judge: Judge = lambda submitted: (),
     ) -> None:
         if submitter.once is submit_once:
             submitter = replace(submitter, once=partial(submit_once, pause=self.pause))
@@ -51,6 +58,7 @@ class Submission:
         self._defaults = defaults
         self.before: list[Before] = []
         self._created = created
+        self._judge = judge
         self.others = 0
         self._preparing = threading.Lock()
         self._closing = threading.Event()
@@ -83,12 +91,14 @@ class Submission:
         manifest = self._defaults.filled_in(creation)
         metadata = manifest["metadata"]
         named = metadata.get("name") or metadata.get("generateName")
+        remarks = self._judge(creation.submitted(manifest))
         if creation.kind is not WORKFLOW or not creation.plainly or not named:
             body = request.document()
             body[creation.kind.key] = manifest
+            body.pop(ORIGINS, None)
             answer = forward(self._client, request, body)
             self.others += answer.ok
-            return answer
+            return remarked(answer, remarks)
         with self._preparing:
             for step in self.before:
                 step(creation.namespace, manifest)
@@ -97,7 +107,7 @@ class Submission:
         if self._defaults.resumption is not None:
             self._submitter.forget_before(workflow)
         self._created(creation.namespace, workflow)
-        return answer_of(workflow)
+        return remarked(answer_of(workflow), remarks)
 
 
 def forward(

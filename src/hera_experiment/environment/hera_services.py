@@ -66,10 +66,13 @@ _ROUTES: dict[str, Route] = {}
 _EVERY = ""
 
 
-def lead_to_endpoint(endpoint: EndpointAddress) -> None:
+def lead_to_endpoint(
+    endpoint: EndpointAddress, complete: Callable[[Any], Any] = lambda body: body
+) -> None:
     """Lead every service of Hera to ``endpoint``, whatever server the script names.
 
-    The script is told once where that is another one.
+    The script is told once where that is another one. ``complete`` is asked for the body that takes
+    the place of one.
     """
     from hera.shared import global_config
 
@@ -79,7 +82,7 @@ def lead_to_endpoint(endpoint: EndpointAddress) -> None:
     global_config.host = endpoint.server
     global_config.token = bearer
     global_config.namespace = endpoint.namespace
-    session = EndpointSession(endpoint)
+    session = EndpointSession(endpoint, complete)
     said: list[str] = []
 
     def notice(host: str) -> None:
@@ -98,6 +101,22 @@ def lead_to(route: Route) -> None:
     """Send what Hera's services ask the server of ``route`` with its session; no other's."""
     _ROUTES[_key(route.url)] = route
     _replace_constructors(lambda host: None)
+
+
+def tell_of_nodes(made: Callable[[Any], None]) -> None:
+    """Call ``made`` with each template, task, step and workflow that a script makes from now on."""
+    from hera.workflows import Workflow
+    from hera.workflows._context import SubNodeMixin
+
+    for kind in (SubNodeMixin, Workflow):
+        original = getattr(kind.__post_init__, "original", kind.__post_init__)
+
+        def initialised(own: Any, *, original: Any = original) -> None:
+            made(own)
+            original(own)
+
+        initialised.original = original  # type: ignore[attr-defined]
+        setattr(kind, "__post_init__", initialised)  # noqa: B010
 
 
 def _replace_constructors(notice: Callable[[str], None]) -> None:

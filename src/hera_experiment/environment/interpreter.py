@@ -88,16 +88,20 @@ def _endpoint(environ: Mapping[str, str]) -> EndpointAddress:
 
 def _take_over(endpoint: EndpointAddress) -> None:
     from hera_experiment.environment.hera_hooks import before_each_build
-    from hera_experiment.environment.hera_services import lead_to_endpoint
+    from hera_experiment.environment.hera_services import lead_to_endpoint, tell_of_nodes
+    from hera_experiment.environment.origins import NodeOrigins
     from hera_experiment.submission.scripts import send_whole_values
     from hera_experiment.submission.values import refuse_unsendable
 
-    lead_to_endpoint(endpoint)
+    origins = NodeOrigins()
+    lead_to_endpoint(endpoint, origins.completed)
+    tell_of_nodes(origins.made)
 
     # A script that uses nothing of this package has its values sent whole, too.
     def complete(workflow: Any) -> None:
         send_whole_values(workflow)
         refuse_unsendable(workflow)
+        origins.built(workflow)
 
     before_each_build(complete)
 

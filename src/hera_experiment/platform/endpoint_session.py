@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import requests
 
 from hera_experiment.context import tokens
 from hera_experiment.context.endpoint_address import EndpointAddress
-from hera_experiment.errors import UserError
+from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.http_session import CONNECT_TIMEOUT, Session, Unreachable
 
 SENTENCE = "sentence"
@@ -20,14 +21,22 @@ REFUSED, UNANSWERED = 400, 502
 
 API = "/api/v1/"
 
+ORIGINS = "origins"
+"""In the document of a creation: where the script made what it creates."""
+REMARKS = "Hera-Experiment-Remarks"
+"""The header of an answer that has lines for the person, as a list of JSON."""
+
 
 class EndpointSession(Session):
     """A session whose requests go to ``endpoint``, with its token, as long as they take.
 
-    What the endpoint refuses is raised as the :class:`UserError` that it is there.
+    What the endpoint refuses is raised as the :class:`UserError` that it is there; what it remarks
+    is told. ``complete`` is asked for the body that takes the place of one.
     """
 
-    def __init__(self, endpoint: EndpointAddress) -> None:
+    def __init__(
+        self, endpoint: EndpointAddress, complete: Callable[[Any], Any] = lambda body: body
+    ) -> None:
         bearer = tokens.authorization(endpoint.token)
         # A submission may take minutes: its data are copied first.
         super().__init__(
@@ -37,13 +46,20 @@ class EndpointSession(Session):
             advice="it has ended: type it again",
         )
         self._endpoint = endpoint
+        self._complete = complete
 
     def request(  # type: ignore[override]
         self, method: str, url: str | bytes, **options: Any
     ) -> requests.Response:
         """As ``requests``; raises :class:`UserError` for what the endpoint refuses."""
         text = url.decode() if isinstance(url, bytes) else url
-        response = super().request(method, self._endpoint.url + self._below(text), **options)
+        below = self._below(text)
+        is_lint = below.partition("?")[0].endswith("/lint")
+        if method.upper() in ("POST", "PUT") and options.get("data") and not is_lint:
+            options["data"] = self._complete(options["data"])
+        response = super().request(method, self._endpoint.url + below, **options)
+        for line in json.loads(response.headers.get(REMARKS) or "[]"):
+            tell(line)
         if response.status_code in (REFUSED, UNANSWERED):
             raise_for_sentence(response)
         return response

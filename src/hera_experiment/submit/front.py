@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -20,6 +21,8 @@ from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
 from hera_experiment.environment.inputs import InputChoice
 from hera_experiment.environment.submissions import experiment_labels, submitter_of
+from hera_experiment.lint.gate import Gate
+from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.kubernetes_access import no_platform
 from hera_experiment.runs.server import Server, open_server
 from hera_experiment.submit.data import DataUpload
@@ -76,8 +79,9 @@ def opened(
             raise no_platform(context)
         client, name = (server.client, name_of(server)) if server else (None, "")
         defaults = defaults_of(context, labels, client)
+        judge = Gate(context.experiment.folder, _version_of(client, context))
         if server is None or dry_run:
-            backend = Printer(sys.stdout, client, name, defaults)
+            backend = Printer(sys.stdout, client, name, defaults, judge)
         else:
             submitter = submitter_of(
                 context.experiment,
@@ -87,7 +91,7 @@ def opened(
                 inputs=str(inputs),
                 session=session,
             )
-            backend = Submission(submitter, defaults=defaults, created=_Told(server))
+            backend = Submission(submitter, defaults=defaults, created=_Told(server), judge=judge)
             if not server.is_local:
                 backend.before.append(Preflight(context, server.client))
             backend.before.append(DataUpload(server, backend.tell))
@@ -105,6 +109,13 @@ def opened(
             address = address_of(endpoint, server)
         output = STANDARD_ERROR if dry_run else None
         yield Front(context, address, server, session, output, end, lambda: backend.others)
+
+
+def _version_of(client: ArgoClient | None, context: Context) -> Callable[[], str]:
+    """Return what says which Argo a cluster has; the laptop has the one that lint takes for all."""
+    if client is None or context.is_local:
+        return lambda: ""
+    return cache(lambda: str(client.version().get("version") or ""))
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,175 @@
-"""Find mistakes in your files, advise on their format, verify the library; change nothing."""
+"""Judge your files and the workflow (Argo's verdict, common traps), verify the library."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hera_experiment.errors import UserError, report
+from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.verbs._script import SCRIPT, add_script_arguments, inputs_of, script_of
+
+if TYPE_CHECKING:
+    from hera_experiment.context.verb_arguments import VerbArguments
+    from hera_experiment.lint.rule import Rule
+    from hera_experiment.lint.sources import Source
+    from hera_experiment.lint.subject import Version
+
+_FILES = (".yaml", ".yml", ".json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: none."""
+    """Declare the arguments: the rules, the output, what is judged."""
+    codes = "CODE[,CODE]"
+    parser.add_argument(
+        "--select", default="", metavar=codes, help="judge by these rules, or all of HE1, HE2, …"
+    )
+    parser.add_argument("--ignore", default="", metavar=codes, help="judge by all rules but these")
+    parser.add_argument(
+        "--explain", default="", metavar="CODE", help="print a rule with examples; 'all' lists them"
+    )
+    parser.add_argument(
+        "--argo", default="", metavar="VERSION", help="the version of Argo to judge for (4.0)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="text",
+        choices=("text", "json", "sarif", "github"),
+        help="lines for people (text); the others have the judgement of the workflow alone",
+    )
+    add_script_arguments(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: VerbArguments) -> int:
     """Run all checks in the experiment's folder, the later ones even when an earlier one fails.
 
     Which rules hold is said in pyproject.toml. Another format than ruff's is no mistake, nor is a
     ``hera_utils`` that the laboratory changed; another library than the one that was shipped is.
+    A script or a file that is named is judged alone.
 
     Returns 0 when all pass, else 1.
     """
+    if args.explain:
+        return _explain(args.explain)
     experiment = Experiment.find(Path.cwd())
+    if args.script or args.words or args.output != "text":
+        return _judge(args, experiment)
     passed = [
         *(_style(experiment.folder) if _is_installed("ruff") else [False]),
         *(_types(experiment) if _is_installed("mypy") else [False]),
+        _is_judged_well(args, experiment),
         _is_as_shipped(args),
     ]
     return 0 if all(passed) else 1
+
+
+def _explain(code: str) -> int:
+    from hera_experiment.lint.catalogue import find
+    from hera_experiment.lint.documentation import explained, table
+
+    print(table() if code == "all" else explained(find(code, "--explain")))
+    return 0
+
+
+def _is_judged_well(args: VerbArguments, experiment: Experiment) -> bool:
+    if not (experiment.folder / SCRIPT).is_file():
+        return True
+    print(f"{SCRIPT}, what it submits:", flush=True)
+    try:
+        return _judge(args, experiment) == 0
+    except UserError as error:
+        report(error)
+        return False
+
+
+def _judge(args: VerbArguments, experiment: Experiment) -> int:
+    """Judge what is named, print it, and return 1 when there is an error."""
+    from hera_experiment.lint import report as reports
+    from hera_experiment.lint.judge import errors, judge
+    from hera_experiment.lint.sources import of_files
+    from hera_experiment.template_record import library
+
+    rules, version = _rules(args, experiment), _version(args.argo)
+    problems: list[UserError] = []
+    if files := _named_files(args):
+        sources, problems = of_files(files, version)
+    else:
+        sources = _submitted(args, experiment, version)
+    for problem in problems:
+        report(problem)
+    found = [
+        each
+        for source in sources
+        for each in judge(rules, source.subject, source.name, source.locate)
+    ]
+    if args.output == "json":
+        print(reports.as_json(found, library(experiment.template)))
+    elif args.output == "sarif":
+        print(reports.as_sarif(found, rules, library(experiment.template)))
+    elif args.output == "github":
+        print(reports.as_github(found))
+    elif sources:
+        print(reports.as_text(found, len(sources)), flush=True)
+    return 1 if problems or errors(found) else 0
+
+
+def _rules(args: VerbArguments, experiment: Experiment) -> Sequence[Rule]:
+    from hera_experiment.lint.catalogue import selected
+    from hera_experiment.lint.settings import choice_of
+
+    select, ignore = (each.replace(",", " ").split() for each in (args.select, args.ignore))
+    if select or ignore:
+        return selected(select, ignore, "--select" if select else "--ignore")
+    choice = choice_of(experiment.folder)
+    return selected(choice.select, choice.ignore, choice.where)
+
+
+def _version(written: str) -> Version:
+    from hera_experiment.lint.gate import version_of
+    from hera_experiment.lint.subject import LATEST
+
+    version = version_of(written)
+    if written and version is LATEST:
+        raise UserError(f"'{written}' is no version of Argo", "--argo", "write one such as 3.7")
+    return version
+
+
+def _named_files(args: VerbArguments) -> list[Path]:
+    """Return files and folders of YAML that are named, none where a script is."""
+    words = [*shlex.split(args.script or ""), *(word for word in args.words if word != "--")]
+    paths = list(map(Path, words))
+    if not paths or not (paths[0].suffix in _FILES or paths[0].is_dir()):
+        return []
+    if option := next((word for word in words if word.startswith("-")), ""):
+        raise UserError(f"'{option}' stands behind a file", "on the command line", "put it before")
+    return paths
+
+
+def _submitted(args: VerbArguments, experiment: Experiment, version: Version) -> list[Source]:
+    """Return what the script submits; says so, and returns nothing, where that is nothing."""
+    from hera_experiment.check.capture import capture
+    from hera_experiment.check.outcome import CannotTell
+    from hera_experiment.lint.sources import of_captured
+
+    context = args.kind.read(None, ["--cluster=local"])
+    script, arguments = script_of(args, experiment, "lint")
+    environ = {**os.environ, **inputs_of(args).variables()}
+    try:
+        captured = capture(script, tuple(arguments), context, environ)
+    except CannotTell as reason:
+        tell(f"{reason}: there is nothing to judge")
+        return []
+    if captured.remark:
+        tell(f"{captured.remark}; what it submits then is not judged")
+    return of_captured(captured, version)
 
 
 def _style(folder: Path) -> Iterator[bool]:

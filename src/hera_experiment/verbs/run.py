@@ -179,6 +179,7 @@ class Laptop(Closable):
         from hera_experiment.endpoint.server import Endpoint
         from hera_experiment.endpoint.submission import Submission
         from hera_experiment.environment.submissions import experiment_labels, submitter_of
+        from hera_experiment.lint.gate import Gate
         from hera_experiment.platform.argo_client import ArgoClient
 
         self._session = session
@@ -196,7 +197,8 @@ class Laptop(Closable):
         )
         annotations = {ANNOTATION_CACHE: "1"} if cache else {}
         defaults = Defaults(labels, annotations=annotations, resumption=resumption)
-        self._submission = Submission(submitter, defaults=defaults)
+        judge = Gate(context.experiment.folder)
+        self._submission = Submission(submitter, defaults=defaults, judge=judge)
         self._endpoint = Endpoint(self._submission)
 
     @property

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.errors import UserError
-from hera_experiment.experiment import SETTINGS, Experiment, _read_toml
+from hera_experiment.experiment import SETTINGS, Experiment, read_toml
 from hera_experiment.verbs._options import add_switch, is_on
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _commits(template: Template, base: str, to: str) -> tuple[str, str]:
 
 def _answers_of(folder: Path, questions: dict[str, Any]) -> dict[str, Any]:
     """Return what a project from before 0.2.0, which has no record, says of its answers."""
-    table = _read_toml(folder / SETTINGS)["experiment"]
+    table = read_toml(folder / SETTINGS)["experiment"]
     answers = {
         "project_name": table["name"],
         "project_slug": table["slug"],
@@ -187,7 +187,7 @@ def _answers_of(folder: Path, questions: dict[str, Any]) -> dict[str, Any]:
 
 def _version(folder: Path) -> str:
     settings = folder / SETTINGS
-    table = _read_toml(settings).get("template", {}) if settings.is_file() else {}
+    table = read_toml(settings).get("template", {}) if settings.is_file() else {}
     return str(table.get("version", ""))
 
 

@@ -131,7 +131,7 @@ def test_what_is_left_out_here_is_told(bench: Bench) -> None:
 
 
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
-    (workflow(OK, inventedField=1), "spec.inventedField (not a field the engine knows)"),
+    (workflow(OK, inventedField=1), "spec.inventedField (not a field that Argo knows)"),
     (
         workflow({**OK, "sidecars": [{"name": "x", "restartPolicy": "Always"}]}),
         "templates.ok.sidecars.x.restartPolicy (restarts of containers)",
@@ -166,7 +166,7 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         workflow(steps([{"name": "a", "inline": {**OK, "x": {"y": 1}}}])),
-        "templates.main.steps[0].a.inline.x (not a field the engine knows)",
+        "templates.main.steps[0].a.inline.x (not a field that Argo knows)",
     ),
     (
         workflow(

@@ -27,6 +27,19 @@ strict = true
 """
 
 
+WORKFLOW = """\
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    container:
+      image: python
+      command: [python]
+"""
+
+
 def parsed(verb: object, *words: str) -> argparse.Namespace:
     parser = VerbParser(CLIContext)
     verb.add_arguments(parser)  # type: ignore[attr-defined]
@@ -134,10 +147,57 @@ class TestLint:
         assert (project / "bad.py").read_text() == bad
 
     def test_missing_tools_are_one_sentence_each(self, project: Path) -> None:
-        done = alone("from hera_experiment.verbs import lint; raise SystemExit(lint.main(None))")
+        done = alone(
+            "from argparse import Namespace\n"
+            "from hera_experiment.verbs import lint\n"
+            "args = Namespace(explain='', script='', words=[], output='text')\n"
+            "raise SystemExit(lint.main(args))"
+        )
         assert done.returncode == 1
         assert done.stdout.startswith("verify:\nhera_experiment ") and done.stdout.count("\n") == 2
         lines = done.stderr.splitlines()
         assert len(lines) == 2
         assert lines[0].startswith("hera_utils: ruff is not installed (")
         assert lines[1].startswith("hera_utils: mypy is not installed (")
+
+    def test_a_file_is_judged_alone(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (project / "sub" / "w.yaml").write_text(WORKFLOW)
+        assert lint.main(parsed(lint, "w.yaml")) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("w.yaml:8: warning HE601 main: the image 'python' has no tag")
+        (project / "pyproject.toml").write_text('[tool.hera_experiment.lint]\nignore = ["HE6"]\n')
+        assert lint.main(parsed(lint, "--script=w.yaml")) == 0
+        assert capsys.readouterr().out == "1 object: nothing to remark\n"
+        # What is typed takes the place of what the experiment chooses.
+        assert lint.main(parsed(lint, "--select=HE1,HE6", "-o", "github", "w.yaml")) == 0
+        assert capsys.readouterr().out.startswith("::warning file=w.yaml,line=8,title=HE601 ")
+        (project / "sub" / "w.yaml").write_text(WORKFLOW.replace("entrypoint: main", "{}"))
+        assert lint.main(parsed(lint, "w.yaml")) == 1
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (("--explain=HE66",), "no rule has the code 'HE66' (--explain): did you mean HE60"),
+            (("--ignore=X",), "no rule has the code 'X' (--ignore)"),
+            (("--argo=new", "w.yaml"), "'new' is no version of Argo (--argo)"),
+            (("w.yaml", "-o", "json"), "'-o' stands behind a file"),
+            (("nowhere.py",), "there is no script 'nowhere.py'"),
+        ],
+    )
+    def test_a_wrong_choice_is_one_sentence(
+        self, project: Path, words: tuple[str, ...], sentence: str
+    ) -> None:
+        (project / "sub" / "w.yaml").write_text(WORKFLOW)
+        if "w.yaml" not in words and "--explain" not in words[0]:
+            words = (*words, "w.yaml")
+        with pytest.raises(UserError) as caught:
+            lint.main(parsed(lint, *words))
+        assert sentence in str(caught.value)
+
+    def test_a_rule_is_explained(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert lint.main(parsed(lint, "--explain=he101")) == 0
+        assert capsys.readouterr().out.startswith("HE101 refused-by-argo (error)\n")
+        assert lint.main(parsed(lint, "--explain=all")) == 0
+        assert "HE801  quantity " in capsys.readouterr().out

@@ -50,7 +50,7 @@ from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
 from hera_experiment.local.engine.suspend import Change, change_suspended, no_match, resume
-from hera_experiment.local.engine.validation import check_generated_name, checked
+from hera_experiment.local.engine.validation import check_generated_name, checked, judged
 from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
@@ -134,9 +134,12 @@ class Engine:
         return self._keep(workflow, chosen, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Check a workflow and return it; raises as :meth:`create` does."""
+        """Return a workflow that Argo calls valid, whether it is interpreted here or not.
+
+        Raises :class:`InvalidWorkflow` in Argo's words.
+        """
         kept = self.keeper.kept_for(_namespace(manifest))
-        return _fresh(checked(manifest, lint=True, kept=kept))
+        return _fresh(judged(manifest, lint=True, kept=kept))
 
     def stop(
         self, namespace: str, name: str, selector: str = "", message: str = ""

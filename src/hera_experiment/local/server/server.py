@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hera_experiment.local.engine import Engine
+from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.server.handler import RequestHandler
 from hera_experiment.local.server.messages import Services
 from hera_experiment.local.store import Store

@@ -55,18 +55,31 @@ def checked(
         When it asks for something that the engine does not interpret.
     """
     normal = judged(manifest, lint=lint, kind=kind, kept=kept)
-    inner = _of_cron(normal) if kind == "CronWorkflow" else normal
-    unknown = [f"{place} (not a field the engine knows)" for place in unknown_fields(manifest, kind)]
-    if refused := [*unknown, *unsupported(inner)]:
+    unknown = [f"{place} (not a field that Argo knows)" for place in unknown_fields(manifest, kind)]
+    if refused := [*unknown, *not_interpreted(normal, kind=kind)]:
         raise Unsupported(f"not interpreted on this machine yet: {'; '.join(refused)}")
-    if name := normal["metadata"].get("name", ""):
-        _check_object_name(name, kind)
-    whole = _whole(inner, kept) if kind in ("Workflow", "CronWorkflow") else inner
-    _check_conditions(whole)
-    if refused := refused_by_kubernetes(whole):
+    if refused := refused_later(normal, kind=kind, kept=kept):
         raise InvalidWorkflow("; ".join(refused))
     normal.pop("status", None)
     return copy.deepcopy(normal)
+
+
+def not_interpreted(normal: Json, *, kind: str = "Workflow") -> list[str]:
+    """Return a phrase for each thing that the engine does not interpret in what is judged."""
+    return unsupported(_of_cron(normal) if kind == "CronWorkflow" else normal)
+
+
+def refused_later(normal: Json, *, kind: str = "Workflow", kept: Kept = none_kept) -> list[str]:
+    """Return what Kubernetes, or Argo when it runs, would refuse in what Argo calls valid.
+
+    Raises :class:`InvalidWorkflow` for what ends the whole.
+    """
+    if name := normal["metadata"].get("name", ""):
+        _check_object_name(name, kind)
+    inner = _of_cron(normal) if kind == "CronWorkflow" else normal
+    whole = _whole(inner, kept) if kind in ("Workflow", "CronWorkflow") else inner
+    _check_conditions(whole)
+    return refused_by_kubernetes(whole)
 
 
 def judged(

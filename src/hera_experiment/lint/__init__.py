@@ -1,0 +1,1 @@
+"""Judges workflows before they are submitted: Argo's verdict, and what it trips over."""
