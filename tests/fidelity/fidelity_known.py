@@ -25,7 +25,42 @@ def known_to(name: str, version: str) -> Known | None:
     return known if known and version.startswith(known.version) else None
 
 
-_REFUSED: dict[str, str] = {}
+_REFUSED: dict[str, str] = {
+    "a field that Argo drops in silence is refused": """
+        bad_input/unknown_field
+    """,
+    "container sets": """
+        pods/container_set
+        pods/container_set_fails
+    """,
+    "daemons": """
+        pods/daemon
+    """,
+    "init containers": """
+        pods/init_container
+        pods/init_container_fails
+    """,
+    "memoization": """
+        bad_input/memoize_without_a_cache
+        memoization/hit
+    """,
+    "mutexes and semaphores": """
+        locks/mutex_of_a_template
+        locks/mutex_of_the_workflow
+        locks/no_semaphore
+        locks/semaphore
+    """,
+    "patches of pods": """
+        pods/patch_that_is_no_json
+        pods/patched
+    """,
+    "sidecars": """
+        pods/sidecar
+    """,
+    "terminals": """
+        pods/terminal
+    """,
+}
 """By what the local server does not interpret, the cases."""
 
 KNOWN = {
