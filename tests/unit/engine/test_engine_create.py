@@ -144,7 +144,12 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
     (
         workflow(
-            {**OK, "inputs": {"artifacts": [{"name": "a", "path": "/a", "plugin": {"x": 1}}]}}
+            {
+                **OK,
+                "inputs": {
+                    "artifacts": [{"name": "a", "path": "/a", "optional": True, "plugin": {"x": 1}}]
+                },
+            }
         ),
         "templates.ok.inputs.artifacts.a.plugin (drivers of artifacts that are programs",
     ),
@@ -154,7 +159,7 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         workflow({**OK, "outputs": {"artifacts": [{"name": "a", "path": "/a", "s3": {"no": 1}}]}}),
-        "templates.ok.outputs.artifacts.a.s3.no (not a field the engine knows)",
+        "templates.ok.outputs.artifacts.a.s3.no (not a field that Argo knows)",
     ),
     (
         workflow({**OK, "retryStrategy": {"expression": "sprig.uuidv4() == ''"}}),

@@ -174,7 +174,7 @@ def test_inputs_come_from_arguments_then_defaults() -> None:
         {"name": "a", "value": "deep"},
         {"name": "b", "default": "B-w", "value": "B-w"},
     ]
-    assert done["script"]["source"] == "deep B-w p {{unknown}} /tmp/{{inputs.parameters.a}}"
+    assert done["script"]["source"] == "deep B-w p {{unknown}} /tmp/deep"
     assert done["outputs"]["parameters"][0]["valueFrom"]["path"] == "/tmp/deep"
     assert TEMPLATE["script"]["source"].startswith("{{inputs")
 
