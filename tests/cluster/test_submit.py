@@ -280,3 +280,63 @@ def test_waiting_ends_with_the_verdict(place: Place, code: str, phase: str) -> N
     assert workflow["status"]["phase"] == phase
     assert re.search(rf"^workflow {name}: {phase}", done.out, re.MULTILINE), done.out
     assert "follow it" not in done.out
+
+
+CHAIN = """
+from hera.workflows import DAG, Parameter, Task, script
+from hera.workflows.models import ValueFrom
+
+written = Parameter(name="n", value_from=ValueFrom(path="/tmp/n"))
+
+@script(image="python:3.13-slim", outputs=[written])
+def number(item):
+    open("/tmp/n", "w").write(str(int(item) * 2))
+    print(int(item) * 3)
+
+@script(image="python:3.13-slim")
+def add(numbers, results, run):
+    import json, sys
+    print(run, sum(map(int, json.loads(numbers))), json.loads(results))
+    sys.exit(int(CODE))
+
+with Workflow(generate_name=sys.argv[1], entrypoint="d") as w:
+    with DAG(name="d"):
+        numbers = number(name="numbers", with_items=[1, 2], arguments={"item": "{{item}}"})
+        one = number(name="one", arguments={"item": "4"})
+        total = add(
+            name="total",
+            arguments={
+                "numbers": "{{tasks.numbers.outputs.parameters.n}}",
+                "results": "{{tasks.one.outputs.result}}",
+                "run": "{{workflow.name}}",
+            },
+        )
+        [numbers, one] >> total
+w.create()
+"""
+
+
+def test_goes_on_from_a_task_with_todays_code(place: Place) -> None:
+    first = place.submit(CHAIN.replace("CODE", "3"), "--wait=1", timeout=300)
+    assert first.status == 1, first.all
+    (failed,) = place.workflows
+    name = failed["metadata"]["name"]
+
+    done = place.submit(CHAIN.replace("CODE", "0"), "--wait=1", "--from=total", timeout=300)
+
+    assert done.status == 0, done.all
+    assert f"it works in the files of {name}" in done.all
+    assert "keeps what had finished there: numbers, one" in done.all
+    (again,) = (each for each in place.workflows if each["metadata"]["name"] != name)
+    nodes = {node["displayName"]: node for node in again["status"]["nodes"].values()}
+    assert nodes["numbers"]["type"] == nodes["one"]["type"] == "Steps"
+    assert nodes["one"]["outputs"]["parameters"][0]["value"] == "8"
+    pods = [node for node in nodes.values() if node["type"] == "Pod"]
+    assert [pod["displayName"] for pod in pods] == ["total"]
+    inputs = {each["name"]: each["value"] for each in pods[0]["inputs"]["parameters"]}
+    assert inputs == {"numbers": '["2","4"]', "results": "12", "run": name}
+
+    refused = place.submit(CHAIN.replace("CODE", "0"), "--from=totl", f"--run={name}")
+    assert refused.status == 1
+    assert "there is no task 'totl' in the workflow: it has numbers, one, total" in refused.all
+    assert len(place.workflows) == 2

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.context.context import Context
 from hera_experiment.endpoint.messages import Creation
-from hera_experiment.endpoint.resumption import Resumption
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_client import ArgoClient
 
@@ -19,6 +18,13 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _WITH_PENDING_TIMEOUT = (4, 1)
 _DURATION = re.compile(r"(\d+(\.\d+)?(ms|s|m|h))+")
+
+
+class GoingOn(Protocol):
+    """What a workflow goes on with."""
+
+    def of(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the manifest of what is created in its place; raises :class:`UserError`."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Defaults:
     account: str = ""
     queue: str = ""
     pending_timeout: str = ""
-    resumption: Resumption | None = None
+    resumption: GoingOn | None = None
 
     def filled_in(self, creation: Creation) -> dict[str, Any]:
         """Return the manifest of ``creation`` with what it lacks."""
@@ -45,14 +51,15 @@ class Defaults:
         if creation.kind is WORKFLOW:
             annotations = {**(metadata.get("annotations") or {}), **self.annotations}
             metadata.update({"annotations": annotations} if annotations else {})
-            metadata = self.resumption.of(metadata) if self.resumption else metadata
         manifest["metadata"] = metadata
         spec = dict(manifest.get("spec") or {})
         if "workflowSpec" in spec:
             spec["workflowSpec"] = self._of_pods(spec["workflowSpec"] or {})
         elif spec:
             spec = self._of_pods(spec)
-        return {**manifest, "spec": spec} if spec else manifest
+        found = {**manifest, "spec": spec} if spec else manifest
+        is_workflow = creation.kind is WORKFLOW
+        return self.resumption.of(found) if self.resumption and is_workflow else found
 
     def _of_pods(self, given: Mapping[str, Any]) -> dict[str, Any]:
         spec = dict(given)

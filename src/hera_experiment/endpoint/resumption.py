@@ -25,18 +25,19 @@ class Resumption:
         words = {ANNOTATION_RESUME: "1", ANNOTATION_FROM: begin, ANNOTATION_ONLY: only}
         self._annotations = {name: value for name, value in words.items() if value}
 
-    def of(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the metadata of a workflow that is created, as that of the run it goes on with.
+    def of(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the manifest of a workflow that is created, as that of the run it goes on with.
 
         What the script did not make before begins anew.
         """
+        metadata = manifest.get("metadata") or {}
         found = next((name for name in self._runs if _is_named(name, metadata)), None)
         if found is None:
-            return dict(metadata)
+            return dict(manifest)
         self._runs.remove(found)
         kept = {key: value for key, value in metadata.items() if key != "generateName"}
         annotations = {**(metadata.get("annotations") or {}), **self._annotations}
-        return {**kept, "name": found, "annotations": annotations}
+        return {**manifest, "metadata": {**kept, "name": found, "annotations": annotations}}
 
 
 def _is_named(name: str, metadata: Mapping[str, Any]) -> bool:

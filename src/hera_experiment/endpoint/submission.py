@@ -19,6 +19,7 @@ from hera_experiment.endpoint.messages import (
     creation_in,
     remarked,
 )
+from hera_experiment.endpoint.resumption import Resumption
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
@@ -104,7 +105,7 @@ class Submission:
                 step(creation.namespace, manifest)
                 self.refuse_when_closing()
         workflow = self._submitter(creation.namespace, manifest)
-        if self._defaults.resumption is not None:
+        if isinstance(self._defaults.resumption, Resumption):
             self._submitter.forget_before(workflow)
         self._created(creation.namespace, workflow)
         return remarked(answer_of(workflow), remarks)

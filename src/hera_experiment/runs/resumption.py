@@ -17,9 +17,6 @@ def resumption_of(context: Context, name: str = "", begin: str = "", only: str =
     See :class:`Resumption` for ``begin`` and ``only``. Raises :class:`UserError` when there is no
     such run here, or it has not ended.
     """
-    if begin and only:
-        what = "FROM runs what follows a task, ONLY leaves it out"
-        raise UserError(what, "--from, --only", "leave out one of the two")
     runs = find_submission(context, name)
     with runs[0]:
         for run in runs:

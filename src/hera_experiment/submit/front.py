@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -27,6 +27,7 @@ from hera_experiment.platform.kubernetes_access import no_platform
 from hera_experiment.runs.server import Server, open_server
 from hera_experiment.submit.data import DataUpload
 from hera_experiment.submit.messages import created
+from hera_experiment.submit.part import WHOLE, Part
 from hera_experiment.submit.preflight import Preflight
 
 STANDARD_ERROR = 2
@@ -54,13 +55,18 @@ class Front:
 
 @contextmanager
 def opened(
-    context: Context, script: Path, inputs: InputChoice, *, dry_run: bool
+    context: Context,
+    script: Path,
+    inputs: InputChoice,
+    *,
+    dry_run: bool,
+    part: Part = WHOLE,
 ) -> Iterator[Front]:
     """Open the platform of ``context`` for what ``script`` submits; close it all at the end.
 
     Each workflow is checked first, then its data are copied, and it is created once and recorded.
-    In a dry run it is printed as YAML, and a platform that is designated is asked whether it would
-    accept it.
+    ``part`` says what of it runs. In a dry run it is printed as YAML, and a platform that is
+    designated is asked whether it would accept it.
 
     Raises
     ------
@@ -79,6 +85,7 @@ def opened(
             raise no_platform(context)
         client, name = (server.client, name_of(server)) if server else (None, "")
         defaults = defaults_of(context, labels, client)
+        defaults = replace(defaults, resumption=part.goes_on(context))
         judge = Gate(context.experiment.folder, _version_of(client, context))
         if server is None or dry_run:
             backend = Printer(sys.stdout, client, name, defaults, judge)

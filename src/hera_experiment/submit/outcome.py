@@ -12,6 +12,7 @@ from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import State
 from hera_experiment.submission.create_attempts import RESUME
 from hera_experiment.submit.front import Front, opened
+from hera_experiment.submit.part import WHOLE, Part
 from hera_experiment.submit.script_run import ScriptEnd, run_script
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ def submit_script(
     *,
     dry_run: bool = False,
     display: Display | None = None,
+    part: Part = WHOLE,
 ) -> int:
     """Run ``script`` so that it submits to the platform of ``context``; see :func:`conclude`.
 
     Raises ``UserError`` as :func:`~hera_experiment.submit.front.opened` does.
     """
-    with opened(context, script, inputs, dry_run=dry_run) as front:
+    with opened(context, script, inputs, dry_run=dry_run, part=part) as front:
         environment = script_environment(front.context, front.address, inputs)
         ended = run_script([str(script), *arguments], environment, output=front.output)
         front.end()

@@ -58,6 +58,26 @@ def number(value: str, option: str) -> int:
     raise UserError(f"'{value}' is not a whole number", option, "write one from 0 on")
 
 
+def add_part_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--from`` and ``--only``: which part of a workflow runs."""
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        default="",
+        metavar="TASK",
+        help="go on with a run, from this task on: it and what follows run again",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TASK", help="go on with a run: of all tasks just this runs"
+    )
+
+
+def both_parts() -> UserError:
+    """Return what to say of a run from one task on, and of another alone."""
+    what = "FROM runs what follows a task, ONLY leaves it out"
+    return UserError(what, "--from, --only", "leave out one of the two")
+
+
 def add_follow_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``QUIET`` and ``NOTIFY``, which may be variables of the shell as well."""
     add_switch(parser, "--quiet", "leave out what tasks printed that went well")

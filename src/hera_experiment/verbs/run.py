@@ -15,7 +15,9 @@ from hera_experiment.context.verb_arguments import VerbArguments
 from hera_experiment.errors import UserError
 from hera_experiment.verbs._options import (
     add_follow_arguments,
+    add_part_arguments,
     add_switch,
+    both_parts,
     display_for,
     is_on,
 )
@@ -53,16 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_switch(parser, "--resume", "go on with the newest run, or RUN: what finished is kept")
     parser.add_argument("--run", default="", metavar="NAME", help="the run to go on with")
-    parser.add_argument(
-        "--from",
-        dest="begin",
-        default="",
-        metavar="TASK",
-        help="go on with a run, from this task on: it and what follows run again",
-    )
-    parser.add_argument(
-        "--only", default="", metavar="TASK", help="go on with a run: of all tasks just this runs"
-    )
+    add_part_arguments(parser)
     add_switch(
         parser, "--cache", "take over what an earlier run has done with the same image and files"
     )
@@ -142,6 +135,8 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
 def _goes_on(args: VerbArguments) -> bool:
     """Tell whether an earlier run goes on; raises :class:`UserError` for half of a wish."""
     resume = is_on(args.resume, "--resume")
+    if args.begin and args.only:
+        raise both_parts()
     if args.run and not (resume or args.begin or args.only):
         advice = "to go on with that one add RESUME=1 (--resume 1), FROM=TASK or ONLY=TASK"
         raise UserError("a new run has no name yet", "--run", advice)

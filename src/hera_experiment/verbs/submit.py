@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
-from hera_experiment.verbs._options import add_follow_arguments, add_switch, display_for, is_on
+from hera_experiment.verbs._options import (
+    add_follow_arguments,
+    add_part_arguments,
+    add_switch,
+    both_parts,
+    display_for,
+    is_on,
+)
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
 
 
@@ -14,8 +21,12 @@ def add_arguments(parser: VerbParser) -> None:
     add_switch(parser, "--resume", "find out what became of submissions that were cut off")
     add_switch(parser, "--dry_run", "print the workflows as YAML; nothing is created")
     parser.add_argument(
-        "--run", default="", metavar="NAME", help="with --resume: that one, by its workflow's name"
+        "--run",
+        default="",
+        metavar="NAME",
+        help="with --resume, --from or --only: that run, by its workflow's name (the newest)",
     )
+    add_part_arguments(parser)
     parser.add_context_arguments()
     add_follow_arguments(parser)
     add_script_arguments(parser)
@@ -32,10 +43,11 @@ def main(args: VerbArguments) -> int:
     )
     if resume and dry_run:
         raise UserError("a dry run resumes nothing", "--dry_run", "leave out one of the two")
-    if args.run and not resume:
-        raise UserError(
-            "a new run has no name yet", "--run", "to resume that one add RESUME=1 (--resume 1)"
-        )
+    if args.begin and args.only:
+        raise both_parts()
+    if args.run and not (resume or args.begin or args.only):
+        advice = "to resume that one add RESUME=1 (--resume 1), to go on with it FROM=TASK"
+        raise UserError("a new run has no name yet", "--run", advice)
     display = display_for(args) if wait else None
     context = args.context_told()
 
@@ -45,7 +57,11 @@ def main(args: VerbArguments) -> int:
 
         return resume_all(context, args.run, display)
     from hera_experiment.submit.outcome import submit_script
+    from hera_experiment.submit.part import Part
 
     script, arguments = script_of(args, context.experiment, "submit")
     inputs = inputs_of(args)
-    return submit_script(context, script, arguments, inputs, dry_run=dry_run, display=display)
+    part = Part(args.begin, args.only, args.run)
+    return submit_script(
+        context, script, arguments, inputs, dry_run=dry_run, display=display, part=part
+    )
