@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hera_experiment.local.engine.nodes import TemplateId
-from hera_experiment.local.engine.templates import TemplateError, Templates
+from hera_experiment.local.engine.templates import Template, TemplateError, Templates
 
 
 def flattened(
@@ -25,25 +25,35 @@ def flattened(
         flat.called({"template": template["name"]}, templates.scope, "")
     rest = {key: value for key, value in spec.items() if key != "templateDefaults"}
     hooks = _hooks(rest, templates.scope, "", flat)
-    return {**manifest, "spec": {**rest, **hooks, "templates": list(flat.found.values())}}
+    return {**manifest, "spec": {**rest, **hooks, "templates": flat.all()}}
 
 
 def find_all(call: Mapping[str, Any], templates: Templates) -> None:
     """Have ``templates`` find what ``call`` calls, and all that follows from it."""
-    _Flat(templates).called(call, templates.scope, "")
+    flat = _Flat(templates)
+    flat.called(call, templates.scope, "")
+    flat.all()
 
 
 class _Flat:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
-        self.found: dict[str, dict[str, Any]] = {}
+        self._found: dict[str, dict[str, Any]] = {}
+        self._new: list[tuple[str, Template]] = []
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the templates that were called, with all that these call."""
+        while self._new:
+            # Templates may nest deeper than Python does.
+            name, written = self._new.pop()
+            self._found[name] = {**self._calling(written.body, written.scope, name), "name": name}
+        return list(self._found.values())
 
     def add(self, wanted: TemplateId, name: str) -> str:
-        """Add a template, and all that it calls, under ``name``; return that."""
-        if name not in self.found:
-            written = self._templates.find(wanted)
-            self.found[name] = {}
-            self.found[name] = {**self._calling(written.body, written.scope, name), "name": name}
+        """Add a template under ``name``; return that. Raises :class:`TemplateError`."""
+        if name not in self._found:
+            self._new.append((name, self._templates.find(wanted)))
+            self._found[name] = {}
         return name
 
     def called(self, holder: Mapping[str, Any], scope: str, owner: str) -> dict[str, Any]:

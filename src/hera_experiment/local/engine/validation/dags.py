@@ -67,7 +67,7 @@ def check_dag(judge: Judge, template: Template, base: Base, scope: Scope) -> Wal
         if target and not is_variable(target) and target not in by_name:
             raise InvalidWorkflow(f"{where}.targets: target '{target}' is not defined")
     for task in tasks:
-        yield from _check_task(judge, where, task, base, scope, templates[task["name"]], parents)
+        yield from _check_task(judge, where, task, base, scope, templates, parents)
     return None
 
 
@@ -77,19 +77,20 @@ def _check_task(
     task: Task,
     base: Base,
     scope: Scope,
-    template: Template | None,
+    templates: Mapping[str, Template | None],
     parents: Parents,
 ) -> Walk:
     name, path = task["name"], f"{where}.tasks.{task['name']}"
     if "hooks" in task:
         scope.add(f"tasks.{name}.status")
-    _add_outputs(judge, scope, task, template, aggregated=False)
+    _add_outputs(judge, scope, task, templates[name], aggregated=False)
     ancestors = _Ancestors(name, parents)
     own = inline_scope(task)
     with within(f"{path} "):
         add_items(own, task)
-    referred = [other for other in _STATUS.findall(str(task)) if other in ancestors]
-    own.update(f"tasks.{other}.status" for other in referred)
+    for other in _STATUS.findall(str(task)):
+        if other in ancestors and templates[other] is not None:
+            own.add(f"tasks.{other}.status")
     judge.variables(path, task, own, scope)
     arguments = task.get("arguments") or {}
     check_arguments(f"{path}.arguments.", arguments)

@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hera_experiment.local.engine.substitution import tags
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation.arguments import check_inputs, check_location
 from hera_experiment.local.engine.validation.dags import check_dag
@@ -114,7 +115,7 @@ class Judge:
                 raise InvalidWorkflow("resource name is required")
             if not reference.get("template"):
                 raise InvalidWorkflow("template name is required")
-            if any("{{" in str(value) for value in reference.values()):
+            if any(not tag.startswith("=") for tag in tags(dict(reference))):
                 return None
         elif name and base.find(name) is None:
             raise InvalidWorkflow(f"template name '{name}' undefined")

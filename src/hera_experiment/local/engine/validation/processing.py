@@ -8,6 +8,7 @@ argoproj/argo-workflows, called to validate only, and ``placeholder.go`` in ``wo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from hera_experiment.local.engine.substitution import (
     Unprintable,
     Variables,
     replace,
+    tags,
 )
 from hera_experiment.local.engine.validation.arguments import has_location_or_key
 from hera_experiment.local.engine.validation.kinds import Template, runs_pods
@@ -27,6 +29,10 @@ PLACEHOLDER = "__argo__internal__placeholder-0"
 
 RETRY = ("retries", *(f"lastRetry.{key}" for key in ("exitCode", "status", "duration", "message")))
 """The variables of an attempt."""
+
+
+_QUOTATION = re.compile(r'(?<!\\)(?:\\\\)*"')
+"""The end of a string of JSON."""
 
 
 class Arguments:
@@ -88,6 +94,7 @@ def processed(
     filled: Any = {**template, "inputs": supplied(template, arguments)}
     if not _has_variables(filled):
         return dict(filled)
+    _check_expressions(filled)
     values = dict(everywhere)
     if runs_pods(template):
         values["pod.name"] = PLACEHOLDER
@@ -143,6 +150,18 @@ def _artifact(declared: Mapping[str, Any], arguments: Arguments) -> Mapping[str,
 
 
 _OWN = ("path", "mode", "recurseMode")
+
+
+def _check_expressions(template: Template) -> None:
+    """Refuse an expression without an end of its own: Argo reads on to the next one's."""
+    text = json.dumps(template, ensure_ascii=False, separators=(",", ":"))
+    for tag in tags(text) if "{{=" in text else ():
+        if tag.startswith("=") and (end := _QUOTATION.search(tag)):
+            found = tag[end.end() :][:1]
+            raise InvalidWorkflow(
+                "failed to unmarshall JSON expression: "
+                f"invalid character {found!r} after top-level value"
+            )
 
 
 def _has_variables(value: Any) -> bool:

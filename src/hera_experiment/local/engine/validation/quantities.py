@@ -15,6 +15,7 @@ _QUANTITY = re.compile(
 _RULE = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
+_FORM = re.compile(r"[+-]?[0-9]*\.?[0-9]*[eEinumkKMGTP]*[-+]?[0-9]*")
 _POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
@@ -31,7 +32,10 @@ def number(value: Any) -> Decimal | None:
 
 def quantity_problem(value: Any) -> str:
     """Return what is wrong with a quantity, in Kubernetes' words, or nothing."""
-    return "" if number(value) is not None and not isinstance(value, bool) else _RULE
+    if number(value) is not None and not isinstance(value, bool):
+        return ""
+    text = str(value)
+    return "unable to parse quantity's suffix" if text and _FORM.fullmatch(text) else _RULE
 
 
 def meant(value: Any) -> str:
