@@ -236,7 +236,8 @@ class RootRuntime(BaseRuntime):
         account = partial(self._account, image)
         security = security_of(pod.security, container.security, image.user, account)
         workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
-        mounted = [mount_path(mount) for mount in container.mounts] + input_points(pod.template)
+        artifacts = input_points(pod.template)
+        mounted = [*(mount_path(mount) for mount in container.mounts), *artifacts]
         key = (image, workdir, *mounted, *files)
 
         def make(path: str) -> TaskRoot:
@@ -287,6 +288,7 @@ class RootRuntime(BaseRuntime):
             }
             return run_unless_done(pod.done_tasks, pod, image, volumes, material, run)
         finally:
+            root.forget(artifacts)
             self._scratch.give_back(key, root)
 
     def _execute(
