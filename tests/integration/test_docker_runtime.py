@@ -6,6 +6,7 @@ import ast
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from runtime_project import SLUG, Project, write_wheel
 
 from hera_experiment.errors import UserError
 from hera_experiment.images.source import BuildSettings
+from hera_experiment.local.runtimes.base import ContainerState, Progress, Ready
 from hera_experiment.local.runtimes.registry import Runtimes
 
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
@@ -364,3 +366,75 @@ def test_an_engine_that_is_not_there(tmp_path: Path):
         runtimes.get("docker")
     with pytest.raises(UserError, match="there is no runtime 'magic'"):
         runtimes.get("magic")
+
+
+MOUNTED = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+SHARED = [{"name": "data", "emptyDir": {}}]
+
+
+def named(name: str, code: str, **more):
+    return {"name": name, **shell(code, **more)["container"]}
+
+
+def test_init_containers_and_sidecars(laptop: Laptop):
+    template = {
+        **shell("cat /data/order; until test -e /data/side; do sleep 0.1; done", **MOUNTED),
+        "initContainers": [
+            named("one", "echo one > /data/order", mirrorVolumeMounts=True),
+            named("two", "echo two >> /data/order", **MOUNTED),
+        ],
+        "sidecars": [named("side", "touch /data/side; exec sleep 60", mirrorVolumeMounts=True)],
+    }
+    result, log = laptop.run(template, volumes=SHARED)
+    assert (result.exit_code, result.message, log) == (0, "", "one\ntwo\n")
+    result, log = laptop.run({**shell("echo never"), "initContainers": [named("one", "exit 3")]})
+    assert (result.exit_code, result.message, log) == (None, "one: Error (exit code 3)", "")
+
+
+def test_containers_of_a_set(laptop: Laptop):
+    code = "echo x >> /tmp/tries; test $(wc -l < /tmp/tries) = 2 && cat /data/a"
+    template = {
+        "containerSet": {
+            "containers": [
+                named("a", "echo a > /data/a"),
+                named("main", code, dependencies=["a"]),
+            ],
+            "retryStrategy": {"retries": 2},
+            **MOUNTED,
+        }
+    }
+    result, _ = laptop.run(template, volumes=SHARED)
+    assert (result.exit_code, result.message, result.result) == (0, "", "a")
+    ended = [each for each in laptop.project.announced if isinstance(each, ContainerState)]
+    assert {each.name: each.exit_code for each in ended} == {"a": 0, "main": 0}
+
+
+def test_a_daemon_that_listens_is_ready_and_shares_the_network(laptop: Laptop):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    probe = {"httpGet": {"port": "web"}, "periodSeconds": 1}
+    ports = [{"name": "web", "containerPort": port}]
+    serve = {"image": BASE, "command": ["python3", "-m", "http.server", str(port)]}
+    pod = laptop.project.pod(
+        {"daemon": True, "container": {**serve, "ports": ports, "readinessProbe": probe}}
+    )
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(laptop.runtime.run(pod, laptop.project.announce))
+    )
+    thread.start()
+    until(lambda: Ready() in laptop.project.announced)
+    asked = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}').status)"
+    result, _ = laptop.run({"container": {"image": BASE, "command": ["python3", "-c", asked]}})
+    assert result.result == "200"
+    laptop.runtime.stop(pod.node_id, 1)
+    thread.join(30)
+    assert results
+
+
+def test_a_terminal_and_progress(laptop: Laptop):
+    code = "test -t 0 && test -t 1 && echo 3/4 > $ARGO_PROGRESS_FILE && sleep 3 && echo yes"
+    result, _ = laptop.run(shell(code, tty=True))
+    assert (result.exit_code, result.result) == (0, "yes\r")
+    assert Progress("3/4") in laptop.project.announced

@@ -11,6 +11,7 @@ import pytest
 from polling import until
 
 from hera_experiment.local.server import log_lines
+from hera_experiment.local.store import container_log
 
 LOG = "/api/v1/workflows/local/w/log"
 END = "2026-11-05T08:00:09Z"
@@ -134,9 +135,20 @@ def test_the_root_pod_has_the_name_of_the_workflow(call, log, pod):
 
 
 @pytest.mark.parametrize("query", ["logOptions.container=wait", "logOptions.previous=true"])
-def test_there_is_one_container_and_one_attempt_a_pod(call, log, query):
+def test_other_containers_and_earlier_attempts_printed_nothing(call, log, query):
     log(b"one\n")
     assert texts(call, query) == []
+
+
+def test_each_container_has_a_log(call, log):
+    run = log(b"one\n")
+    container_log(run.log_path("w-1"), "side").write_bytes(b"beside\n")
+    assert lines(call, "logOptions.container=side") == [
+        {"content": "beside", "podName": "w-main-1"}
+    ]
+    assert texts(call, "logOptions.container=main") == ["one"]
+    for odd in ("../w-1", "S", "-", "a%2Fb"):
+        assert texts(call, f"logOptions.container={odd}") == []
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ class Operator:
         self._annotations: dict[str, str] = {}
         self._progress_due = began = monotonic()
         self._over = False
+        # Argo looks at the pods from its second pass on.
+        self._looked = False
         self._paused = bool(run.manifest["spec"].get("suspend"))
         self._waits = False
         # Those who wait until what they asked for is written down.
@@ -317,6 +319,7 @@ class Operator:
 
     def _take_events(self) -> None:
         """Wait for an event or a timer, then take what else has happened."""
+        self._looked = True
         timeout = None
         if self._timers:
             timeout = min(max(self._timers[0][0] - self._monotonic(), 0.0), _LONGEST_WAIT)
@@ -489,7 +492,7 @@ class Operator:
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
                 "conditions": [
-                    *conditions(completed=True)[0 if self._nodes.total else 1 :],
+                    *conditions(completed=True)[0 if self._looked and self._nodes.total else 1 :],
                     *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }
