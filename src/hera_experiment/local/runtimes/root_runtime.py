@@ -257,7 +257,9 @@ class RootRuntime(BaseRuntime):
             # What containers share is not in the root of one of them.
             holder = pod if pod.shared else replace(pod, folder=Path(root.path))
             mounts = make_mounts(container, holder, self._objects)
-            mounts += place_inputs(holder, container, mounts)
+            inputs = place_inputs(holder, container, mounts)
+            root.fit(inputs)
+            mounts += inputs
             volumes = tuple(mounts)
             mounts += root.write(files)
             place = partial(_place, lower=image.layers, mounts=mounts, places=root.places)

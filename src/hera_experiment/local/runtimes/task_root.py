@@ -53,6 +53,23 @@ class TaskRoot:
             mounts.append(Mount(path, Path(source), ""))
         return mounts
 
+    def fit(self, mounts: Sequence[Mount]) -> None:
+        """Take away what was made to mount another task's file, where this one's is a folder.
+
+        And the other way round: an artifact may be either.
+        """
+        for mount in mounts:
+            is_folder = mount.source.is_dir()
+            for overlay, (upper, _) in zip(self._overlays, self.upper, strict=True):
+                below = self.places[mount.path].removeprefix(overlay.path.rstrip("/"))
+                made = Path(upper + below)
+                if not below.startswith("/") or not made.exists() or made.is_dir() == is_folder:
+                    continue
+                if is_folder:
+                    made.unlink()
+                else:
+                    remove_folder(str(made))
+
     def restore(self) -> bool:
         """Tell whether the next task can have this folder: the one before wrote nothing."""
         try:
