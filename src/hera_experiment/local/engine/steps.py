@@ -245,7 +245,8 @@ class Steps(Composite):
                 self._values[step["name"]] = self._values_of(step, group)
                 self._artifacts[step["name"]] = self._artifacts_of(step, group)
         except JsonError as error:
-            self._end(ERROR, str(error), error=str(error), last=self._last_nodes())
+            # Argo returns before it looks for the outbound nodes.
+            self._end(ERROR, str(error), error=str(error))
             return
         self._next_group()
 
