@@ -44,6 +44,7 @@ from hera_experiment.local.engine.execution import (
 from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.locks import Locks
 from hera_experiment.local.engine.machine import STOP, TERMINATE
+from hera_experiment.local.engine.memoization import Caches
 from hera_experiment.local.engine.nodes import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
@@ -89,6 +90,7 @@ class Engine:
         self._monotonic = monotonic
         self._random_suffix = random_suffix
         self.keeper = Keeper(store, clock, random_suffix)
+        self._caches = Caches(store.objects, clock)
         self._pool = Pool(parallelism)
         self._locks = Locks(partial(config_value, store.objects))
         self._repository = Repository(store.root)
@@ -392,6 +394,7 @@ class Engine:
             self._store.objects,
             self._locks,
             self.keeper.kept_for(run.namespace),
+            self._caches,
             self._repository,
             self._clock,
             self._monotonic,
