@@ -87,6 +87,7 @@ def _serve_clients(
         os.set_inheritable(args.lock_fd, False)
     engine, server = _build(experiment, listener, found.secret, parallelism)
     server.start()
+    engine.scheduler.start()
     users = state_folder.open_lock(experiment.state / "users.lock")
     while not ending.wait(_IDLE_POLL_SECONDS):
         if not args.idle_exit or engine.busy():
@@ -109,6 +110,7 @@ def _serve_person(
         return _share(experiment, args, ending)
     engine, server = _build(experiment, bound.listening, bound.server.secret, parallelism)
     server.start()
+    engine.scheduler.start()
     _show(bound.server, args.runtime, "the local server is up")
     ending.wait()
     if engine.busy():

@@ -140,7 +140,6 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
         workflow({**OK, "podSpecPatch": "shareProcessNamespace: true"}),
         "templates.ok.podSpecPatch.shareProcessNamespace (processes that",
     ),
-    (workflow({**OK, "memoize": {"key": "x"}}), "templates.ok.memoize"),
     (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
     (
         workflow(

@@ -159,3 +159,16 @@ def test_what_is_not_kept_cannot_be_referred_to(bench: Bench) -> None:
     elsewhere["metadata"]["namespace"] = "other"
     with pytest.raises(InvalidWorkflow):
         bench.engine.create(elsewhere)
+
+
+def test_a_template_that_is_found_only_when_it_runs(bench: Bench) -> None:
+    keep(bench, "lib", SAY)
+    named = call("b", "lib", "{{inputs.parameters.which}}", with_={"word": "x"})
+    inner = dag(named, name="inner", inputs={"parameters": [{"name": "which"}]})
+    done = bench.run(workflow(dag(task("a", "inner", with_={"which": "say"})), inner))
+    assert phases(done)["b"] == "Succeeded"
+    assert list(done["status"]["storedTemplates"]) == ["namespaced/lib/say"]
+    done = bench.run(workflow(dag(task("a", "inner", with_={"which": "none"})), inner))
+    assert by_name(done)["b"]["message"].endswith(
+        "template none not found in workflow template lib"
+    )

@@ -17,6 +17,7 @@ from hera_experiment.local.engine.machine import Attempt, Call, Machine
 from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, TemplateId
 from hera_experiment.local.engine.scope import OutputError, input_values, template_outputs
 from hera_experiment.local.engine.substitution import Lookup, Variables, names_of
+from hera_experiment.local.engine.templates import TemplateError
 
 
 class Composite:
@@ -118,7 +119,10 @@ class Composite:
         )
 
     def _template_of(self, child: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self.machine.templates.find(self.id_of(child)).body
+        try:
+            return self.machine.templates.find(self.id_of(child)).body
+        except TemplateError:
+            return {}  # The child's own node says so, when it is its turn.
 
     def id_of(self, child: Mapping[str, Any]) -> TemplateId:
         """Return what template a child means."""

@@ -44,11 +44,13 @@ from hera_experiment.local.engine.execution import (
 from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.locks import Locks
 from hera_experiment.local.engine.machine import STOP, TERMINATE
+from hera_experiment.local.engine.memoization import Caches
 from hera_experiment.local.engine.nodes import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
+from hera_experiment.local.engine.scheduler import Scheduler
 from hera_experiment.local.engine.suspend import Change, change_suspended, no_match, resume
 from hera_experiment.local.engine.validation import check_generated_name, checked, judged
 from hera_experiment.local.errors import (
@@ -89,6 +91,10 @@ class Engine:
         self._monotonic = monotonic
         self._random_suffix = random_suffix
         self.keeper = Keeper(store, clock, random_suffix)
+        self._caches = Caches(store.objects, clock)
+        self.scheduler = Scheduler(
+            store, clock, submit=self.create, terminate=self.terminate, delete=self.delete
+        )
         self._pool = Pool(parallelism)
         self._locks = Locks(partial(config_value, store.objects))
         self._repository = Repository(store.root)
@@ -321,6 +327,7 @@ class Engine:
 
     def close(self) -> None:
         """Terminate what runs and return when all processes are gone."""
+        self.scheduler.close()
         with self._lock:
             self._closing = True
             operators = list(self._operators.values())
@@ -392,6 +399,7 @@ class Engine:
             self._store.objects,
             self._locks,
             self.keeper.kept_for(run.namespace),
+            self._caches,
             self._repository,
             self._clock,
             self._monotonic,

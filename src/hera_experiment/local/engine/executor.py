@@ -17,11 +17,12 @@ from hera_experiment.argo.names import (
     node_id,
     pod_name,
 )
-from hera_experiment.argo.phases import ERROR, PENDING
+from hera_experiment.argo.phases import ERROR, PENDING, SUCCEEDED
 from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag
 from hera_experiment.local.engine.locks import LockError
 from hera_experiment.local.engine.machine import Attempt, Call, Machine
+from hera_experiment.local.engine.memoization import CacheError, status_of
 from hera_experiment.local.engine.nodes import POD, SKIPPED_NODE, Node, node_type, runs_pod
 from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
@@ -106,6 +107,15 @@ class Executor:
             if not self._lock(attempt, synchronization):
                 return
             attempt = replace(attempt, done=partial(self._unlock, attempt))
+        if "memoize" in processed and (node is None or synchronization):
+            try:
+                found = self._remembered(attempt)
+            except CacheError as error:
+                self._fail(replace(call, done=attempt.done), str(error))
+                return
+            if found is not None:
+                self._report(replace(call, done=attempt.done), found, "")
+                return
         if strategy is not None:
             retry = Retry(machine, attempt, machine.retry_strategy(processed) or {})
             retry.start()
@@ -149,6 +159,20 @@ class Executor:
 
     def _retries(self, template: Mapping[str, Any]) -> bool:
         return self._machine.retry_strategy(template) is not None
+
+    def _remembered(self, attempt: Attempt) -> Node | None:
+        """Return the node of a template of which is known what it makes, None for any other."""
+        machine, call, template = self._machine, attempt.call, attempt.template
+        outputs, hit = machine.caches.load(template["memoize"])
+        if not hit:
+            return None
+        kind = node_type(template, retried="retryStrategy" in template)
+        node = machine.nodes.get(call.name) or machine.make_node(attempt, kind, PENDING)
+        node.memoization = status_of(template, hit=True)
+        node.outputs = outputs
+        node.synced = True if kind == POD else None
+        machine.nodes.mark(node, SUCCEEDED)
+        return node
 
     def begin(self, attempt: Attempt) -> Node:
         """Give a template whose variables are all known to its interpreter."""

@@ -14,7 +14,7 @@ class ExpressionError(ValueError):
     """An expression is not true and not false."""
 
 
-def holds(text: str, variables: Mapping[str, str | None]) -> bool:
+def holds(text: str, variables: Mapping[str, object]) -> bool:
     """Tell whether the expression is true; raises :class:`ExpressionError`."""
     # Imported where an expression is: most workflows have none.
     from hera_experiment.argo import expr

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hera_experiment.argo.phases import FAILED, PENDING, RUNNING
+from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.config_values import ConfigValue
 from hera_experiment.local.engine.locks import WorkflowLocks
-from hera_experiment.local.engine.nodes import Node, Nodes, TemplateId
+from hera_experiment.local.engine.memoization import CacheError, Caches, status_of
+from hera_experiment.local.engine.nodes import DAG, HTTP, POD, STEPS, Node, Nodes, TemplateId
 from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
 
@@ -23,6 +24,9 @@ Done = Callable[[Node, str], None]
 
 STOP, TERMINATE = "Stop", "Terminate"
 """How a workflow is shut down: its exit handler runs, or nothing more does."""
+
+_MEMOIZED = (POD, DAG, STEPS, HTTP)
+"""The nodes whose outputs are kept: a Retry node has those of its last attempt."""
 
 FAIL_FAST = "template has failed or errored children and failFast enabled"
 
@@ -174,7 +178,8 @@ class Machine:
     pod; ``end_daemons`` ends those of a boundary; ``earlier`` is what an earlier run left behind;
     ``execute`` begins a call, now or when it is its turn; ``begin`` an attempt. ``observers`` are
     called after each event; ``held`` are the nodes without a pod that are not fulfilled, by id.
-    ``config`` has the values that stand in ConfigMaps.
+    ``config`` has the values that stand in ConfigMaps, ``caches`` what memoized templates have
+    made.
     """
 
     workflow: str
@@ -183,6 +188,7 @@ class Machine:
     variables: Globals
     templates: Templates
     config: ConfigValue
+    caches: Caches
     limiter: Limiter
     started: datetime
     now: Callable[[], float]
@@ -225,6 +231,7 @@ class Machine:
             boundary=attempt.call.boundary_id,
             flag=attempt.flag,
             inputs=attempt.inputs,
+            memoization=status_of(attempt.template),
         )
 
     def open_boundary(self, boundary: Boundary, attempt: Attempt, kind: str) -> Node:
@@ -275,8 +282,20 @@ class Machine:
         self, attempt: Attempt, node: Node, phase: str, message: str | None = None, error: str = ""
     ) -> None:
         """Give ``node`` its last phase; tell its boundary and whoever waits for it."""
+        if phase == SUCCEEDED and (problem := self._memoized(node)) and node.type == POD:
+            phase, message = ERROR, problem
         self.nodes.mark(node, phase, message)
         boundary = attempt.call.boundary
         if node.failed and boundary is not None:
             self.later(boundary.child_failed)
         self.later(lambda: attempt.done(node, error))
+
+    def _memoized(self, node: Node) -> str:
+        """Keep what ``node`` has made, if it is memoized; return why that fails, or nothing."""
+        if node.memoization is None or node.memoization["hit"] or node.type not in _MEMOIZED:
+            return ""
+        try:
+            self.caches.save(node.memoization, node.id, node.outputs)
+        except CacheError as error:
+            return str(error)
+        return ""

@@ -271,6 +271,7 @@ class Nodes:
         message: str = "",
         flag: dict[str, bool] | None = None,
         inputs: dict[str, Any] | None = None,
+        memoization: dict[str, Any] | None = None,
     ) -> Node:
         """Add a node; it is finished at once when its phase says so."""
         identity = node_id(self.workflow, name)
@@ -293,6 +294,7 @@ class Nodes:
             finished_at=now if phase in FULFILLED else "",
             flag=flag,
             inputs=inputs,
+            memoization=memoization,
             progress="0/1" if kind in EXECUTABLE else "",
         )
         node.began = self._monotonic()
@@ -405,6 +407,8 @@ class Nodes:
             return [node]
         if node.type == RETRY:
             return [self.by_id[key] for key in list(node.children)[-1:] if key in self.by_id]
+        if node.type in (DAG, STEPS) and node.memoization and node.memoization["hit"]:
+            return [node]
         if node.type in (TASK_GROUP, POD, CONTAINER):
             if not node.children:
                 return [node]

@@ -30,6 +30,7 @@ from hera_experiment.local.engine.executor import Executor
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.locks import LockError, Locks, WorkflowLocks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
+from hera_experiment.local.engine.memoization import Caches
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     POD,
@@ -78,6 +79,7 @@ class Operator:
         objects: Objects,
         locks: Locks,
         kept: Kept,
+        caches: Caches,
         repository: Repository,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -132,6 +134,7 @@ class Operator:
             variables=variables,
             templates=templates_of(workflow, kept, spec.get("templateDefaults")),
             config=config,
+            caches=caches,
             limiter=Limiter(self._nodes, spec.get("parallelism")),
             started=moment(run.status["startedAt"]),
             now=monotonic,

@@ -17,6 +17,7 @@ from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.machine import Attempt, Machine
+from hera_experiment.local.engine.memoization import status_of
 from hera_experiment.local.engine.nodes import RETRY, Node, Nodes, runs_pod
 from hera_experiment.local.engine.substitution import SubstitutionError
 
@@ -46,6 +47,7 @@ class Retry:
             # Argo gives node and attempts one and the same object.
             flag=self._flag if call.flag else None,
             inputs=attempt.inputs,
+            memoization=status_of(attempt.template),
         )
 
     def start(self) -> None:

@@ -94,7 +94,7 @@ TEMPLATE = _table(
         "string": "name timeout podSpecPatch",
         "object": (
             "inputs outputs container script containerSet dag retryStrategy archiveLocation "
-            "suspend synchronization"
+            "suspend synchronization memoize"
         ),
         "list": "steps volumes hostAliases initContainers sidecars",
         "integer": "parallelism",
@@ -114,9 +114,10 @@ TEMPLATE = _table(
         "data templates": "data",
         "HTTP templates": "http",
         "plugins": "plugin",
-        "memoization": "memoize",
     },
 )
+
+MEMOIZE = _table({"string": "key maxAge", "object": "cache"})
 
 CONTAINER = _table(
     {

@@ -59,6 +59,8 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
     location = template.get("archiveLocation") or {}
     yield from _object(f"{path}.archiveLocation", location, fields.ARCHIVE_LOCATION)
     yield from _locations(f"{path}.archiveLocation", location)
+    memoize = template.get("memoize") or {}
+    yield from _object(f"{path}.memoize", memoize, fields.MEMOIZE)
     yield from _retry(path, template)
     yield from _synchronization(path, template)
     yield from _volumes(path, template)

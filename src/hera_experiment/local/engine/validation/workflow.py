@@ -14,6 +14,7 @@ from typing import Any
 from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
 from hera_experiment.local.engine.depends import DependsError, parse
 from hera_experiment.local.engine.execution import STORED_SPEC, merged_spec, with_all_templates
+from hera_experiment.local.engine.schedules import schedule_problem, zone_problem
 from hera_experiment.local.engine.templates import Kept, none_kept
 from hera_experiment.local.engine.validation.arguments import check_arguments
 from hera_experiment.local.engine.validation.decoding import decoded, unknown_fields
@@ -26,7 +27,6 @@ from hera_experiment.local.engine.validation.processing import (
     PLACEHOLDER,
     Arguments,
 )
-from hera_experiment.local.engine.validation.schedules import schedule_problem, zone_problem
 from hera_experiment.local.engine.validation.scopes import ANY_ARTIFACT, Globals, is_variable
 from hera_experiment.local.engine.validation.supported import unsupported
 from hera_experiment.local.errors import InvalidWorkflow, Unsupported, within
