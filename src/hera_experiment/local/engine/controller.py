@@ -41,6 +41,7 @@ from hera_experiment.local.engine.execution import (
     merged_spec,
     with_all_templates,
 )
+from hera_experiment.local.engine.http import AT_A_TIME
 from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.locks import Locks
 from hera_experiment.local.engine.machine import STOP, TERMINATE
@@ -96,6 +97,7 @@ class Engine:
             store, clock, submit=self.create, terminate=self.terminate, delete=self.delete
         )
         self._pool = Pool(parallelism)
+        self._requests = Pool(AT_A_TIME)
         self._locks = Locks(partial(config_value, store.objects))
         self._repository = Repository(store.root)
         self._done_tasks = DoneTasks(store.objects.root / "cache")
@@ -397,6 +399,7 @@ class Engine:
             runtime,
             self._pool,
             self._store.objects,
+            self._requests,
             self._locks,
             self.keeper.kept_for(run.namespace),
             self._caches,

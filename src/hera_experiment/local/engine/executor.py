@@ -20,6 +20,7 @@ from hera_experiment.argo.names import (
 from hera_experiment.argo.phases import ERROR, PENDING, SUCCEEDED
 from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag
+from hera_experiment.local.engine.http import start_http
 from hera_experiment.local.engine.locks import LockError
 from hera_experiment.local.engine.machine import Attempt, Call, Machine
 from hera_experiment.local.engine.memoization import CacheError, status_of
@@ -186,6 +187,8 @@ class Executor:
             return steps.node
         if "suspend" in attempt.template:
             return start_suspend(self._machine, attempt)
+        if "http" in attempt.template:
+            return start_http(self._machine, attempt)
         return start_pod(self._machine, attempt)
 
     def _set_display_name(self, node: Node, template: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ Source: ``util/expr/argoexpr/eval.go`` of argoproj/argo-workflows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from hera_experiment.local.engine.substitution import Lookup, used_variables
 
@@ -14,7 +15,7 @@ class ExpressionError(ValueError):
     """An expression is not true and not false."""
 
 
-def holds(text: str, variables: Mapping[str, object]) -> bool:
+def holds(text: str, variables: Mapping[str, Any]) -> bool:
     """Tell whether the expression is true; raises :class:`ExpressionError`."""
     # Imported where an expression is: most workflows have none.
     from hera_experiment.argo import expr

@@ -206,6 +206,7 @@ class Machine:
     observers: dict[str, Callable[[], None]] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     locks: WorkflowLocks = field(init=False)
+    request: Callable[[Mapping[str, Any], Callable[[Any], None]], None] = field(init=False)
 
     def shut_down(self, strategy: str) -> None:
         """Begin nothing more; what has no active child ends at once."""

@@ -28,6 +28,7 @@ from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
 from hera_experiment.local.engine.executor import Executor
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
+from hera_experiment.local.engine.http import Answer, send
 from hera_experiment.local.engine.locks import LockError, Locks, WorkflowLocks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.memoization import Caches
@@ -44,7 +45,7 @@ from hera_experiment.local.engine.nodes import (
 )
 from hera_experiment.local.engine.own_metadata import MetadataError, add_own_metadata
 from hera_experiment.local.engine.pods import Launcher
-from hera_experiment.local.engine.pool import Pool
+from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.resume import Earlier
 from hera_experiment.local.engine.substitution import Variables, substitute
 from hera_experiment.local.engine.templates import Kept
@@ -77,6 +78,7 @@ class Operator:
         runtime: Runtime,
         pool: Pool,
         objects: Objects,
+        requests: Pool,
         locks: Locks,
         kept: Kept,
         caches: Caches,
@@ -147,6 +149,7 @@ class Operator:
             deadline=None if limit is None else began + limit,
         )
         self._stored = len(self._machine.templates.stored)
+        self._machine.request = partial(self._send, requests)
         self._machine.locks = WorkflowLocks(
             locks,
             run.metadata,
@@ -380,6 +383,15 @@ class Operator:
         answers, self._answers = self._answers, []
         for answer in answers:
             answer.set()
+
+    def _send(
+        self, requests: Pool, http: Mapping[str, Any], answered: Callable[[Answer], None]
+    ) -> None:
+        def work() -> None:
+            answer = send(http, self._objects)
+            self._events.put(lambda: answered(answer))
+
+        requests.submit(Job(work, self.run.name, int(self._machine.spec.get("priority") or 0)))
 
     def _at(self, when: float, event: Event) -> None:
         heapq.heappush(self._timers, (when, next(self._order), event))

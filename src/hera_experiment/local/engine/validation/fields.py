@@ -94,7 +94,7 @@ TEMPLATE = _table(
         "string": "name timeout podSpecPatch",
         "object": (
             "inputs outputs container script containerSet dag retryStrategy archiveLocation "
-            "suspend synchronization memoize"
+            "suspend http synchronization memoize"
         ),
         "list": "steps volumes hostAliases initContainers sidecars",
         "integer": "parallelism",
@@ -112,7 +112,6 @@ TEMPLATE = _table(
     {
         "resource templates": "resource",
         "data templates": "data",
-        "HTTP templates": "http",
         "plugins": "plugin",
     },
 )
@@ -234,6 +233,18 @@ HOOK = _table(
     {},
     {"templates of other objects": "templateRef"},
 )
+
+HTTP = _table(
+    {
+        "string": "method url body successCondition",
+        "list": "headers",
+        "integer": "timeoutSeconds",
+        "boolean": "insecureSkipVerify",
+        "object": "bodyFrom",
+    }
+)
+
+HTTP_HEADER = _table({"string": "name value", "object": "valueFrom"})
 
 SYNCHRONIZATION = _table({"object": "mutex semaphore", "list": "mutexes semaphores"})
 

@@ -63,6 +63,10 @@ def _template(path: str, template: Mapping[str, Any]) -> Iterator[str]:
     yield from _object(f"{path}.memoize", memoize, fields.MEMOIZE)
     yield from _retry(path, template)
     yield from _synchronization(path, template)
+    http, where = template.get("http") or {}, f"{path}.http"
+    yield from _object(where, http, fields.HTTP)
+    for index, header in enumerate(_objects(f"{where}.headers", http.get("headers"))):
+        yield from _object(f"{where}.headers[{index}]", header, fields.HTTP_HEADER)
     yield from _volumes(path, template)
     for key, table in (("container", fields.CONTAINER), ("script", fields.SCRIPT)):
         if template.get(key) is not None:
