@@ -21,6 +21,10 @@ from hera_experiment.local.engine.validation.quantities import number as quantit
 Json = Mapping[str, Any]
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DNS_LABEL_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must"
+    " start and end with an alphanumeric character"
+)
 _RESOURCE = re.compile(r".*/.*|cpu|memory|ephemeral-storage|hugepages-.*")
 _VARIABLE = re.compile(r"[ -<>-~]+")
 _LABEL_LENGTH = 63
@@ -44,8 +48,8 @@ def refused_by_kubernetes(manifest: Json) -> list[str]:
     found += _scheduling("spec", spec)
     used = _used(spec)
     for template in spec.get("templates") or ():
-        if template["name"] in used and (container := _container(template)):
-            found += _template(spec, template, container, in_name=used[template["name"]])
+        if template["name"] in used and (containers := list(_containers(template))):
+            found += _template(template, containers, in_name=used[template["name"]])
     return found
 
 
@@ -58,7 +62,8 @@ def left_out(manifest: Json, *, heeds_users: bool = False) -> list[str]:
     found: dict[str, dict[str, None]] = {}
     used = _used(spec)
     for template in spec.get("templates") or ():
-        if (container := _container(template)) is None or template["name"] not in used:
+        containers = [container for _, container in _containers(template)]
+        if not containers or template["name"] not in used:
             continue
         said = []
         selector = template.get("nodeSelector") or spec.get("nodeSelector") or {}
@@ -67,10 +72,10 @@ def left_out(manifest: Json, *, heeds_users: bool = False) -> list[str]:
             said.append(f"nodeSelector {', '.join(labels)}")
         if template.get("affinity") or spec.get("affinity"):
             said.append("affinity")
-        limits = _object(_object(container, "resources"), "limits")
-        devices = {} if heeds_users else limits
-        said += [f"{name}: {count}" for name, count in devices.items() if _is_device(name)]
-        for holder in () if heeds_users else (spec, template, container):
+        for container in () if heeds_users else containers:
+            limits = _object(_object(container, "resources"), "limits")
+            said += [f"{name}: {count}" for name, count in limits.items() if _is_device(name)]
+        for holder in () if heeds_users else (spec, template, *containers):
             for key, value in _object(holder, "securityContext").items():
                 if key in ("runAsNonRoot", "runAsUser", "runAsGroup") and value is not None:
                     said.append(f"{key}: {str(value).lower()}")
@@ -102,22 +107,42 @@ def _calls(template: Json) -> Iterator[Json]:
             yield from _calls(_object(call, "inline"))
 
 
-def _container(template: Json) -> Json | None:
-    found: Json | None = template.get("container") or template.get("script")
-    return found
+def _containers(template: Json) -> Iterator[tuple[str, Json]]:
+    """Yield the containers of a template's pod that a person wrote, each with its place."""
+    for field in ("container", "script"):
+        if field in template:
+            yield field, template[field]
+    lists = {
+        "containerSet.containers": _list(_object(template, "containerSet"), "containers"),
+        "initContainers": _list(template, "initContainers"),
+        "sidecars": _list(template, "sidecars"),
+    }
+    for place, containers in lists.items():
+        for index, container in enumerate(containers):
+            yield f"{place}[{index}]", container
 
 
-def _template(spec: Json, template: Json, container: Json, *, in_name: bool) -> Iterator[str]:
-    name = template["name"]
-    where = f"templates.{name}"
-    if in_name and name != name.lower():
+def _template(
+    template: Json, containers: Iterable[tuple[str, Json]], *, in_name: bool
+) -> Iterator[str]:
+    name = template["name"].rpartition("/")[2]
+    where = f"templates.{template['name']}"
+    # A template that is written inline has no name, and is called by its place: TEMPLATE.TASK.
+    if in_name and name != name.lower() and "." not in name:
         yield (
             f"{where}: the names of its pods hold its name, and a lowercase RFC 1123 subdomain must"
             f" consist of lower case alphanumeric characters, '-' or '.': call it {name.lower()!r}"
         )
     yield from _metadata(f"{where}.metadata", _object(template, "metadata"))
     yield from _scheduling(where, template)
-    path = f"{where}.{'container' if 'container' in template else 'script'}"
+    for place, container in containers:
+        path = f"{where}.{place}"
+        if place.endswith("]") and not _is(container.get("name", ""), _DNS_LABEL):
+            yield _invalid(f"{path}.name", container.get("name", ""), _DNS_LABEL_RULE)
+        yield from _container(path, container)
+
+
+def _container(path: str, container: Json) -> Iterator[str]:
     yield from _choice(path, container, "imagePullPolicy")
     yield from _choice(path, container, "terminationMessagePolicy")
     image = container.get("image") or ""
@@ -145,11 +170,7 @@ def _mounts(path: str, container: Json) -> Iterator[str]:
         where = f"{path}.volumeMounts[{index}]"
         name, sub_path = str(mount.get("name")), str(mount.get("subPath") or "")
         if "{{" not in name and not _is(name, _DNS_LABEL):
-            why = (
-                "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or"
-                " '-', and must start and end with an alphanumeric character"
-            )
-            yield _invalid(f"{where}.name", name, why)
+            yield _invalid(f"{where}.name", name, _DNS_LABEL_RULE)
         if ".." in sub_path.split("/"):
             yield _invalid(f"{where}.subPath", sub_path, "must not contain '..'")
 
