@@ -12,7 +12,6 @@ from hera_experiment.endpoint.messages import Refused
 if TYPE_CHECKING:
     from hera_experiment.argo.objects import Submitted
     from hera_experiment.lint.rule import Rule
-    from hera_experiment.lint.subject import Version
 
 _OF_THE_SERVER = ("HE103", "HE104")
 """Rules that the server answers itself, which knows what it interprets and keeps."""
@@ -38,7 +37,7 @@ class Gate:
         from hera_experiment.lint.judge import errors, judge
         from hera_experiment.lint.origins import locator
         from hera_experiment.lint.report import lines
-        from hera_experiment.lint.subject import Subject
+        from hera_experiment.lint.subject import Subject, version_of
 
         with self._lock:
             version = version_of(self._version())
@@ -67,16 +66,6 @@ class Gate:
             ignored = (*choice.ignore, *_OF_THE_SERVER)
             self._rules = selected(choice.select, ignored, choice.where)
         return self._rules
-
-
-def version_of(written: str) -> Version:
-    """Return major and minor of a version such as ``v3.7.18``, the latest for what is none."""
-    import re
-
-    from hera_experiment.lint.subject import LATEST
-
-    found = re.match(r"v?(\d+)\.(\d+)", written)
-    return (int(found[1]), int(found[2])) if found else LATEST
 
 
 def _prepare() -> None:

@@ -26,7 +26,14 @@ LATEST: Version = (4, 0)
 LOOPS = ("withItems", "withParam", "withSequence")
 _PODS = ("container", "script", "containerSet", "resource", "data")
 _MOST_ITEMS = 2000
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _TAG = re.compile(r"\{\{\s*([^{}=][^{}]*?)\s*\}\}")
+
+
+def version_of(written: str) -> Version:
+    """Return major and minor of a version such as ``v3.7.18``, the latest for what is none."""
+    found = _VERSION.match(written)
+    return (int(found[1]), int(found[2])) if found else LATEST
 
 
 def mapping(value: Any) -> Manifest:

@@ -133,8 +133,7 @@ def _rules(args: VerbArguments, experiment: Experiment) -> Sequence[Rule]:
 
 
 def _version(written: str) -> Version:
-    from hera_experiment.lint.gate import version_of
-    from hera_experiment.lint.subject import LATEST
+    from hera_experiment.lint.subject import LATEST, version_of
 
     version = version_of(written)
     if written and version is LATEST:

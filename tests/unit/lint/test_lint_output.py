@@ -14,11 +14,11 @@ from hera_experiment.endpoint.messages import Refused
 from hera_experiment.errors import UserError
 from hera_experiment.lint.catalogue import CATALOGUE, find, selected
 from hera_experiment.lint.documentation import as_markdown, explained
-from hera_experiment.lint.gate import Gate, version_of
+from hera_experiment.lint.gate import Gate
 from hera_experiment.lint.judge import judge
 from hera_experiment.lint.report import as_github, as_json, as_sarif, as_text, lines
 from hera_experiment.lint.settings import choice_of
-from hera_experiment.lint.subject import LATEST, Subject
+from hera_experiment.lint.subject import LATEST, Subject, version_of
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lint.md"
 

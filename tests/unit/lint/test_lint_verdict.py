@@ -110,6 +110,15 @@ def test_a_template_of_another_object_is_looked_up_among_what_is_judged() -> Non
 def test_the_workflow_of_a_cron_workflow_is_judged() -> None:
     spec = {"schedules": ["0 3 * * *"], "workflowSpec": dag(A, {**B, "depends": "nobody"})}
     cron = next(kind for kind in KINDS if kind.name == "CronWorkflow")
+    assert judge(CATALOGUE, Subject({"spec": {**spec, "workflowSpec": dag(A)}}, cron), "x") == []
     found_there = judge(CATALOGUE, Subject({"spec": spec}, cron), "x")
     assert [(each.rule.code, each.template) for each in found_there] == [("HE101", "main")]
     assert found_there[0].finding.path[:2] == ("spec", "workflowSpec")
+
+
+def test_what_argo_dropped_is_still_there_in_an_older_one() -> None:
+    cron = next(kind for kind in KINDS if kind.name == "CronWorkflow")
+    manifest = {"spec": {"schedule": "0 3 * * *", "workflowSpec": dag(A)}}
+    assert judge(CATALOGUE, Subject(manifest, cron, (3, 7)), "x") == []
+    told = judge(CATALOGUE, Subject(manifest, cron, written=True), "x")
+    assert {each.rule.code for each in told} == {"HE101", "HE902"}

@@ -156,6 +156,7 @@ def _walk(value: Any, kind: str, path: Path) -> Iterator[_Use]:
         field = fields[name]
         if field.since or field.until:
             yield _Use(name, here, kind, field.since, field.until)
+            continue  # what is below such a field is new or gone with it
         yield from _walk(each, field.kind, here)
 
 

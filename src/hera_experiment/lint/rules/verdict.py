@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hera_experiment.lint.meant import advice_for
 from hera_experiment.lint.rule import ERROR, WARNING, Finding, Path, Rule
-from hera_experiment.lint.subject import Subject, mapping, text
+from hera_experiment.lint.subject import LATEST, Manifest, Subject, mapping, text
 
 _NAMED = re.compile(
     r"templates\.(?P<template>[^\s.:]+)(?:\.(?:tasks\.|steps\[\d+\]\.)(?P<call>[^\s.:]+))?"
@@ -161,7 +161,7 @@ def _asked(subject: Subject) -> Iterator[tuple[str, str]]:
         return
     kind, kept = subject.kind.name, subject.kept
     try:
-        normal = judged(subject.manifest, lint=True, kind=kind, kept=kept)
+        normal = judged(_as_of_now(subject), lint=True, kind=kind, kept=kept)
     except InvalidWorkflow as error:
         yield "argo", error.message
         return
@@ -175,6 +175,14 @@ def _asked(subject: Subject) -> Iterator[tuple[str, str]]:
             yield "unsupported", message
     except InvalidWorkflow as error:
         yield "unsupported", error.message
+
+
+def _as_of_now(subject: Subject) -> Manifest:
+    """Return the object for the validator, which is Argo 4.0's, from an older version."""
+    spec = mapping(subject.manifest.get("spec"))
+    if subject.version < LATEST and spec.get("schedule") and not spec.get("schedules"):
+        return {**subject.manifest, "spec": {**spec, "schedules": [spec["schedule"]]}}
+    return subject.manifest
 
 
 def _missing(subject: Subject) -> list[str]:
