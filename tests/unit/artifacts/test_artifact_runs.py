@@ -214,3 +214,24 @@ def test_nothing_of_a_secret_is_shown(laptop: Laptop) -> None:
         done = laptop.run(dag(task("read", "read", {"name": "in", **source})), READ)
         assert node(done, "read")["phase"] == "Error"
         assert password not in json.dumps(done)
+
+
+def test_one_place_holds_a_file_for_one_task_and_a_folder_for_the_next(laptop: Laptop) -> None:
+    make = leaf(
+        "make",
+        "mkdir /tmp/folder && echo x > /tmp/folder/x && echo file > /tmp/file",
+        **outputs({"name": "folder", "path": "/tmp/folder"}, {"name": "file", "path": "/tmp/file"}),
+    )
+    look = leaf(
+        "look",
+        "ls -d /data/in/x || cat /data/in",
+        **inputs({"name": "in", "path": "/data/in"}),
+    )
+    order = ["file", "folder", "file"]
+    tasks = [task("make", "make")]
+    for number, name in enumerate(order):
+        artifact = {"name": "in", "from": f"{{{{tasks.make.outputs.artifacts.{name}}}}}"}
+        before = tasks[-1]["name"]
+        tasks.append(task(f"t{number}", "look", artifact, depends=f"make && {before}"))
+    done = laptop.run(dag(*tasks), make, look)
+    assert done["status"]["phase"] == "Succeeded", done["status"]["nodes"]

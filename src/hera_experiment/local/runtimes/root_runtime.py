@@ -239,8 +239,8 @@ class RootRuntime(BaseRuntime):
         account = partial(self._account, image)
         security = security_of(pod.security, container.security, image.user, account)
         workdir = posixpath.normpath(posixpath.join("/", container.working_dir or image.workdir))
-        mounted = [mount_path(mount) for mount in container.mounts]
-        mounted += input_points(pod.template, container)
+        artifacts = input_points(pod.template, container)
+        mounted = [*(mount_path(mount) for mount in container.mounts), *artifacts]
         folders = (*image.folders, posixpath.dirname(PROGRESS_PATH))
         key = (image, workdir, *mounted, *files)
 
@@ -293,6 +293,7 @@ class RootRuntime(BaseRuntime):
             }
             return run_unless_done(pod.done_tasks, pod, image, volumes, material, run)
         finally:
+            root.forget(artifacts)
             self._scratch.give_back(key, root)
 
     def _execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hera_experiment.local.runtimes.bubblewrap import Overlay
@@ -52,6 +53,15 @@ class TaskRoot:
                 os.close(descriptor)
             mounts.append(Mount(path, Path(source), ""))
         return mounts
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Remove what was made to mount something at ``paths``: the next may be of another kind."""
+        for path in paths:
+            place = self.places[path]
+            for overlay, (upper, _) in zip(self._overlays, self.upper, strict=True):
+                inner = upper + place.removeprefix(overlay.path.rstrip("/"))
+                with suppress(OSError):
+                    (os.rmdir if os.path.isdir(inner) else os.unlink)(inner)
 
     def restore(self) -> bool:
         """Tell whether the next task can have this folder: the one before wrote nothing."""
