@@ -39,6 +39,40 @@ with Workflow(generate_name="w-", entrypoint="d", volumes=[volume]) as w:
 w.create()
 """
 
+ARTIFACTS = """
+from hera.workflows import Artifact, Container, Steps, Workflow, NoneArchiveStrategy
+
+import hera_utils
+
+args = hera_utils.parse_arguments()
+cluster = hera_utils.k8s_cluster(args)
+hera_utils.argo_server(cluster, args).define_argo_server_part_of_environment()
+
+plain = NoneArchiveStrategy()
+make = "mkdir -p /out/a/b; echo 1 > /out/a/b/one; echo 2 > '/out/two words'; echo 3 > /three"
+with Workflow(generate_name="w-", entrypoint="s") as w:
+    write = Container(
+        name="write",
+        image="python:3.11",
+        command=["sh", "-c", make],
+        outputs=[
+            Artifact(name="folder", path="/out", archive=plain),
+            Artifact(name="packed", path="/out"),
+            Artifact(name="inner", path="/three", archive=plain, global_name="three"),
+            Artifact(name="hidden", path="/three"),
+        ],
+    )
+    with Steps(
+        name="s",
+        outputs=[
+            Artifact(name=name, from_="{{steps.make.outputs.artifacts.%s}}" % name)
+            for name in ("folder", "packed")
+        ],
+    ):
+        write(name="make")
+w.create()
+"""
+
 UPLOAD = """
 from pathlib import Path
 
@@ -95,6 +129,30 @@ def test_the_results_of_a_run_are_copied_again(folder: Path, run: Run) -> None:
     done = run("-m", "hera_utils", "results", "--run=w-there-is-none")
     assert done.returncode == 1 and "there is no run 'w-there-is-none'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_artifacts_of_the_workflow_are_results_too(folder: Path, run: Run) -> None:
+    (folder / "workflow.py").write_text(ARTIFACTS)
+    done = run("-m", "hera_utils", "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (top,) = (folder / "results").glob("*/artifacts")
+    assert {str(p.relative_to(top)) for p in top.rglob("*") if p.is_file()} == {
+        "folder/a/b/one",
+        "folder/two words",
+        "packed/packed.tgz",
+        "three/three",
+    }
+    assert (top / "folder/a/b/one").read_text() == "1\n"
+    (top / "three/three").write_text("changed")
+    done = run("-m", "hera_utils", "results", "--output=json")
+    (found,) = json.loads(done.stdout)
+    assert (found["new"], found["missing"], len(found["files"])) == (1, 0, 4)
+    assert (top / "three/three").read_text() == "3\n"
+    for kept in (folder / ".hera" / "artifacts").glob("*/*/three"):
+        kept.unlink()
+    done = run("-m", "hera_utils", "results")
+    assert done.returncode == 1
+    assert "the artifact 'three' cannot be had" in done.stdout
 
 
 def test_data_is_copied_to_the_claim_when_it_changed(folder: Path, run: Run) -> None:

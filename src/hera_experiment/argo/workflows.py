@@ -8,6 +8,7 @@ from typing import Any
 Json = Mapping[str, Any]
 
 _PROGRAMS = ("container", "script")
+_KEYS = {"s3": "key", "gcs": "key", "oss": "key", "azure": "blob", "hdfs": "path"}
 
 
 def specification(workflow: Json) -> Json:
@@ -24,6 +25,14 @@ def claims_of(workflow: Json) -> list[str]:
         found += _volumes(template)
     # A name that Argo fills in is not known before it has.
     return list(dict.fromkeys(claim for claim in found if "{{" not in claim))
+
+
+def artifact_key(artifact: Json) -> str:
+    """Return the key of an artifact in its repository, empty for one that is kept in none."""
+    for kind, field in _KEYS.items():
+        if found := (artifact.get(kind) or {}).get(field):
+            return str(found)
+    return ""
 
 
 def programs_of(workflow: Json) -> list[tuple[Json, Json]]:

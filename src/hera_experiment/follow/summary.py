@@ -33,8 +33,9 @@ from hera_experiment.follow.task_log import TaskLogs, log_file
 from hera_experiment.follow.tree import Branch, tree_of
 from hera_experiment.follow.watch import WorkflowSource
 from hera_experiment.printing import printable
+from hera_experiment.results.artifact_files import fetch_artifacts, own_artifacts
 from hera_experiment.results.folder_transport import FolderTransport
-from hera_experiment.results.outcome import Results
+from hera_experiment.results.outcome import Results, joined
 
 _NOTIFY_TIMEOUT = 60.0
 
@@ -92,7 +93,7 @@ def ending(
 
 def where_to_fetch(workflow: Workflow) -> list[Line]:
     """Return the line that says how to get the files of ``workflow``; none when it has none."""
-    if not claims_of(workflow):
+    if not claims_of(workflow) and not own_artifacts(workflow):
         return []
     return [Line(f"its files: make results RUN={name_of(workflow)}")]
 
@@ -147,21 +148,23 @@ class Conclusion:
     now: Callable[[], datetime] = utc_now
 
     def __call__(self, workflows: Sequence[Workflow], source: WorkflowSource) -> None:
-        """Show ``workflows``; ``source`` is asked for the logs of tasks."""
+        """Show ``workflows``; ``source`` is asked for what tasks said and left."""
         for workflow in workflows:
-            self.display.output.write([Line(""), *self._about(workflow, TaskLogs(source))])
+            self.display.output.write([Line(""), *self._about(workflow, source)])
             notify(self.display.notify, workflow)
 
-    def _about(self, workflow: Workflow, logs: TaskLogs) -> list[Line]:
+    def _about(self, workflow: Workflow, source: WorkflowSource) -> list[Line]:
         name = name_of(workflow)
 
         def whole_log(task: Task) -> str:
             return shown(log_file(self.experiment, name, task.pod or task.node), self.start)
 
         paths = SourcePaths(self.experiment, workflow)
-        reporter = Reporter(workflow, logs, whole_log, paths)
+        reporter = Reporter(workflow, TaskLogs(source), whole_log, paths)
         width, quiet = self.display.width, self.display.quiet
         lines = ending(reporter, workflow, self.now(), width, quiet=quiet)
         claims, folder = self.experiment.state / "claims", self.experiment.results / name
         results = FolderTransport(workflow, claims).download(folder)
+        if artifacts := own_artifacts(workflow):
+            results = joined(results, fetch_artifacts(workflow, artifacts, source, folder))
         return lines + where_results_are(results, self.start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, Protocol
@@ -49,6 +50,11 @@ class WorkflowSource(Protocol):
         self, namespace: str, name: str, *, pod: str, tail_lines: int | None = None
     ) -> Iterator[str]:
         """Yield the lines of the main container of one pod."""
+
+    def artifact(
+        self, namespace: str, workflow: str, node: str, name: str, inner: str = ""
+    ) -> AbstractContextManager[Iterator[bytes] | None]:
+        """Open an output artifact of a node; None stands for a folder."""
 
 
 class WorkflowClient(WorkflowSource, Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -104,6 +104,35 @@ def raise_for_page(response: requests.Response, where: str = "") -> None:
             raise _wants_tls(response, where)
         if response.status_code not in (_UNAUTHENTICATED, _FORBIDDEN):
             raise no_argo(response, where)
+
+
+def is_folder(response: requests.Response) -> bool:
+    """Tell whether an artifact is a folder: the client is sent to the same path with a slash."""
+    here = urlsplit(response.url).path
+    there = response.headers.get("Location", "")
+    return response.is_redirect and urlsplit(urljoin(response.url, there)).path == f"{here}/"
+
+
+def raise_for_download(response: requests.Response, where: str = "", *, listed: bool) -> None:
+    """Raise :class:`ArgoRefusal` unless the answer is an artifact, or a page that lists one.
+
+    An artifact may be a web page as well; unlike one to sign in at it is sent with a file's name.
+    """
+    is_file = "Content-Disposition" in response.headers
+    if response.status_code == requests.codes.ok and (listed or is_file):
+        return
+    text = response.headers.get("Content-Type", "").startswith("text/plain")
+    if text and response.status_code not in (_UNAUTHENTICATED, _FORBIDDEN):
+        # So Argo's server answers here, and keeps the reason to itself.
+        status = response.status_code
+        advice = "your account has to read the Secrets of the artifact repository"
+        raise ArgoRefusal(
+            f"Argo's server answers {status} {response.reason}",
+            where,
+            advice if status == requests.codes.server_error else "",
+            status=status,
+        )
+    raise_for_refusal(response, where)
 
 
 def _wants_tls(response: requests.Response, where: str) -> ArgoRefusal:

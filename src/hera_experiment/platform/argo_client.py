@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,7 +17,9 @@ from hera_experiment.platform import http_session
 from hera_experiment.platform.argo_answers import (
     ArgoRefusal,
     document,
+    is_folder,
     no_argo,
+    raise_for_download,
     raise_for_refusal,
 )
 
@@ -143,6 +145,34 @@ class ArgoClient:
         }
         for entry in self.stream(f"{_path(namespace, name)}/log", params):
             yield str(entry.get("content", ""))
+
+    @contextmanager
+    def artifact(
+        self, namespace: str, workflow: str, node: str, name: str, inner: str = ""
+    ) -> Iterator[Iterator[bytes] | None]:
+        """Open an output artifact of a node, or the file ``inner`` of one that is a folder.
+
+        None stands for a folder; ``inner`` with a slash at its end gives a page that lists it.
+        """
+        parts = (namespace, "workflows", workflow, node, "outputs", name)
+        path = "/".join(["artifact-files", *map(_part, parts)])
+        if inner:
+            path = f"{path}/{quote(inner.lstrip('/'))}"
+        headers = {"Accept-Encoding": "identity"}
+        response = self.session.request(
+            "GET",
+            f"{self.url}{path}",
+            headers=headers,
+            stream=True,
+            # In the place of the session's, which refuses all pages.
+            hooks={"response": [lambda answer, **_: None]},
+        )
+        with closing(response):
+            if is_folder(response):
+                yield None
+                return
+            raise_for_download(response, self.where, listed=path.endswith("/"))
+            yield response.iter_content(_PIECE)
 
     def stop_workflow(self, namespace: str, name: str, message: str = "") -> dict[str, Any]:
         """Let what runs end, start no more; exit handlers still run."""

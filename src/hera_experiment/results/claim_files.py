@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hera_experiment.argo.tasks import is_finished
 from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError
+from hera_experiment.results.artifact_files import fetch_artifacts, own_artifacts
 from hera_experiment.results.data_files import FOLDER, DataFile, data_files
 from hera_experiment.results.folder_transport import FolderTransport, remove_tree
 from hera_experiment.results.listing import is_safe
-from hera_experiment.results.outcome import Results, nothing_written, printable
+from hera_experiment.results.outcome import Results, joined, nothing_written, printable
 from hera_experiment.results.transport import (
     TransferRequest,
     Transport,
@@ -41,7 +42,9 @@ def results_folder(run: Run) -> Path:
 
 
 def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
-    """Copy the files of ``run`` on its claims into its :func:`results_folder`, those that are new.
+    """Copy the files of ``run`` into its :func:`results_folder`, those that are new.
+
+    They are those on its claims, and its own output artifacts in the folder ``artifacts``.
 
     ``image`` is what reads the claim on a cluster, one of the workflow's own unless it is given.
     What has arrived half waits beside it and is gone on with the next time.
@@ -52,8 +55,21 @@ def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
         When they cannot be had; what to ask for has been said then.
     """
     destination = results_folder(run)
-    if not claims_of(run.workflow):
+    artifacts = own_artifacts(run.workflow)
+    if not claims_of(run.workflow) and not artifacts:
         return Results(destination, remarks=("no results: the workflow uses no volume claim",))
+    results = Results(destination)
+    if artifacts:
+        results = fetch_artifacts(run.workflow, artifacts, run.server.client, destination)
+    if claims_of(run.workflow):
+        results = joined(results, _from_claims(run, destination, say, image))
+    if not is_finished(run.workflow):
+        remark = f"{run.name} has not ended: this is what is there now"
+        results = replace(results, remarks=(*results.remarks, remark))
+    return results
+
+
+def _from_claims(run: Run, destination: Path, say: Callable[[str], None], image: str) -> Results:
     with ExitStack() as stack:
         label = ""
         if not run.server.is_local:
@@ -61,11 +77,7 @@ def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
             lock = exclusive_lock(run.server.context.experiment, f"results-{run.name}", doing)
             label = stack.enter_context(lock)
         request = TransferRequest(run.server, run.workflow, say, image, label)
-        results = transport_of(request).download(destination)
-    if not is_finished(run.workflow):
-        remark = f"{run.name} has not ended: this is what is there now"
-        results = replace(results, remarks=(*results.remarks, remark))
-    return results
+        return transport_of(request).download(destination)
 
 
 def upload_data(

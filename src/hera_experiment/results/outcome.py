@@ -25,6 +25,17 @@ class Results:
     missing: int = 0
 
 
+def joined(one: Results, other: Results) -> Results:
+    """Return what was brought from two places into one folder."""
+    return Results(
+        one.folder,
+        tuple(sorted({*one.files, *other.files})),
+        (*one.remarks, *other.remarks),
+        new=one.new + other.new,
+        missing=one.missing + other.missing,
+    )
+
+
 def printable(name: bytes | str) -> str:
     """Return the name of a file so that no terminal obeys it and every stream can write it."""
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
