@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_experiment.local.engine.depends import DependsError, ancestry, mentioned, parse
+from hera_experiment.local.engine.depends import DependsError, ancestry, mentioned, parse, read
 
 
 def holds(text: str, **facts: str) -> bool:
@@ -26,7 +26,6 @@ def holds(text: str, **facts: str) -> bool:
         ("!(a && b)", {"a": "Succeeded", "b": "Succeeded"}, False),
         ("a-b.Succeeded", {"a_b": "Succeeded"}, True),
         ("a.AnySucceeded && !a.AllFailed", {"a": "Failed AnySucceeded"}, True),
-        ("or && and", {"or": "Succeeded", "and": "Succeeded"}, True),
     ],
 )
 def test_conditions(text: str, facts: dict[str, str], expected: bool) -> None:
@@ -37,6 +36,31 @@ def test_conditions(text: str, facts: dict[str, str], expected: bool) -> None:
 def test_refuses_what_is_no_condition(text: str) -> None:
     with pytest.raises(DependsError):
         parse({"depends": text}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a-b &&", "expression '(a_b.Succeeded || a_b.Skipped || a_b.Daemoned) &&': unexpected"),
+        ("not.Failed", "expression 'not.Failed': unexpected token Operator(\".\")"),
+        ("a.Failed b.Failed", "expression 'a.Failed b.Failed': unexpected token Identifier"),
+    ],
+)
+def test_what_is_no_condition_fails_when_it_is_asked(text: str, said: str) -> None:
+    found = read({"depends": text}, {})
+    results = {name: frozenset(["Succeeded"]) for name in found.tasks}
+    with pytest.raises(DependsError) as error:
+        found.holds(results)
+    assert str(error.value).startswith(f"unable to evaluate {said}")
+
+
+def test_tasks_named_like_operators_are_read_as_argo_reads_them() -> None:
+    found = read({"depends": "a.Failed and b.Failed"}, {})
+    facts = {name: frozenset(["Failed"]) for name in found.tasks}
+    assert found.tasks == ("a", "and", "b")
+    with pytest.raises(DependsError):
+        found.holds(facts)
+    assert read({}, {}).holds({})
 
 
 def test_dependencies_go_on_after_what_may_fail() -> None:

@@ -25,7 +25,7 @@ from hera_experiment.argo.phases import (
 )
 from hera_experiment.local.engine.child import Child, expanded, resolve
 from hera_experiment.local.engine.composite import Composite
-from hera_experiment.local.engine.depends import Depends, parse
+from hera_experiment.local.engine.depends import Depends, DependsError, read
 from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
@@ -67,7 +67,7 @@ class Dag(Composite):
         self._tasks: dict[str, dict[str, Any]] = {t["name"]: t for t in self._dag["tasks"]}
         continue_on = {n: t["continueOn"] for n, t in self._tasks.items() if "continueOn" in t}
         self._depends: dict[str, Depends] = {
-            name: parse(task, continue_on) for name, task in self._tasks.items()
+            name: read(task, continue_on) for name, task in self._tasks.items()
         }
         parents = {name: depends.tasks for name, depends in self._depends.items()}
         inner = {parent for names in parents.values() for parent in names}
@@ -176,7 +176,12 @@ class Dag(Composite):
     def _begin(self, name: str) -> None:
         task = self._tasks[name]
         node = self._task_node(name)
-        if node is None and not self._depends[name].holds(self._facts):
+        try:
+            runs = node is not None or self._depends[name].holds(self._facts)
+        except DependsError as error:
+            self._skip(name, ERROR, str(error))
+            return
+        if not runs:
             self._skip(name, OMITTED, "omitted: depends condition not met")
             return
         if problem := self._scope.problem(name):

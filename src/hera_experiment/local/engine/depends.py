@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,10 @@ RESULTS = (
 )
 OF_ITEMS = ("AnySucceeded", "AllFailed")
 
+_OPERATORS = frozenset(
+    "and contains endsWith else false if in let matches nil not or startsWith true".split()
+)
+"""What is no name in an expression: a task that is called so cannot be waited for."""
 _NAME = r"[a-zA-Z0-9][-a-zA-Z0-9]*"
 _MENTION = re.compile(rf"({_NAME})(?:\.[A-Za-z]+)?")
 _TOKEN = re.compile(
@@ -50,15 +54,24 @@ class _Operation:
 
 @dataclass(frozen=True)
 class Depends:
-    """A parsed condition: the tasks that it names, in their order, and how they combine."""
+    """A parsed condition: the tasks that it names, in their order, and how they combine.
+
+    ``logic`` is the expression that Argo makes of one that cannot be read.
+    """
 
     text: str
     tasks: tuple[str, ...]
     of_items: frozenset[str]
     condition: Any
+    logic: str = ""
 
     def holds(self, results: Mapping[str, frozenset[str]]) -> bool:
-        """Tell whether the task runs; ``results`` has what is true of each task."""
+        """Tell whether the task runs; ``results`` has what is true of each task.
+
+        Raises :class:`DependsError`, in Argo's words.
+        """
+        if self.logic:
+            return _as_expression(self.logic, results)
         return self.condition is None or _evaluate(self.condition, results)
 
 
@@ -74,6 +87,45 @@ def parse(task: Mapping[str, Any], continue_on: Mapping[str, Mapping[str, Any]])
     terms = tuple(_Term(name, _expanded(name, continue_on)) for name in names)
     condition = _Operation("&&", terms) if len(terms) > 1 else next(iter(terms), None)
     return Depends(" && ".join(names), names, frozenset(), condition)
+
+
+def read(task: Mapping[str, Any], continue_on: Mapping[str, Mapping[str, Any]]) -> Depends:
+    """Return what :func:`parse` does; what cannot be read fails when it is asked whether it holds.
+
+    So it is in Argo, which looks at the condition only then.
+    """
+    try:
+        found = parse(task, continue_on)
+    except DependsError:
+        found = Depends(str(task["depends"]), tuple(mentioned(task)), frozenset(), None)
+    text = str(task.get("depends") or " && ".join(found.tasks))
+    if not text or (found.condition is not None and _OPERATORS.isdisjoint(found.tasks)):
+        return found
+    return replace(found, logic=_logic(text, continue_on))
+
+
+def _logic(text: str, continue_on: Mapping[str, Mapping[str, Any]]) -> str:
+    def expanded(match: re.Match[str]) -> str:
+        if match[0] != match[1]:
+            return match[0]
+        results = _expanded(match[1], continue_on)
+        return f"({' || '.join(f'{match[1]}.{result}' for result in results)})"
+
+    return _MENTION.sub(expanded, text).replace("-", "_")
+
+
+def _as_expression(logic: str, results: Mapping[str, frozenset[str]]) -> bool:
+    from hera_experiment.local.engine.expressions import ExpressionError, holds
+
+    facts = {
+        f"{name.replace('-', '_')}.{result}": result in found
+        for name, found in results.items()
+        for result in RESULTS
+    }
+    try:
+        return holds(logic, facts)
+    except ExpressionError as error:
+        raise DependsError(f"unable to evaluate expression '{logic}': {error}") from None
 
 
 def mentioned(task: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from hera_experiment.argo.names import OBJECT_NAME, WORKFLOW_NAME
-from hera_experiment.local.engine.depends import DependsError, parse
 from hera_experiment.local.engine.execution import STORED_SPEC, merged_spec, with_all_templates
 from hera_experiment.local.engine.schedules import schedule_problem, zone_problem
 from hera_experiment.local.engine.templates import Kept, none_kept
@@ -78,7 +77,6 @@ def refused_later(normal: Json, *, kind: str = "Workflow", kept: Kept = none_kep
         _check_object_name(name, kind)
     inner = _of_cron(normal) if kind == "CronWorkflow" else normal
     whole = _whole(inner, kept) if kind in ("Workflow", "CronWorkflow") else inner
-    _check_conditions(whole)
     return refused_by_kubernetes(whole)
 
 
@@ -262,16 +260,3 @@ def _names_artifacts_late(spec: Json) -> bool:
         for template in spec.get("templates") or ()
         for artifact in (template.get("outputs") or {}).get("artifacts") or ()
     )
-
-
-def _check_conditions(manifest: Json) -> None:
-    """Refuse a ``depends`` that cannot be read, which Argo finds out when it runs."""
-    for template in manifest["spec"].get("templates") or ():
-        for task in (template.get("dag") or {}).get("tasks") or ():
-            if "{{" in (task.get("depends") or "{{"):
-                continue
-            try:
-                parse(task, {})
-            except DependsError as error:
-                where = f"templates.{template['name']}.tasks.{task['name']}"
-                raise InvalidWorkflow(f"{where} {error}") from None
