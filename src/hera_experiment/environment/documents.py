@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,7 +14,7 @@ import requests
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.errors import UserError, tell
-from hera_experiment.platform.endpoint_session import API, EndpointSession
+from hera_experiment.platform.endpoint_session import API, ORIGINS, EndpointSession
 from hera_experiment.submission.documents import Document, documents_of
 
 _EXISTS = 409
@@ -60,7 +61,7 @@ def _with_parameters(document: Document, given: dict[str, str]) -> Document:
     others = [p for p in arguments.get("parameters") or () if p.get("name") not in given]
     arguments["parameters"] = [{"name": k, "value": v} for k, v in given.items()] + others
     manifest = {**document.manifest, "spec": {**spec, "arguments": arguments}}
-    return Document(manifest, document.place, document.kind)
+    return replace(document, manifest=manifest)
 
 
 def _send(document: Document, session: EndpointSession, endpoint: EndpointAddress) -> None:
@@ -69,7 +70,7 @@ def _send(document: Document, session: EndpointSession, endpoint: EndpointAddres
     path = f"{endpoint.server.rstrip('/')}{API}{kind.path}"
     if kind.in_namespace:
         path += f"/{metadata.get('namespace') or endpoint.namespace}"
-    answer = session.post(path, json={kind.key: manifest})
+    answer = session.post(path, json={kind.key: manifest, ORIGINS: document.origins})
     if answer.status_code == _EXISTS and kind is not WORKFLOW and metadata.get("name"):
         answer = _replace(path, document, session)
     if not answer.ok:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hera_experiment.argo.objects import KINDS, WORKFLOW, Kind
+from hera_experiment.argo.api_types import fields_of, is_type
+from hera_experiment.argo.objects import KINDS, WORKFLOW, Kind, Origins
 from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
 
@@ -32,11 +33,32 @@ _EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 @dataclass(frozen=True)
 class Document:
-    """One object as it was written; ``place`` is the file and the line where it begins."""
+    """One object as it was written; ``place`` is the file and the line where it begins.
+
+    ``lines`` has the line of each object within, by its identity; JSON has none.
+    """
 
     manifest: dict[str, Any]
     place: str
     kind: Kind = WORKFLOW
+    file: str = ""
+    lines: Mapping[int, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def origins(self) -> Origins:
+        """Where its templates and their tasks stand, in the words of a script's origins."""
+        return {name: (self.file, line) for name, line in self._origins() if line}
+
+    def _origins(self) -> Iterator[tuple[str, int]]:
+        yield "", self.lines.get(id(self.manifest), 0)
+        spec = _object(self.manifest.get("spec"))
+        spec = _object(spec.get("workflowSpec")) or spec
+        for template in _objects(spec.get("templates")):
+            name = str(template.get("name", ""))
+            yield name, self.lines.get(id(template), 0)
+            groups = [_object(template.get("dag")).get("tasks"), *_list(template.get("steps"))]
+            for call in (call for group in groups for call in _objects(group)):
+                yield f"{name}/{call.get('name', '')}", self.lines.get(id(call), 0)
 
 
 def is_document(path: str | Path) -> bool:
@@ -62,13 +84,29 @@ def documents_of(path: Path) -> list[Document]:
         line = data.count(b"\n", 0, error.start) + 1
         raise UserError("the file is not UTF-8", f"{shown}, line {line}") from None
     values = _json_values(text, shown) if path.suffix == ".json" else _yaml_values(text, shown)
-    found = [_document(value, place) for value, place in values if value is not None]
+    found = [
+        _document(value, place, str(path), lines)
+        for value, place, lines in values
+        if value is not None
+    ]
     if not found:
         raise UserError("the file holds no workflow", shown)
     return found
 
 
-def _document(value: Any, place: str) -> Document:
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in _list(value) if isinstance(each, dict)]
+
+
+def _document(value: Any, place: str, file: str, lines: Mapping[int, int]) -> Document:
     if not isinstance(value, dict):
         raise UserError("this is no object with metadata and spec", place)
     name, version = value.get("kind") or WORKFLOW.name, value.get("apiVersion") or GROUP
@@ -78,10 +116,35 @@ def _document(value: Any, place: str) -> Document:
         raise UserError(
             f"'{name}' of '{version}' is none of Argo's objects", place, f"those are {known}"
         )
-    return Document(value, place, kind)
+    text_of(value, kind.name)
+    return Document(value, place, kind, file, lines)
 
 
-def _json_values(text: str, shown: str) -> Iterator[tuple[Any, str]]:
+def text_of(value: Any, kind: str) -> Any:
+    """Return a value of that ``kind``, in which Argo's programs have a text where Go wants one.
+
+    What is no text is made one: a number or ``true`` among the words of a command, say. Objects and
+    lists are changed in place.
+    """
+    if isinstance(value, (bool, int, float)) and (kind == "string" or "." in kind):
+        return _spelt(value)
+    if isinstance(value, list) and kind.startswith("[]"):
+        value[:] = [text_of(item, kind[2:]) for item in value]
+    elif isinstance(value, dict):
+        fields = fields_of(kind) if is_type(kind) else {}
+        for key, item in value.items():
+            inner = kind[2:] if kind.startswith("{}") else fields[key].kind if key in fields else ""
+            value[key] = text_of(item, inner)
+    return value
+
+
+def _spelt(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).removesuffix(".0")
+
+
+def _json_values(text: str, shown: str) -> Iterator[tuple[Any, str, Mapping[int, int]]]:
     decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse_constant)
     position = 0
     while True:
@@ -100,7 +163,7 @@ def _json_values(text: str, shown: str) -> Iterator[tuple[Any, str]]:
             raise UserError(str(twice), place, "keep one of them") from None
         except ValueError as error:
             raise UserError(f"this is not JSON: {error}", place) from None
-        yield value, place
+        yield value, place, {}
 
 
 class _Twice(ValueError):
@@ -120,14 +183,15 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _yaml_values(text: str, shown: str) -> Iterator[tuple[Any, str]]:
+def _yaml_values(text: str, shown: str) -> Iterator[tuple[Any, str, Mapping[int, int]]]:
     # Imported where there is YAML: scripts do without.
     import yaml
 
     try:
         for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
             reader = _Reader(shown)
-            yield reader.value(node), _place(shown, node.start_mark, column=False)
+            value = reader.value(node)
+            yield value, _place(shown, node.start_mark, column=False), reader.lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = " ".join(filter(None, (error.context, error.problem)))
@@ -154,6 +218,7 @@ class _Reader:
         self._shown = shown
         self._open: set[int] = set()
         self._known: dict[int, tuple[Any, int]] = {}
+        self.lines: dict[int, int] = {}
 
     def value(self, node: Any) -> Any:
         """Return the value of a node; raises :class:`UserError`."""
@@ -179,6 +244,8 @@ class _Reader:
             raise self._error(f"this stands for more than {_VALUES} values", node)
         self._open.discard(id(node))
         self._known[id(node)] = found
+        if node.id == "mapping":
+            self.lines[id(found[0])] = node.start_mark.line + 1
         return found
 
     def _mapping(self, node: Any) -> tuple[dict[str, Any], int]:

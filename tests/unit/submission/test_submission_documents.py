@@ -139,3 +139,47 @@ def test_a_few_words_cannot_stand_for_millions_of_values(read: Any) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(UserError, match="more than 1000000 values"):
         read("\n".join(lines))
+
+
+def test_what_is_no_text_is_made_one_where_argo_wants_one(read: Any) -> None:
+    text = """
+metadata: {annotations: {n: 5, yes: no}}
+spec:
+  entrypoint: main
+  activeDeadlineSeconds: 5
+  arguments: {parameters: [{name: n, value: 5}]}
+  templates:
+  - name: 7
+    container: {image: x, command: [true, 1, 2.5, 3.0], env: [{name: A, value: 1}]}
+    withItems: [1]
+"""
+    found = read(text)[0].manifest
+    assert found["metadata"]["annotations"] == {"n": "5", "true": "false"}
+    spec = found["spec"]
+    # A number stays one where Argo takes it, too.
+    assert spec["activeDeadlineSeconds"] == 5
+    assert spec["arguments"]["parameters"] == [{"name": "n", "value": 5}]
+    (template,) = spec["templates"]
+    assert template["name"] == "7"
+    assert template["container"]["command"] == ["true", "1", "2.5", "3"]
+    assert template["container"]["env"] == [{"name": "A", "value": "1"}]
+
+
+def test_templates_and_tasks_know_their_lines(read: Any) -> None:
+    text = """kind: CronWorkflow
+spec:
+  workflowSpec:
+    templates:
+    - name: main
+      dag:
+        tasks:
+        - name: a
+        - {name: b}
+    - name: steps
+      steps:
+      - - name: s
+"""
+    (found,) = read(text)
+    lines = {name: line for name, (_, line) in found.origins.items()}
+    assert lines == {"": 1, "main": 5, "main/a": 8, "main/b": 9, "steps": 10, "steps/s": 12}
+    assert not read('{"kind": "Workflow"}', "w.json")[0].origins
