@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,15 @@ import requests
 
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.context.endpoint_address import EndpointAddress
+from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.endpoint_session import API, ORIGINS, EndpointSession
 from hera_experiment.submission.documents import Document, documents_of
 
 _EXISTS = 409
+_NAMED = re.compile(
+    r"templates\.(?P<template>[-\w]+)(\.tasks\.(?P<task>[-\w]+)|\.steps\[\d+\]\.(?P<step>[-\w]+))?"
+)
 
 
 def submit_documents(path: Path, words: Sequence[str], endpoint: EndpointAddress) -> None:
@@ -74,7 +79,8 @@ def _send(document: Document, session: EndpointSession, endpoint: EndpointAddres
     if answer.status_code == _EXISTS and kind is not WORKFLOW and metadata.get("name"):
         answer = _replace(path, document, session)
     if not answer.ok:
-        raise UserError(f"{endpoint.name} answers: {_message(answer)}", document.place)
+        message = _message(answer)
+        raise UserError(f"{endpoint.name} answers: {message}", _place(document, message))
 
 
 def _replace(path: str, document: Document, session: EndpointSession) -> requests.Response:
@@ -92,6 +98,17 @@ def _replace(path: str, document: Document, session: EndpointSession) -> request
     if answer.ok:
         tell(f"{document.kind.name} {metadata['name']} is now as {document.place} says")
     return answer
+
+
+def _place(document: Document, message: str) -> str:
+    """Return the line of the task or template that a message is about, else the document's."""
+    for found in reversed(list(_NAMED.finditer(message))):
+        template, call = found["template"], found["task"] or found["step"]
+        for name in ([f"{template}/{call}"] if call else []) + [template]:
+            if name in document.origins:
+                file, line = document.origins[name]
+                return f"{display(Path(file))}, line {line}"
+    return document.place
 
 
 def _message(answer: requests.Response) -> str:

@@ -25,7 +25,7 @@ from hera_experiment.environment import inputs
 from hera_experiment.environment.inputs import take_inputs
 from hera_experiment.environment.refusals import line_of, refusal
 from hera_experiment.environment.script_process import WAITING
-from hera_experiment.errors import UserError, report
+from hera_experiment.errors import UserError, report, tell
 from hera_experiment.submission.documents import is_document
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _endpoint(environ: Mapping[str, str]) -> EndpointAddress:
 
 
 def _take_over(endpoint: EndpointAddress) -> None:
-    from hera_experiment.environment.hera_hooks import before_each_build
+    from hera_experiment.environment.hera_hooks import before_each_build, tell_of_dropped
     from hera_experiment.environment.hera_services import lead_to_endpoint, tell_of_nodes
     from hera_experiment.environment.origins import NodeOrigins
     from hera_experiment.submission.scripts import send_whole_values
@@ -104,6 +104,7 @@ def _take_over(endpoint: EndpointAddress) -> None:
         origins.built(workflow)
 
     before_each_build(complete)
+    tell_of_dropped(tell)
 
 
 def _without_collecting(imports: Callable[[], None]) -> None:

@@ -124,3 +124,12 @@ def test_what_the_server_refuses_is_one_sentence_with_its_place(send: Any, fake:
             send(text)
         assert "spec.entrypoint is required" in refused.value.what
         assert "w.yaml, line" in refused.value.where
+
+
+def test_a_refusal_points_to_the_line_of_its_task(send: Any, fake: Any) -> None:
+    text = "metadata: {name: w}\nspec:\n  templates:\n  - name: main\n    dag:\n      tasks:\n"
+    message = "templates.main.tasks.b template name 'x' undefined"
+    fake.answer = lambda asked: Answer({"code": 3, "message": message}, 400)
+    with pytest.raises(UserError) as refused:
+        send(f"{text}      - {{name: a}}\n      - {{name: b}}\n")
+    assert refused.value.where.endswith("w.yaml, line 8")

@@ -194,3 +194,23 @@ def test_without_run_it_says_what_to_type(tmp_path):
         check=False,
     )
     assert done.returncode == 1 and "make run SCRIPT=file.py" in done.stderr
+
+
+def test_what_heras_models_drop_is_told(interpret, fake):
+    script = """
+from hera.workflows import Workflow
+Workflow.from_yaml('''
+metadata: {name: w, labels: {a: b}}
+spec:
+  entrypoint: c
+  brandNew: {x: 1}
+  templates: [{name: c, newer: 1m, retryStrategy: {limit: 2}, container: {image: i}}]
+''').create()
+"""
+    done = interpret(script)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        f"hera_utils: Hera knows no field {path} and drops it: submit the file (SCRIPT=FILE.yaml)"
+        for path in ("spec.brandNew", "spec.templates[0].newer")
+    ]
+    assert "brandNew" not in str(fake.asked[0].body)
