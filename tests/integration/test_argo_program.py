@@ -86,6 +86,33 @@ spec:
 """
 
 
+LIBRARY = """
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: library}
+spec:
+  entrypoint: say
+  arguments: {parameters: [{name: text, value: template}]}
+  templates:
+  - name: say
+    inputs: {parameters: [{name: text}]}
+    script:
+      image: python:3.13-slim
+      command: [python]
+      source: print("saying {{inputs.parameters.text}}")
+"""
+
+EVERY = """
+apiVersion: argoproj.io/v1alpha1
+kind: CronWorkflow
+metadata: {name: every}
+spec:
+  schedules: ['@every 1s']
+  concurrencyPolicy: Forbid
+  workflowSpec: {workflowTemplateRef: {name: library}}
+"""
+
+
 def find_argo() -> str | None:
     """The program of the test cluster, else one on the path."""
     settings = Path(os.environ.get("HERA_TEST_CLUSTER_ENV", CLUSTER_ENV))
@@ -113,7 +140,10 @@ def program(variables, tmp_path_factory):
             pytest.fail(reason)
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("workflows")
-    for name, text in (("talk", TALK), ("keep", KEEP), ("sleep", SLEEP), ("fail", FAIL)):
+    for name, text in (
+        *(("talk", TALK), ("keep", KEEP), ("sleep", SLEEP), ("fail", FAIL)),
+        *(("library", LIBRARY), ("every", EVERY)),
+    ):
         (folder / f"{name}.yaml").write_text(text)
     return path, folder, clean_environment(**variables, HOME=str(folder))
 
@@ -298,3 +328,26 @@ def test_delete(argo, running):
 @pytest.mark.parametrize("words", [("template", "list"), ("cron", "list"), ("archive", "list")])
 def test_what_is_not_there_is_said(argo, words):
     assert "does not speak" in argo(*words, status=1)
+
+
+def test_templates_and_schedules(argo):
+    assert "library" in argo("template", "create", "library.yaml")
+    assert "no linting errors" in argo("template", "lint", "library.yaml")
+    assert argo("template", "list", "-o", "name").split() == ["library"]
+    assert "already exists" in argo("template", "create", "library.yaml", status=1)
+    argo("template", "update", "library.yaml")
+    out = argo("submit", "--from", "workflowtemplate/library", "-p", "text=mine", "--log")
+    assert "saying mine" in out
+    argo("cron", "create", "every.yaml")
+
+    def made() -> list[str]:
+        return argo("list", "-l", "workflows.argoproj.io/cron-workflow=every", "-o", "name").split()
+
+    until(made)
+    argo("cron", "suspend", "every")
+    assert "true" in argo("cron", "list").splitlines()[1]
+    name = argo("submit", "--from", "cronwf/every", "-o", "name").strip()
+    assert "Succeeded" in argo("wait", name)
+    argo("cron", "delete", "every")
+    argo("template", "delete", "library")
+    assert "not found" in argo("template", "get", "library", status=1)
