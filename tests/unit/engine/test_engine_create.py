@@ -140,7 +140,11 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
         workflow({**OK, "podSpecPatch": "shareProcessNamespace: true"}),
         "templates.ok.podSpecPatch.shareProcessNamespace (processes that",
     ),
-    (workflow({"name": "main", "http": {"url": "x"}}), "templates.main.http (HTTP templates)"),
+    (workflow({"name": "main", "plugin": {"x": {}}}), "templates.main.plugin (plugins)"),
+    (
+        workflow({"name": "main", "resource": {"action": "get"}}),
+        "templates.main.resource (resource templates)",
+    ),
     (
         workflow(
             {
@@ -193,8 +197,8 @@ def test_what_is_not_interpreted_is_refused_by_name(
 
 
 def test_all_refusals_are_named_at_once(bench: Bench) -> None:
-    with pytest.raises(Unsupported, match=r"spec\.inventedField .*; templates\.ok\.memoize"):
-        bench.engine.create(workflow({**OK, "memoize": {"key": "x"}}, inventedField=1))
+    with pytest.raises(Unsupported, match=r"spec\.inventedField .*; templates\.main\.plugin"):
+        bench.engine.create(workflow({"name": "main", "plugin": {"x": {}}}, inventedField=1))
 
 
 def test_runtime_refuses_before_anything_is_kept(bench: Bench) -> None:
