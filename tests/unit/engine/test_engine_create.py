@@ -142,6 +142,10 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ),
     (workflow({"name": "main", "plugin": {"x": {}}}), "templates.main.plugin (plugins)"),
     (
+        workflow({"name": "main", "resource": {"action": "get"}}),
+        "templates.main.resource (resource templates)",
+    ),
+    (
         workflow(
             {
                 **OK,

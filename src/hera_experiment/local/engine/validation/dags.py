@@ -7,7 +7,6 @@ Source: ``validateDAG`` in ``workflow/validate/validate.go``, ``workflow/common/
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +139,11 @@ def _parents(task: Task) -> dict[str, bool]:
 
 def _in_order(where: str, tasks: list[Task], parents: Parents) -> list[Task]:
     """Return the tasks, each after those it waits for; Argo's order of the first ones is chance."""
-    names = Counter(task.get("name", "") for task in tasks)
-    if doubled := [name for name, count in names.items() if count > 1]:
-        raise InvalidWorkflow(f"{where} sorting failed: duplicated nodeName {doubled[0]}")
+    seen: set[str] = set()
+    for name in (task.get("name", "") for task in tasks):
+        if name in seen:
+            raise InvalidWorkflow(f"{where} sorting failed: duplicated nodeName {name}")
+        seen.add(name)
     following: dict[str, list[str]] = {name: [] for name in parents}
     for name, found in parents.items():
         for parent in found:

@@ -7,6 +7,7 @@ The order matters: an output with a ``globalName`` is known to what comes later.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -155,7 +156,7 @@ class Judge:
             )
         base = self._bases[kind, name]
         if base is None:
-            raise InvalidWorkflow(f'{kind.lower()}s.argoproj.io "{name}" not found')
+            raise InvalidWorkflow(f"{kind.lower()}s.argoproj.io {json.dumps(name)} not found")
         return base
 
     def variables(self, prefix: str, value: Any, *scopes: Scope) -> None:
