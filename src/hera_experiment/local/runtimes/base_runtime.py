@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -29,6 +28,7 @@ from hera_experiment.local.runtimes.container import (
 )
 from hera_experiment.local.runtimes.outputs import failure, memory_kills, not_started
 from hera_experiment.local.runtimes.pod_containers import RunningPod
+from hera_experiment.local.runtimes.scratch import remove_folder
 from hera_experiment.local.runtimes.volumes import make_mounts
 from hera_experiment.local.store import Objects, container_log
 
@@ -87,6 +87,8 @@ class BaseRuntime(ABC):
 
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end."""
+        if pod.shared:
+            pod = replace(pod, folder=self._shared_folder(pod))
         containers = pod_containers(pod.template)
         if not containers.main:
             return not_started(f"{self.what} runs templates of containers only")
@@ -115,7 +117,11 @@ class BaseRuntime(ABC):
         finally:
             with self._lock:
                 self._pods.pop(pod.node_id, None)
-            shutil.rmtree(pod.folder, ignore_errors=True)
+            remove_folder(str(pod.folder))
+
+    def _shared_folder(self, pod: Pod) -> Path:
+        """Return where what the containers of ``pod`` share is to lie."""
+        return pod.folder
 
     def _place_inputs(self, pod: Pod, containers: PodContainers) -> None:
         """Fetch the input artifacts of ``pod`` before any of its containers begins."""

@@ -134,6 +134,10 @@ class ProcessRuntime(BaseRuntime):
             if pod.shared:
                 end_orphans(lambda number: self._is_left(number, pod.node_id))
 
+    def _shared_folder(self, pod: Pod) -> Path:
+        # It goes even with a server that is killed.
+        return Path(self._scratch.path, f"pod-{pod.node_id}")
+
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
 

@@ -134,6 +134,10 @@ class RootRuntime(BaseRuntime):
         self._pulled: dict[tuple[str, str, str], RootImage] = {}
         self._accounts: dict[tuple[RootImage, str], Account] = {}
 
+    def _shared_folder(self, pod: Pod) -> Path:
+        # It goes even with a server that is killed.
+        return Path(self._scratch.path, f"pod-{pod.node_id}")
+
     def _forget(self, namespace: str, workflow: str) -> None:
         self._views.forget(namespace, workflow)
         with self._lock:
