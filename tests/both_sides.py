@@ -50,8 +50,9 @@ class Argo:
 
     def __init__(self, server: str, token: str, namespace: str = NAMESPACE) -> None:
         self._namespace = namespace
+        self.server = server
+        self.token = token
         self._url = f"http://{server}/api/v1"
-        self._token = token
         self.created: list[str] = []
 
     def request(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
@@ -59,7 +60,7 @@ class Argo:
             f"{self._url}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}"},
+            headers={"Authorization": f"Bearer {self.token}"},
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:

@@ -11,7 +11,7 @@ from typing import Any
 
 from polling import until
 
-from hera_experiment.local.engine import Engine
+from hera_experiment.local.engine.controller import Engine
 from hera_experiment.local.runtimes.registry import Runtimes
 from hera_experiment.local.store import Store
 
