@@ -151,3 +151,20 @@ def test_the_greater_priority_runs_first() -> None:
     assert done.wait(10)
     pool.close()
     assert order == ["high", "next", "middle", "low"]
+
+
+def test_a_workflow_that_waits_is_stopped_later_and_terminated_at_once(bench: Bench) -> None:
+    first = bench.create(workflow(locked("first", {}), synchronization=MUTEX))
+    bench.until_running(first, first)
+    stopped, ended_ = (bench.create(workflow(OK, synchronization=MUTEX)) for _ in "12")
+    for name in (stopped, ended_):
+        bench.until(name, lambda run: run.status["phase"] == "Pending")
+    bench.engine.stop("local", stopped)
+    bench.engine.terminate("local", ended_)
+    # Argo's own verdict, though nothing of it ran.
+    done = bench.until(ended_, lambda run: run.finished).as_dict()
+    assert done["status"]["phase"] == "Succeeded"
+    assert bench.store.get("local", stopped).status["phase"] == "Pending"
+    bench.runtime.open("first")
+    done = bench.ended(stopped)
+    assert done["status"]["message"] == "Stopped with strategy 'Stop'"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,8 +24,8 @@ from hera_experiment.argo.phases import (
 )
 from hera_experiment.local.engine.child import Child, expanded, resolve
 from hera_experiment.local.engine.composite import Composite
+from hera_experiment.local.engine.dag_hooks import DagHooks
 from hera_experiment.local.engine.depends import Depends, DependsError, read
-from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.nodes import (
@@ -86,26 +85,19 @@ class Dag(Composite):
         self._left: dict[str, int] = {}
         self._open = len(self._order)
         self._problem = ""
-        # The hooks of each task that has begun; the nodes whose hooks may still run.
-        self._hooks: dict[str, Hooks | None] = {}
-        self._followed: set[str] = set()
-        # The tasks that end while Argo looks at those that wait for them, which then begin first.
-        self._late: set[str] = set()
-        # The items of loops whose exit handlers are to run; the loops of which one runs.
-        self._exits: dict[str, list[Node]] = {}
-        self._exiting: set[str] = set()
+        self._hooks = DagHooks(self, self._tasks, self._place, self._targets)
         templates = {name: self._template_of(task) for name, task in self._tasks.items()}
-        self._scope = DagScope(self._nodes, parents, self._task_node, templates, self.results)
+        self._scope = DagScope(self._nodes, parents, self.task_node, templates, self.results)
 
     def start(self) -> None:
         """Begin every task that waits for none."""
         ended = []
         for name in self._order:
-            node = self._task_node(name)
+            node = self.task_node(name)
             if node is not None and node.fulfilled:
                 ended.append(name)
         for name in ended:
-            self._run_hooks(name)
+            self._hooks.run(name)
         if self._shut_down:
             self._begin_stopped(after_pods=True)
         for name in self._order:
@@ -121,13 +113,13 @@ class Dag(Composite):
         """
         for name in self._order:
             parents = self._depends[name].tasks
-            nodes = [self._task_node(parent) for parent in parents]
+            nodes = [self.task_node(parent) for parent in parents]
             ended = {
                 parent: _facts(node, self._nodes)
                 for parent, node in zip(parents, nodes, strict=True)
                 if node is not None and node.fulfilled and (after_pods or node.type in _WITHOUT_POD)
             }
-            if self._task_node(name) is None and ended.keys() | self._facts.keys() >= set(parents):
+            if self.task_node(name) is None and ended.keys() | self._facts.keys() >= set(parents):
                 self._facts = {**ended, **self._facts}
                 self._begin(name)
 
@@ -136,7 +128,9 @@ class Dag(Composite):
         if self.node.fulfilled or not self._frozen:
             return
         failing_fast = self.machine.limiter.failing_fast(self)
-        if not self._nodes.has_active_children(self.node) and (failing_fast or not self._followed):
+        if not self._nodes.has_active_children(self.node) and (
+            failing_fast or not self._hooks.open
+        ):
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             elif self._shut_down:
@@ -150,7 +144,8 @@ class Dag(Composite):
         """Return the name of a task's node."""
         return f"{self.node.name}.{task}"
 
-    def _task_node(self, task: str) -> Node | None:
+    def task_node(self, task: str) -> Node | None:
+        """Return the node of a task."""
         return self._nodes.get(self.node_name(task))
 
     @property
@@ -175,7 +170,7 @@ class Dag(Composite):
 
     def _begin(self, name: str) -> None:
         task = self._tasks[name]
-        node = self._task_node(name)
+        node = self.task_node(name)
         try:
             runs = node is not None or self._depends[name].holds(self._facts)
         except DependsError as error:
@@ -187,7 +182,7 @@ class Dag(Composite):
         if problem := self._scope.problem(name):
             self._skip(name, ERROR, problem)
             return
-        lookup = self._seen_by(name)
+        lookup = self.seen_by(name)
         try:
             tasks = expanded(self, task, resolve(task, lookup), lookup)
         except (SubstitutionError, LoopError, WhenError, JsonError, SameIdentifier) as error:
@@ -207,7 +202,7 @@ class Dag(Composite):
                 boundary=self.node.id,
                 flag={},
             )
-            self._watch(name, group)
+            self._hooks.watch(name, group)
         self._left[name] = len(tasks)
         for one in tasks:
             self._run_one(name, one, group)
@@ -218,29 +213,8 @@ class Dag(Composite):
             self._connect(name, node_name, group)
         Child(self, task, node_name, name).run()
 
-    def _hooks_of(self, name: str) -> Hooks | None:
-        """Return the hooks of a task, None for one that has none."""
-        if name not in self._hooks:
-            named = named_hooks(self._tasks[name])
-            last = exit_hook(self._tasks[name], self.machine)
-            has_any = named or last is not None
-            self._hooks[name] = self._made_hooks(name, named, last) if has_any else None
-        return self._hooks[name]
-
-    def _made_hooks(
-        self, name: str, named: Mapping[str, Any], last: Mapping[str, Any] | None
-    ) -> Hooks:
-        place = replace(self._place, prefix=f"tasks.{name}", lookup=self._seen_by(name))
-
-        def failed(node: Node, why: str, last: bool) -> None:
-            if not last:
-                self._nodes.mark(node, ERROR, why)
-            if name in self._forgiven:
-                self._problem = self._problem or why
-
-        return Hooks(self.machine, place, named, last, failed)
-
-    def _seen_by(self, name: str) -> Variables:
+    def seen_by(self, name: str) -> Variables:
+        """Return what looks up the variables that a task sees."""
         scope = self._scope
         return self._lookup(
             partial(scope.seen_by, name),
@@ -249,57 +223,43 @@ class Dag(Composite):
             partial(scope.artifact_names, name),
         )
 
-    def _watch(self, name: str, node: Node) -> None:
-        if hooks := self._hooks_of(name):
-            self._followed.add(name)
-            hooks.watch(node, early=name in self._forgiven)
+    def after(self, task: str) -> Iterable[str]:
+        """Return the tasks that wait for a task."""
+        return self._dependents[task]
 
-    def _run_hooks(self, name: str) -> None:
-        """Run what follows a task that is fulfilled, then what waited for it."""
-        hooks, node = self._hooks_of(name), self._task_node(name)
-        if hooks is None or node is None or self._problem:
-            self._task_done(name)
-        elif name in self._late and name not in self._forgiven:
-            self._followed.add(name)
-            self._task_done(name)
-            after = [self._task_node(dependent) for dependent in self._dependents[name]]
-            if all(found is not None and found.fulfilled for found in after):
-                # Then Argo has no reason to look at it again.
-                self._followed.discard(name)
-                self._finish()
-            else:
-                hooks.ended(node, lambda: self._late_done(name))
+    def settle(self, task: str) -> None:
+        """Learn that a task has ended, and let begin what waited for it alone."""
+        if self._frozen:
+            self.child_failed()
         else:
-            hooks.ended(node, lambda: self._task_done(name))
+            self._settle(task)
 
-    def _hooks_done(self) -> None:
+    def hooks_ended(self) -> None:
+        """Learn that hooks have ended for which nothing but the end of the DAG waits."""
         if self._frozen:
             self.child_failed()
         else:
             self._finish()
 
-    def _late_done(self, name: str) -> None:
-        self._followed.discard(name)
-        self._hooks_done()
+    @property
+    def given_up(self) -> bool:
+        """True when it begins nothing more and errs."""
+        return bool(self._problem)
 
-    def _task_done(self, name: str) -> None:
-        if name not in self._late:
-            self._followed.discard(name)
-        if self._frozen:
-            self.child_failed()
-        else:
-            self._settle(name)
+    def give_up(self, why: str) -> None:
+        """Begin nothing more and err."""
+        self._problem = self._problem or why
 
     def _skip(self, name: str, phase: str, message: str) -> None:
-        node = self._task_node(name)
+        node = self.task_node(name)
         if node is None:
             self.skip(self.node_name(name), self._tasks[name], phase, message)
             self._connect(name, self.node_name(name), None)
         else:
             self._nodes.mark(node, phase, message)
         self._left[name] = 0
-        self._late.add(name)
-        self.machine.later(lambda: self._run_hooks(name))
+        self._hooks.ends_late(name)
+        self.machine.later(lambda: self._hooks.run(name))
 
     def _connect(self, name: str, node_name: str, group: Node | None) -> None:
         parents = self._depends[name].tasks
@@ -308,19 +268,19 @@ class Dag(Composite):
         elif not parents:
             self._nodes.connect(self.node, node_name)
         for parent in parents if group is None else ():
-            node = self._task_node(parent)
+            node = self.task_node(parent)
             for leaf in self._nodes.outbound(node) if node is not None else ():
                 self._nodes.connect(leaf, node_name)
 
     def child_begun(self, child: Child, node: Node) -> None:
         """Let the hooks of a task watch its node."""
         if child.name == self.node_name(child.task):
-            self._watch(child.task, node)
+            self._hooks.watch(child.task, node)
 
     def child_errs(self, child: Child, node: Node, error: str) -> bool:
         """Write down that a task could not run; its exit handler runs."""
         self._nodes.mark(node, ERROR, f"task '{node.name}' errored: {error}")
-        self._late.add(child.task)
+        self._hooks.ends_late(child.task)
         return True
 
     def child_done(self, child: Child, node: Node) -> None:
@@ -330,45 +290,18 @@ class Dag(Composite):
         if self.machine.limiter.failing_fast(self):
             self.child_failed()
             return
-        group = self._task_node(name)
+        group = self.task_node(name)
         if group is not None and group.type == TASK_GROUP:
-            self._run_exit(name, node)
+            self._hooks.item_ended(name, node)
             if not self._left[name]:
                 self._close_group(name, group)
         if not self._left[name]:
-            self._run_hooks(name)
+            self._hooks.run(name)
         elif self._frozen:
             self.child_failed()
 
-    def _run_exit(self, name: str, node: Node) -> None:
-        """Run the exit handler of an item of a loop, one after the other."""
-        last = exit_hook(self._tasks[name], self.machine)
-        if last is not None and node.phase in COMPLETED:
-            self._exits.setdefault(name, []).append(node)
-            self._next_exit(name, last)
-
-    def _next_exit(self, name: str, last: Mapping[str, Any]) -> None:
-        waiting = self._exits.get(name)
-        if not waiting or name in self._exiting:
-            return
-        node = waiting.pop(0)
-        self._exiting.add(name)
-        self._followed.add(node.name)
-
-        def done() -> None:
-            self._exiting.discard(name)
-            self._followed.discard(node.name)
-            self._next_exit(name, last)
-            self._hooks_done()
-
-        self._made_hooks(name, {}, last).ended(node, done)
-
     def _close_group(self, name: str, group: Node) -> None:
-        # Argo waits for an exit handler that runs no longer than for the last item, and then
-        # begins no more of them.
-        self._exits.pop(name, None)
-        if name not in self._exiting:
-            self._late.add(name)
+        self._hooks.group_ended(name)
         phase = SUCCEEDED
         for child in group.children:
             found = self._nodes.by_id.get(child)
@@ -378,7 +311,7 @@ class Dag(Composite):
 
     def _settle(self, name: str) -> None:
         """Write down that a task is fulfilled, and run what waited for it alone."""
-        node = self._task_node(name)
+        node = self.task_node(name)
         if node is None or self.node.fulfilled:
             return
         self._facts[name] = _facts(node, self._nodes)
@@ -391,11 +324,11 @@ class Dag(Composite):
 
     def _is_due(self, name: str) -> bool:
         # After a retry of the workflow a task may have ended before, or have to go on.
-        node = self._task_node(name)
+        node = self.task_node(name)
         return name not in self._left and (node is None or not node.fulfilled)
 
     def _finish(self) -> None:
-        if self._frozen or self._open or self._followed:
+        if self._frozen or self._open or self._hooks.open:
             return
         fail_fast = self._dag.get("failFast", True)
         phase = _phase(self._nodes, self.node, self._forgiven, fail_fast=fail_fast)
@@ -403,7 +336,7 @@ class Dag(Composite):
             self._end(phase, last=self._target_nodes())
             return
         for name in self._order:
-            node = self._task_node(name)
+            node = self.task_node(name)
             self.machine.export(node.outputs if node else None)
         scope = self._scope
         known = self._lookup(scope.value, scope.names, scope.artifact, scope.artifact_names)
@@ -413,7 +346,7 @@ class Dag(Composite):
         self._end(SUCCEEDED, last=self._target_nodes())
 
     def _target_nodes(self) -> list[Node]:
-        return [node for name in self._targets if (node := self._task_node(name))]
+        return [node for name in self._targets if (node := self.task_node(name))]
 
 
 def _ancestors_first(targets: list[str], parents: Mapping[str, tuple[str, ...]]) -> list[str]:

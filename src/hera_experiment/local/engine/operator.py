@@ -428,7 +428,11 @@ class Operator:
         self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
         self._machine.end_held()
         self._fire_timers()
-        if self._waits and strategy != TERMINATE:
+        if self._waits:
+            if strategy == TERMINATE:
+                # Argo's verdict on what never began; one that is stopped waits on.
+                self._status["startedAt"] = timestamp(self._now())
+                self._conclude(SUCCEEDED, "")
             return
         if self._nodes.get(self._machine.workflow) is None and not self._paused:
             # With a parallelism of 0 the entry template waits for ever; in Argo it still does.
@@ -467,6 +471,8 @@ class Operator:
     def _entry_done(self, node: Node, error: str) -> None:
         if error:
             self._nodes.mark(node, ERROR, error)
+            # Argo leaves what its hooks have begun behind.
+            self._launcher.stop_all("the workflow has ended", on_exit=True)
             self._conclude(ERROR, f"error in entry template execution: {error}")
             return
         self._launcher.end_daemons("")
