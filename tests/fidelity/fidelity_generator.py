@@ -32,7 +32,7 @@ def generated(count: int, *, seeded: int | None = None, broken: bool = True) -> 
     test = given(workflows(broken=broken))(collect)
     test = settings(
         # Some come twice.
-        max_examples=3 * count + 20,
+        max_examples=4 * count + 20,
         derandomize=seeded is None,
         database=None,
         deadline=None,
@@ -42,14 +42,16 @@ def generated(count: int, *, seeded: int | None = None, broken: bool = True) -> 
     if seeded is not None:
         test = seed(seeded)(test)
     test()
-    return list(found.values())[-count:]
+    # What comes one after the other is alike.
+    every = list(found.values())
+    return every[:: max(1, len(every) // count)][:count]
 
 
 @st.composite
 def workflows(draw: Draw, broken: bool = True) -> Json:
-    """Return a workflow; of ten two are broken in one place if ``broken``."""
+    """Return a workflow; of ten one is broken in one place if ``broken``."""
     made = _Making(draw).workflow()
-    if broken and draw(_SOME) >= 8:
+    if broken and draw(_SOME) >= 9:
         _break(draw, made)
     return made
 
@@ -228,7 +230,8 @@ class _Making:
             }
         if self._chance(2):
             task["when"] = self._when(kind, before)
-        if self._chance(1):
+        # Which items of a loop have their handlers run is a race in Argo.
+        if self._chance(1) and not self._loops(task):
             plain = [each for each in self._leaves if not self._needs(each)]
             if plain:
                 handler = self._one_of(*plain)["name"]

@@ -58,9 +58,7 @@ def page() -> str:
 
 def _table(recorded: Results, versions: list[str]) -> list[str]:
     cases = all_cases()
-    heads = [
-        f"{version}: {verdict}" for version in versions for verdict in (AGREES, REFUSED, DIFFERS)
-    ]
+    heads = [f"{version}: {verdict}" for version in versions for verdict in VERDICTS]
     lines = ["| feature | " + " | ".join(["cases", *heads]) + " |"]
     lines.append("|---|" + "---:|" * (len(heads) + 1))
     features = sorted({case.feature for case in cases.values()})

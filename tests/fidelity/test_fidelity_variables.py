@@ -7,10 +7,8 @@ from both_sides import NAMESPACE, Argo, Json
 from fidelity_variables import PLACES, VARIABLES, Variable, passes, using
 
 from hera_experiment.local.engine.validation import checked
-from hera_experiment.local.errors import InvalidWorkflow, Unsupported
+from hera_experiment.local.errors import InvalidWorkflow
 
-UNJUDGED = "not interpreted"
-"""What the local validator says of what it does not interpret, valid or not."""
 EVERY = [(variable, place) for variable in VARIABLES for place in PLACES]
 
 
@@ -24,8 +22,6 @@ def words(variable: Variable, place: str) -> str:
     """Return what the local validator says, which is nothing for what passes."""
     try:
         checked(manifest(variable, place))
-    except Unsupported:
-        return UNJUDGED
     except InvalidWorkflow as error:
         return error.message
     return ""
@@ -37,17 +33,12 @@ def test_the_catalogue_is_whole() -> None:
 
 def test_variables_pass_where_the_catalogue_says() -> None:
     said = {(variable, place): words(variable, place) for variable, place in EVERY}
-    unjudged = {key for key, each in said.items() if each == UNJUDGED}
     wrong = {
-        f"{variable.key} in {place}": said[variable, place]
-        for variable, place in EVERY
-        if (variable, place) not in unjudged
-        and bool(said[variable, place]) == passes(variable, place)
+        f"{variable.key} in {place}": each
+        for (variable, place), each in said.items()
+        if bool(each) == passes(variable, place)
     }
     assert wrong == {}
-    for variable, place in unjudged:
-        needs = ".artifacts." in variable.key or variable.key.endswith(".ip")
-        assert needs or place in ("container-set", "suspend"), (variable, place)
 
 
 @pytest.mark.cluster
@@ -60,6 +51,6 @@ def test_variables_pass_where_argo_lets_them(argo: Argo) -> None:
         if (status == 200) != passes(variable, place):
             wrong[f"{variable.key} in {place}"] = there.get("message", "passes")
         said = words(variable, place)
-        if status != 200 and said != UNJUDGED and not said.startswith(there["message"]):
+        if status != 200 and not said.startswith(there["message"]):
             wrong[f"{variable.key} in {place}, here"] = said
     assert wrong == {}

@@ -39,6 +39,10 @@ def within(prefix: str) -> Iterator[None]:
         raise InvalidWorkflow(f"{prefix}{error.message}") from None
 
 
+class Undecodable(InvalidWorkflow):
+    """What was sent is not even of the form of a workflow."""
+
+
 class Unsupported(InvalidWorkflow):
     """The workflow is valid, yet asks for something the local engine does not interpret."""
 

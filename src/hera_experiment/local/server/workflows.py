@@ -14,6 +14,7 @@ from hera_experiment.local.errors import (
     ApiError,
     InvalidWorkflow,
     NotFound,
+    Undecodable,
     Unimplemented,
 )
 from hera_experiment.local.server.messages import Request, parse_time
@@ -59,6 +60,8 @@ def lint(request: Request) -> dict[str, Any]:
     manifest = _manifest(request, request.json())
     try:
         return request.services.engine.lint(manifest)
+    except Undecodable:
+        raise
     except InvalidWorkflow as error:
         raise LintFailed(error.message) from None
 

@@ -17,7 +17,7 @@ from typing import Any
 from hera_experiment.argo.api_types import Field, fields_of, go_name, is_type
 from hera_experiment.argo.go_text import INT64, JsonError, decimal, stored
 from hera_experiment.local.engine.validation.quantities import meant, quantity_problem
-from hera_experiment.local.errors import InvalidWorkflow
+from hera_experiment.local.errors import InvalidWorkflow, Undecodable
 
 _ROOTS = {
     "Workflow": "workflow",
@@ -52,9 +52,9 @@ def decoded(manifest: Any, kind: str = "Workflow") -> dict[str, Any]:
     try:
         read = _struct(manifest, kind)
     except _Undecodable as problem:
-        raise InvalidWorkflow(problem.told(root)) from None
+        raise Undecodable(problem.told(root)) from None
     except JsonError as error:
-        raise InvalidWorkflow(str(error)) from None
+        raise Undecodable(str(error)) from None
     identity = {"apiVersion": read.get("apiVersion") or "argoproj.io/v1alpha1", "kind": kind}
     return {**identity, **{key: value for key, value in read.items() if key not in identity}}
 
