@@ -16,7 +16,6 @@ from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.names import ANNOTATION_GOES_ON
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.argo.tasks import is_finished, nodes_of
-from hera_experiment.argo.workflows import specification
 from hera_experiment.errors import UserError, tell
 from hera_experiment.local.engine.depends import mentioned
 from hera_experiment.local.engine.nodes import TASK_GROUP, Node
@@ -115,7 +114,10 @@ class Remainder:
             f"it works in the files of {self._run.name}, which 'make results RUN={self._run.name}' "
             f"brings, and keeps what had finished there: {shown or 'nothing'}"
         )
-        before = {each.get("name"): each for each in specification(self._run.workflow)["templates"]}
+        if self._run.record is None:
+            return
+        submitted = self._run.record.manifest.get("spec") or {}
+        before = {each.get("name"): each for each in submitted.get("templates") or ()}
         now = {each.get("name"): each for each in templates}
         used = {call["name"]: call.get("template") for call in calls}
         changed = [name for name in kept if before.get(used[name]) != now.get(used[name])]
@@ -168,7 +170,9 @@ class Finished:
         while name in self._taken:
             name += "-1"
         self._taken.add(name)
-        found: dict[str, Any] = {"name": name, "steps": [[]]}
+        # Steps without a step come back from Argo's server in a form that Hera cannot read.
+        step = {"name": "finished", "template": name, "when": "false"}
+        found: dict[str, Any] = {"name": name, "steps": [[step]]}
         outputs = (node.outputs or {}).get("parameters") if node is not None else None
         if outputs:
             parameters = [

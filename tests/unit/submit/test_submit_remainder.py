@@ -25,7 +25,8 @@ def run(*nodes: Json, templates: list[Json] | None = None) -> Any:
         "spec": {"templates": templates or []},
         "status": status,
     }
-    return SimpleNamespace(name="old", workflow=workflow)
+    record = SimpleNamespace(manifest=workflow) if templates else None
+    return SimpleNamespace(name="old", workflow=workflow, record=record)
 
 
 def values(**parameters: str) -> Json:
@@ -68,7 +69,8 @@ def test_from_a_task_on() -> None:
     assert tasks["b"]["arguments"] == argument('say "x"')
     assert [name for name, each in tasks.items() if each["template"] == "leaf"] == ["b", "c", "d"]
     kept = next(each for each in made["spec"]["templates"] if each["name"] == "kept-a")
-    assert kept["steps"] == [[]]
+    step = {"name": "finished", "template": "kept-a", "when": "false"}
+    assert kept["steps"] == [[step]]
     expression = kept["outputs"]["parameters"][0]["valueFrom"]["expression"]
     assert expression == '"say \\"x\\""'
     assert made["spec"]["templates"][-1]["container"]["args"] == ["/data/old/x"]
