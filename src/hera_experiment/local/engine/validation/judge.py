@@ -68,8 +68,12 @@ class Base:
 
 @dataclass(frozen=True)
 class _Known:
-    """What was found out about a template when it was met first."""
+    """What was found out about a template when it was met first.
 
+    It is held on to, for it is known by its identity.
+    """
+
+    template: Template
     scope: Scope
     depends_on_values: bool
 
@@ -195,7 +199,7 @@ class Judge:
             check_inputs(template)
             if any(not each.get("name") for each in template.get("initContainers") or ()):
                 raise InvalidWorkflow("initContainers must all have container name")
-            known = _Known(template_scope(template), _depends_on_values(template))
+            known = _Known(template, template_scope(template), _depends_on_values(template))
             self._met[id(template)] = known
         with within(f"templates.{name} "):
             filled = processed(template, arguments, self.everywhere)
