@@ -153,6 +153,9 @@ def test_artifacts_of_the_workflow_are_results_too(folder: Path, run: Run) -> No
     done = run("-m", "hera_utils", "results")
     assert done.returncode == 1
     assert "the artifact 'three' cannot be had" in done.stdout
+    done = run("-m", "hera_utils", "prune", "--keep=0", "--files=1", "--yes=1")
+    assert done.returncode == 0, done.stderr
+    assert list((folder / ".hera" / "artifacts").iterdir()) == []
 
 
 def test_data_is_copied_to_the_claim_when_it_changed(folder: Path, run: Run) -> None:

@@ -27,7 +27,7 @@ from hera_experiment.results.outcome import Results, printable
 from hera_experiment.results.store import FILE_FLAGS, Store, checksum
 
 FOLDER = "artifacts"
-"""Where artifacts lie in the results of a run."""
+"""Where artifacts lie in the results of a run, and below the laptop's state those of all runs."""
 
 _LINK = re.compile(r'<a href="\./([^"]+)">')
 _MOST_BYTES = 1 << 24

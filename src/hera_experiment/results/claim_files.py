@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hera_experiment.argo.tasks import is_finished
 from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError
+from hera_experiment.results.artifact_files import FOLDER as ARTIFACTS
 from hera_experiment.results.artifact_files import fetch_artifacts, own_artifacts
 from hera_experiment.results.data_files import FOLDER, DataFile, data_files
 from hera_experiment.results.folder_transport import FolderTransport, remove_tree
@@ -114,6 +115,8 @@ def upload_data(
 def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str = "") -> int:
     """Remove what ``runs`` left on their claims, and what was fetched of it; return bytes freed.
 
+    On the laptop their artifacts go as well.
+
     ``image`` is what changes a claim on a cluster, one of the workflow's own unless it is given.
 
     Raises
@@ -140,6 +143,9 @@ def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str 
     for run in runs:
         folder = results_folder(run)
         freed += remove_tree(folder) + remove_tree(folder.parent / ".parts" / folder.name)
+        if run.server.is_local:
+            # On a cluster the repository's own rules, or artifactGC, remove them.
+            freed += remove_tree(run.server.context.experiment.state / ARTIFACTS / run.name)
     return freed
 
 
