@@ -23,7 +23,8 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 # What takes minutes begins early, or it would be what the others wait for in the end.
 LONGEST = (
     "test_whole_experiment.py",
-    "test_same_as_argo.py",
+    "test_fidelity_cases.py",
+    "test_fidelity_generated.py",
     "test_results.py",
     "test_same_when_stopped.py",
     "test_follow.py",
