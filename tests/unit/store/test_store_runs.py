@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from datetime import datetime, timezone
 
 import pytest
 
 from hera_experiment.local.errors import AlreadyExists, InvalidWorkflow, NotFound
 from hera_experiment.local.store import Store
+from hera_experiment.local.store import body as body_module
+from hera_experiment.local.store import run as run_module
+from hera_experiment.local.store.body import encode_nodes
 from hera_experiment.local.store.run import INTERRUPTED
 
 END = "2026-11-05T08:00:09Z"
@@ -324,16 +326,19 @@ def test_the_folder_is_private(root, store, manifest):
     assert (root / "runs" / "w" / "journal.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_document_of_ten_thousand_nodes_is_joined_not_encoded(store, manifest):
+def test_each_node_is_encoded_once(store, manifest, monkeypatch):
     run = store.create(manifest())
-    run.update(nodes={f"w-{n}": {**NODE, "id": f"w-{n}", "x": "y" * 400} for n in range(10_000)})
-    nodes = dict(run.nodes)
-    started = time.thread_time()
-    json.dumps(nodes)
-    encoding = time.thread_time() - started
-    joining = []
-    for _ in range(5):
-        started = time.thread_time()
-        run.document()
-        joining.append(time.thread_time() - started)
-    assert min(joining) < encoding / 3
+    encoded = []
+
+    def counting(nodes):
+        encoded.extend(nodes)
+        return encode_nodes(nodes)
+
+    for module in (body_module, run_module):
+        monkeypatch.setattr(module, "encode_nodes", counting)
+    run.update(nodes={f"w-{n}": {**NODE, "id": f"w-{n}"} for n in range(1000)})
+    documents = [run.document() for _ in range(5)]
+    run.update(nodes={"w-7": {**NODE, "id": "w-7", "message": "other"}})
+    assert json.loads(run.document())["status"]["nodes"]["w-7"]["message"] == "other"
+    assert len(encoded) == 1001
+    assert len(json.loads(documents[0])["status"]["nodes"]) == 1000
