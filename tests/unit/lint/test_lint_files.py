@@ -45,17 +45,17 @@ def test_each_path_has_its_line(tmp_path: Path) -> None:
         return document.locate(path)[1]
 
     assert (line(), line("spec", "entrypoint"), line(*tasks, 0)) == (5, 10, 15)
-    assert line(*tasks, 1, "template") == 18
-    # What is not there has the line of what would hold it.
+    # The line of the object that holds it, be it there or not.
+    assert line(*tasks, 1, "template") == 17
     assert (line(*tasks, 0, "arguments", "parameters"), line(*tasks, 7)) == (15, 14)
-    places = {name: place[1] for name, place in document.origins().items()}
+    places = {name: place[1] for name, place in document.origins.items()}
     assert places == {"": 5, "main": 12, "main/one": 15, "main/two": 17}
 
 
-def test_json_has_lines_too_and_may_have_tabs(tmp_path: Path) -> None:
-    path = written(tmp_path, '{\n\t"kind":\n\t"Workflow",\n\t"spec": {}\n}', "w.json")
-    (document,) = documents_of(path)
-    assert document.locate(("spec",))[1] == 4
+def test_json_has_no_lines_but_its_file(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"kind": "Workflow", "spec": {}}', "w.json")
+    (source,), _ = of_files([path], (4, 0))
+    assert source.locate(("spec",)) == (str(path), 0)
 
 
 @pytest.mark.parametrize(
