@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
-from hera_experiment.argo.objects import KINDS, Captured, Kind
+from hera_experiment.argo.objects import Captured
 from hera_experiment.errors import UserError
-from hera_experiment.lint.files import SUFFIXES, Document, documents
 from hera_experiment.lint.judge import Locate
 from hera_experiment.lint.origins import locator
-from hera_experiment.lint.subject import Kept, Manifest, Subject, Version, mapping, text
+from hera_experiment.lint.subject import Kept, Manifest, Subject, Version, mapping
+from hera_experiment.submission.documents import Document, documents_of, is_document
 
 
 @dataclass(frozen=True)
@@ -34,62 +33,35 @@ def of_captured(captured: Captured, version: Version) -> list[Source]:
     return found
 
 
-def of_files(paths: Iterable[Path], version: Version) -> tuple[list[Source], list[UserError]]:
+def of_files(paths: Sequence[Path], version: Version) -> tuple[list[Source], list[UserError]]:
     """Return Argo's objects in files and folders, and why something there is none."""
-    found: list[tuple[Kind, Document]] = []
+    found: list[Document] = []
     problems: list[UserError] = []
     for path in paths:
-        alone = not path.is_dir()
         try:
-            for file in [path] if alone else _files(path):
-                for document in documents(file):
-                    if kind := _kind_of(document, alone=alone):
-                        found.append((kind, document))
+            for file in _files(path) if path.is_dir() else [path]:
+                found += documents_of(file, whole=False)
         except UserError as error:
             problems.append(error)
-    kept = {(kind.name, _name(each)): each.manifest for kind, each in found}
-    sources = [
-        Source(
-            Subject(each.manifest, kind, version, written=True, kept=_finder(kept)),
-            _name(each),
-            each.locate,
-        )
-        for kind, each in found
-    ]
+    kept = {(each.kind.name, _name(each)): each.manifest for each in found}
+    sources = []
+    for each in found:
+        subject = Subject(each.manifest, each.kind, version, written=True, kept=_finder(kept))
+        sources.append(Source(subject, _name(each), each.locate))
     if not sources and not problems:
         shown = ", ".join(map(str, paths))
-        problems.append(UserError("there is no object of Argo's", shown, "name a file of YAML"))
+        problems.append(
+            UserError("there is no object of Argo's", shown, "begin with kind: Workflow")
+        )
     return sources, problems
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.rglob("*") if each.suffix in SUFFIXES and each.is_file())
-
-
-def _kind_of(document: Document, *, alone: bool) -> Kind | None:
-    """Return the kind of an object of Argo's, None for another's.
-
-    Raises :class:`UserError` for what is no object, or misspelt, in a file that was named.
-    """
-    manifest = document.manifest
-    file, line = document.locate(("kind",))
-    where = f"{file}, line {line}" if line else file
-    if not isinstance(manifest, Mapping):
-        if not alone:
-            return None
-        raise UserError(f"it is no object but {type(manifest).__name__}", where)
-    name = text(manifest.get("kind"))
-    kind = next((each for each in KINDS if each.name == name), None)
-    if kind is None and (alone or text(manifest.get("apiVersion")).startswith("argoproj.io/")):
-        close = get_close_matches(name, [each.name for each in KINDS], n=1)
-        if close or not name:
-            advice = f"did you mean {close[0]}?" if close else "begin with kind: Workflow"
-            raise UserError(f"no kind of Argo's is called '{name}'", where, advice)
-    return kind
+    return sorted(each for each in folder.rglob("*") if is_document(each) and each.is_file())
 
 
 def _name(document: Document) -> str:
-    metadata = mapping(mapping(document.manifest).get("metadata"))
+    metadata = mapping(document.manifest.get("metadata"))
     return str(metadata.get("name") or f"{metadata.get('generateName', '')}…")
 
 

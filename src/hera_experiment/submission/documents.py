@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 GROUP = "argoproj.io/"
 
+_MISSPELT = 0.85
+"""How alike two kinds are of which one is the other, misspelt."""
 _LARGEST = 8 << 20
 _VALUES = 1_000_000
 """No file holds more values than this: an alias may stand for many, again and again."""
@@ -49,6 +52,18 @@ class Document:
         """Where its templates and their tasks stand, in the words of a script's origins."""
         return {name: (self.file, line) for name, line in self._origins() if line}
 
+    def locate(self, path: Sequence[str | int]) -> tuple[str, int]:
+        """Return the file, and the line of the innermost object on the way to ``path``."""
+        value: Any = self.manifest
+        line = self.lines.get(id(value), 0)
+        for key in path:
+            inner = isinstance(key, int) and isinstance(value, list) and key < len(value)
+            if not (inner or (isinstance(value, dict) and key in value)):
+                break
+            value = value[key]
+            line = self.lines.get(id(value), line) if isinstance(value, dict) else line
+        return self.file, line
+
     def _origins(self) -> Iterator[tuple[str, int]]:
         yield "", self.lines.get(id(self.manifest), 0)
         spec = _object(self.manifest.get("spec"))
@@ -66,8 +81,10 @@ def is_document(path: str | Path) -> bool:
     return str(path).lower().endswith(SUFFIXES)
 
 
-def documents_of(path: Path) -> list[Document]:
+def documents_of(path: Path, *, whole: bool = True) -> list[Document]:
     """Return the objects of a file in their order.
+
+    Unless it is Argo's as a ``whole``, objects of others are left out.
 
     Raises :class:`UserError` for what is not YAML or JSON, another kind, a key that is given twice.
     """
@@ -87,9 +104,9 @@ def documents_of(path: Path) -> list[Document]:
     found = [
         _document(value, place, str(path), lines)
         for value, place, lines in values
-        if value is not None
+        if value is not None and (whole or _is_argos(value))
     ]
-    if not found:
+    if whole and not found:
         raise UserError("the file holds no workflow", shown)
     return found
 
@@ -104,6 +121,17 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _objects(value: Any) -> list[dict[str, Any]]:
     return [each for each in _list(value) if isinstance(each, dict)]
+
+
+def _is_argos(value: Any) -> bool:
+    """Tell whether a value is, or means to be, one of the objects that are known here.
+
+    Others have the same group, such as Argo's own WorkflowEventBinding.
+    """
+    if not isinstance(value, dict) or not str(value.get("apiVersion") or GROUP).startswith(GROUP):
+        return False
+    names = [kind.name for kind in KINDS]
+    return bool(get_close_matches(str(value.get("kind")), names, n=1, cutoff=_MISSPELT))
 
 
 def _document(value: Any, place: str, file: str, lines: Mapping[int, int]) -> Document:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.submission.documents import is_document
 from hera_experiment.verbs._script import SCRIPT, add_script_arguments, inputs_of, script_of
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from hera_experiment.lint.rule import Rule
     from hera_experiment.lint.sources import Source
     from hera_experiment.lint.subject import Version
-
-_FILES = (".yaml", ".yml", ".json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +144,7 @@ def _named_files(args: VerbArguments) -> list[Path]:
     """Return files and folders of YAML that are named, none where a script is."""
     words = [*shlex.split(args.script or ""), *(word for word in args.words if word != "--")]
     paths = list(map(Path, words))
-    if not paths or not (paths[0].suffix in _FILES or paths[0].is_dir()):
+    if not paths or not (is_document(paths[0]) or paths[0].is_dir()):
         return []
     if option := next((word for word in words if word.startswith("-")), ""):
         raise UserError(f"'{option}' stands behind a file", "on the command line", "put it before")

@@ -1,20 +1,18 @@
-"""Workflows in files: how scalars are read, and which line a path has."""
+"""Workflows in files: which line a path has, and what is none."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from hera_experiment.errors import UserError
-from hera_experiment.lint.files import documents
 from hera_experiment.lint.sources import of_files
+from hera_experiment.submission.documents import documents_of
 
 TEXT = """\
 # two documents
+apiVersion: v1
 kind: ConfigMap
-metadata: {name: c}
 ---
 apiVersion: argoproj.io/v1alpha1
 kind: Workflow
@@ -40,42 +38,34 @@ def written(tmp_path: Path, text: str, name: str = "w.yaml") -> Path:
 
 
 def test_each_path_has_its_line(tmp_path: Path) -> None:
-    first, second = documents(written(tmp_path, TEXT))
-    assert (first.manifest["kind"], second.manifest["kind"]) == ("ConfigMap", "Workflow")
+    (document,) = documents_of(written(tmp_path, TEXT), whole=False)
     tasks = ("spec", "templates", 0, "dag", "tasks")
-    assert second.locate(())[1] == 5
-    assert second.locate(("spec", "entrypoint"))[1] == 10
-    assert second.locate((*tasks, 0))[1] == 15
-    assert second.locate((*tasks, 1, "template"))[1] == 18
-    # What is not there has the line of what would hold it.
-    assert second.locate((*tasks, 0, "arguments", "parameters"))[1] == 15
-    assert second.locate((*tasks, 7))[1] == 14
+
+    def line(*path: str | int) -> int:
+        return document.locate(path)[1]
+
+    assert (line(), line("spec", "entrypoint"), line(*tasks, 0)) == (5, 10, 15)
+    # The line of the object that holds it, be it there or not.
+    assert line(*tasks, 1, "template") == 17
+    assert (line(*tasks, 0, "arguments", "parameters"), line(*tasks, 7)) == (15, 14)
+    places = {name: place[1] for name, place in document.origins.items()}
+    assert places == {"": 5, "main": 12, "main/one": 15, "main/two": 17}
 
 
-def test_scalars_are_read_as_argo_reads_them(tmp_path: Path) -> None:
-    text = "[2026-11-26, 1:30, y, off, 0o17, 1e3, 1_000, ~, .5, 010, '1', n]"
-    (document,) = documents(written(tmp_path, text))
-    assert document.manifest[:5] == ["2026-11-26", "1:30", True, False, "0o17"]
-    assert document.manifest[5:] == [1000.0, 1000, None, 0.5, 8, "1", False]
-
-
-def test_json_has_lines_too_and_may_have_tabs(tmp_path: Path) -> None:
-    path = written(tmp_path, '{\n\t"kind":\n\t"Workflow",\n\t"spec": {}\n}', "w.json")
-    (document,) = documents(path)
-    assert document.manifest == json.loads(path.read_text())
-    assert document.locate(("spec",))[1] == 4
+def test_json_has_no_lines_but_its_file(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"kind": "Workflow", "spec": {}}', "w.json")
+    (source,), _ = of_files([path], (4, 0))
+    assert source.locate(("spec",)) == (str(path), 0)
 
 
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        ("a: [", "w.yaml", "is no YAML"),
-        ("a: !!python/object:os.system {}", "w.yaml", "is no YAML"),
-        ("{", "w.json", "is no JSON"),
-        ("- 1", "w.yaml", "it is no object but list"),
-        ("kind: Workfow", "w.yaml", "did you mean Workflow?"),
-        ("spec: {}", "w.yaml", "begin with kind: Workflow"),
-        ("kind: ConfigMap", "w.yaml", "there is no object of Argo's"),
+        ("a: [", "w.yaml", "this is not YAML"),
+        ("{", "w.json", "this is not JSON"),
+        ("kind: Workfow", "w.yaml", "'Workfow' of"),
+        ("- 1", "w.yaml", "there is no object of Argo's"),
+        ("kind: ConfigMap\napiVersion: v1", "w.yaml", "there is no object of Argo's"),
         ("", "w.yaml", "there is no object of Argo's"),
     ],
 )
@@ -87,11 +77,10 @@ def test_what_is_no_workflow_is_one_sentence(
     assert said in str(problems[0]) and "\n" not in str(problems[0])
 
 
-def test_bytes_that_are_no_text_and_files_that_are_not_there(tmp_path: Path) -> None:
-    (tmp_path / "w.yaml").write_bytes(b"\xff\xfe\x00")
-    _, problems = of_files([tmp_path / "w.yaml", tmp_path / "none.yaml"], (4, 0))
-    assert "no text in UTF-8" in str(problems[0])
-    assert "No such file" in str(problems[1])
+def test_a_file_that_is_not_there_keeps_no_other_from_its_judgement(tmp_path: Path) -> None:
+    sources, problems = of_files([tmp_path / "none.yaml", written(tmp_path, TEXT)], (4, 0))
+    assert len(sources) == 1
+    assert "No such file" in str(problems[0])
 
 
 def test_a_folder_is_read_whole_and_knows_its_templates(tmp_path: Path) -> None:
@@ -104,5 +93,3 @@ def test_a_folder_is_read_whole_and_knows_its_templates(tmp_path: Path) -> None:
     assert sorted(each.name for each in sources) == ["a-…", "census"]
     assert sources[0].subject.kept("WorkflowTemplate", "census") is not None
     assert sources[0].subject.kept("WorkflowTemplate", "other") is None
-    with pytest.raises(UserError, match="cannot be read"):
-        list(documents(tmp_path))
