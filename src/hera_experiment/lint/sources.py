@@ -37,10 +37,9 @@ def of_files(paths: Sequence[Path], version: Version) -> tuple[list[Source], lis
     """Return Argo's objects in files and folders, and why something there is none."""
     found: list[Document] = []
     problems: list[UserError] = []
-    for path in paths:
+    for file in (file for path in paths for file in _files(path)):
         try:
-            for file in _files(path) if path.is_dir() else [path]:
-                found += documents_of(file, whole=False)
+            found += documents_of(file, whole=False)
         except UserError as error:
             problems.append(error)
     kept = {(each.kind.name, _name(each)): each.manifest for each in found}
@@ -57,6 +56,8 @@ def of_files(paths: Sequence[Path], version: Version) -> tuple[list[Source], lis
 
 
 def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return [folder]
     return sorted(each for each in folder.rglob("*") if is_document(each) and each.is_file())
 
 

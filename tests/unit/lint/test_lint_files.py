@@ -88,8 +88,10 @@ def test_a_folder_is_read_whole_and_knows_its_templates(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     written(tmp_path / "below", "kind: WorkflowTemplate\nmetadata: {name: census}\nspec: {}\n")
     written(tmp_path, "just: data\n", "values.yml")
+    written(tmp_path, "a: [\n", "a.yml")
     sources, problems = of_files([tmp_path], (4, 0))
-    assert not problems
+    # What cannot be read keeps no other from its judgement.
+    assert len(problems) == 1
     assert sorted(each.name for each in sources) == ["a-…", "census"]
     assert sources[0].subject.kept("WorkflowTemplate", "census") is not None
     assert sources[0].subject.kept("WorkflowTemplate", "other") is None
