@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from hera_experiment.argo.phases import COMPLETED, ERROR
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import Machine
-from hera_experiment.local.engine.nodes import Node
+from hera_experiment.local.engine.nodes import DAG, RETRY, STEPS, Node
 from hera_experiment.local.engine.substitution import Lookup
 
 
@@ -88,7 +88,7 @@ class DagHooks:
         hooks, node = self._of(task), self._dag.task_node(task)
         if hooks is None or node is None or self._dag.given_up:
             self._settle(task)
-        elif task not in self._late or task in self._targets:
+        elif task in self._targets or not self._is_late(task, node, hooks):
             hooks.ended(node, lambda: self._settle(task))
         else:
             self._run_late(task, node, hooks)
@@ -109,6 +109,11 @@ class DagHooks:
         self._exits.pop(task, None)
         if task not in self._exiting:
             self._late.add(task)
+
+    def _is_late(self, task: str, node: Node, hooks: Hooks) -> bool:
+        # What ends by itself, Argo asks for its handler at once, and for the others next time.
+        by_itself = node.expired or node.type in (STEPS, DAG, RETRY)
+        return task in self._late or (by_itself and not hooks.handles_the_end)
 
     def _run_late(self, task: str, node: Node, hooks: Hooks) -> None:
         self._open.add(task)
@@ -157,6 +162,9 @@ class DagHooks:
 
         def failed(node: Node, why: str, last: bool) -> None:
             if not last:
+                if node.progress == "1/1":
+                    # To Argo it erred before it succeeded.
+                    node.progress = "0/1"
                 self._dag.machine.nodes.mark(node, ERROR, why)
             if task in self._targets:
                 self._dag.give_up(why)

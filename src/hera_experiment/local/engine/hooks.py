@@ -97,6 +97,11 @@ class Hooks:
         self._open = 0
         self._then: Callable[[], None] | None = None
 
+    @property
+    def handles_the_end(self) -> bool:
+        """True when there is one for the end, whatever the phase."""
+        return self._last is not None
+
     def watch(
         self, node: Node, *, early: bool, around: Callable[[Callable[[], None]], None] = _at_once
     ) -> None:

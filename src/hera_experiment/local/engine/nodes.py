@@ -133,7 +133,8 @@ class Node:
     """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
 
     ``daemoned`` is true of a daemon that can be used, at ``address``, until it ends or is ended.
-    ``began`` and ``ended`` are its times on the monotonic clock, None if another server saw them.
+    ``began`` and ``ended`` are its times on the monotonic clock, None if another server saw them;
+    ``expired`` tells that it was suspended for a time, which is over.
     """
 
     id: str
@@ -160,6 +161,7 @@ class Node:
     sync: dict[str, str] | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
+    expired: bool = field(default=False, compare=False)
     began: float | None = field(default=None, compare=False)
     ended: float | None = field(default=None, compare=False)
 

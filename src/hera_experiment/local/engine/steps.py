@@ -171,12 +171,16 @@ class Steps(Composite):
 
         known = self._known
 
+        own = self.node_name(step["name"])
+
         def status(name: str) -> str | None:
-            # It sees the phases of all steps beside it.
+            # It sees the phases of the steps beside it that are written before it.
             for key in group.children if name.endswith(".status") else ():
                 node = self._nodes.by_id[key]
                 if name == f"steps.{node.display_name}.status":
                     return node.phase
+                if node.name == own:
+                    break
             return known(name)
 
         place = replace(

@@ -61,6 +61,7 @@ class Suspension:
         elif problem := _supply_defaults(self.node):
             self.end(ERROR, problem, error=problem)
         else:
+            self.node.expired = True
             self.end(SUCCEEDED)
 
     def change(self, change: Change) -> bool:
