@@ -4,7 +4,6 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from both_sides import NAMESPACE, Argo, Local
@@ -36,8 +35,40 @@ def turn(request: pytest.FixtureRequest, cluster: RealCluster) -> Iterator[None]
         yield
 
 
+# The agent, which sends the requests of HTTP templates, runs as the account that workflows name.
+AGENT = f"""
+apiVersion: v1
+kind: Secret
+metadata:
+  name: experiment.service-account-token
+  namespace: {NAMESPACE}
+  annotations: {{kubernetes.io/service-account.name: experiment}}
+type: kubernetes.io/service-account-token
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: argo-agent, namespace: {NAMESPACE}}}
+rules:
+- {{apiGroups: [argoproj.io], resources: [workflowtasksets], verbs: [list, watch]}}
+- {{apiGroups: [argoproj.io], resources: [workflowtasksets/status], verbs: [patch]}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: argo-agent, namespace: {NAMESPACE}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: argo-agent}}
+subjects:
+- {{kind: ServiceAccount, name: experiment, namespace: {NAMESPACE}}}
+"""
+
+
+@pytest.fixture(scope="session")
+def agent(cluster: RealCluster) -> None:
+    """Let Argo's agent do its work."""
+    cluster.apply(AGENT)
+
+
 @pytest.fixture(scope="module")
-def argo(cluster: Any) -> Iterator[Argo]:
+def argo(cluster: RealCluster, agent: None) -> Iterator[Argo]:
     token = cluster.token("argo-user", NAMESPACE, "2h")
     argo = Argo(cluster["ARGO_SERVER"], token)
     yield argo

@@ -21,7 +21,7 @@ from argo_front import (
     wait_for_argo,
     wait_for_port,
 )
-from cluster_fixtures import argo, cluster, local, turn
+from cluster_fixtures import agent, argo, cluster, local, turn
 from real_cluster import (
     ACCOUNTS,
     CONTEXT_VARIABLES,
@@ -32,7 +32,7 @@ from real_cluster import (
     absent,
 )
 
-__all__ = ["argo", "cluster", "local", "turn"]
+__all__ = ["agent", "argo", "cluster", "local", "turn"]
 
 SUBMIT = """
 import hera_utils
