@@ -296,6 +296,15 @@ def test_nobody_writes_to_an_open_standard_input(begin, project, runtime):
     assert begun.ended().exit_code == 143
 
 
+def test_a_volume_has_outputs_of_whoever_of_a_set_writes_them_last(run):
+    outputs = {"parameters": [{"name": "out", "valueFrom": {"path": "/data/out"}}]}
+    slow = container("slow", "sleep 0.5; echo late > /data/out", **MOUNTED)
+    after = container("after", "test ! -e /data/out", dependencies=["main"], **MOUNTED)
+    template = of_set(slow, container("main", "true", **MOUNTED), after)
+    result, _ = run({**template, "outputs": outputs}, volumes=SHARED)
+    assert (result.exit_code, result.message, result.parameters) == (0, "", {"out": "late"})
+
+
 def test_a_volume_in_memory_is_shared_as_well(run):
     template = {
         **shell("cat /data/x", **MOUNTED),

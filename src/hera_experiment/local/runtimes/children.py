@@ -49,6 +49,8 @@ class Children:
         self._in_namespace = False
         self._timer: threading.Timer | None = None
         self.stopping = False
+        self.ended: Callable[[int], None] = lambda status: None
+        """Hears the exit status of the last attempt, before outputs are looked at."""
 
     def attempts(self, run: Callable[[int], int]) -> int:
         """Return the exit status of ``run(attempt)``, called again while it fails and may.
@@ -63,6 +65,7 @@ class Children:
             status = run(attempt)
             if status == 0 or self.stopping:
                 break
+        self.ended(status)
         return status
 
     def run(

@@ -58,6 +58,8 @@ class RunningPod:
         # How each container ended, and those that have begun.
         self._ended: dict[str, PodResult] = {}
         self._begun: set[str] = set()
+        # What a container's process ended with, whose outputs are still to be looked at.
+        self._statuses: dict[str, int] = {}
         self._ready = False
 
     def stop(self, grace_seconds: float) -> None:
@@ -134,6 +136,8 @@ class RunningPod:
     def _run_main(self, container: Container, run_one: RunOne, announce: Announce) -> None:
         result = self._refused(container)
         if result is None:
+            if self._of_set and container.name == MAIN:
+                self.children[MAIN].ended = self._wait_for_others
             result = self._one(run_one, container, announce)
         self._has_ended(container, result, announce)
         if result.exit_code != 0:
@@ -143,6 +147,17 @@ class RunningPod:
             over = all(each.name in self._ended for each in self._containers.main)
         if over:
             self._stop(self._containers.sidecars)
+
+    def _wait_for_others(self, status: int) -> None:
+        """Wait until all of a set have ended: volumes have its outputs, too, whoever wrote them."""
+        with self._changed:
+            self._statuses[MAIN] = status
+            self._changed.notify_all()
+            if status == 0:
+                names = {each.name for each in self._containers.main} - {MAIN}
+                self._changed.wait_for(
+                    lambda: names <= self._ended.keys() or self.children[MAIN].stopping
+                )
 
     def _run_sidecar(self, container: Container, run_one: RunOne, announce: Announce) -> None:
         result = self._one(run_one, container, announce)
@@ -167,14 +182,17 @@ class RunningPod:
             with self._changed:
                 self._changed.wait_for(
                     lambda name=name: (  # type: ignore[misc]
-                        name in self._ended or self.children[container.name].stopping
+                        name in self._ended
+                        or name in self._statuses
+                        or self.children[container.name].stopping
                     )
                 )
                 ended = self._ended.get(name)
-            if ended is None:
+                status = self._statuses.get(name) if ended is None else ended.exit_code
+            if ended is None and status is None:
                 return PodResult(143, failure(143, container=container.name))
-            if ended.exit_code != 0:
-                code = NEVER_RAN if ended.exit_code is None else ended.exit_code
+            if status != 0:
+                code = NEVER_RAN if status is None else status
                 why = f'dependency "{name}" exited with non-zero code: {code}'
                 return PodResult(NEVER_RAN, failure(NEVER_RAN, why, container=container.name))
         return None
