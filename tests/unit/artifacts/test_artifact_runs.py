@@ -68,7 +68,7 @@ def test_keys_have_the_form_of_a_config_map(laptop: Laptop) -> None:
     )
     done = laptop.run(WRITE, artifactRepositoryRef={"configMap": "mine", "key": "nowhere"})
     assert done["status"]["phase"] == "Error"
-    assert 'config map missing key "nowhere"' in done["status"]["message"]
+    assert 'artifact repository ref "mine#nowhere"' in done["status"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,10 @@ def repository_of(spec: Mapping[str, Any], objects: Objects) -> ArtifactReposito
         return default
     key = str(reference.get("key") or "")
     if key not in texts:
+        shown = f"{reference.get('configMap') or ''}#{key}"
         raise RepositoryError(
-            f'failed to resolve artifact repository: config map missing key "{key}" for artifact '
-            f'repository ref "{name}#{key}"'
+            "failed to resolve artifact repository: failed to find any artifact repository for "
+            f'artifact repository ref "{shown}"'
         )
     described = _parsed(texts[key], f"{name}#{key}")
     return ArtifactRepository(_location(described), bool(described.get("archiveLogs")))
