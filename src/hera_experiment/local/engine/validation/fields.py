@@ -228,11 +228,8 @@ TASK = Table(
     {**STEP.honoured, "dependencies": "list of strings", "depends": "string"}, refused=STEP.refused
 )
 
-HOOK = _table(
-    {"string": "template expression", "object": "arguments"},
-    {},
-    {"templates of other objects": "templateRef"},
-)
+
+HOOK = _table({"string": "template expression", "object": "arguments templateRef"})
 
 HTTP = _table(
     {
