@@ -325,7 +325,7 @@ def test_delete(argo, running):
     assert "bygone" not in argo("list", "-o", "name").split()
 
 
-@pytest.mark.parametrize("words", [("template", "list"), ("cron", "list"), ("archive", "list")])
+@pytest.mark.parametrize("words", [("archive", "list")])
 def test_what_is_not_there_is_said(argo, words):
     assert "does not speak" in argo(*words, status=1)
 

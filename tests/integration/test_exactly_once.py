@@ -24,7 +24,7 @@ MANIFEST = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "Workflow",
     "metadata": {"generateName": "fault-"},
-    "spec": {"entrypoint": "main", "templates": [{"name": "main", "steps": []}]},
+    "spec": {"entrypoint": "main", "templates": [{"name": "main", "steps": [[]]}]},
 }
 
 SEED = os.environ.get("FAULT_SEED") or str(secrets.randbelow(1_000_000))

@@ -148,8 +148,20 @@ def test_the_status_of_a_script_is_kept_and_what_it_left_is_named(place: Place) 
     assert done.stderr == said
 
 
+def test_what_lint_finds_is_told_before_anything_is_sent(place: Place) -> None:
+    source = PLAIN.format(status=0) + "w = make('odd-')\nw.entrypoint = 'absent'\nw.create()"
+    done = place.submit(source)
+    assert done.returncode == 1
+    assert "error HE101 template name 'absent' undefined" in done.stderr
+    assert "nothing was submitted: odd-… has 1 error" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert place.records == []
+    assert place.runs == set()
+
+
 def test_what_the_server_refuses_is_one_sentence_and_recorded(place: Place) -> None:
     source = PLAIN.format(status=0) + "w = make('odd-')\nw.entrypoint = 'absent'\nw.create()"
+    place.write("pyproject.toml", '[tool.hera_experiment.lint]\nignore = ["HE1"]\n')
     done = place.submit(source)
     assert done.returncode == 1
     assert done.stderr.splitlines()[1].startswith("hera_utils: "), done.stderr

@@ -55,6 +55,8 @@ class Printer(Capture):
         if creation is None:
             return self.read(request)
         filled = replace(creation, manifest=self._defaults.filled_in(creation))
+        # First of all: who is told of a mistake wants to look at it.
+        self._print(filled)
         remarks = self._judge(filled.submitted())
         return remarked(answer_of(self.take(filled)), remarks)
 
@@ -77,13 +79,15 @@ class Printer(Capture):
         return super().read(request)
 
     def take(self, creation: Creation) -> dict[str, Any]:
-        """Print what is to be created; raises ``UserError`` when the server would refuse it."""
-        manifest = creation.manifest
-        self._out.write(as_yaml(manifest))
-        self._out.flush()
-        if creation.kind is WORKFLOW:
-            print("\n".join(outline(manifest)), file=sys.stderr, flush=True)
+        """Take down what is to be created; raises ``UserError`` when the server would refuse it."""
         if creation.kind is WORKFLOW and self._client is not None:
-            self._client.create_workflow(creation.namespace, manifest, server_dry_run=True)
+            namespace, manifest = creation.namespace, creation.manifest
+            self._client.create_workflow(namespace, manifest, server_dry_run=True)
             tell(f"{self._name} accepts it; nothing was created")
         return super().take(creation)
+
+    def _print(self, creation: Creation) -> None:
+        self._out.write(as_yaml(creation.manifest))
+        self._out.flush()
+        if creation.kind is WORKFLOW:
+            print("\n".join(outline(creation.manifest)), file=sys.stderr, flush=True)

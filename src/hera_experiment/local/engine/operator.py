@@ -103,8 +103,8 @@ class Operator:
         self._annotations: dict[str, str] = {}
         self._progress_due = began = monotonic()
         self._over = False
-        # Argo looks at the pods from its second pass on.
-        self._looked = False
+        # Argo looks at the pods from its second pass on; a workflow that is retried has had one.
+        self._looked = bool(run.nodes)
         self._paused = bool(run.manifest["spec"].get("suspend"))
         self._waits = False
         # Those who wait until what they asked for is written down.

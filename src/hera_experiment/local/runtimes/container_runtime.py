@@ -33,7 +33,7 @@ from hera_experiment.images.engine import RUNNERS, Runner, find_engine, runner
 from hera_experiment.images.recipe import read_recipe
 from hera_experiment.images.source import BuildSettings
 from hera_experiment.local.runtimes.artifact_files import place_inputs, with_artifacts
-from hera_experiment.local.runtimes.base import NEVER_RAN, Announce, Pod, PodResult
+from hera_experiment.local.runtimes.base import HERE, NEVER_RAN, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
 from hera_experiment.local.runtimes.children import Children, open_log
 from hera_experiment.local.runtimes.container import (
@@ -193,6 +193,8 @@ class ContainerRuntime(BaseRuntime):
             *("--network", "host", *terminal, *(["--interactive"] if waits else [])),
             *("--label", self._label, "--label", f"{_LABEL}.workflow={pod.workflow_name}"),
             *("--security-opt", "label=disable", *self._user, *home, *settings),
+            # With this machine's network a container has its names of hosts, not its own.
+            f"--add-host={pod.name[:63]}:{HERE}",
             *(
                 f"--add-host={name}:{alias['ip']}"
                 for alias in pod.hosts
