@@ -55,6 +55,7 @@ def differences(argo: dict[str, Any], local: dict[str, Any]) -> list[str]:
 def _verdict(workflow: dict[str, Any]) -> dict[str, Any]:
     status = workflow["status"]
     kept = {key: status.get(key) for key in ("phase", "message", "progress", "outputs")}
+    kept["message"] = _as_newer(kept["message"])
     conditions = status.get("conditions") or []
     kept["conditions"] = {c["type"]: c["status"] for c in conditions}
     labels = workflow["metadata"].get("labels") or {}
@@ -72,8 +73,17 @@ def _nodes(nodes: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {node["name"]: _node(node, names) for node in nodes.values()}
 
 
+def _as_newer(message: Any) -> Any:
+    """Return a message as Argo 4.0 writes it, which the local engine follows."""
+    if not isinstance(message, str):
+        return message
+    return message.replace("Failed to resolve references", "failed to resolve references")
+
+
 def _node(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     kept = {k: v for k, v in node.items() if v not in (None, "") and k not in (*_TIMES, "id")}
+    if "message" in kept:
+        kept["message"] = _as_newer(kept["message"])
     if kept.get("hostNodeName"):
         kept["hostNodeName"] = "HOST"
     for key in ("children", "outboundNodes"):

@@ -67,6 +67,8 @@ def test_ends_alike(
     verdicts[name], found = compare(name, ahead.end(name, case.acts), here)
     known = known_to(name, version)
     # What agrees by now is no longer known to do otherwise.
+    if known and known.race and verdicts[name] == AGREES:
+        return
     assert verdicts[name] == (known.verdict if known else AGREES), found
 
 

@@ -31,7 +31,7 @@ _BLOCK = 1 << 16
 _FIRST_MESSAGE = b'data: {"result":{"content":"'
 _LAST_MESSAGE = re.compile(rb'","podName":"(?P<pod>[a-z0-9.-]+)"\}\}\Z')
 # What Argo's own program, which starts the task's, writes among its lines.
-_EXECUTOR = re.compile(r'time="[^"]*" level=\w+ msg=.* argo=true( .*)?')
+_EXECUTOR = re.compile(r'time="?[^" ]*"? level=\w+ msg=.* argo=true( .*)?')
 _EXIT = re.compile(r"Error: exit status \d+")
 
 

@@ -78,9 +78,13 @@ def test_the_rest_of_a_very_long_line_comes_once() -> None:
     assert [fresh(*line) for line in again] == [False, False, False, True]
 
 
-def test_argos_own_lines_are_told_from_a_tasks() -> None:
+@pytest.mark.parametrize(
+    "start",
+    ['time="2026-11-21T09:47:28.831Z" level=info', "time=2026-11-26T19:16:44.579Z level=INFO"],
+    ids=["3.7", "4.0"],
+)
+def test_argos_own_lines_are_told_from_a_tasks(start: str) -> None:
     executor = Executor()
-    start = 'time="2026-11-21T09:47:28.831Z" level=info'
     lines = [
         "Error: exit status 1",
         f'{start} msg="capturing logs" argo=true',

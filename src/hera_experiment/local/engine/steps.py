@@ -128,10 +128,10 @@ class Steps(Composite):
             known = self._known
             resolved = [resolve(step, known) for step in steps]
         except ArtifactError as error:
-            self._error = f"Failed to resolve references: unable to resolve references: {error}"
+            self._error = f"failed to resolve references: unable to resolve references: {error}"
             return []
         except (SubstitutionError, WhenError) as error:
-            self._error = f"Failed to resolve references: {error}"
+            self._error = f"failed to resolve references: {error}"
             return []
         pairs = []
         for step, ready in zip(steps, resolved, strict=True):
