@@ -22,7 +22,7 @@ from hera_experiment.local.engine.arguments import ArgumentError, process
 from hera_experiment.local.engine.dag import Dag
 from hera_experiment.local.engine.http import start_http
 from hera_experiment.local.engine.locks import LockError
-from hera_experiment.local.engine.machine import Attempt, Call, Machine
+from hera_experiment.local.engine.machine import Attempt, Call, Held, Machine
 from hera_experiment.local.engine.memoization import CacheError, status_of
 from hera_experiment.local.engine.nodes import POD, SKIPPED_NODE, Node, node_type, runs_pod
 from hera_experiment.local.engine.pods import start_pod
@@ -38,26 +38,13 @@ _TOO_DEEP = (
 )
 
 
-class LockWait:
+class LockWait(Held):
     """A node that waits for its locks."""
 
-    def __init__(self, machine: Machine, attempt: Attempt, node: Node) -> None:
-        self._machine = machine
-        self._attempt = attempt
-        self._node = node
-
-    @property
-    def call(self) -> Call:
-        """How its template was called."""
-        return self._attempt.call
-
-    def end(self, phase: str, message: str | None = None) -> None:
-        """Give the node its last phase, and let it wait no longer."""
-        machine, node = self._machine, self._node
-        if machine.held.pop(node.id, None) is self:
-            machine.locks.release(self._attempt.template["synchronization"], node.id)
-            machine.nodes.wait_for_lock(node, "", "")
-            machine.end(self._attempt, node, phase, message)
+    def _let_go(self) -> None:
+        machine, node = self._machine, self.node
+        machine.locks.release(self._attempt.template["synchronization"], node.id)
+        machine.nodes.wait_for_lock(node, "", "")
 
 
 class Executor:

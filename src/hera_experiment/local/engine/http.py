@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, SUCCEEDED
 from hera_experiment.local.engine.expressions import ExpressionError, holds
-from hera_experiment.local.engine.machine import Attempt, Call, Machine
+from hera_experiment.local.engine.machine import Attempt, Held, Machine
 from hera_experiment.local.engine.nodes import HTTP, Node
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.store.objects import SECRETS, Objects
@@ -39,29 +39,14 @@ class Answer:
     result: str | None = None
 
 
-class _Waiting:
+class _Waiting(Held):
     """A node whose request has not been answered."""
-
-    def __init__(self, machine: Machine, attempt: Attempt, node: Node) -> None:
-        self._machine = machine
-        self._attempt = attempt
-        self._node = node
-
-    @property
-    def call(self) -> Call:
-        """How its template was called."""
-        return self._attempt.call
-
-    def end(self, phase: str, message: str | None = None) -> None:
-        """Give the node its last phase, unless it has one."""
-        if self._machine.held.pop(self._node.id, None) is self:
-            self._machine.end(self._attempt, self._node, phase, message)
 
     def answered(self, answer: Answer) -> None:
         """Write down what came of the request."""
-        if self._node.id in self._machine.held:
+        if self.node.id in self._machine.held:
             if answer.result is not None:
-                self._node.outputs = {"result": answer.result}
+                self.node.outputs = {"result": answer.result}
             self.end(answer.phase, answer.message)
 
 

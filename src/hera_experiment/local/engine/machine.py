@@ -54,15 +54,27 @@ class Boundary(Protocol):
         """Learn that a pod, DAG or Steps directly below has failed."""
 
 
-class Held(Protocol):
+class Held:
     """A node that has no pod and waits for something."""
+
+    def __init__(self, machine: Machine, attempt: Attempt, node: Node) -> None:
+        self._machine = machine
+        self._attempt = attempt
+        self.node = node
 
     @property
     def call(self) -> Call:
         """How its template was called."""
+        return self._attempt.call
 
-    def end(self, phase: str, message: str | None = None) -> None:
-        """Give the node its last phase."""
+    def end(self, phase: str, message: str | None = None, error: str = "") -> None:
+        """Give the node its last phase, unless it has one."""
+        if self._machine.held.pop(self.node.id, None) is self:
+            self._let_go()
+            self._machine.end(self._attempt, self.node, phase, message, error)
+
+    def _let_go(self) -> None:
+        """Give back what it held; nothing, unless a subclass says more."""
 
 
 class Limiter:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hera_experiment.argo import go_text
 from hera_experiment.argo.phases import ERROR, FULFILLED, PENDING, RUNNING, SUCCEEDED
-from hera_experiment.local.engine.machine import Attempt, Call, Machine
+from hera_experiment.local.engine.machine import Attempt, Held, Machine
 from hera_experiment.local.engine.nodes import SUSPEND, Node
 from hera_experiment.local.engine.rerun import parse_selector
 from hera_experiment.local.errors import ApiError
@@ -27,23 +27,8 @@ class Change:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
-class Suspension:
+class Suspension(Held):
     """A node that waits."""
-
-    def __init__(self, machine: Machine, attempt: Attempt, node: Node) -> None:
-        self._machine = machine
-        self._attempt = attempt
-        self.node = node
-
-    @property
-    def call(self) -> Call:
-        """How its template was called."""
-        return self._attempt.call
-
-    def end(self, phase: str, message: str | None = None, error: str = "") -> None:
-        """Give the node its last phase, unless it has one."""
-        if self._machine.held.pop(self.node.id, None) is self:
-            self._machine.end(self._attempt, self.node, phase, message, error)
 
     def resume(self) -> None:
         """Let it succeed; raises :class:`ApiError` when it asks for something without default."""
