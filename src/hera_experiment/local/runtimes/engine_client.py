@@ -202,14 +202,7 @@ class EngineClient:
         Links are the container's own. Raises :class:`NotReadable` for what is no regular file or
         has more than ``limit`` bytes.
         """
-        follow = ("--follow-link",) if self.engine == "docker" else ()
-        process = subprocess.Popen(
-            [self.engine, "cp", *follow, f"{name}:{path}", "-"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self.environ,
-        )
+        process = self._copy(name, path)
         assert process.stdout is not None
         with process, contextlib.suppress(tarfile.TarError):
             try:
@@ -232,14 +225,7 @@ class EngineClient:
 
         Raises ``FileNotFoundError`` when there is nothing.
         """
-        follow = ("--follow-link",) if self.engine == "docker" else ()
-        process = subprocess.Popen(
-            [self.engine, "cp", *follow, f"{name}:{path}", "-"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self.environ,
-        )
+        process = self._copy(name, path)
         assert process.stdout is not None
         with process:
             try:
@@ -260,6 +246,17 @@ class EngineClient:
                 raise FileNotFoundError(path) from None
             finally:
                 process.kill()
+
+    def _copy(self, name: str, path: str) -> subprocess.Popen[bytes]:
+        """Begin to write what is at a path of a container to a pipe, as a tar archive."""
+        follow = ("--follow-link",) if self.engine == "docker" else ()
+        return subprocess.Popen(
+            [self.engine, "cp", *follow, f"{name}:{path}", "-"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environ,
+        )
 
     def enter(self, name: str, argv: Sequence[str], timeout: float) -> int:
         """Run ``argv`` in a container for ``timeout`` seconds at most; return its exit status."""
