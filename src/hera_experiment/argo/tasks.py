@@ -115,14 +115,18 @@ def tasks_of(workflow: Workflow) -> list[Task]:
 def order_of(nodes: Mapping[str, Node]) -> Callable[[Node], tuple[Any, ...]]:
     """Return what puts nodes in order: the earliest first, what waits behind what it waits for.
 
-    Argo's dates are whole seconds, and its nodes have no order of their own.
+    Argo's dates are whole seconds, and its nodes have no order of their own. In a run that goes on
+    a fan-out begins anew, though its tasks may have ended before: it counts as begun with them.
     """
     ranks = _ranks(nodes)
 
     def order(node: Node) -> tuple[Any, ...]:
         name = str(node.get("name", ""))
         index = _INDEX.search(str(node.get("displayName", "")))
-        start = str(node.get("startedAt") or "~")
+        begun = [node]
+        if node.get("type") == "TaskGroup":
+            begun += [nodes[key] for key in node.get("children") or () if key in nodes]
+        start = min(str(each.get("startedAt") or "~") for each in begun)
         return start, ranks.get(str(node.get("id")), 0), int(index[1]) if index else 0, name
 
     return order

@@ -118,7 +118,7 @@ class PlainProgress:
             begun = str((workflow.get("status") or {}).get("startedAt") or "")
             now_ended = [t for t in tasks if str(t.node.get("finishedAt") or "~") >= begun]
             if before := len(tasks) - len(now_ended):
-                text = f"{prefix}{before} tasks had ended before"
+                text = f"{prefix}{before} task{'s' * (before > 1)} had ended before"
                 lines.append(Line(text, STYLES["Skipped"]))
             lines.extend(task_line(task, now, prefix) for task in now_ended)
         if lines:
