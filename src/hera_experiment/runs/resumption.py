@@ -20,13 +20,16 @@ def resumption_of(context: Context, name: str = "", begin: str = "", only: str =
     runs = find_submission(context, name)
     with runs[0]:
         for run in runs:
-            if not is_finished(run.workflow):
-                advice = (
-                    f"'make watch RUN={run.name}' follows it, 'make stop RUN={run.name}' ends it"
-                )
-                raise UserError(f"{run.name} has not ended: it goes on", next_step=advice)
+            check_ended(run)
             _say(run, begin, only)
         return Resumption([run.name for run in runs], begin, only)
+
+
+def check_ended(run: Run) -> None:
+    """Raise :class:`UserError` for a run that still goes on."""
+    if not is_finished(run.workflow):
+        advice = f"'make watch RUN={run.name}' follows it, 'make stop RUN={run.name}' ends it"
+        raise UserError(f"{run.name} has not ended: it goes on", next_step=advice)
 
 
 def _say(run: Run, begin: str, only: str) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.names import ANNOTATION_GOES_ON
 from hera_experiment.argo.phases import SUCCEEDED
-from hera_experiment.argo.tasks import is_finished, nodes_of
+from hera_experiment.argo.tasks import nodes_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.local.engine.depends import mentioned
 from hera_experiment.local.engine.nodes import TASK_GROUP, Node
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.runs.find import Run
+from hera_experiment.runs.resumption import check_ended
 
 Json = Mapping[str, Any]
 
@@ -34,9 +35,7 @@ class Remainder:
     """What ``run`` has left to do: from the task ``begin`` on, or ``only`` that one."""
 
     def __init__(self, run: Run, begin: str, only: str) -> None:
-        if not is_finished(run.workflow):
-            advice = f"'make watch RUN={run.name}' follows it, 'make stop RUN={run.name}' ends it"
-            raise UserError(f"{run.name} has not ended: it goes on", next_step=advice)
+        check_ended(run)
         self._run = run
         self._begin = begin
         self._only = only

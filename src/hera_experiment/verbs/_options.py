@@ -72,10 +72,17 @@ def add_part_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def both_parts() -> UserError:
-    """Return what to say of a run from one task on, and of another alone."""
-    what = "FROM runs what follows a task, ONLY leaves it out"
-    return UserError(what, "--from, --only", "leave out one of the two")
+def goes_on(args: argparse.Namespace, *, resume: bool, advice: str) -> bool:
+    """Tell whether an earlier run goes on.
+
+    Raises ``UserError`` for half of a wish: with ``advice`` for a run that is named for nothing.
+    """
+    if args.begin and args.only:
+        what = "FROM runs what follows a task, ONLY leaves it out"
+        raise UserError(what, "--from, --only", "leave out one of the two")
+    if args.run and not (resume or args.begin or args.only):
+        raise UserError("a new run has no name yet", "--run", advice)
+    return resume or bool(args.begin or args.only)
 
 
 def add_follow_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from hera_experiment.verbs._options import (
     add_follow_arguments,
     add_part_arguments,
     add_switch,
-    both_parts,
     display_for,
+    goes_on,
     is_on,
 )
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
@@ -134,13 +134,8 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
 
 def _goes_on(args: VerbArguments) -> bool:
     """Tell whether an earlier run goes on; raises :class:`UserError` for half of a wish."""
-    resume = is_on(args.resume, "--resume")
-    if args.begin and args.only:
-        raise both_parts()
-    if args.run and not (resume or args.begin or args.only):
-        advice = "to go on with that one add RESUME=1 (--resume 1), FROM=TASK or ONLY=TASK"
-        raise UserError("a new run has no name yet", "--run", advice)
-    return resume or bool(args.begin or args.only)
+    advice = "to go on with that one add RESUME=1 (--resume 1), FROM=TASK or ONLY=TASK"
+    return goes_on(args, resume=is_on(args.resume, "--resume"), advice=advice)
 
 
 def _resumption(args: VerbArguments, context: Context) -> Resumption | None:

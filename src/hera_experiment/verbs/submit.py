@@ -8,8 +8,8 @@ from hera_experiment.verbs._options import (
     add_follow_arguments,
     add_part_arguments,
     add_switch,
-    both_parts,
     display_for,
+    goes_on,
     is_on,
 )
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
@@ -43,11 +43,8 @@ def main(args: VerbArguments) -> int:
     )
     if resume and dry_run:
         raise UserError("a dry run resumes nothing", "--dry_run", "leave out one of the two")
-    if args.begin and args.only:
-        raise both_parts()
-    if args.run and not (resume or args.begin or args.only):
-        advice = "to resume that one add RESUME=1 (--resume 1), to go on with it FROM=TASK"
-        raise UserError("a new run has no name yet", "--run", advice)
+    advice = "to resume that one add RESUME=1 (--resume 1), to go on with it FROM=TASK"
+    goes_on(args, resume=resume, advice=advice)
     display = display_for(args) if wait else None
     context = args.context_told()
 
