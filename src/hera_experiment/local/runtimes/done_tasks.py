@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.images.context import content_hash
 from hera_experiment.local.artifacts.errors import ArtifactFailure
-from hera_experiment.local.cache.states import Area, Areas, Digests
+from hera_experiment.local.cache.states import Area, Areas
 from hera_experiment.local.cache.tasks import Done, DoneTasks, Names, Task
 from hera_experiment.local.cache.tracer import NotTraced, Tracer
 from hera_experiment.local.runtimes.base import Pod, PodResult
@@ -40,7 +40,7 @@ def run_unless_done(
         Areas(areas),
         {
             "image": image.identity,
-            "mounts": [_described(mount, areas, known.digests) for mount in mounts],
+            "mounts": [_described(mount, areas) for mount in mounts],
             "inputs": _inputs(pod.template),
             "outputs": pod.template.get("outputs"),
             "result": pod.capture_result,
@@ -109,15 +109,14 @@ def _has_artifacts(pod: Pod, done: Done) -> bool:
     return True
 
 
-def _described(mount: Mount, areas: Sequence[Area], digests: Digests) -> list[str]:
+def _described(mount: Mount, areas: Sequence[Area]) -> list[str]:
     """Return what a mount is to a task: a claim by its name, all else by its files."""
     what = next((area.name for area in areas if area.path == mount.path), mount.kind)
     if mount.kind != CLAIM and not mount.memory:
-        found = hashlib.sha256()
-        for path in sorted([mount.source, *mount.source.rglob("*")]):
-            if path.is_file():
-                found.update(f"{path.relative_to(mount.source)} {digests.of(path)}\n".encode())
-        what = found.hexdigest()
+        source = mount.source
+        inner = sorted(str(path.relative_to(source)) for path in source.rglob("*"))
+        folder, entries = (source, inner) if source.is_dir() else (source.parent, [source.name])
+        what = content_hash(folder, entries, {})
     return [mount.path, what, str(mount.read_only)]
 
 
