@@ -43,7 +43,7 @@ def tar(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
 
 
 def packed(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    return gzip.compress(tar(*entries), 1)
+    return gzip.compress(tar(*entries), 1, mtime=0)
 
 
 def digest(content: bytes) -> str:
