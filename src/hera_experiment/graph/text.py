@@ -83,7 +83,7 @@ class _Tree:
         if not waits or any(each.startswith("after ") for each in node.details):
             return ""
         kept = len(waits)
-        while kept > 1 and len(_listed(waits, kept)) > self._width // 2:
+        while kept > 1 and len(_listed(waits, kept)) > self._width * 2 // 3:
             kept -= 1
         return _listed(waits, kept)
 

@@ -1,4 +1,4 @@
-"""The graph of a run: each of Argo's nodes has its place in the graph of the workflow as written."""
+"""The graph of a run: each of Argo's nodes has its place in that of the workflow as written."""
 
 from __future__ import annotations
 
