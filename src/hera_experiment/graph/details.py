@@ -115,9 +115,15 @@ def _retries(limit: object) -> str:
 
 def _parameters(holder: Manifest) -> dict[str, str]:
     return {
-        str(each.get("name")): without_braces(_value(each))
+        str(each.get("name")): _reference(_value(each))
         for each in entries(holder.get("parameters"))
     }
+
+
+def _reference(value: object) -> str:
+    """Return a value, that of a single variable without its braces."""
+    text = one_line(value)
+    return without_braces(text) if _VARIABLE.fullmatch(text) else text
 
 
 def _value(parameter: Manifest) -> object:

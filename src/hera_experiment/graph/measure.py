@@ -21,7 +21,7 @@ STACK = 4
 
 _LABEL_LINE, _SMALL_LINE = 18, 15
 _ABOVE = 6
-_MOST = 250
+_MOST = 290
 """Widest text in a node."""
 _LINES = 14
 _LEAST = 64
