@@ -86,6 +86,7 @@ def main(args: VerbArguments) -> int:
         return 1
     status = _delete(context, going, args.reader_image, files=files)
     _forget_old_refusals(context, mine)
+    _forget_old_code(context)
     print(_room(context.experiment))
     return status
 
@@ -156,6 +157,17 @@ def _forget_old_refusals(context: Context, mine: Sequence[Listed]) -> None:
             records.remove(record.name, record.submission)
 
 
+def _forget_old_code(context: Context) -> None:
+    """Let the code of runs go that are gone."""
+    from hera_experiment.record.code import CodeStore
+    from hera_experiment.record.origin import Origin
+    from hera_experiment.record.records import Records
+
+    records = Records.of(context.experiment).all()
+    trees = (Origin.of(record.origin).code.tree for record in records)
+    CodeStore(context.experiment).collect(filter(None, trees))
+
+
 def _delete(context: Context, going: Sequence[Listed], image: str, *, files: bool) -> int:
     from hera_experiment.runs import changes
     from hera_experiment.runs.locations import run_locations
@@ -184,7 +196,7 @@ def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files
     from hera_experiment.printing import size
     from hera_experiment.results.claim_files import remove_files
     from hera_experiment.runs import changes
-    from hera_experiment.runs.find import Run, as_submitted
+    from hera_experiment.runs.find import Run, last_seen
 
     with place.open() as server:
         runs = []
@@ -192,7 +204,7 @@ def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files
             workflow = listed.workflow
             if workflow is None:
                 assert listed.record is not None
-                workflow = as_submitted(listed.record)
+                workflow = last_seen(server.context.experiment, listed.record)
             elif files:
                 workflow = server.get(listed.name)
             runs.append(Run(server, workflow, listed.record))
