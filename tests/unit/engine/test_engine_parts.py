@@ -12,15 +12,10 @@ import pytest
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
+from hera_experiment.local.engine.group_progress import update_groups
 from hera_experiment.local.engine.machine import Limiter
-from hera_experiment.local.engine.nodes import (
-    Node,
-    Nodes,
-    TemplateId,
-    moment,
-    timestamp,
-    update_groups,
-)
+from hera_experiment.local.engine.node import Node, TemplateId, moment, timestamp
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.scope import (
     OutputError,

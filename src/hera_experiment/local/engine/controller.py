@@ -46,7 +46,7 @@ from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.locks import Locks
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.memoization import Caches
-from hera_experiment.local.engine.nodes import POD, timestamp
+from hera_experiment.local.engine.node import POD, timestamp
 from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun

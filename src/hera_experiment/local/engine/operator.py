@@ -27,22 +27,14 @@ from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_
 from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
 from hera_experiment.local.engine.executor import Executor
+from hera_experiment.local.engine.group_progress import update_groups
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.http import Answer, send
 from hera_experiment.local.engine.locks import LockError, Locks, WorkflowLocks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
 from hera_experiment.local.engine.memoization import Caches
-from hera_experiment.local.engine.nodes import (
-    EXIT_SUFFIX,
-    POD,
-    Node,
-    Nodes,
-    SameIdentifier,
-    TemplateId,
-    moment,
-    timestamp,
-    update_groups,
-)
+from hera_experiment.local.engine.node import EXIT_SUFFIX, POD, Node, TemplateId, moment, timestamp
+from hera_experiment.local.engine.nodes import Nodes, SameIdentifier
 from hera_experiment.local.engine.own_metadata import MetadataError, add_own_metadata
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Job, Pool
