@@ -71,6 +71,7 @@ class Nodes:
         self.by_id: dict[str, Node] = {}
         self._by_name: dict[str, Node] = {}
         self._changed: dict[str, Node] = {}
+        self._connected: dict[str, list[str]] = {}
         self._watchers: dict[str, Callable[[], None]] = {}
         self.active_pods = 0
         self.active_children: Counter[str] = Counter()
@@ -223,7 +224,8 @@ class Nodes:
         identity = node_id(self.workflow, child_name)
         if identity not in parent.children:
             parent.children[identity] = None
-            self.touch(parent)
+            # Not the whole parent has changed: one of 10 000 children would be written so often.
+            self._connected.setdefault(parent.id, []).append(identity)
 
     def outbound(self, node: Node) -> list[Node]:
         """Return the nodes to which what follows ``node`` is connected."""
@@ -279,10 +281,12 @@ class Nodes:
         """Say that ``node`` changed."""
         self._changed[node.id] = node
 
-    def take_changes(self) -> dict[str, dict[str, Any]]:
-        """Return the nodes that changed since the last call."""
+    def take_changes(self) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+        """Return the nodes that changed since the last call, and of others the new children."""
         changed, self._changed = self._changed, {}
-        return {key: node.document() for key, node in changed.items()}
+        connected, self._connected = self._connected, {}
+        nodes = {key: node.document() for key, node in changed.items()}
+        return nodes, {key: new for key, new in connected.items() if key not in nodes}
 
     def _ago(self, text: str) -> float:
         return self._monotonic() - max((self._now() - moment(text)).total_seconds(), 0.0)

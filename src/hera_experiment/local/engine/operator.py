@@ -304,12 +304,13 @@ class Operator:
         elif self._monotonic() >= self._progress_due:
             self._progress_due = self._monotonic() + PROGRESS_SECONDS
             update_groups(self._nodes, all_nodes=False)
-        nodes = self._nodes.take_changes()
+        nodes, children = self._nodes.take_changes()
         gone: list[str] = []
         if self._over and self._machine.earlier is not None:
             # What an earlier run finished, and the workflow has no longer.
             gone = [key for key in self.run.nodes if key not in self._nodes.by_id]
-        if not (nodes or gone or self._status or self._labels or self._annotations):
+        changed = nodes or children or gone
+        if not (changed or self._status or self._labels or self._annotations):
             return
         status, labels, annotations = self._status, self._labels, self._annotations
         self._status, self._labels, self._annotations = {}, {}, {}
@@ -320,6 +321,7 @@ class Operator:
         self.run.update(
             status=status,
             nodes=nodes,
+            children=children,
             labels=labels,
             annotations=annotations,
             remove_nodes=gone,

@@ -44,8 +44,8 @@ class Body:
         """Merge one change; ``encoded`` is what :func:`encode_nodes` made of its nodes, if it did.
 
         Its keys are ``removed`` (ids of nodes, which go first), ``nodes``, which are put in place
-        whole, and ``status``, ``labels``, ``annotations`` and ``spec``, which merge key by key:
-        None removes one.
+        whole, ``children``, which come to those that a node has, and ``status``, ``labels``,
+        ``annotations`` and ``spec``, which merge key by key: None removes one.
         """
         for key in change.get("removed") or ():
             self.nodes.pop(key, None)
@@ -57,6 +57,10 @@ class Body:
             else:
                 for key in nodes:
                     self._node_json.pop(key, None)
+        for key, new in (change.get("children") or {}).items():
+            if (node := self.nodes.get(key)) is not None:
+                self.nodes[key] = {**node, "children": [*node.get("children", ()), *new]}
+                self._node_json.pop(key, None)
         if status := change.get("status"):
             self.status = merged(self.status, status)
         for kind in ("labels", "annotations"):
