@@ -81,7 +81,8 @@ def node_type(template: Mapping[str, Any], *, retried: bool) -> str:
 
 def timestamp(moment: datetime) -> str:
     """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='seconds')}Z"
 
 
 def moment(text: str) -> datetime:
