@@ -18,7 +18,7 @@ from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.argo.tasks import nodes_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.local.engine.depends import mentioned
-from hera_experiment.local.engine.nodes import TASK_GROUP, Node
+from hera_experiment.local.engine.node import TASK_GROUP, Node
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.resumption import check_ended

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, SUCCEEDED
 from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.machine import Attempt, Held, Machine
-from hera_experiment.local.engine.nodes import HTTP, Node
+from hera_experiment.local.engine.node import HTTP, Node
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.store.objects import SECRETS, Objects
 

@@ -28,7 +28,7 @@ from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.machine import Attempt, Machine
-from hera_experiment.local.engine.nodes import CONTAINER, HOST, POD, Node
+from hera_experiment.local.engine.node import CONTAINER, HOST, POD, Node
 from hera_experiment.local.engine.pod_patch import PatchError, patched
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.substitution import SubstitutionError

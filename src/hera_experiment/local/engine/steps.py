@@ -23,7 +23,8 @@ from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node, SameIdentifier
+from hera_experiment.local.engine.node import SKIPPED_NODE, STEP_GROUP, STEPS, Node
+from hera_experiment.local.engine.nodes import SameIdentifier
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
