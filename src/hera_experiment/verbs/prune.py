@@ -101,6 +101,7 @@ def _prune(
         return 1
     gone = _delete(context, going, image, files=files)
     _forget_old_refusals(context, mine)
+    _forget_old_code(context)
     print(_room(context.experiment))
     deleted = [{"name": run.name, "cluster": run.label} for run in gone]
     document.update(deleted=deleted, runs=len(mine) - len(gone), **_bytes(context.experiment))
@@ -177,6 +178,17 @@ def _forget_old_refusals(context: Context, mine: Sequence[Listed]) -> None:
             records.remove(record.name, record.submission)
 
 
+def _forget_old_code(context: Context) -> None:
+    """Let the code of runs go that are gone."""
+    from hera_experiment.record.code import CodeStore
+    from hera_experiment.record.origin import Origin
+    from hera_experiment.record.records import Records
+
+    records = Records.of(context.experiment).all()
+    trees = (Origin.of(record.origin).code.tree for record in records)
+    CodeStore(context.experiment).collect(filter(None, trees))
+
+
 def _delete(context: Context, going: Sequence[Listed], image: str, *, files: bool) -> list[Listed]:
     """Delete the runs and return those that are gone; say why others are not."""
     from hera_experiment.runs import changes
@@ -206,7 +218,7 @@ def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files
     from hera_experiment.printing import size
     from hera_experiment.results.claim_files import remove_files
     from hera_experiment.runs import changes
-    from hera_experiment.runs.find import Run, as_submitted
+    from hera_experiment.runs.find import Run, last_seen
 
     with place.open() as server:
         runs = []
@@ -214,7 +226,7 @@ def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files
             workflow = listed.workflow
             if workflow is None:
                 assert listed.record is not None
-                workflow = as_submitted(listed.record)
+                workflow = last_seen(server.context.experiment, listed.record)
             elif files:
                 workflow = server.get(listed.name)
             runs.append(Run(server, workflow, listed.record))

@@ -72,8 +72,12 @@ _KEYS = (
     ("address", "podIP"),
     ("synced", "taskResultSynced"),
     ("memoization", "memoizationStatus"),
+    ("usage", "usage"),
 )
-"""The fields of a node and what Argo calls them, in the order in which they are written."""
+"""The fields of a node and what Argo calls them, in the order in which they are written.
+
+``usage`` is not Argo's: see :func:`~hera_experiment.argo.usage.usage_of`.
+"""
 
 _DATES = ("startedAt", "finishedAt")
 """Written as null while they are not known."""
@@ -95,6 +99,12 @@ def node_type(template: Mapping[str, Any], *, retried: bool) -> str:
 def timestamp(moment: datetime) -> str:
     """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def milliseconds(moment: datetime) -> str:
+    """Return ``moment`` as :func:`timestamp` does, with milliseconds."""
+    text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:
@@ -159,6 +169,7 @@ class Node:
     address: str = ""
     memoization: dict[str, Any] | None = None
     sync: dict[str, str] | None = None
+    usage: dict[str, Any] | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     expired: bool = field(default=False, compare=False)
@@ -381,6 +392,10 @@ class Nodes:
         node.daemoned = None
         self.lost.append(node)
         self.mark(node, phase, message)
+
+    def clock(self) -> str:
+        """Return the time that is shown, in milliseconds (RFC 3339, UTC)."""
+        return milliseconds(self._now())
 
     def start(self, node: Node) -> None:
         """Let the time of ``node`` begin now."""
