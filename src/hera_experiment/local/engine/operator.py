@@ -400,12 +400,14 @@ class Operator:
         """Make outputs with a ``globalName`` outputs of the workflow."""
         for parameter in (outputs or {}).get("parameters") or ():
             name = parameter.get("globalName")
-            if not name or "value" not in parameter:
+            if not name:
                 continue
-            self._machine.variables.set_output(name, parameter["value"])
             known = self._status.get("outputs") or self.run.status.get("outputs") or {}
             parameters = {p["name"]: p for p in known.get("parameters") or ()}
-            parameters[name] = {"name": name, "value": parameter["value"]}
+            parameters.setdefault(name, {"name": name})
+            if "value" in parameter:
+                self._machine.variables.set_output(name, parameter["value"])
+                parameters[name] = {"name": name, "value": parameter["value"]}
             self._status["outputs"] = {**known, "parameters": list(parameters.values())}
         for artifact in (outputs or {}).get("artifacts") or ():
             if name := artifact.get("globalName"):

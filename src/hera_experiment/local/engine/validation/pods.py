@@ -95,6 +95,7 @@ def _used(spec: Json) -> set[str]:
         used.update(name for name in (call.get("template"), call.get("onExit"), *hooks) if name)
     return used
 
+
 def _calls(template: Json) -> Iterator[Json]:
     for group in (_list(template.get("dag") or {}, "tasks"), *_list(template, "steps")):
         for call in group:
