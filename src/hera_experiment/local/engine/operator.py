@@ -35,6 +35,7 @@ from hera_experiment.local.engine.memoization import Caches
 from hera_experiment.local.engine.nodes import (
     EXIT_SUFFIX,
     POD,
+    STEPS,
     Node,
     Nodes,
     SameIdentifier,
@@ -485,7 +486,10 @@ class Operator:
         machine = self._machine
         handler = exit_hook(machine.spec, machine)
         if handler is None or machine.shutdown == TERMINATE:
-            self._conclude(*_verdict(node, None, machine.shutdown))
+            verdict = _verdict(node, None, machine.shutdown)
+            if node.type == STEPS and node.phase == ERROR:
+                self._nodes.mark(node, ERROR, "Workflow operation error")
+            self._conclude(*verdict)
             return
         exit_call = Call(
             name=f"{machine.workflow}{EXIT_SUFFIX}",

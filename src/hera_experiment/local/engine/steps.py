@@ -59,6 +59,7 @@ class Steps(Composite):
         # The children of the group that may fail, by node name; an error of the group itself.
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
+        self._handler_erred = False
 
     @property
     def _known(self) -> Variables:
@@ -202,7 +203,7 @@ class Steps(Composite):
         return Hooks(self.machine, place, named, last, self._hook_failed)
 
     def _hook_failed(self, node: Node, why: str, last: bool) -> None:
-        self._error = why
+        self._error, self._handler_erred = why, last
 
     def child_begun(self, child: Child, node: Node) -> None:
         """Put the node of a step below its group; after one that errs at once none is begun."""
@@ -255,7 +256,14 @@ class Steps(Composite):
         if group is None or self.node.fulfilled:
             return
         if group.failed:
-            self._end(FAILED, group.message, last=self._last_nodes())
+            alone = self._attempt.call.boundary is None and not exit_hook(
+                self.machine.spec, self.machine
+            )
+            if self._handler_erred and alone:
+                # Argo takes the group for the entry, and ends the workflow with it.
+                self._end(ERROR, group.message)
+            else:
+                self._end(FAILED, group.message, last=self._last_nodes())
             return
         try:
             for step in self._groups[self._index]:
