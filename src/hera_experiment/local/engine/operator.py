@@ -487,6 +487,8 @@ class Operator:
         handler = exit_hook(machine.spec, machine)
         if handler is None or machine.shutdown == TERMINATE:
             verdict = _verdict(node, None, machine.shutdown)
+            # Steps that err do not wait for those beside them.
+            self._launcher.stop_all("the workflow has ended", on_exit=True)
             if node.type == STEPS and node.phase == ERROR:
                 self._nodes.mark(node, ERROR, "Workflow operation error")
             self._conclude(*verdict)

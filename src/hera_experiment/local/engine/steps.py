@@ -60,6 +60,8 @@ class Steps(Composite):
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
         self._handler_erred = False
+        # While the steps of a group begin, one after the other.
+        self._begins = False
 
     @property
     def _known(self) -> Variables:
@@ -115,13 +117,18 @@ class Steps(Composite):
         if self._group.fulfilled:
             self.machine.later(self._group_done)
             return
+        self._begins = True
         for step, ones in self._expanded(self._groups[self._index]):
             for one in ones:
                 if self._error:
                     break
                 self._left += 1
                 self._run_one(step, one)
-        self._one_less()
+        self._begins = False
+        if self._error:
+            self._close_group()
+        else:
+            self._one_less()
 
     def _connect(self, previous: Node | None, name: str) -> None:
         if previous is None:
@@ -217,8 +224,11 @@ class Steps(Composite):
         return super().skip(name, holder, phase, message)
 
     def child_errs(self, child: Child, node: Node, error: str) -> bool:
-        """Let the group err; nothing follows such a step."""
-        self._error = f"step group deemed errored due to child {node.name} error: {error}"
+        """Let the group err at once, whatever of it still runs; nothing follows such a step."""
+        if not self._error and self._children.get(child) is self._group:
+            self._error = f"step group deemed errored due to child {node.name} error: {error}"
+            if not self._begins:
+                self._close_group()
         return False
 
     def child_done(self, child: Child, node: Node) -> None:
@@ -235,6 +245,8 @@ class Steps(Composite):
 
     def _close_group(self) -> None:
         assert self._group is not None
+        if self._group.fulfilled:
+            return
         if self._error:
             self._nodes.mark(self._group, ERROR, self._error)
         else:
