@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
-from hera_experiment.submission.documents import is_document
+from hera_experiment.submission.document_names import is_document
 from hera_experiment.verbs._script import SCRIPT, add_script_arguments, inputs_of, script_of
 
 if TYPE_CHECKING:
@@ -199,6 +197,8 @@ def _is_as_shipped(args: argparse.Namespace) -> bool:
 
 
 def _is_installed(module: str) -> bool:
+    from importlib.util import find_spec
+
     if find_spec(module):
         return True
     next_step = f"'make lint' installs it, or: python -m pip install {module}"
@@ -208,5 +208,7 @@ def _is_installed(module: str) -> bool:
 
 def _call(folder: Path, words: tuple[str, ...], remark: str = "", **variables: str) -> bool:
     print(f"{' '.join(words)}{remark}:", flush=True)
+    import subprocess
+
     command = [sys.executable, "-m", *words]
     return subprocess.call(command, cwd=folder, env={**os.environ, **variables}) == 0
