@@ -15,6 +15,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import ArgoRefusal
 from hera_experiment.platform.endpoint_session import (
     API,
+    INPUTS,
     ORIGINS,
     REFUSED,
     REMARKS,
@@ -60,6 +61,7 @@ class Creation:
     manifest: dict[str, Any]
     plainly: bool
     origins: Origins = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
     def submitted(self, manifest: Mapping[str, Any] | None = None) -> Submitted:
         """Return what is to be created, as ``manifest`` where that takes the place of it."""
@@ -101,9 +103,10 @@ def creation_in(request: Request) -> Creation | None:
         return None
     body.pop("namespace", None)
     origins = body.pop(ORIGINS, None)
+    inputs = body.pop(INPUTS, None) or {}
     namespace = rest[0] if kind.in_namespace else ""
     known = {str(name): (str(file), int(line)) for name, (file, line) in (origins or {}).items()}
-    return Creation(kind, namespace, manifest, not any(body.values()), known)
+    return Creation(kind, namespace, manifest, not any(body.values()), known, inputs)
 
 
 def answer_of(document: Mapping[str, Any], status: int = 200) -> requests.Response:

@@ -23,7 +23,7 @@ from hera_experiment.endpoint.resumption import Resumption
 from hera_experiment.errors import UserError, tell
 from hera_experiment.platform.argo_answers import raise_for_page
 from hera_experiment.platform.argo_client import ArgoClient
-from hera_experiment.platform.endpoint_session import API, ORIGINS
+from hera_experiment.platform.endpoint_session import API, INPUTS, ORIGINS
 from hera_experiment.submission.once import submit_once
 from hera_experiment.submission.submitter import Submitter
 
@@ -96,7 +96,8 @@ class Submission:
         if creation.kind is not WORKFLOW or not creation.plainly or not named:
             body = request.document()
             body[creation.kind.key] = manifest
-            body.pop(ORIGINS, None)
+            for told in (ORIGINS, INPUTS):
+                body.pop(told, None)
             answer = forward(self._client, request, body)
             self.others += answer.ok
             return remarked(answer, remarks)
@@ -104,7 +105,7 @@ class Submission:
             for step in self.before:
                 step(creation.namespace, manifest)
                 self.refuse_when_closing()
-        workflow = self._submitter(creation.namespace, manifest)
+        workflow = self._submitter(creation.namespace, manifest, creation.inputs)
         if isinstance(self._defaults.resumption, Resumption):
             self._submitter.forget_before(workflow)
         self._created(creation.namespace, workflow)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from hera_experiment.errors import UserError
 
@@ -60,6 +61,7 @@ def take_inputs(environ: Mapping[str, str] = os.environ) -> None:
     if not named:
         return
     usual = _usual()
+    _OWN[:] = [getattr(usual, NAME, None)]
     module = _of_file(named) if _is_path(named) else _of_module(named)
     if not hasattr(module, NAME):
         raise UserError(
@@ -75,6 +77,37 @@ def take_inputs(environ: Mapping[str, str] = os.environ) -> None:
         if not name.startswith("__") and not hasattr(module, name):
             setattr(module, name, value)
     sys.modules[NAME] = module
+
+
+_OWN: list[Any] = []
+"""The inputs of ``inputs.py``, where others took their place."""
+
+
+def inputs_told() -> dict[str, Any]:
+    """Return the ``values`` of the inputs that the script imported, nothing where it did not.
+
+    With ``defaults``: what those are in ``inputs.py`` that differ there. They are of JSON's types;
+    what is of none is written as a text.
+    """
+    inputs = getattr(sys.modules.get(NAME), NAME, None)
+    if inputs is None:
+        return {}
+    values = _written(inputs)
+    told = {"values": values}
+    if _OWN and _OWN[0] is not None:
+        own = _written(_OWN[0])
+        told["defaults"] = {name: own.get(name) for name in values if values[name] != own.get(name)}
+    return told
+
+
+def _written(inputs: Any) -> dict[str, Any]:
+    import json
+
+    from hera_experiment.environment.input_changes import values_of
+
+    values = {each.name: each.value for each in values_of(inputs)}
+    written: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return written
 
 
 def _is_path(named: str) -> bool:

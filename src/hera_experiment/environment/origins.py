@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.argo.objects import KINDS
-from hera_experiment.platform.endpoint_session import ORIGINS
+from hera_experiment.environment.inputs import inputs_told
+from hera_experiment.platform.endpoint_session import INPUTS, ORIGINS
 
 _ATTRIBUTE = "_made_at"
 _OURS = str(Path(__file__).resolve().parents[1])
@@ -51,7 +52,7 @@ class NodeOrigins:
         self._built[str(workflow.name or workflow.generate_name)] = found
 
     def completed(self, body: Any) -> Any:
-        """Return the body of a creation with the lines of what it creates, another as it is."""
+        """Return the body of a creation with its lines and the inputs, another as it is."""
         try:
             document = json.loads(body)
             key = next(key for key in document if key in _KEYS)
@@ -59,7 +60,8 @@ class NodeOrigins:
             origins = self._built.get(metadata.get("name") or metadata.get("generateName"))
         except (ValueError, TypeError, KeyError, AttributeError, StopIteration):
             return body
-        return json.dumps({**document, ORIGINS: origins}) if origins else body
+        told = {ORIGINS: origins, INPUTS: inputs_told()}
+        return json.dumps({**document, **{name: each for name, each in told.items() if each}})
 
     def _is_skipped(self, file: str) -> bool:
         if file not in self._skipped:

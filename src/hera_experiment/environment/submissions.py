@@ -35,6 +35,7 @@ def submitter_of(
     session: str = "",
 ) -> Submitter:
     """Return what submits to the server of ``client``, that of ``cluster``, for ``experiment``."""
+    from hera_experiment.record.origin import Origin
     from hera_experiment.record.records import Records
     from hera_experiment.submission.submitter import Submitter
 
@@ -46,6 +47,7 @@ def submitter_of(
         inputs=inputs,
         session=session,
         library=library(experiment.template),
+        origin=lambda inputs: Origin.now(experiment, inputs).document(),
     )
 
 

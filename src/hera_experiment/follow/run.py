@@ -28,7 +28,7 @@ from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts
 from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.follow.summary import ending, notify, where_to_fetch
 from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of
-from hera_experiment.runs.find import Run
+from hera_experiment.runs.find import Run, keep_end
 from hera_experiment.signals import discard_output
 
 PATIENCE = 600.0
@@ -67,6 +67,7 @@ def follow(
             followed.close()
     for key, workflow in followed.workflows.items():
         if is_finished(workflow):
+            keep_end(followed.runs[key], workflow)
             display.output.write([Line(""), *_end(followed.runs[key], workflow, display, now())])
             if says_files:
                 display.output.write(where_to_fetch(workflow))

@@ -23,6 +23,8 @@ API = "/api/v1/"
 
 ORIGINS = "origins"
 """In the document of a creation: where the script made what it creates."""
+INPUTS = "inputs"
+"""In the same document: the inputs of the script that creates it."""
 REMARKS = "Hera-Experiment-Remarks"
 """The header of an answer that has lines for the person, as a list of JSON."""
 

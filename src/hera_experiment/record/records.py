@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import gzip
+import json
 import os
 import re
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from hera_experiment.errors import UserError, tell
 from hera_experiment.experiment import Experiment
@@ -17,6 +21,7 @@ from hera_experiment.record.run_record import RunRecord
 
 FOLDER = "submissions"
 _SUFFIX = ".json"
+_ENDED = ".ended.gz"
 _NAME_LENGTH = 180
 
 
@@ -145,11 +150,29 @@ class Records:
             if record.name == name and submission in ("", record.submission):
                 try:
                     self._files.remove(self._path(record))
+                    self._files.remove(self._path(record).with_suffix(_ENDED))
                 except OSError as error:
                     raise UserError(
                         f"the record of {name} cannot be removed: {error.strerror}",
                         str(self.folder),
                     ) from None
+
+    def keep_end(self, record: RunRecord, workflow: Mapping[str, Any]) -> None:
+        """Keep how the run of ``record`` ended, which Argo forgets; a full disk keeps nothing."""
+        path = self._path(record).with_suffix(_ENDED)
+        data = gzip.compress(json.dumps(workflow).encode("ascii"), 6, mtime=0)
+        with contextlib.suppress(OSError):
+            if not path.exists() or self._files.read(path) != data:
+                self._write(path, data)
+
+    def end(self, record: RunRecord) -> dict[str, Any] | None:
+        """Return the workflow of ``record`` as it ended, None where that was not kept."""
+        try:
+            data = self._files.read(self._path(record).with_suffix(_ENDED))
+            found = json.loads(gzip.decompress(data))
+        except (OSError, EOFError, ValueError, zlib.error):
+            return None
+        return found if isinstance(found, dict) else None
 
     @contextlib.contextmanager
     def held(self, record: RunRecord) -> Iterator[None]:
@@ -188,7 +211,7 @@ class Records:
             self._files.sync_folder(self.folder.parent)
 
     def _write(self, path: Path, data: bytes) -> None:
-        draft = path.with_suffix(".draft")
+        draft = path.with_name(f"{path.name}.draft")
         try:
             descriptor = self._files.open_draft(draft)
             try:

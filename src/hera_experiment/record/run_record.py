@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
@@ -52,6 +52,9 @@ class RunRecord:
         The library's name, version and commit, which submitted it.
     runtime:
         How this machine runs its containers; empty where a cluster does.
+    origin:
+        What it was made of, see :class:`~hera_experiment.record.origin.Origin`; empty where an
+        older version submitted it.
     """
 
     name: str
@@ -70,6 +73,7 @@ class RunRecord:
     sent: str = ""
     library: str = ""
     runtime: str = ""
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> bytes:
         """Return the document that is kept."""
@@ -82,15 +86,16 @@ class RunRecord:
         document = json.loads(data)
         if not isinstance(document, Mapping):
             raise ValueError("no object")
-        names = {field.name for field in fields(cls)}
+        names = {each.name for each in fields(cls)}
         known = {name: value for name, value in document.items() if name in names}
         known["state"] = State(known.get("state"))
         try:
             record = cls(**known)
         except TypeError as error:  # a field is missing
             raise ValueError(str(error)) from None
-        texts = {**vars(record), "state": "", "manifest": ""}
-        if not isinstance(record.manifest, dict) or not all(
+        texts = {**vars(record), "state": "", "manifest": "", "origin": ""}
+        objects = (record.manifest, record.origin)
+        if not all(isinstance(each, dict) for each in objects) or not all(
             isinstance(text, str) for text in texts.values()
         ):
             raise ValueError("a value of the wrong kind")

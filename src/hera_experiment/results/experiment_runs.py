@@ -16,7 +16,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
 from hera_experiment.experiment import Experiment
 from hera_experiment.results.claim_files import fetch
-from hera_experiment.runs.find import Run, ServerAnswer, as_submitted, ask
+from hera_experiment.runs.find import Run, ServerAnswer, ask, last_seen
 from hera_experiment.runs.listing import Listed, listing_of
 from hera_experiment.runs.locations import run_locations
 
@@ -56,6 +56,7 @@ class ExperimentRun:
         self.created = parsed(listed.created or None)
         self.is_mine = listed.is_mine
         self.folder = experiment.results / listed.name
+        self._experiment = experiment
         self._listed = listed
         self._answer = answer
         self._whole: dict[str, Any] | None = None
@@ -72,7 +73,7 @@ class ExperimentRun:
         if self._whole is None:
             record = self._listed.record
             if self._listed.workflow is None and record is not None:
-                self._whole = as_submitted(record)
+                self._whole = last_seen(self._experiment, record)
             else:
                 self._whole = self._run().server.get(self.name)
         return self._whole

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hera_experiment.argo.tasks import is_finished
 from hera_experiment.closable import Closable
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
@@ -17,6 +18,7 @@ from hera_experiment.runs.locations import RunLocation, run_locations
 from hera_experiment.runs.server import Server, age
 
 if TYPE_CHECKING:
+    from hera_experiment.experiment import Experiment
     from hera_experiment.record.run_record import RunRecord
 
 
@@ -81,7 +83,9 @@ def find_run(
 
     records = Records.of(context_given.experiment).all()
     where = run_locations(context_given, records, environ)
-    return _named(name, where, records) if name else _newest(where, records)
+    run = _named(name, where, records) if name else _newest(where, records)
+    keep_end(run, run.workflow)
+    return run
 
 
 def find_run_or_deleted(
@@ -123,7 +127,7 @@ def find_submission(
             except ArgoRefusal as error:
                 if error.status != NOT_FOUND:
                     raise
-                workflow = as_submitted(record)
+                workflow = last_seen(context.experiment, record)
             runs.append(Run(newest.server, workflow, record))
     return runs[::-1]
 
@@ -136,12 +140,28 @@ def deleted_run(
         places = run_locations(context, [record], environ)
         place = next((each for each in places if each.label == record.cluster), None)
         if record.state.value == "created" and place is not None and place.context is not None:
-            return Run(place.open(), as_submitted(record), record)
+            return Run(place.open(), last_seen(context.experiment, record), record)
     return None
 
 
-def as_submitted(record: RunRecord) -> dict[str, Any]:
-    """Return the workflow of ``record``, which is gone: it has ended, as far as anyone can tell."""
+def keep_end(run: Run, workflow: Mapping[str, Any]) -> None:
+    """Keep how ``run`` ended, as ``workflow`` says; the laptop's own server forgets nothing."""
+    if run.record is not None and not run.server.is_local and is_finished(workflow):
+        from hera_experiment.record.records import Records
+
+        Records.of(run.server.context.experiment).keep_end(run.record, workflow)
+
+
+def last_seen(experiment: Experiment, record: RunRecord) -> dict[str, Any]:
+    """Return the workflow of ``record``, which is gone, as it ended, else as it was submitted.
+
+    It has ended, as far as anyone can tell.
+    """
+    from hera_experiment.record.records import Records
+
+    ended = Records.of(experiment).end(record)
+    if ended is not None:
+        return ended
     return {**record.manifest, "status": {"finishedAt": record.created}}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from random import Random, SystemRandom
 from typing import Any
@@ -23,7 +23,8 @@ _NAMES = 3
 class Submitter:
     """Creates workflows on the server of ``client`` exactly once, each with its record.
 
-    ``library`` is the name and version of this library.
+    ``library`` is the name and version of this library; ``origin`` returns what a run is made of,
+    given what its script told of its inputs.
     """
 
     client: ArgoClient
@@ -33,14 +34,18 @@ class Submitter:
     inputs: str = ""
     session: str = ""
     library: str = ""
+    origin: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda inputs: {}
     random: Random = field(default_factory=SystemRandom)
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     once: Callable[[RunRecord, ArgoClient, Records], dict[str, Any]] = submit_once
 
-    def __call__(self, namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    def __call__(
+        self, namespace: str, manifest: dict[str, Any], inputs: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Create the workflow of ``manifest``; raises as :func:`submit_once` does."""
+        origin = dict(self.origin(inputs or {}))
         for left in reversed(range(_NAMES)):
-            record = self.record(namespace, manifest)
+            record = replace(self.record(namespace, manifest), origin=origin)
             try:
                 return self.once(record, self.client, self.records)
             except NameTaken:

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hera_experiment.errors import UserError
+from hera_experiment.git import Git, GitError
 from hera_experiment.platform.state_folder import EXCLUSIVE, open_lock, try_lock
 from hera_experiment.signals import undisturbed
-from hera_experiment.update.git import Git, GitError
 from hera_experiment.update.merging import Merge
 
 _Entry = tuple[str, str] | None

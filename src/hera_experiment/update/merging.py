@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hera_experiment.experiment import SETTINGS
-from hera_experiment.update.git import PLAIN, Git
+from hera_experiment.git import PLAIN, Git
 
 Entries = dict[str, tuple[str, str]]
 """Mode and object of each path, as in a tree of git."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from hera_experiment.context.masking import shown
 from hera_experiment.errors import UserError
-from hera_experiment.update.git import PLAIN, Git, GitError, clean_environ
+from hera_experiment.git import PLAIN, Git, GitError, clean_environ
 
 # A process of its own: hooks print, and a template may change the interpreter (extensions).
 _COOKIECUTTER = """

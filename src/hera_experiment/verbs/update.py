@@ -49,9 +49,9 @@ def main(args: argparse.Namespace) -> int:
     Returns 0 when it is up to date in the end, 1 when conflicts are left to resolve.
     """
     # Late: the help of all verbs imports this module.
+    from hera_experiment.git import GitError
     from hera_experiment.signals import ended_in_order
     from hera_experiment.update.applying import Project
-    from hera_experiment.update.git import GitError
 
     dry_run = is_on(args.dry_run, "--dry_run")
     if find_spec("cookiecutter") is None:

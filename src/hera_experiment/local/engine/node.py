@@ -59,8 +59,12 @@ _KEYS = (
     ("address", "podIP"),
     ("synced", "taskResultSynced"),
     ("memoization", "memoizationStatus"),
+    ("usage", "usage"),
 )
-"""The fields of a node and what Argo calls them, in the order in which they are written."""
+"""The fields of a node and what Argo calls them, in the order in which they are written.
+
+``usage`` is not Argo's: see :func:`~hera_experiment.argo.usage.usage_of`.
+"""
 
 _DATES = ("startedAt", "finishedAt")
 """Written as null while they are not known."""
@@ -83,6 +87,12 @@ def timestamp(moment: datetime) -> str:
     """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
     utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
     return f"{utc.isoformat(timespec='seconds')}Z"
+
+
+def milliseconds(moment: datetime) -> str:
+    """Return ``moment`` as :func:`timestamp` does, with milliseconds."""
+    text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:
@@ -147,6 +157,7 @@ class Node:
     address: str = ""
     memoization: dict[str, Any] | None = None
     sync: dict[str, str] | None = None
+    usage: dict[str, Any] | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     expired: bool = field(default=False, compare=False)

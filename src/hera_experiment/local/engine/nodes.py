@@ -29,6 +29,7 @@ from hera_experiment.local.engine.node import (
     Node,
     TemplateId,
     last_attempt,
+    milliseconds,
     moment,
     timestamp,
 )
@@ -206,6 +207,10 @@ class Nodes:
         node.daemoned = None
         self.lost.append(node)
         self.mark(node, phase, message)
+
+    def clock(self) -> str:
+        """Return the time that is shown, in milliseconds (RFC 3339, UTC)."""
+        return milliseconds(self._now())
 
     def start(self, node: Node) -> None:
         """Let the time of ``node`` begin now."""

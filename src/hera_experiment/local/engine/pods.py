@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
-from hera_experiment.argo.names import ANNOTATION_PROGRESS, pod_name
+from hera_experiment.argo.names import ANNOTATION_PROGRESS, OBJECT_NAME, pod_name
 from hera_experiment.argo.phases import (
     ERROR,
     FAILED,
@@ -32,6 +32,7 @@ from hera_experiment.local.engine.node import CONTAINER, HOST, POD, Node
 from hera_experiment.local.engine.pod_patch import PatchError, patched
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.validation.labels import SUBDOMAIN_RULE
 from hera_experiment.local.runtimes.base import (
     GRACE_SECONDS,
     HERE,
@@ -42,6 +43,7 @@ from hera_experiment.local.runtimes.base import (
     Progress,
     Ready,
     Runtime,
+    Usage,
 )
 from hera_experiment.local.store import Run
 
@@ -67,7 +69,9 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
         )
         machine.end(attempt, node, FAILED, reason)
         return node
-    if problem := _bad_limit(attempt.template) or _bad_path(attempt.template):
+    name = pod_name(machine.workflow, attempt.name, call.template.short_name)
+    template = attempt.template
+    if problem := _bad_limit(template) or _bad_path(template) or _bad_name(name):
         machine.end(attempt, node, ERROR, problem, error=problem)
         return node
     try:
@@ -177,6 +181,13 @@ def _bad_path(template: Mapping[str, Any]) -> str:
     return ""
 
 
+def _bad_name(name: str) -> str:
+    """Return what Kubernetes says of the name of a pod, or nothing if it may be called so."""
+    if OBJECT_NAME.fullmatch(name):
+        return ""
+    return f'Pod "{name}" is invalid: metadata.name: Invalid value: "{name}": {SUBDOMAIN_RULE}'
+
+
 def _bad_limit(template: Mapping[str, Any]) -> str:
     """Return what is wrong with limits in time that were known only now, or nothing."""
     deadline = str(template.get("activeDeadlineSeconds", 0))
@@ -215,10 +226,24 @@ class _Launched:
     attempt: Attempt
     node: Node
     pod: Pod
-    why: str = ""
+    why: str
+    queued: str
     stopped: bool = False
+    begun: str = ""
     job: Job | None = None
     over: threading.Event = field(default_factory=threading.Event)
+
+
+def _usage(launched: _Launched, used: Usage | None, ended: str) -> dict[str, Any] | None:
+    """Return when a pod was queued, began and ended, and what it used, None if it never began."""
+    if not launched.begun:
+        return None
+    found: dict[str, Any] = {"queued": launched.queued, "began": launched.begun, "ended": ended}
+    if used is not None:
+        found |= {"cpu": round(used.cpu, 3), "memory": used.memory}
+        if used.at_most:
+            found["memoryAtMost"] = True
+    return found
 
 
 class Launcher:
@@ -273,7 +298,7 @@ class Launcher:
             grace_seconds=float(template.get("terminationGracePeriodSeconds", GRACE_SECONDS)),
             artifacts=self._artifacts.of(self.machine, node, template),
         )
-        launched = _Launched(attempt, node, pod)
+        launched = _Launched(attempt, node, pod, "", self.machine.nodes.clock())
         self._launched[node.id] = launched
         self._set_timeout(launched)
         launched.job = Job(
@@ -343,10 +368,14 @@ class Launcher:
         if launched.why or (self._stopping.is_set() and not on_exit):
             result = PodResult(None, launched.why, error=True)
         else:
+
+            def announce(news: str | ContainerState | Ready | Progress) -> None:
+                if news == "":
+                    launched.begun = launched.begun or self.machine.nodes.clock()
+                self._post(lambda: self._heard(launched, news))
+
             try:
-                result = self._runtime.run(
-                    launched.pod, lambda news: self._post(lambda: self._heard(launched, news))
-                )
+                result = self._runtime.run(launched.pod, announce)
             except Exception as error:  # A runtime that fails must not take a worker with it.
                 result = PodResult(None, f"{type(error).__name__}: {error}", error=True)
         launched.over.set()
@@ -399,6 +428,7 @@ class Launcher:
     def _finished(self, launched: _Launched, result: PodResult) -> None:
         if self._launched.pop(launched.node.id, None) is None:
             return
+        launched.node.usage = _usage(launched, result.usage, self.machine.nodes.clock())
         if launched.node.fulfilled and not launched.node.daemoned:
             return  # A daemon that was ended.
         end_pod(self.machine, launched.attempt, launched.node, result, launched.why)

@@ -53,6 +53,19 @@ Announce = Callable[["str | ContainerState | Ready | Progress"], None]
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a pod used: seconds of ``cpu``, and bytes of ``memory`` of its largest process.
+
+    With ``at_most`` its memory is no more than that: Linux counts a process as large as the one
+    that started it, so what is smaller than the server is not told apart.
+    """
+
+    cpu: float
+    memory: int
+    at_most: bool = False
+
+
+@dataclass(frozen=True)
 class Pod:
     """One attempt of one template that runs containers, every ``{{…}}`` already substituted.
 
@@ -84,8 +97,13 @@ class Pod:
     @property
     def takes_over(self) -> bool:
         """True when it may be taken over from what was done: of a single process one can tell."""
-        together = self.shared or "containerSet" in self.template
-        return self.done_tasks is not None and not together and not self.template.get("daemon")
+        is_daemon = bool(self.template.get("daemon"))
+        return self.done_tasks is not None and not self.has_several and not is_daemon
+
+    @property
+    def has_several(self) -> bool:
+        """True when it has several containers, or may have: they change each other's files."""
+        return self.shared or "containerSet" in self.template
 
     @property
     def shared(self) -> bool:
@@ -106,7 +124,7 @@ class PodResult:
     ``error`` tells Argo's phase Error (it could not be run) from Failed; ``result`` is the end of
     standard output, at most 256 KiB, without its trailing newline; ``parameters`` the output
     parameters read from files, ``artifacts`` what was kept of the output artifacts and the log, by
-    name.
+    name; ``usage`` is None where it is not measured.
     """
 
     exit_code: int | None
@@ -119,6 +137,7 @@ class PodResult:
     remark: str = ""
     taken_from: str = ""
     key: str = ""
+    usage: Usage | None = None
 
 
 class Runtime(Protocol):

@@ -16,7 +16,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.artifact_files import InputsFailed, place_inputs
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult, Progress
 from hera_experiment.local.runtimes.checks import common_refusals
-from hera_experiment.local.runtimes.children import Children, Stopped
+from hera_experiment.local.runtimes.children import Children, Stopped, total_usage
 from hera_experiment.local.runtimes.container import (
     MAIN,
     Container,
@@ -41,12 +41,14 @@ class BaseRuntime(ABC):
 
     A subclass says how one container is run, under its ``name``. ``what`` and ``prepared`` are its
     words for itself and for what it makes ready, ``failures`` the errors whose text alone tells a
-    person why a pod cannot be run.
+    person why a pod cannot be run. ``measures`` tells whether what its processes use is what a
+    task uses.
     """
 
     name: str
     heeds_users = False
     sees_files = False
+    measures = True
     what: ClassVar[str]
     prepared: ClassVar[str]
     log_limit: ClassVar[int] = 1 << 30
@@ -105,9 +107,12 @@ class BaseRuntime(ABC):
         try:
             if failed := self._prepare_all(pod, containers, running.own, announce):
                 return failed
+            running.own.used = None  # what made images ready is not the task's
             if pod.shared:
                 self._place_inputs(pod, containers)
-            return running.run(partial(self._run_one, pod), announce)
+            result = running.run(partial(self._run_one, pod), announce)
+            used = total_usage(*(each.used for each in running.children.values()))
+            return replace(result, usage=used if self.measures else None)
         except Stopped:
             return not_started("stopped before its process started")
         except InputsFailed as error:

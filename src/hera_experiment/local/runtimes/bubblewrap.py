@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from hera_experiment.local.runtimes.volumes import Mount, mount_of, size_in_byte
 SHARED_MEMORY = 64 << 20
 """Bytes of ``/dev/shm`` in a pod, as container runtimes make it."""
 
+_INFO_LENGTH = 1 << 12
 _NAMESPACES = "--unshare-user --unshare-pid --unshare-ipc --unshare-uts".split()
 
 
@@ -37,7 +39,8 @@ class Sandbox:
     be read; ``devices`` further ones of this machine. ``user`` and ``group`` are what its files
     and itself belong to inside, on this machine the user who runs it; ``capabilities`` what it
     may do, ``environment`` its variables. With ``block`` it waits, once all is mounted, until
-    something can be read from that descriptor.
+    something can be read from that descriptor; to the file ``info`` bubblewrap writes which process
+    is the first inside, see :func:`first_process`.
     """
 
     overlays: Sequence[Overlay]
@@ -53,6 +56,7 @@ class Sandbox:
     capabilities: Sequence[str] = ()
     read_only: bool = False
     block: int | None = None
+    info: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,6 +81,12 @@ def options(sandbox: Sandbox) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def first_process(info: int) -> int:
+    """Return the number of the first process inside, 0 where bubblewrap has not said it."""
+    found = re.search(rb'"child-pid": (\d+)', os.pread(info, _INFO_LENGTH, 0))
+    return int(found[1]) if found else 0
 
 
 def words(sandbox: Sandbox) -> list[str]:
@@ -115,6 +125,8 @@ def words(sandbox: Sandbox) -> list[str]:
                 found += ["--remount-ro", overlay.path]
     if sandbox.block is not None:
         found += ["--block-fd", str(sandbox.block)]
+    if sandbox.info is not None:
+        found += ["--info-fd", str(sandbox.info)]
     return [*found, "--chdir", sandbox.workdir]
 
 

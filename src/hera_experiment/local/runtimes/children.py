@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +18,14 @@ from io import FileIO
 from pathlib import Path
 
 from hera_experiment.local.cache.tracer import Tracer
+from hera_experiment.local.runtimes.base import Usage
+from hera_experiment.waiting import poll
 
 _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
 _SOON = 0.02
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 STARTING = threading.Lock()
 RUNNING: set[int] = set()
@@ -36,6 +41,7 @@ class Children:
 
     A runtime sets ``enter``, which runs a command beside what runs for so many seconds at most and
     returns its exit status, and ``progress``, which returns what the container wrote of it.
+    ``used`` is what its processes used that have ended, None before the first.
     """
 
     def __init__(self, attempts: int = 1, pause: float = 0.0) -> None:
@@ -49,6 +55,7 @@ class Children:
         self._in_namespace = False
         self._timer: threading.Timer | None = None
         self.stopping = False
+        self.used: Usage | None = None
         self.ended: Callable[[int], None] = lambda status: None
         """Hears the exit status of the last attempt, before outputs are looked at."""
 
@@ -77,7 +84,7 @@ class Children:
         log: int,
         tee: Callable[[bytes], None] | None = None,
         started: Callable[[], None] | None = None,
-        in_namespace: bool = False,
+        first: Callable[[], int] | None = None,
         descriptors: Sequence[int] = (),
         terminal: bool = False,
         waits: bool = False,
@@ -87,11 +94,11 @@ class Children:
 
         Both streams go to the file descriptor ``log``; with ``tee``, standard output passes
         through it as well. Death by signal n gives 128 + n, as in a container. What the process
-        started and left behind dies with it. With ``in_namespace`` it is a program whose one child
-        is the first process of a namespace: that one's group is signalled. ``descriptors`` are the
-        files that it has open as well; ``tracer`` looks on. Standard input is at its end; with
-        ``terminal`` all three streams are a terminal, and with ``waits`` it is open, but nobody
-        writes to it.
+        started and left behind dies with it. With ``first`` it is a program whose one child is the
+        first process of a namespace: that one's group is signalled, and ``first`` returns its
+        number in the end, 0 where there was none. ``descriptors`` are the files that it has open as
+        well; ``tracer`` looks on. Standard input is at its end; with ``terminal`` all three streams
+        are a terminal, and with ``waits`` it is open, but nobody writes to it.
 
         Raises
         ------
@@ -121,7 +128,7 @@ class Children:
                     RUNNING.add(process.pid)
                 kept = streams.kept.pop_all()
             self._running = process
-            self._in_namespace = in_namespace
+            self._in_namespace = first is not None
         with kept:
             try:
                 if tracer is not None:
@@ -133,22 +140,25 @@ class Children:
                 elif streams.shown is not None:
                     _copy_output(process, streams.shown, log, tee)
             finally:
-                status = self._wait(process)
+                status = self._wait(process, first)
         return status if status >= 0 else 128 - status
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+    def _wait(self, process: subprocess.Popen[bytes], first: Callable[[], int] | None) -> int:
         # Until it is reaped nobody else gets its number: the group that is killed is its own.
         if _CAN_PEEK:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         else:
-            process.wait()
+            _reap(process)
         with self._lock:
             _signal_group(process.pid, signal.SIGKILL)
-            status = process.wait()
+            status, usage = _reap(process)
             RUNNING.discard(process.pid)
             self._running = None
             if self._timer is not None:
                 self._timer.cancel()
+        if first is not None:
+            usage = _usage_within(first())
+        self.used = total_usage(usage, self.used)
         if process.stdout is not None:
             process.stdout.close()
         return status
@@ -195,6 +205,44 @@ class Children:
             again.start()
             return
         _signal_group(process.pid if first is None else first, number)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> tuple[int, Usage | None]:
+    """Return the exit status of ``process``, once it has ended, and what it used, if it is new."""
+    if process.returncode is not None:
+        return process.returncode, None
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return process.returncode, _usage(used, at_most=used.ru_maxrss <= own)
+
+
+def _usage_within(number: int) -> Usage | None:
+    """Return what the namespace used whose first process had this ``number``.
+
+    It ends right after the process that began it, and comes to this one, which adopts orphans.
+    """
+
+    def used() -> Usage | None:
+        found, _, used = os.wait4(number, os.WNOHANG)
+        return _usage(used, at_most=False) if found else None
+
+    with contextlib.suppress(ChildProcessError):
+        return poll(used, _PATIENCE, _SOON / 10) if number else None
+    return None
+
+
+def _usage(used: resource.struct_rusage, *, at_most: bool) -> Usage:
+    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss * _RSS_UNIT, at_most)
+
+
+def total_usage(*parts: Usage | None) -> Usage | None:
+    """Return what all ``parts`` used that were measured, None when none was."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    largest = max(known, key=lambda part: (part.memory, not part.at_most))
+    return Usage(sum(part.cpu for part in known), largest.memory, largest.at_most)
 
 
 @dataclass

@@ -103,6 +103,7 @@ class ContainerRuntime(BaseRuntime):
     what = "a container engine"
     prepared = "the container"
     failures = (*BaseRuntime.failures, ValueError)
+    measures = False  # what runs here is the engine's client
 
     def __init__(
         self,

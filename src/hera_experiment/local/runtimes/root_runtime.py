@@ -25,7 +25,12 @@ from hera_experiment.local.runtimes.artifact_files import (
 )
 from hera_experiment.local.runtimes.base import BUBBLEWRAP, NEVER_RAN, Announce, Pod, PodResult
 from hera_experiment.local.runtimes.base_runtime import BaseRuntime
-from hera_experiment.local.runtimes.bubblewrap import Sandbox, command_line, options
+from hera_experiment.local.runtimes.bubblewrap import (
+    Sandbox,
+    command_line,
+    first_process,
+    options,
+)
 from hera_experiment.local.runtimes.children import Children, Stopped, open_log
 from hera_experiment.local.runtimes.container import (
     MAIN,
@@ -321,7 +326,9 @@ class RootRuntime(BaseRuntime):
         with ExitStack() as opened:
             memory = opened.enter_context(MemoryVolumes(sandbox.mounts, paths))
             log = opened.enter_context(open_log(pod.log))
-            sandbox = replace(sandbox, block=memory.descriptor)
+            info = os.memfd_create("info", os.MFD_CLOEXEC)
+            opened.callback(os.close, info)
+            sandbox = replace(sandbox, block=memory.descriptor, info=info)
             descriptor = opened.enter_context(options(sandbox))
             begin = 0
 
@@ -333,6 +340,8 @@ class RootRuntime(BaseRuntime):
                 nonlocal begin
                 begin = os.fstat(log.fileno()).st_size
                 os.lseek(descriptor, 0, os.SEEK_SET)
+                os.ftruncate(info, 0)
+                os.lseek(info, 0, os.SEEK_SET)
                 return children.run(
                     command_line(self._program, descriptor, argv),
                     environment={"HERA_SCRATCH": self._scratch.mark},
@@ -340,8 +349,8 @@ class RootRuntime(BaseRuntime):
                     log=log.fileno(),
                     tee=tail.write if tail else None,
                     started=started,
-                    in_namespace=True,
-                    descriptors=(descriptor, *memory.descriptors),
+                    first=partial(first_process, info),
+                    descriptors=(descriptor, info, *memory.descriptors),
                     tracer=tracer,
                     terminal=bool(container.written.get("tty")),
                     waits=bool(container.written.get("stdin")),

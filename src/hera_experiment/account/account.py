@@ -1,0 +1,106 @@
+"""The account of a run: Argo's status, what was submitted, what it was made of, what it left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hera_experiment.argo.tasks import Task, is_finished, phase_of, tasks_of
+from hera_experiment.errors import UserError
+from hera_experiment.record.origin import Origin
+from hera_experiment.results.claim_files import fetch, results_folder
+from hera_experiment.results.store import checksum
+
+if TYPE_CHECKING:
+    from hera_experiment.record.run_record import RunRecord
+    from hera_experiment.runs.find import Run
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that a run left: its path below the run's folder, bytes, and SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """All that is known of one run.
+
+    ``cluster`` is ``local``, a profile's name, or empty for the server of the settings.
+    ``workflow`` is Argo's object as it was last seen; where the server has it no more, as it was
+    kept, else as it was submitted. ``record`` is None for a run that was not submitted from here.
+    ``folder`` is where its files are on this machine, ``files`` what lies there, sorted.
+    ``remarks`` say what could not be had.
+    """
+
+    name: str
+    namespace: str
+    cluster: str
+    workflow: dict[str, Any]
+    record: RunRecord | None
+    folder: Path
+    files: tuple[OutputFile, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What it was made of; empty where that was not noted."""
+        return Origin.of(self.record.origin if self.record else {})
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """Its tasks, in the order in which they began."""
+        return tasks_of(self.workflow)
+
+    @property
+    def phase(self) -> str:
+        """Argo's phase."""
+        return phase_of(self.workflow)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return is_finished(self.workflow)
+
+
+def account_of(
+    run: Run, say: Callable[[str], None] = lambda line: None, *, files: bool = True
+) -> Account:
+    """Return the account of ``run``.
+
+    With ``files`` its results are brought home first, those that are new; what of them cannot be
+    had is one of the account's remarks.
+    """
+    remarks: tuple[str, ...] = ()
+    found: tuple[OutputFile, ...] = ()
+    folder = results_folder(run)
+    if files:
+        try:
+            results = fetch(run, say)
+        except UserError as error:
+            remarks = (str(error),)
+            paths = [path for path in folder.rglob("*") if path.is_file()]
+        else:
+            remarks, paths = results.remarks, list(results.files)
+        found = tuple(_output(folder, path) for path in sorted(paths))
+    return Account(
+        run.name,
+        run.namespace,
+        run.server.label,
+        run.workflow,
+        run.record,
+        folder,
+        found,
+        remarks,
+    )
+
+
+def _output(folder: Path, path: Path) -> OutputFile:
+    with path.open("rb") as file:
+        return OutputFile(path.relative_to(folder).as_posix(), path.stat().st_size, checksum(file))

@@ -1,0 +1,59 @@
+"""When a pod waited and ran, and what it used, as far as anyone has measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hera_experiment.argo.tasks import parsed
+
+KEY = "usage"
+"""What the laptop's server adds to a node of Argo's; Argo's own clients read over it."""
+
+
+@dataclass(frozen=True)
+class PodUsage:
+    """When a pod was ``queued``, ``began`` and ``ended``, and what it used.
+
+    ``cpu`` is in seconds, ``memory`` in bytes of its largest process, or with ``memory_at_most`` no
+    more than that. What is None was not measured: Argo says neither how long a pod waited nor what
+    it used (its ``resourcesDuration`` is what was asked for, times the duration).
+    """
+
+    queued: datetime | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    memory_at_most: bool = False
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds from being queued to the start of its containers."""
+        return _between(self.queued, self.began)
+
+    @property
+    def ran(self) -> float | None:
+        """Seconds from the start of its containers to their end."""
+        return _between(self.began, self.ended)
+
+
+def usage_of(node: Mapping[str, Any]) -> PodUsage:
+    """Return what is known of a node of type Pod; of Argo's own, when it began and ended."""
+    found = node.get(KEY)
+    if not isinstance(found, Mapping):
+        return PodUsage(began=parsed(node.get("startedAt")), ended=parsed(node.get("finishedAt")))
+    return PodUsage(
+        parsed(found.get("queued")),
+        parsed(found.get("began")),
+        parsed(found.get("ended")),
+        found.get("cpu"),
+        found.get("memory"),
+        bool(found.get("memoryAtMost")),
+    )
+
+
+def _between(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else max(0.0, (end - start).total_seconds())
