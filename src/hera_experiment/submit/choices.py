@@ -14,7 +14,7 @@ from hera_experiment.argo.tasks import nodes_of
 from hera_experiment.errors import UserError
 from hera_experiment.local.engine.depends import ancestry, mentioned
 from hera_experiment.local.engine.loops import is_loop, items_of
-from hera_experiment.local.engine.nodes import STEPS, TASK_GROUP, Node
+from hera_experiment.local.engine.node import STEPS, TASK_GROUP, Node
 from hera_experiment.runs.find import Run
 from hera_experiment.submit.identity import Identity, recorded
 

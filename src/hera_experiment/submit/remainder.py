@@ -19,7 +19,7 @@ from hera_experiment.argo.workflows import files_name
 from hera_experiment.endpoint.resumption import is_named
 from hera_experiment.errors import UserError, tell
 from hera_experiment.local.engine.loops import LOOPS
-from hera_experiment.local.engine.nodes import TASK_GROUP, Node
+from hera_experiment.local.engine.node import TASK_GROUP, Node
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.resumption import check_ended
