@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.argo.tasks import elapsed, utc_now
-from hera_experiment.argo.workflows import specification
+from hera_experiment.argo.workflows import images_of
 from hera_experiment.compare.changes import ADDED, CHANGED, REMOVED, ValueChange, changes_of
 from hera_experiment.compare.files import FileDifference, Tolerances, compared
 from hera_experiment.compare.tasks import TaskDifference, differing_tasks, leading_to
@@ -105,7 +105,7 @@ def differences(
             {"python": before.python, **before.packages},
             {"python": after.python, **after.packages},
         ),
-        changes_of(_images(one), _images(other)),
+        changes_of(images_of(one.workflow), images_of(other.workflow)),
         changes_of(before.machine, after.machine),
         files,
         tasks,
@@ -136,15 +136,6 @@ def _code(one: Account, other: Account) -> tuple[tuple[Change, ...], tuple[str, 
     return tuple(Change(each.name, kinds[each.kind]) for each in found), tuple(
         dict.fromkeys(remarks)
     )
-
-
-def _images(account: Account) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for template in specification(account.workflow).get("templates") or ():
-        program = template.get("container") or template.get("script") or {}
-        if program.get("image"):
-            found[str(template.get("name"))] = str(program["image"])
-    return found
 
 
 def _seconds(account: Account) -> float | None:
