@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from hera_experiment.graph.model import Node
 
@@ -84,7 +85,7 @@ def written(node: Node, *, holds: bool = False) -> Written:
     behind = STACK * (sheets - 1)
     width = max(_LEAST, *widths) + 2 * PADDING + behind
     height = 2 * _ABOVE + _LABEL_LINE + _SMALL_LINE * len(below) + behind
-    return Written(label, times, below, round(width), round(height), sheets)
+    return Written(label, times, below, ceil(width), ceil(height), sheets)
 
 
 def _below(node: Node) -> tuple[str, ...]:

@@ -108,28 +108,27 @@ def _context(args: VerbArguments) -> Context:
 
 
 def _run(args: VerbArguments, waiting: WaitingScript) -> int:
-    from secrets import token_hex
-
-    from hera_experiment.execution_engine import ExecutionEngine
     from hera_experiment.platform.local_server import acquire
 
     context = _context(args)
     script, arguments = script_of(args, context.experiment, "run")
-    session = f"run-{token_hex(4)}"
-    with (
-        acquire(context.experiment) as lease,
-        Laptop(
+    with acquire(context.experiment, runtime=context.runtime or "auto") as lease:
+        # The server begins meanwhile.
+        from secrets import token_hex
+
+        from hera_experiment.execution_engine import ExecutionEngine
+
+        with Laptop(
             lease,
             context,
-            session,
+            f"run-{token_hex(4)}",
             script,
             inputs_of(args),
             resumption=_resumption(args, context),
             cache=is_on(args.cache, "--cache"),
-        ) as laptop,
-    ):
-        engine = ExecutionEngine(context, laptop, display_for(args), waiting=waiting)
-        return engine.run(script, arguments)
+        ) as laptop:
+            engine = ExecutionEngine(context, laptop, display_for(args), waiting=waiting)
+            return engine.run(script, arguments)
 
 
 def _goes_on(args: VerbArguments) -> bool:

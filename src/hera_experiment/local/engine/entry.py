@@ -11,7 +11,7 @@ from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKF
 from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Machine
-from hera_experiment.local.engine.node import EXIT_SUFFIX, Node, TemplateId
+from hera_experiment.local.engine.node import EXIT_SUFFIX, STEPS, Node, TemplateId
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.variables import failures
 
@@ -77,7 +77,12 @@ class Entry:
         machine = self._machine
         handler = exit_hook(machine.spec, machine)
         if handler is None or machine.shutdown == TERMINATE:
-            self._conclude(*_verdict(node, None, machine.shutdown))
+            verdict = _verdict(node, None, machine.shutdown)
+            # Steps that err do not wait for those beside them.
+            self._launcher.stop_all("the workflow has ended", on_exit=True)
+            if node.type == STEPS and node.phase == ERROR:
+                machine.nodes.mark(node, ERROR, "Workflow operation error")
+            self._conclude(*verdict)
             return
         exit_call = Call(
             name=f"{machine.workflow}{EXIT_SUFFIX}",
