@@ -13,6 +13,7 @@ from hera_experiment.argo.tasks import (
     Node,
     Task,
     Workflow,
+    elapsed,
     name_of,
     nodes_of,
     pod_name_of,
@@ -22,13 +23,14 @@ from hera_experiment.argo.workflows import specification
 from hera_experiment.errors import UserError
 from hera_experiment.local.engine import nodes as engine_nodes
 from hera_experiment.local.engine.arguments import substitute_all
+from hera_experiment.local.engine.config_values import ConfigValue, no_config
 from hera_experiment.local.engine.execution import templates_of
 from hera_experiment.local.engine.nodes import TemplateId, runs_pod
 from hera_experiment.local.engine.retry import last_retry
-from hera_experiment.local.engine.substitution import SubstitutionError, Variables, substitute
-from hera_experiment.local.engine.templates import Template, TemplateError, Templates, none_kept
+from hera_experiment.local.engine.substitution import SubstitutionError, Variables, substitute, tags
+from hera_experiment.local.engine.templates import Template, TemplateError, none_kept
 from hera_experiment.local.engine.templates import calls as calls_of
-from hera_experiment.local.engine.variables import Globals
+from hera_experiment.local.engine.variables import Globals, failures
 
 ENTRYPOINT = "task"
 """The name of the one template."""
@@ -41,16 +43,25 @@ _OF_TEMPLATE = (
 """What of a template makes its pod; how it is tried again, or waits, is the workflow's."""
 
 _OF_SPEC = ("securityContext", "hostAliases", "podSpecPatch")
-_OPEN = "open"
+_OPEN = "two-braces"
+_BRACES = {
+    "name": _OPEN,
+    "valueFrom": {"configMapKeyRef": {"name": "none", "key": "none"}, "default": "{{"},
+}
+"""The input that stands for ``{{``: a value that no validator knows, and that is put in last."""
+Values = Mapping[str, str]
+
 _ATTEMPT = re.compile(r".*\((\d+)\)", re.DOTALL)
+_SEPARATOR = re.compile(r"^(\[\d+\])?\.")
 _OF_LOOP = re.compile(r"\(\d+(:.*)?\)$", re.DOTALL)
 
 
-def one_task(workflow: Workflow, task: Task) -> dict[str, Any]:
+def one_task(workflow: Workflow, task: Task, config: ConfigValue = no_config) -> dict[str, Any]:
     """Return the workflow that runs the last attempt of ``task`` of ``workflow``, and nothing else.
 
     It has the run's name, so that paths are the same. Every variable is replaced by what it stood
-    for; the claims that the run had for itself are named as claims that are there.
+    for; the claims that the run had for itself are named as claims that are there. ``config`` has
+    the values that stand in ConfigMaps.
 
     Raises
     ------
@@ -66,12 +77,12 @@ def one_task(workflow: Workflow, task: Task) -> dict[str, Any]:
             f"'make status RUN={name_of(workflow)}' shows which tasks ran",
         )
     try:
-        template = _resolved(workflow, task, pod)
+        template = _resolved(workflow, task, pod, config)
     except (TemplateError, SubstitutionError) as error:
         raise UserError(f"the template of {task.name} is not known: {error}", "--task") from None
     if not runs_pod(template):
         raise UserError(f"{task.name} runs no container of its own", "--task", "choose another")
-    spec = _spec(workflow)
+    spec = _spec(workflow, config, pod)
     known = {key: template[key] for key in _OF_TEMPLATE if template.get(key) is not None}
     volumes = [
         *((workflow.get("status") or {}).get("persistentVolumeClaims") or ()),
@@ -80,21 +91,22 @@ def one_task(workflow: Workflow, task: Task) -> dict[str, Any]:
     ]
     mounted = set(mounts_of(known))
     by_name = {str(each.get("name")): each for each in volumes}
-    whole = {
-        **{key: spec[key] for key in _OF_SPEC if spec.get(key)},
-        "volumes": [each for name, each in by_name.items() if name in mounted],
-        "templates": [{"name": ENTRYPOINT, **known}],
-    }
-    closed = _closed(whole)
-    if closed is not whole:
+    closed: dict[str, Any] = _closed(known)
+    if closed is not known:
         # The engine shall find no variable in a text in which Argo has left the braces.
-        closed["arguments"] = {"parameters": [{"name": _OPEN, "value": "{{"}]}
+        inputs = closed.get("inputs") or {}
+        closed["inputs"] = {**inputs, "parameters": [*(inputs.get("parameters") or ()), _BRACES]}
     metadata = workflow["metadata"]
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {"name": name_of(workflow), "namespace": str(metadata.get("namespace", ""))},
-        "spec": {"entrypoint": ENTRYPOINT, **closed},
+        "spec": {
+            "entrypoint": ENTRYPOINT,
+            **{key: spec[key] for key in _OF_SPEC if spec.get(key)},
+            "volumes": [each for name, each in by_name.items() if name in mounted],
+            "templates": [{"name": ENTRYPOINT, **closed}],
+        },
     }
 
 
@@ -123,62 +135,108 @@ def mounts_of(template: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]
     return found
 
 
-def _resolved(workflow: Workflow, task: Task, pod: Node) -> dict[str, Any]:
+def _resolved(workflow: Workflow, task: Task, pod: Node, config: ConfigValue) -> dict[str, Any]:
     """Return the template with the inputs that Argo gave it, and without any variable."""
-    spec = specification(workflow)
-    templates = templates_of(workflow, none_kept, spec.get("templateDefaults"))
-    body = _written(workflow, templates, pod).body
-    inputs = pod.get("inputs") or {}
-    if inputs:
-        body = {**body, "inputs": inputs}
-    variables = _globals(workflow)
-    local = {
-        "node.name": str(pod["name"]),
-        "pod.name": pod_name_of(workflow, pod),
-        "steps.name": "",
-        **_of_attempt(workflow, task, pod),
-    }
-    return substitute_all(body, variables, local)
+    variables = _globals(workflow, config, pod)
+    if str(pod["name"]).startswith(f"{name_of(workflow)}{engine_nodes.EXIT_SUFFIX}"):
+        _tell_of_the_end(variables, workflow)
+    local = {"pod.name": pod_name_of(workflow, pod), **_of_attempt(workflow, task, pod)}
+    written = _Written(workflow, variables)
+    return written.with_inputs(written.of(pod).body, pod, local)
 
 
-def _written(workflow: Workflow, templates: Templates, node: Node) -> Template:
-    """Return the template of ``node`` as it was written.
+class _Written:
+    """The templates of the nodes of a workflow as they were written."""
 
-    Raises :class:`TemplateError`.
-    """
-    parsed = engine_nodes.Node.parse(node)
-    wanted = parsed.template_id
-    if wanted.ref is not None or wanted.name:
-        scope = wanted.scope or templates.scope
+    def __init__(self, workflow: Workflow, variables: Globals) -> None:
+        defaults = specification(workflow).get("templateDefaults")
+        self._templates = templates_of(workflow, none_kept, defaults)
+        self._nodes = nodes_of(workflow)
+        self._variables = variables
+
+    def with_inputs(self, body: Mapping[str, Any], node: Node, more: Values) -> dict[str, Any]:
+        """Return ``body`` as it was for ``node``: with its inputs, and ``more`` variables."""
+        if inputs := node.get("inputs"):
+            parameters = [
+                {key: each[key] for key in each if key in ("name", "value")}
+                for each in inputs.get("parameters") or ()
+            ]
+            body = {**body, "inputs": {**inputs, "parameters": parameters}}
+        local = {"node.name": str(node["name"]), **self._of_call(node), **more}
+        return substitute_all(body, self._variables, local)
+
+    def of(self, node: Node) -> Template:
+        """Return the template of ``node``; raises :class:`TemplateError`."""
+        parsed = engine_nodes.Node.parse(node)
+        boundary = self._nodes.get(parsed.boundary)
+        if boundary is not None:
+            # The task that calls it is in the template of what it belongs to.
+            outer = self.of(boundary)
+            name = _OF_LOOP.sub("", _called(node, boundary))
+            for call in calls_of(outer.body):
+                if call.get("name") == name and call.get("inline") is not None:
+                    return self._inline(call, outer, boundary)
+        wanted = parsed.template_id
+        scope = wanted.scope or self._templates.scope
         if scope.startswith("local/"):
-            scope = templates.scope
-        return templates.find(TemplateId(scope, wanted.name, wanted.ref))
-    # Written inline: the task that calls it is in the template of what it belongs to.
-    nodes = nodes_of(workflow)
-    boundary = nodes.get(parsed.boundary)
-    if boundary is None:
-        raise TemplateError("it was written inline, and its task is not known")
-    outer = _written(workflow, templates, boundary)
-    name = _OF_LOOP.sub("", str(node["name"]).removeprefix(str(boundary["name"])))
-    name = re.sub(r"^(\[\d+\])?\.", "", _OF_LOOP.sub("", name))
-    for call in calls_of(outer.body):
-        if call.get("name") == name and call.get("inline") is not None:
-            return templates.find(TemplateId.of(call, outer.scope))
-    raise TemplateError(f"there is no task {name} in {boundary.get('templateName') or 'it'}")
+            scope = self._templates.scope
+        return self._templates.find(TemplateId(scope, wanted.name, wanted.ref))
+
+    def _inline(self, call: Mapping[str, Any], outer: Template, boundary: Node) -> Template:
+        """Return a template within a task, whose variables are those of the task first."""
+        inner = {key: outer.body[key] for key in ("inputs", "outputs") if key in outer.body}
+        found = self.with_inputs({**inner, "inline": call["inline"]}, boundary, {})["inline"]
+        late = [tag for tag in tags(found) if tag.strip().startswith(("tasks.", "steps.", "item"))]
+        if late:
+            raise TemplateError(f"it is written inline with {{{{{late[0]}}}}}, which is not kept")
+        return self._templates.find(TemplateId.of({**call, "inline": found}, outer.scope))
+
+    def _of_call(self, node: Node) -> dict[str, str]:
+        """Return how a task or step calls itself; hooks and entries are steps without a name."""
+        boundary = self._nodes.get(str(node.get("boundaryID")))
+        if boundary is None or (node.get("nodeFlag") or {}).get("hooked"):
+            return {"steps.name": ""}
+        root = "tasks" if boundary.get("type") == engine_nodes.DAG else "steps"
+        return {f"{root}.name": _called(node, boundary)}
 
 
-def _globals(workflow: Workflow) -> Globals:
+def _called(node: Node, boundary: Node) -> str:
+    """Return the name of the task or step of ``boundary`` that ``node`` is, with its item."""
+    name = _SEPARATOR.sub("", str(node["name"]).removeprefix(str(boundary["name"])))
+    is_attempt = (node.get("nodeFlag") or {}).get("retried")
+    return _OF_LOOP.sub("", name) if is_attempt else name
+
+
+def _globals(workflow: Workflow, config: ConfigValue, pod: Node) -> Globals:
     status = workflow.get("status") or {}
-    variables = Globals({**workflow, "spec": specification(workflow)}, lambda: 0.0)
+    ran = elapsed(status.get("startedAt"), pod.get("startedAt"), utc_now())
+    spec = specification(workflow)
+    variables = Globals({**workflow, "spec": spec}, lambda: ran or 0.0, config)
     for parameter in (status.get("outputs") or {}).get("parameters") or ():
         if "value" in parameter:
             variables.set_output(parameter["name"], str(parameter["value"]))
     return variables
 
 
-def _spec(workflow: Workflow) -> dict[str, Any]:
+def _tell_of_the_end(variables: Globals, workflow: Workflow) -> None:
+    """Make known what an exit handler knows: how the entry ended, and what failed."""
+    name = name_of(workflow)
+    prefix = f"{name}{engine_nodes.EXIT_SUFFIX}"
+    before = [
+        engine_nodes.Node.parse(node)
+        for node in nodes_of(workflow).values()
+        if not str(node.get("name")).startswith(prefix)
+    ]
+    variables.entry_is(str(_entry(workflow).get("phase")), lambda: failures(name, before))
+
+
+def _entry(workflow: Workflow) -> Node:
+    return nodes_of(workflow).get(name_of(workflow)) or {}
+
+
+def _spec(workflow: Workflow, config: ConfigValue, pod: Node) -> dict[str, Any]:
     """Return what the workflow says of all its pods, without variables."""
-    variables = _globals(workflow)
+    variables = _globals(workflow, config, pod)
     spec = specification(workflow)
     kept = {key: spec[key] for key in (*_OF_SPEC, "volumes") if key in spec}
     found: dict[str, Any] = substitute(kept, Variables(variables.lasting, variables.names))
@@ -199,7 +257,7 @@ def _of_attempt(workflow: Workflow, task: Task, pod: Node) -> dict[str, str]:
 def _closed(value: Any) -> Any:
     """Return ``value`` with a variable that stands for ``{{`` where a text still has that."""
     if isinstance(value, str):
-        return value.replace("{{", f"{{{{workflow.parameters.{_OPEN}}}}}")
+        return value.replace("{{", f"{{{{inputs.parameters.{_OPEN}}}}}")
     if isinstance(value, Mapping):
         mapped = {key: _closed(item) for key, item in value.items()}
         return mapped if any(mapped[key] is not value[key] for key in value) else value

@@ -20,6 +20,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.follow.log_reader import LogReader, follow_logs
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.images.published import BUILT
+from hera_experiment.local.engine.config_values import NoConfigValue
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.platform.cluster import Kind
 from hera_experiment.platform.laptop_access import LaptopAccess
@@ -104,7 +105,7 @@ class Replay:
         run, task = self.run, self.task
         there = ending_of(run, task)
         workflow = self._of_today() if self.wish.code == NOW else run.workflow
-        manifest = copy.deepcopy(one_task(workflow, task))
+        manifest = copy.deepcopy(one_task(workflow, task, self._config_value))
         place = ReplayPlace(self.context.experiment, run.name, task.name)
         with ExitStack() as stack:
             doing = f"{task.name} of {run.name} is run again"
@@ -294,6 +295,13 @@ class Replay:
             return None
         self._remarks.append(f"the ConfigMap '{name}' is the laptop's: {why}")
         return {path.name: path.read_text("utf-8") for path in folder.iterdir() if path.is_file()}
+
+    def _config_value(self, name: str, key: str) -> str:
+        """Return what a parameter of the workflow takes from a ConfigMap."""
+        data = self._configmap(name)
+        if data is None or key not in data:
+            raise NoConfigValue(f"ConfigMap '{name}' has no {key} here")
+        return data[key]
 
     def _ended(self, server: Server, manifest: dict[str, Any]) -> Ending:
         """Run the workflow to its end, and return how its task ended."""
