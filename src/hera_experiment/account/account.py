@@ -12,6 +12,7 @@ from hera_experiment.argo.tasks import Task, is_finished, phase_of, tasks_of
 from hera_experiment.errors import UserError
 from hera_experiment.record.origin import Origin
 from hera_experiment.results.claim_files import fetch, results_folder
+from hera_experiment.results.outcome import Results
 from hera_experiment.results.store import checksum
 
 if TYPE_CHECKING:
@@ -70,19 +71,23 @@ class Account:
 
 
 def account_of(
-    run: Run, say: Callable[[str], None] = lambda line: None, *, files: bool = True
+    run: Run,
+    say: Callable[[str], None] = lambda line: None,
+    *,
+    files: bool = True,
+    results: Results | None = None,
 ) -> Account:
     """Return the account of ``run``.
 
-    With ``files`` its results are brought home first, those that are new; what of them cannot be
-    had is one of the account's remarks.
+    With ``files`` its results are brought home first, those that are new, unless ``results`` are
+    those; what of them cannot be had is one of the account's remarks.
     """
     remarks: tuple[str, ...] = ()
     found: tuple[OutputFile, ...] = ()
     folder = results_folder(run)
     if files:
         try:
-            results = fetch(run, say)
+            results = results or fetch(run, say)
         except UserError as error:
             remarks = (str(error),)
             paths = [path for path in folder.rglob("*") if path.is_file()]
