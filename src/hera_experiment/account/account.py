@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.argo.tasks import Task, is_finished, phase_of, tasks_of
 from hera_experiment.errors import UserError
+from hera_experiment.record.code import CodeStore
 from hera_experiment.record.origin import Origin
 from hera_experiment.results.claim_files import fetch, results_folder
 from hera_experiment.results.outcome import Results
@@ -37,7 +38,7 @@ class Account:
     ``workflow`` is Argo's object as it was last seen; where the server has it no more, as it was
     kept, else as it was submitted. ``record`` is None for a run that was not submitted from here.
     ``folder`` is where its files are on this machine, ``files`` what lies there, sorted.
-    ``remarks`` say what could not be had.
+    ``remarks`` say what could not be had. ``code_store`` is where its code is kept.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Account:
     folder: Path
     files: tuple[OutputFile, ...] = ()
     remarks: tuple[str, ...] = ()
+    code_store: CodeStore | None = None
 
     @cached_property
     def origin(self) -> Origin:
@@ -103,6 +105,7 @@ def account_of(
         folder,
         found,
         remarks,
+        CodeStore(run.server.context.experiment),
     )
 
 
