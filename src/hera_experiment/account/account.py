@@ -95,7 +95,7 @@ def account_of(
             paths = [path for path in folder.rglob("*") if path.is_file()]
         else:
             remarks, paths = results.remarks, list(results.files)
-        found = tuple(_output(folder, path) for path in sorted(paths))
+        found = tuple(_output(folder, path) for path in sorted(paths) if path.is_file())
     return Account(
         run.name,
         run.namespace,

@@ -81,9 +81,7 @@ def _pods(run: Run, account: Account) -> tuple[dict[str, PodTimes], dict[str, st
     times: dict[str, PodTimes] = {}
     digests: dict[str, str] = {}
     for key, node in nodes_of(account.workflow).items():
-        if node.get("type") == "Pod" and (
-            pod := by_name.get(pod_name_of(account.workflow, node))
-        ):
+        if node.get("type") == "Pod" and (pod := by_name.get(pod_name_of(account.workflow, node))):
             times[key] = _times(pod)
             digests.update(_digests(pod))
     return times, digests

@@ -65,10 +65,11 @@ def _pictures(folder: Path, files: Sequence[OutputFile], room: int) -> dict[str,
     found = {}
     for file in sorted(files, key=lambda file: file.size):
         length = file.size * 4 // 3 + 40
-        if PurePosixPath(file.path).suffix.lower() in PICTURES and length <= room:
-            if text := picture_of(folder / file.path):
-                found[file.path] = text
-                room -= len(text)
+        if PurePosixPath(file.path).suffix.lower() not in PICTURES or length > room:
+            continue
+        if text := picture_of(folder / file.path):
+            found[file.path] = text
+            room -= len(text)
     return found
 
 

@@ -149,10 +149,9 @@ class _Rows:
 def began_of(workflow: Workflow) -> datetime | None:
     """Return when ``workflow`` began; the laptop knows it better than to the second."""
     status = workflow.get("status") or {}
-    begun = parsed(status.get("startedAt"))
     nodes = nodes_of(workflow).values()
     queued = [usage.queued for usage in map(usage_of, nodes) if usage.queued is not None]
-    return min([*([begun] if begun else []), *queued], default=None)
+    return min(queued, default=parsed(status.get("startedAt")))
 
 
 def asked_of(workflow: Workflow) -> dict[str, Json]:

@@ -8,7 +8,8 @@ may well make a ``report.html`` of its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ _LEAST_PICTURES = 200_000
 _LOGS, _LOGS_AT_END = 60, 20
 _NODES_AT_END = 150
 """A picture of more nodes takes longer than a person waits for who did not ask for it."""
+_TEXT_LINES = 500
+_PAGE = 90_000
+"""Bytes of a page of nothing, and then some."""
 
 
 def report_document(
@@ -79,16 +83,22 @@ def write_report(
     return path
 
 
-_PAGE = 80_000
-"""Bytes of a page of nothing, and then some."""
+def reports_at_end(runs: Sequence[Run], output: Output, start: Path) -> None:
+    """Write the report of each of ``runs``, which were followed; their files stay where they are.
+
+    See :func:`report_at_end`.
+    """
+    for run in runs:
+        with suppress(UserError):  # one that was deleted meanwhile has none
+            run.workflow = run.server.get(run.name)
+            report_at_end(run, output, start)
 
 
-def report_at_end(
-    run: Run, output: Output, start: Path, results: Results | None = None
-) -> None:
+def report_at_end(run: Run, output: Output, start: Path, results: Results | None = None) -> None:
     """Write the report of a run that was followed to its end, and name it as one at ``start``.
 
-    With ``results`` that were brought home. Whatever goes wrong is told, and changes nothing else.
+    With ``results``, those that were brought home. Whatever goes wrong, Ctrl-C too, is told and
+    changes nothing else: the verdict is known.
     """
     try:
         account = account_of(run, files=results is not None, results=results)
@@ -110,8 +120,3 @@ def _graph(account: Account, nodes: int | None) -> tuple[str, str]:
         return svg_of(laid_out(graph)), ""
     except UserError as error:
         return "", "\n".join([*text_of(graph)[:_TEXT_LINES], "", str(error)])
-
-
-_TEXT_LINES = 500
-
-Say = Callable[[str], None]

@@ -235,7 +235,10 @@ function graph() {
   const mover = svgPanZoom(svg, { mouseWheelZoomEnabled: false, dblClickZoomEnabled: false, minZoom: 0.2, maxZoom: 40, zoomScaleSensitivity: 0.3 });
   $("closer").addEventListener("click", () => mover.zoomIn());
   $("farther").addEventListener("click", () => mover.zoomOut());
-  const whole = () => { size(); mover.resize(); mover.fit(); mover.center(); };
+  const whole = () => {
+    // Without room there is no scale, and the library could never leave it again.
+    if (room.clientWidth > 20) { size(); mover.resize(); mover.fit(); mover.center(); }
+  };
   $("whole").addEventListener("click", whole);
   addEventListener("resize", whole);
   addEventListener("beforeprint", whole);
@@ -421,6 +424,8 @@ function taskTable() {
     ["Peak memory", (task) => task.memory, (task) => (task.began === undefined ? "" : pair(task.memory, asked(task, "memory"), bytes, task.atMost))],
     ["Attempts", (task) => (task.attempts ? task.attempts.length : 1), (task) => String(task.began === undefined ? "" : task.attempts ? task.attempts.length : 1)],
   ];
+  if (!tasks.some((task) => task.attempts)) columns.pop();
+  if (new Set(tasks.map((task) => task.worker).filter(Boolean)).size < 2) columns.splice(2, 1);
   let sorted = -1, down = false, most = PAGE;
   $("phase").append(h("option", { value: "" }, "all"), ...Object.keys(counts).map((phase) => h("option", { value: phase }, phase)));
   $("columns").append("Processors and peak memory: used / asked for (– where nothing was asked for; ◆ on the critical path). "
@@ -463,7 +468,8 @@ const picture = (source, words) => h("figure", {}, h("button", { type: "button",
   h("img", { src: source, alt: words })), h("figcaption", {}, words));
 function results() {
   if (!data.files.length) {
-    if (run.hasEnded) show("results", h("p", { class: "soft" }, "No files are here. ", h("code", {}, `make results RUN=${run.name}`), " brings those on the cluster home, ",
+    if (run.isLocal) show("results", h("p", { class: "soft" }, "It has left no files on a claim."));
+    else show("results", h("p", { class: "soft" }, "No files are here. ", h("code", {}, `make results RUN=${run.name}`), " brings those on the cluster home, ",
       h("code", {}, `make report RUN=${run.name}`), " then shows them."));
     return;
   }
@@ -473,7 +479,8 @@ function results() {
     const [head, ...rest] = file.rows;
     show("results", folded(`${file.path}${file.more ? ", its first rows" : ""}`, table(head, rest)));
   }
-  for (const file of data.files.filter((each) => each.text)) show("results", folded(file.path, h("pre", {}, file.text)));
+  const texts = data.files.filter((each) => each.text);
+  if (texts.length) show("results", folded(`Heads of ${texts.length} text files`, ...texts.flatMap((file) => [h("h3", {}, file.path), h("pre", {}, file.text)])));
   const large = data.files.filter((file) => file.picture === "").length;
   show("results", h("h3", {}, `Files (${data.files.length + data.moreFiles})`),
     large ? h("p", { class: "hint" }, `${large} pictures are too large to be within this page; the links lead to them.`) : "",
