@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from hera_experiment.graph.measure import SMALL, Written, fitted, width_of
 from hera_experiment.graph.model import ROW, Edge, Graph
 
-BESIDE, BETWEEN = 22, 34
-"""Room between nodes of one rank, and between ranks."""
+_DOWN, _ACROSS = (22, 34), (14, 64)
+"""Room between nodes of one rank, and between ranks: from top to bottom, from left to right."""
 MARGIN = 12
 """Room between what is in a holder and its border."""
 
@@ -47,6 +47,7 @@ def _extent(
     ranks = graph.ranks(parent)
     along: dict[int, float] = {}
     beside: dict[int, float] = {}
+    near, far = _ACROSS if wide else _DOWN
     for node in members:
         width, height = sizes[node.id].width, sizes[node.id].height
         if node.id in graph.members:
@@ -55,8 +56,8 @@ def _extent(
             height += inner[1] + 2 * MARGIN
         one, other = (width, height) if wide else (height, width)
         rank = ranks[node.id]
-        along[rank] = max(along.get(rank, 0), one + BETWEEN)
-        beside[rank] = beside.get(rank, 0) + other + BESIDE
+        along[rank] = max(along.get(rank, 0), one + far)
+        beside[rank] = beside.get(rank, 0) + other + near
     length, breadth = sum(along.values()), max(beside.values(), default=0)
     return (length, breadth) if wide else (breadth, length)
 
@@ -69,11 +70,11 @@ class _Description:
         self._lasts: dict[str, tuple[int, str]] = {}
 
     def lines(self, wide: bool) -> Iterator[str]:
-        direction = "LR" if wide else "TB"
+        direction, (near, far) = ("LR", _ACROSS) if wide else ("TB", _DOWN)
         yield "digraph {"
         yield (
-            f"compound=true; rankdir={direction}; nodesep={BESIDE / 72:.3f};"
-            f" ranksep={BETWEEN / 72:.3f}; pad=0; labeljust=l;"
+            f"compound=true; rankdir={direction}; nodesep={near / 72:.3f};"
+            f" ranksep={far / 72:.3f}; pad=0; labeljust=l;"
         )
         yield 'node [shape=box, fixedsize=true, label="", margin=0];'
         yield "edge [arrowsize=0.6];"

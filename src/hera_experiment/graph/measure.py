@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from hera_experiment.graph.model import Node
 
@@ -21,7 +22,7 @@ STACK = 4
 
 _LABEL_LINE, _SMALL_LINE = 18, 15
 _ABOVE = 6
-_MOST = 250
+_MOST = 290
 """Widest text in a node."""
 _LINES = 14
 _LEAST = 64
@@ -84,7 +85,7 @@ def written(node: Node, *, holds: bool = False) -> Written:
     behind = STACK * (sheets - 1)
     width = max(_LEAST, *widths) + 2 * PADDING + behind
     height = 2 * _ABOVE + _LABEL_LINE + _SMALL_LINE * len(below) + behind
-    return Written(label, times, below, round(width), round(height), sheets)
+    return Written(label, times, below, ceil(width), ceil(height), sheets)
 
 
 def _below(node: Node) -> tuple[str, ...]:

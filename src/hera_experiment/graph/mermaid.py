@@ -42,8 +42,9 @@ class _Chart:
             yield f"  {self._edge(edge)}"
 
     def _members(self, parent: str, indent: str) -> Iterator[str]:
-        for node in self._graph.members.get(parent, ()):
-            name = self._names[node.id]
+        # In the order in which they may run: so Mermaid arranges them best, and people read them.
+        for identifier in self._graph.ranks(parent):
+            node, name = self._graph.by_id[identifier], self._names[identifier]
             if node.id not in self._graph.members:
                 before, after = self._shape(node)
                 yield f"{indent}{name}{before}{_label(node)}{after}"
@@ -59,7 +60,8 @@ class _Chart:
 
     def _edge(self, edge: Edge) -> str:
         arrow = "-.->" if edge.kind == HOOK else "-->"
-        label = f'|"{_escaped(edge.label)}"|' if edge.label else ""
+        said = _escaped(edge.label)
+        label = f'|"{said}"|' if said else ""
         return f"{self._names[edge.start]} {arrow}{label} {self._names[edge.end]}"
 
 

@@ -12,15 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hera_experiment.argo.objects import Manifest
-from hera_experiment.argo.phases import (
-    ERROR,
-    FAILED,
-    OMITTED,
-    PENDING,
-    RUNNING,
-    SKIPPED,
-    SUCCEEDED,
-)
+from hera_experiment.argo.phases import PENDING, counted, worst
 from hera_experiment.argo.tasks import Node as Ran
 from hera_experiment.argo.tasks import Workflow, name_of, nodes_of
 from hera_experiment.graph.model import HOOK, ROOT, Edge, Graph, Node
@@ -31,8 +23,6 @@ _ITEM = re.compile(r"([^(]*)\(\d+(?::.*)?\)((?:\.onExit|\.hooks\.[^.()]+)?)", re
 _KINDS = {"DAG": "dag", "Steps": "steps", "Suspend": "suspend", "HTTP": "http", "Plugin": "plugin"}
 _UNSEEN = ("StepGroup", "Container")
 """Types of nodes that are no tasks: steps that run together, containers of a pod."""
-_WORST = (RUNNING, FAILED, ERROR, PENDING, SUCCEEDED, SKIPPED, OMITTED)
-"""Of several tasks the first of these is the phase of all."""
 
 
 def graph_of_status(workflow: Workflow) -> Graph:
@@ -107,14 +97,12 @@ class _Run:
     def phase(self) -> str:
         if self.group is not None and self.group.get("phase"):
             return str(self.group["phase"])
-        phases = {_phase(node) for node in self.nodes}
-        return next((phase for phase in _WORST if phase in phases), "")
+        return worst(map(_phase, self.nodes))
 
     def said(self) -> Iterator[str]:
         """Yield how many tasks came to which end, and how often was tried, where it was."""
         if len(self.nodes) > 1:
-            phases = Counter(map(_phase, self.nodes))
-            yield ", ".join(f"{phases[phase]} {phase}" for phase in _WORST if phases[phase])
+            yield counted(Counter(map(_phase, self.nodes)))
         if self.attempts > len(self.nodes):
             yield f"{self.attempts} attempts"
 

@@ -82,10 +82,12 @@ class _Tree:
         waits = list(dict.fromkeys(self._waits.get(node.id, ())))
         if not waits or any(each.startswith("after ") for each in node.details):
             return ""
-        kept = len(waits)
-        while kept > 1 and len(_listed(waits, kept)) > self._width * 2 // 3:
-            kept -= 1
-        return _listed(waits, kept)
+        kept, room = 1, self._width * 2 // 3
+        while kept < len(waits) and len(_listed(waits, kept + 1)) <= room:
+            kept += 1
+        # A last name takes no more room than to say that there is one.
+        every = _listed(waits, len(waits)) if kept + 1 >= len(waits) else ""
+        return every if every and len(every) <= room else _listed(waits, kept)
 
 
 def _listed(names: list[str], kept: int) -> str:

@@ -8,8 +8,8 @@ may well make a ``report.html`` of its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def reports_at_end(runs: Sequence[Run], output: Output, start: Path) -> None:
     See :func:`report_at_end`.
     """
     for run in runs:
-        with suppress(UserError):  # one that was deleted meanwhile has none
+        with harmless():
             run.workflow = run.server.get(run.name)
             report_at_end(run, output, start)
 
@@ -97,15 +97,21 @@ def reports_at_end(runs: Sequence[Run], output: Output, start: Path) -> None:
 def report_at_end(run: Run, output: Output, start: Path, results: Results | None = None) -> None:
     """Write the report of a run that was followed to its end, and name it as one at ``start``.
 
-    With ``results``, those that were brought home. Whatever goes wrong, Ctrl-C too, is told and
-    changes nothing else: the verdict is known.
+    With ``results``, those that were brought home.
     """
-    try:
+    with harmless():
         account = account_of(run, files=results is not None, results=results)
         path = write_report(run, account, utc_now(), logs=_LOGS_AT_END, nodes=_NODES_AT_END)
         output.write([Line(f"report:  {shown(path, start)}")])
+
+
+@contextmanager
+def harmless() -> Iterator[None]:
+    """Tell whatever goes wrong within, Ctrl-C too, and go on: the verdict of the run is known."""
+    try:
+        yield
     except KeyboardInterrupt:
-        tell(f"no report was written: 'make report RUN={run.name}' does")
+        tell("no report was written: 'make report' does")
     except Exception as error:
         why = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         tell(f"no report was written: {why}")

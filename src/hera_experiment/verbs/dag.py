@@ -64,7 +64,7 @@ def main(args: VerbArguments) -> int:
     sources, problems = sources_of(args, experiment, "dag", "shown", LATEST)
     for problem in problems:
         report(problem)
-    graphs = _graphs(args, sources)
+    graphs = _graphs(form, args, sources)
     if graphs and args.out:
         _write(form, graphs, Path(args.out))
     elif graphs:
@@ -89,16 +89,20 @@ def _format(args: VerbArguments) -> str:
     )
 
 
-def _graphs(args: VerbArguments, sources: Sequence[Source]) -> list[Graph]:
+def _graphs(form: str, args: VerbArguments, sources: Sequence[Source]) -> list[Graph]:
     """Return the graph of each object but of templates that another one of them uses."""
     from hera_experiment.argo.objects import Submitted
+    from hera_experiment.graph.alike import folded
     from hera_experiment.graph.of_workflow import graph_of
+
+    def drawn(graph: Graph) -> Graph:
+        return graph if form == "json" else folded(graph)
 
     parameters = is_on(args.parameters, "--parameters")
     objects = [Submitted(each.subject.manifest, each.subject.kind) for each in sources]
     used = {name for each in objects for name in each.templates_used}
     return [
-        graph_of(each.manifest, source.subject.kept, parameters=parameters)
+        drawn(graph_of(each.manifest, source.subject.kept, parameters=parameters))
         for each, source in zip(objects, sources, strict=True)
         if each.kind.key != "template" or each.name not in used
     ]

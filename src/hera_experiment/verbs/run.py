@@ -112,50 +112,50 @@ def _context(args: VerbArguments) -> Context:
 
 
 def _run(args: VerbArguments, waiting: WaitingScript) -> int:
-    from secrets import token_hex
-
-    from hera_experiment.execution_engine import ExecutionEngine
     from hera_experiment.platform.local_server import acquire
 
     context = _context(args)
     script, arguments = script_of(args, context.experiment, "run")
-    session = f"run-{token_hex(4)}"
     reports = is_on(args.report, "--report")
-    display = display_for(args)
-    with (
-        acquire(context.experiment) as lease,
-        Laptop(
+    with acquire(context.experiment, runtime=context.runtime or "auto") as lease:
+        # The server begins meanwhile.
+        from secrets import token_hex
+
+        from hera_experiment.execution_engine import ExecutionEngine
+
+        with Laptop(
             lease,
             context,
-            session,
+            f"run-{token_hex(4)}",
             script,
             inputs_of(args),
             resumption=_resumption(args, context),
             cache=is_on(args.cache, "--cache"),
-        ) as laptop,
-    ):
-        engine = ExecutionEngine(context, laptop, display, waiting=waiting)
-        status = engine.run(script, arguments)
-        if reports and engine.ended:
-            _report(engine, laptop, lease, display)
-        return status
+        ) as laptop:
+            display = display_for(args)
+            engine = ExecutionEngine(context, laptop, display, waiting=waiting)
+            status = engine.run(script, arguments)
+            if reports and engine.ended:
+                _report(engine, laptop, lease, display)
+            return status
 
 
 def _report(engine: ExecutionEngine, laptop: Laptop, lease: Lease, display: Display) -> None:
     """Write the report of each workflow that has ended, and name it."""
     from hera_experiment.platform.laptop_access import LaptopAccess
     from hera_experiment.record.records import Records
-    from hera_experiment.report.writing import report_at_end
+    from hera_experiment.report.writing import harmless, report_at_end
     from hera_experiment.runs.find import RecordIndex, Run
     from hera_experiment.runs.server import Server
 
     context = engine.context
-    cluster = LaptopAccess(context, lease=lease)
-    server = Server(LOCAL, context, laptop.client(), context.argo_namespace, cluster)
-    records = RecordIndex(Records.of(context.experiment).all())
-    for workflow, results in engine.ended:
-        run = Run(server, dict(workflow), records.of(workflow))
-        report_at_end(run, display.output, Path.cwd(), results)
+    with harmless():
+        cluster = LaptopAccess(context, lease=lease)
+        server = Server(LOCAL, context, laptop.client(), context.argo_namespace, cluster)
+        records = RecordIndex(Records.of(context.experiment).all())
+        for workflow, results in engine.ended:
+            run = Run(server, dict(workflow), records.of(workflow))
+            report_at_end(run, display.output, Path.cwd(), results)
 
 
 def _goes_on(args: VerbArguments) -> bool:
