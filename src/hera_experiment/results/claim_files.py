@@ -42,6 +42,12 @@ def results_folder(run: Run) -> Path:
     return run.server.context.experiment.results / run.name
 
 
+def report_file(run: Run) -> Path:
+    """Return the file of the report of ``run``: beside its :func:`results_folder`, not in it."""
+    folder = results_folder(run)
+    return folder.with_name(f"{folder.name}.html")
+
+
 def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
     """Copy the files of ``run`` into its :func:`results_folder`, those that are new.
 
@@ -177,6 +183,7 @@ def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str 
     for run in runs:
         folder = results_folder(run)
         freed += remove_tree(folder) + remove_tree(folder.parent / ".parts" / folder.name)
+        freed += remove_tree(report_file(run))
         if run.server.is_local:
             # On a cluster the repository's own rules, or artifactGC, remove them.
             freed += remove_tree(run.server.context.experiment.state / ARTIFACTS / run.name)
