@@ -21,7 +21,8 @@ from engine_bench import (
     workflow,
 )
 
-from hera_experiment.local.engine.nodes import Node, Nodes
+from hera_experiment.local.engine.node import Node
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.rerun import parse_selector
 from hera_experiment.local.errors import ApiError, InvalidWorkflow, NotFound
 

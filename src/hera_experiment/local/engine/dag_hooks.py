@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from hera_experiment.argo.phases import COMPLETED, ERROR
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import Machine
-from hera_experiment.local.engine.nodes import DAG, RETRY, STEPS, Node
+from hera_experiment.local.engine.node import DAG, RETRY, STEPS, Node
 from hera_experiment.local.engine.substitution import Lookup
 
 

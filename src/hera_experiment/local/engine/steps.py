@@ -23,10 +23,21 @@ from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.hooks import Hooks, exit_hook, named_hooks
 from hera_experiment.local.engine.loops import LoopError
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, STEP_GROUP, STEPS, Node, SameIdentifier
+from hera_experiment.local.engine.node import (
+    HTTP,
+    POD,
+    SKIPPED_NODE,
+    STEP_GROUP,
+    STEPS,
+    SUSPEND,
+    Node,
+)
+from hera_experiment.local.engine.nodes import SameIdentifier
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError
+
+_LEAVES = (POD, SUSPEND, HTTP, SKIPPED_NODE)
 
 
 class Steps(Composite):
@@ -194,8 +205,10 @@ class Steps(Composite):
         self._error = why
 
     def child_begun(self, child: Child, node: Node) -> None:
-        """Put the node of a step below its group."""
+        """Put the node of a step below its group; after one that errs at once none is begun."""
         self._nodes.connect(self._children[child], node.name)
+        if node.type in _LEAVES and node.phase == ERROR:
+            self.child_errs(child, node, node.message or "")
 
     def skip(self, name: str, holder: Mapping[str, Any], phase: str, message: str) -> Node:
         """Return the node of a step that does not run."""

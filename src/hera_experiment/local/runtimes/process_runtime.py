@@ -83,9 +83,12 @@ PROGRESS = "/.progress"
 """Where a task writes how far it has come, for the same reason."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Plan:
-    """How the pods of one template are laid out; equal keys are equal plans."""
+    """How the pods of one template are laid out; equal keys are equal plans.
+
+    ``programs`` are known once the environment of its image is there.
+    """
 
     key: tuple[object, ...]
     view: ImageView
@@ -93,6 +96,7 @@ class _Plan:
     layout: Layout
     workdir: str
     home: str
+    programs: Programs | None = None
 
 
 class ProcessRuntime(BaseRuntime):
@@ -124,7 +128,6 @@ class ProcessRuntime(BaseRuntime):
         self._environments = VirtualEnvironments(state / "venvs", environ)
         self._scratch = Scratch(state / SCRATCH, plain=True)
         self._plans: dict[tuple[object, ...], _Plan] = {}
-        self._programs: dict[Path, Programs] = {}
 
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end, and end what its containers have left."""
@@ -180,8 +183,10 @@ class ProcessRuntime(BaseRuntime):
         source = "" if container.source is None else script_source(container, pod)
         if lost := path_findings(pod.template, container, argv, [source], view, plan.rules).refused:
             return not_started(lost[0])
-        folder = self._environments.provide(view.installs, view.label, children, announce) / "bin"
-        programs = self._programs.setdefault(folder, Programs(folder))
+        programs = plan.programs
+        if programs is None:
+            folder = self._environments.provide(view.installs, view.label, children, announce)
+            programs = plan.programs = Programs(folder / "bin")
 
         mounts = make_mounts(container, pod, self._objects)
         if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):

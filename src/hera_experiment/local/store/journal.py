@@ -249,6 +249,7 @@ def _has_shape(value: dict[str, Any]) -> bool:
         and all(isinstance(value.get(key) or {}, dict) for key in _CHANGED)
         and _are_nodes(value.get("nodes"))
         and isinstance(value.get("removed") or [], list)
+        and _are_children(value.get("children"))
         and (manifest is None or _is_workflow(manifest))
         and (
             checkpoint is None
@@ -270,6 +271,14 @@ def _is_workflow(value: Any) -> bool:
         and all(isinstance(each, dict) for each in spec.get("templates") or ())
         and isinstance(status, dict)
         and _are_nodes(status.get("nodes"))
+    )
+
+
+def _are_children(value: Any) -> bool:
+    children = value or {}
+    return isinstance(children, dict) and all(
+        isinstance(ids, list) and all(isinstance(each, str) for each in ids)
+        for ids in children.values()
     )
 
 
