@@ -43,6 +43,7 @@ def describe(contents: Contents, about: About) -> ROCrate:
     workflow = main_workflow(contents)
     inputs, values = _inputs(graph)
     tools = provenance.Tools(graph)
+    remote = account.origin.code.remote
     language = _language(graph, workflow)
     graph.add_files(
         workflow,
@@ -51,6 +52,7 @@ def describe(contents: Contents, about: About) -> ROCrate:
             "name": f"{about.name}: workflow",
             "programmingLanguage": language,
             "version": account.origin.code.commit or account.origin.code.tree,
+            **({"url": remote} if remote.startswith("https://") else {}),
             "conformsTo": {"@id": _WORKFLOW_PROFILE},
             "creator": authors,
             "license": _licence(graph),

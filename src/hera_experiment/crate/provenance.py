@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from hera_experiment.argo.images import container_of
-from hera_experiment.argo.tasks import Task
+from hera_experiment.argo.tasks import Task, parsed
 from hera_experiment.argo.usage import usage_of
 from hera_experiment.argo.workflows import programs_of
 from hera_experiment.compare.tasks import tasks_by_name
@@ -30,6 +31,7 @@ _IMAGE = re.compile(
     r"(?:@sha256:(?P<digest>[0-9a-f]{64}))?"
 )
 _DOCKER_HUB = "docker.io"
+_UNITS = "https://qudt.org/vocab/unit/"
 _LIBRARY = "https://pypi.org/project/hera-experiment/"
 
 
@@ -39,6 +41,9 @@ class Tools:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.tasks = tasks_by_name(graph.contents.account)
+        code = graph.contents.account.origin.code
+        self._version = code.commit or code.tree
+        self._url = code.remote if code.remote.startswith("https://") else None
         self._images: dict[str, Reference] = {}
         self._programs = {
             str(template.get("name")): program
@@ -81,6 +86,8 @@ class Tools:
                 "SoftwareApplication",
                 name=name,
                 description=f"the template '{name}' of the workflow",
+                softwareVersion=self._version,
+                url=self._url,
             )
         return self._tools[name]
 
@@ -151,8 +158,8 @@ def actions(
         agent=agent,
         object=inputs,
         result=outputs,
-        startTime=status.get("startedAt"),
-        endTime=status.get("finishedAt"),
+        startTime=_date(parsed(status.get("startedAt"))),
+        endTime=_date(parsed(status.get("finishedAt"))),
         actionStatus=_state(account.phase),
         error=str(status.get("message") or account.phase) if _is_failed(account.phase) else None,
     )
@@ -181,8 +188,8 @@ def actions(
             instrument=_engine(graph),
             object=controls,
             result=run,
-            startTime=status.get("startedAt"),
-            endTime=status.get("finishedAt"),
+            startTime=_date(parsed(status.get("startedAt"))),
+            endTime=_date(parsed(status.get("finishedAt"))),
         )
     return [run, *done]
 
@@ -217,9 +224,9 @@ def _task(
         results.append(graph.add(identifier, "PropertyValue", name=key, value=value_of(value)))
     log = graph.file(places.log_file(name))
     used = {
-        "cpu": (usage.cpu, "seconds of processor time", "s"),
-        "memory": (usage.memory, "bytes of memory at most", "B"),
-        "waited": (usage.waited, "seconds in the queue", "s"),
+        "cpu": (usage.cpu, "seconds of processor time", "SEC"),
+        "memory": (usage.memory, "bytes of memory at most", "BYTE"),
+        "waited": (usage.waited, "seconds in the queue", "SEC"),
     }
     resources = [
         graph.add(
@@ -228,7 +235,7 @@ def _task(
             name=meaning,
             propertyID=f"{_LIBRARY}#{key}",
             value=str(amount),
-            unitText=unit,
+            unitCode=f"{_UNITS}{unit}",
         )
         for key, (amount, meaning, unit) in used.items()
         if amount is not None
@@ -244,8 +251,8 @@ def _task(
         result=[*filter(None, results), *([log] if log else [])],
         containerImage=tools.image(task),
         resourceUsage=resources,
-        startTime=usage.began.isoformat() if usage.began else None,
-        endTime=usage.ended.isoformat() if usage.ended else None,
+        startTime=_date(usage.began),
+        endTime=_date(usage.ended),
         actionStatus=_state(task.phase),
         error=(task.message or task.phase) if _is_failed(task.phase) else None,
     )
@@ -287,7 +294,11 @@ def _is_failed(phase: str) -> bool:
     return phase in ("Failed", "Error")
 
 
-def _state(phase: str) -> dict[str, str] | None:
+def _state(phase: str) -> str | None:
     if _is_failed(phase):
-        return {"@id": _FAILED}
-    return {"@id": _DONE} if phase == "Succeeded" else None
+        return _FAILED
+    return _DONE if phase == "Succeeded" else None
+
+
+def _date(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
