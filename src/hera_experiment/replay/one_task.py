@@ -24,7 +24,8 @@ from hera_experiment.errors import UserError
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.config_values import ConfigValue, no_config
 from hera_experiment.local.engine.execution import templates_of
-from hera_experiment.local.engine.node import DAG, EXIT_SUFFIX, RETRY, Node, TemplateId, runs_pod
+from hera_experiment.local.engine.node import DAG, EXIT_SUFFIX, RETRY, TemplateId, runs_pod
+from hera_experiment.local.engine.node import Node as EngineNode
 from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.retry import last_retry
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables, substitute, tags
@@ -167,7 +168,7 @@ class _Written:
 
     def of(self, node: Node) -> Template:
         """Return the template of ``node``; raises :class:`TemplateError`."""
-        parsed = Node.parse(node)
+        parsed = EngineNode.parse(node)
         boundary = self._nodes.get(parsed.boundary)
         if boundary is not None:
             # The task that calls it is in the template of what it belongs to.
@@ -223,7 +224,7 @@ def _tell_of_the_end(variables: Globals, workflow: Workflow) -> None:
     name = name_of(workflow)
     prefix = f"{name}{EXIT_SUFFIX}"
     before = [
-        Node.parse(node)
+        EngineNode.parse(node)
         for node in nodes_of(workflow).values()
         if not str(node.get("name")).startswith(prefix)
     ]
@@ -248,7 +249,7 @@ def _of_attempt(workflow: Workflow, task: Task, pod: Node) -> dict[str, str]:
     number = _ATTEMPT.fullmatch(str(pod["name"]))
     if task.node.get("type") != RETRY or number is None:
         return {}
-    parsed = map(Node.parse, nodes_of(workflow).values())
+    parsed = map(EngineNode.parse, nodes_of(workflow).values())
     nodes = Nodes(name_of(workflow), utc_now, parsed)
     last = nodes.get(f"{task.node['name']}({int(number[1]) - 1})")
     return {"retries": number[1], **last_retry(last, nodes)}
