@@ -24,6 +24,8 @@ _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
 _SOON = 0.02
+_LONGEST_END = 5.0
+"""Seconds that the kernel may take to end a namespace, on a machine that has much else to do."""
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 STARTING = threading.Lock()
@@ -227,7 +229,7 @@ def _usage_within(number: int) -> Usage | None:
         return _usage(used, at_most=False) if found else None
 
     with contextlib.suppress(ChildProcessError):
-        return poll(used, _PATIENCE, _SOON / 10) if number else None
+        return poll(used, _LONGEST_END, _SOON / 10) if number else None
     return None
 
 
