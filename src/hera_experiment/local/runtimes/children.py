@@ -19,7 +19,6 @@ from pathlib import Path
 
 from hera_experiment.local.cache.tracer import Tracer
 from hera_experiment.local.runtimes.base import Usage
-from hera_experiment.waiting import poll
 
 _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
@@ -222,13 +221,18 @@ def _usage_within(number: int) -> Usage | None:
 
     It ends right after the process that began it, and comes to this one, which adopts orphans.
     """
-
-    def used() -> Usage | None:
+    if not number:
+        return None
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        handle = os.pidfd_open(number)
+        try:
+            end = select.poll()
+            end.register(handle, select.POLLIN)
+            end.poll(_PATIENCE * 1000)
+        finally:
+            os.close(handle)
         found, _, used = os.wait4(number, os.WNOHANG)
         return _usage(used, at_most=False) if found else None
-
-    with contextlib.suppress(ChildProcessError):
-        return poll(used, _PATIENCE, _SOON / 10) if number else None
     return None
 
 
