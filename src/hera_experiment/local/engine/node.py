@@ -61,10 +61,11 @@ _KEYS = (
     ("synced", "taskResultSynced"),
     ("memoization", "memoizationStatus"),
     ("usage", "usage"),
+    ("files", "files"),
 )
 """The fields of a node and what Argo calls them, in the order in which they are written.
 
-``usage`` is not Argo's: see :func:`~hera_experiment.argo.usage.usage_of`.
+``usage`` and ``files`` are not Argo's: see :mod:`hera_experiment.argo.usage`.
 """
 
 _DATES = ("startedAt", "finishedAt")
@@ -165,6 +166,7 @@ class Node:
     memoization: dict[str, Any] | None = None
     sync: dict[str, str] | None = None
     usage: dict[str, Any] | None = None
+    files: dict[str, Any] | None = None
     children: dict[str, None] = field(default_factory=dict)
     outbound: list[str] | None = None
     expired: bool = field(default=False, compare=False)

@@ -429,6 +429,8 @@ class Launcher:
         if self._launched.pop(launched.node.id, None) is None:
             return
         launched.node.usage = _usage(launched, result.usage, self.machine.nodes.clock())
+        if (files := result.files) is not None:
+            launched.node.files = {"read": list(files.read), "written": list(files.written)}
         if launched.node.fulfilled and not launched.node.daemoned:
             return  # A daemon that was ended.
         end_pod(self.machine, launched.attempt, launched.node, result, launched.why)

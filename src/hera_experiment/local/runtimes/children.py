@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -285,16 +284,12 @@ def _copy_output(
     """Copy what it prints until that ends, or until the process has ended and falls silent."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP)
-    checked = time.monotonic()
     while True:
-        ready = poll.poll(_PATIENCE * 1000)
-        now = time.monotonic()
-        if not ready or now - checked > _PATIENCE:
-            checked = now
-            # A grandchild may hold the pipe open for ever.
-            if _has_ended(process) and not ready:
+        if not poll.poll(_PATIENCE * 1000):
+            # A grandchild may hold the pipe open for ever. What it printed at last, after this
+            # process looked, is there now.
+            if _has_ended(process) and not poll.poll(0):
                 return
-        if not ready:
             continue
         try:
             data = os.read(descriptor, _CHUNK)
