@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hera_experiment.argo.names import ANNOTATION_GOES_ON
+
 Json = Mapping[str, Any]
 
 _PROGRAMS = ("container", "script")
@@ -15,6 +17,12 @@ def specification(workflow: Json) -> Json:
     """Return the workflow's specification, that of its WorkflowTemplate where it names one."""
     stored = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or workflow.get("spec") or {}
+
+
+def files_name(workflow: Json) -> str:
+    """Return the name of the run in whose files ``workflow`` works: its own, or that of another."""
+    metadata = workflow["metadata"]
+    return str((metadata.get("annotations") or {}).get(ANNOTATION_GOES_ON) or metadata["name"])
 
 
 def claims_of(workflow: Json) -> list[str]:

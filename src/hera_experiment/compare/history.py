@@ -14,7 +14,8 @@ from hera_experiment.argo.phases import FAILURES
 from hera_experiment.argo.tasks import duration, elapsed, parsed
 from hera_experiment.argo.workflows import images_of
 from hera_experiment.compare.changes import changes_of
-from hera_experiment.follow.lines import STYLES, Line, shortened
+from hera_experiment.follow.lines import STYLES, Line
+from hera_experiment.printing import shortened
 from hera_experiment.record.code import Change, CodeNotKept, CodeStore
 from hera_experiment.record.origin import Origin
 from hera_experiment.record.records import Records

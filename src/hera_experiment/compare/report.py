@@ -11,7 +11,8 @@ from hera_experiment.compare.differences import Differences
 from hera_experiment.compare.files import FileDifference
 from hera_experiment.compare.proof import FAILED, OTHER, PART, SAME, Proof
 from hera_experiment.compare.tasks import TaskDifference
-from hera_experiment.follow.lines import Line, shortened
+from hera_experiment.follow.lines import Line
+from hera_experiment.printing import shortened
 
 _MOST = 5
 """Files, lines of a patch and names that are shown of many."""

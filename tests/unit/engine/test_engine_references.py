@@ -50,6 +50,15 @@ def test_nodes_say_where_their_templates_are_from(bench: Bench) -> None:
     assert pods[nodes["a"]["id"]] == nodes["a"]["id"].replace(f"{name}-", f"{name}-ok-")
 
 
+def test_an_item_may_say_which_template(bench: Bench) -> None:
+    keep(bench, "lib", OK)
+    each = call("x", "{{item.object}}", "{{item.template}}")
+    done = bench.run(workflow(dag({**each, "withItems": [{"object": "lib", "template": "ok"}]})))
+    assert set(phases(done).values()) == {"Succeeded"}
+    (node,) = (each for each in by_name(done).values() if each["type"] == "Pod")
+    assert node["templateRef"] == {"name": "lib", "template": "ok"}
+
+
 def test_a_run_goes_on_with_what_it_began_with(bench: Bench) -> None:
     keep(bench, "lib", SAY)
     first = script("first", "wait('gate')")

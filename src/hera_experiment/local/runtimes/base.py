@@ -98,8 +98,13 @@ class Pod:
     @property
     def takes_over(self) -> bool:
         """True when it may be taken over from what was done: of a single process one can tell."""
-        together = self.shared or "containerSet" in self.template
-        return self.done_tasks is not None and not together and not self.template.get("daemon")
+        is_daemon = bool(self.template.get("daemon"))
+        return self.done_tasks is not None and not self.has_several and not is_daemon
+
+    @property
+    def has_several(self) -> bool:
+        """True when it has several containers, or may have: they change each other's files."""
+        return self.shared or "containerSet" in self.template
 
     @property
     def shared(self) -> bool:
