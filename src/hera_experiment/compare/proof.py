@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.compare.causes import CHANCE, Cause, Comparison
 from hera_experiment.compare.differences import Differences, differences
-from hera_experiment.compare.laboratory import Laboratory, is_taken_over, open_laboratory
 from hera_experiment.compare.tasks import TaskDifference, outputs_of, tasks_by_name
+from hera_experiment.compare.trial_runs import TrialRuns, is_taken_over, open_trials
 from hera_experiment.compare.writers import writers_of
 from hera_experiment.errors import UserError
 
@@ -83,16 +83,14 @@ def prove(
             "PROVE=1",
             "leave it out",
         )
-    with open_laboratory(context, comparison, runtime) as laboratory:
-        return _Proving(comparison, laboratory, say).proof()
+    with open_trials(context, comparison, runtime) as runs:
+        return _Proving(comparison, runs, say).proof()
 
 
 class _Proving:
-    def __init__(
-        self, comparison: Comparison, laboratory: Laboratory, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, comparison: Comparison, runs: TrialRuns, say: Callable[[str], None]) -> None:
         self._comparison = comparison
-        self._laboratory = laboratory
+        self._runs = runs
         self._say = say
         self._trials: list[Trial] = []
         self._remarks: list[str] = []
@@ -100,11 +98,9 @@ class _Proving:
     def proof(self) -> Proof:
         """Run what it takes, and return what came of it."""
         one, other = self._comparison.one, self._comparison.other
-        base = self._laboratory.run(())
+        base = self._runs.run(())
         if base is None:
-            raise UserError(
-                f"{one.name} cannot be run again here: {self._laboratory.said}", "PROVE=1"
-            )
+            raise UserError(f"{one.name} cannot be run again here: {self._runs.said}", "PROVE=1")
         # Which task writes which file the copy has shown: the runs themselves may not say.
         known = {
             path: names
@@ -141,7 +137,7 @@ class _Proving:
 
     def _look_again(self, base: Account, wanted: set[Key], chance: set[Key], one: Account) -> None:
         """Say whether what differs with nothing swapped does so from run to run, or by machine."""
-        once_more = self._laboratory.run((), fresh=True)
+        once_more = self._runs.run((), fresh=True)
         if once_more is None:
             return
         first, second = _state(base, wanted), _state(once_more, wanted)
@@ -185,9 +181,9 @@ class _Proving:
         known = next((each for each in self._trials if each.swapped == causes), None)
         if known is not None:
             return known
-        account = self._laboratory.run(causes)
+        account = self._runs.run(causes)
         if account is None:
-            trial = Trial(causes, FAILED, why=self._laboratory.said)
+            trial = Trial(causes, FAILED, why=self._runs.said)
             self._trials.append(trial)
             self._say(f"{_names(causes)}: nothing ran: {trial.why}")
             return trial

@@ -17,6 +17,8 @@ LABEL, SMALL = 13, 11
 """Heights of the letters of a name, and of what stands below it."""
 PADDING = 10
 """Room between the border of a node and its text, left and right."""
+SIGN = 18
+"""Room for the sign of a phase, behind the name."""
 STACK = 4
 """How far the sheets of a loop lie apart."""
 
@@ -78,6 +80,7 @@ def written(node: Node, *, holds: bool = False) -> Written:
         return Written("", "", (), 0, 0)
     times = node.times
     tail = width_of(f"  {times}", LABEL, bold=True) if times else 0
+    tail += SIGN if node.phase else 0
     label = fitted(node.label, _MOST - tail, LABEL, bold=True)
     below = _below(node)
     widths = [width_of(label, LABEL, bold=True) + tail, *(width_of(each, SMALL) for each in below)]

@@ -148,13 +148,21 @@ class ArgoClient:
 
     @contextmanager
     def artifact(
-        self, namespace: str, workflow: str, node: str, name: str, inner: str = ""
+        self,
+        namespace: str,
+        workflow: str,
+        node: str,
+        name: str,
+        inner: str = "",
+        direction: str = "outputs",
     ) -> Iterator[Iterator[bytes] | None]:
-        """Open an output artifact of a node, or the file ``inner`` of one that is a folder.
+        """Open an artifact of a node, or the file ``inner`` of one that is a folder.
+
+        It is one of its ``outputs`` or ``inputs``, as the ``direction`` says.
 
         None stands for a folder; ``inner`` with a slash at its end gives a page that lists it.
         """
-        parts = (namespace, "workflows", workflow, node, "outputs", name)
+        parts = (namespace, "workflows", workflow, node, direction, name)
         path = "/".join(["artifact-files", *map(_part, parts)])
         if inner:
             path = f"{path}/{quote(inner.lstrip('/'))}"

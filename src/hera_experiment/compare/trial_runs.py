@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.account.account import Account, account_of
 from hera_experiment.argo.tasks import Task
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.compare.causes import Cause, Comparison, swapped_inputs
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
@@ -48,7 +49,7 @@ def is_taken_over(task: Task) -> bool:
 
 
 @dataclass
-class Laboratory:
+class TrialRuns:
     """The copy of the experiment in which trials run; ``said`` is why the last one did not."""
 
     folder: Path
@@ -151,7 +152,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def open_laboratory(context: Context, comparison: Comparison, runtime: str) -> Iterator[Laboratory]:
+def open_trials(context: Context, comparison: Comparison, runtime: str) -> Iterator[TrialRuns]:
     """Make the copy for the first of two runs; it goes in the end.
 
     Raises :class:`UserError` when another one is at work.
@@ -171,12 +172,13 @@ def open_laboratory(context: Context, comparison: Comparison, runtime: str) -> I
         copy = folders[2]
         _bring_what_is_not_kept(experiment, comparison, copy)
         own = state_folder.prepare(copy / experiment.state.name)
+        _make_claims(experiment, comparison, own)
         for name in _SHARED:
             (state / name).mkdir(mode=0o700, exist_ok=True)
             (own / name).symlink_to(state / name, target_is_directory=True)
         # One server for all trials; it leaves with this.
         with acquire(Experiment.load(copy)):
-            yield Laboratory(copy, folders[1], comparison, context, runtime)
+            yield TrialRuns(copy, folders[1], comparison, context, runtime)
         _wait_for_the_end(own)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -194,6 +196,22 @@ def _bring_what_is_not_kept(experiment: Experiment, comparison: Comparison, copy
                 shutil.copytree(source, target, copy_function=_link, dirs_exist_ok=True)
             else:
                 _link(str(source), str(target))
+
+
+def _make_claims(experiment: Experiment, comparison: Comparison, state: Path) -> None:
+    """Make the claims that the run mounts, with what no run of this experiment left there."""
+    runs = {record.name for record in Records.of(experiment).all()}
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        top = Path(folder).parent == experiment.state / "claims"
+        return [name for name in names if top and name in runs]
+
+    for claim in claims_of(comparison.one.workflow):
+        source, target = experiment.state / "claims" / claim, state / "claims" / claim
+        if source.is_dir():
+            shutil.copytree(source, target, symlinks=True, ignore=left_out)
+        else:
+            target.mkdir(parents=True)
 
 
 def _link(source: str, target: str) -> None:
