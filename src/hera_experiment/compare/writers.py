@@ -86,6 +86,11 @@ def writers_of(account: Account, tasks: Mapping[str, Task]) -> dict[str, list[st
     return found
 
 
+def known_writers(account: Account, tasks: Mapping[str, Task]) -> dict[str, list[str]]:
+    """Return by path the ``tasks`` that wrote a file, those files alone of which it is known."""
+    return _known(account, tasks)[0]
+
+
 def _known(
     account: Account, tasks: Mapping[str, Task]
 ) -> tuple[dict[str, list[str]], Sequence[str]]:
