@@ -11,8 +11,7 @@ DAY = "2026-11-21T"
 
 
 def moment(seconds: float) -> str:
-    whole = int(seconds)
-    milliseconds = round((seconds - whole) * 1000)
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
     hours, rest = divmod(whole, 3600)
     return f"{DAY}{10 + hours:02d}:{rest // 60:02d}:{rest % 60:02d}.{milliseconds:03d}Z"
 

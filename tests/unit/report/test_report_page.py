@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 from datetime import datetime, timezone
@@ -13,6 +14,7 @@ from typing import Any
 
 import html5lib
 import pytest
+from PIL import Image
 from report_accounts import account, fan, levels
 
 from hera_experiment.account.account import Account, OutputFile
@@ -20,6 +22,7 @@ from hera_experiment.follow.lines import Line
 from hera_experiment.graph.of_status import graph_of_status
 from hera_experiment.graph.text import text_of
 from hera_experiment.report.document import Told, document_of
+from hera_experiment.report.outputs import outputs_of
 from hera_experiment.report.page import page_of
 
 NOW = datetime(2026, 11, 21, 10, 5, tzinfo=timezone.utc)
@@ -121,3 +124,15 @@ def test_a_thousand_tasks_take_less_than_half_of_its_room(found: dict[str, Any])
     text = page(account(found))
     assert len(text.encode()) < 1_000_000
     assert len(text_of(graph_of_status(found))) > 1
+
+
+def test_a_large_picture_is_scaled(tmp_path: Path) -> None:
+    picture = Image.effect_noise((2000, 1000), 80)
+    picture.save(tmp_path / "noise.png")
+    (tmp_path / "broken.png").write_bytes(bytes(200_000))
+    files = [OutputFile(path.name, path.stat().st_size, "0") for path in tmp_path.iterdir()]
+    rows = {row["path"]: row for row in outputs_of(tmp_path, files, 1_000_000)[0]}
+    kind, data = rows["noise.png"]["picture"].split(",")
+    assert kind == "data:image/webp;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (1000, 500)
+    assert rows["broken.png"]["picture"] == ""
