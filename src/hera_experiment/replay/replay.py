@@ -18,6 +18,7 @@ from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 from hera_experiment.follow.log_reader import LogReader, follow_logs
+from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.images.published import BUILT
 from hera_experiment.local.engine.config_values import NoConfigValue
@@ -125,11 +126,8 @@ class Replay:
                 debugger.take_part(manifest)
             here = self._ended(server, manifest)
             text = "\n".join((there.message, *there.lines))
-            keeps = self.context.runtime in RUNNERS
             account = account or self.run.server.context.argo_service_account
-            self._remarks += unlike.what_ended_it(
-                manifest, text, run.name, account, keeps_limits=keeps
-            )
+            self._remarks += unlike.what_ended_it(manifest, text, run.name, account)
         differs = difference(there, here, _paths(manifest, place.claims))
         remarks = tuple(dict.fromkeys(self._remarks))
         return Replayed(task.name, there, here, differs, place.folder, remarks)
@@ -315,6 +313,10 @@ class Replay:
             server.client.terminate_workflow(namespace, run.name)
             raise
         run.workflow = server.get(run.name)
+        prefix = f"workflow {run.name}: "
+        self._remarks += [
+            line.text.removeprefix(prefix) for line in SpecWarnings().fresh(run.workflow)
+        ]
         tasks = tasks_of(run.workflow)
         if not tasks:
             status = run.workflow.get("status") or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,16 +12,19 @@ from hera_experiment.argo.tasks import Node
 from hera_experiment.local.engine.validation import fields
 from hera_experiment.local.runtimes.container import expand
 from hera_experiment.local.runtimes.devices import missing_devices
+from hera_experiment.local.runtimes.image_view import is_stock_python
 from hera_experiment.local.runtimes.volumes import EMPTY, KINDS, volume_kind
 from hera_experiment.replay.one_task import containers_in, mounts_of, template_of
 
+_PYTHON = re.compile(r":(\d+\.\d+)")
+_HERE = "{}.{}".format(*sys.version_info)
 _KNOWN_FIELDS = ("metadata.name", "metadata.namespace")
 _SERVICE = re.compile(r"\b[\w-]+(?:\.[\w-]+)*\.svc(?:\.cluster\.local)?\b")
 
 _ENDS = (
     (
         r"OOMKilled|exit code 137",
-        "it was ended for want of memory, or by force: {limit}",
+        "it was ended for want of memory, or by force: {limit}, and here all that this machine has",
     ),
     (
         r"[Ee]vict|low on resource|ephemeral.storage",
@@ -55,8 +59,12 @@ def use_own_images(
     ``is_here`` tells whether there is a recipe of a container.
     """
     for container in containers_in(template_of(manifest)):
-        name = container_of(str(container.get("image") or ""), slug)
+        image = str(container.get("image") or "")
+        name = container_of(image, slug)
         if name is None:
+            version = _PYTHON.search(image)
+            if version and is_stock_python(image) and version[1] != _HERE:
+                yield f"{image} is this machine's Python {_HERE}: RUNTIME=docker takes that image"
             continue
         if is_here(name):
             container["image"] = image_reference("", slug, name)
@@ -96,22 +104,14 @@ def adapt(manifest: Mapping[str, Any], pod: Node, account: str) -> Iterator[str]
             yield f"it had {resource} there: this machine has not, so it runs without"
 
 
-def what_ended_it(
-    manifest: Mapping[str, Any], text: str, run: str, account: str, *, keeps_limits: bool
-) -> Iterator[str]:
-    """Yield what an end in these words means for a replay, a sentence each.
-
-    ``keeps_limits`` tells whether containers have no more memory than they may have.
-    """
+def what_ended_it(manifest: Mapping[str, Any], text: str, run: str, account: str) -> Iterator[str]:
+    """Yield what an end in these words means for a replay, a sentence each."""
     limits = [
         str(limit)
         for container in containers_in(template_of(manifest))
         if (limit := ((container.get("resources") or {}).get("limits") or {}).get("memory"))
     ]
-    limit = "on this machine it has all that there is"
-    if limits:
-        limit = f"it might take {limits[0]} there, "
-        limit += "and here as well" if keeps_limits else "RUNTIME=docker keeps that limit here"
+    limit = f"it might take {limits[0]} there" if limits else "its node had no more there"
     for pattern, sentence in _ENDS:
         if re.search(pattern, text):
             yield sentence.format(run=run, account=account or "default", limit=limit)
