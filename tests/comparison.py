@@ -10,7 +10,7 @@ from typing import Any
 
 _TIMES = ("startedAt", "finishedAt", "estimatedDuration", "resourcesDuration", "usage")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC")
-_HASH = re.compile(r"\bWF(?:-[a-z0-9-]+)?-(\d{3,10})\b")
+_HASH = re.compile(r"\bWF(?:-[A-Za-z0-9-]+)?-(\d{3,10})\b")
 
 
 def comparable(workflow: dict[str, Any]) -> dict[str, Any]:

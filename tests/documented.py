@@ -29,6 +29,7 @@ TABLE = "borough,area\n1,1.5\n"
 
 PRINTED = {
     "keep-result": "",
+    "write-here": "True",
     "read-reference": TABLE,
     "write-scratch": "",
     "read-scratch": "half way",

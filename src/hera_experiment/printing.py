@@ -51,6 +51,20 @@ def size(number: int) -> str:
     return f"{value:.1f} {_UNITS[unit]}"
 
 
+def shortened(text: str, width: int) -> str:
+    """Return ``text`` in at most ``width`` columns, cut in the middle: both ends tell it apart."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def cut(text: str, width: int) -> str:
+    """Return ``text`` in at most ``width`` columns of one line, cut at its end."""
+    text = " ".join(text.split("\n")).rstrip()
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
+
+
 class _Filtered:
     """A stream of text whose :func:`printable` part alone is written."""
 

@@ -39,6 +39,49 @@ _reads_what_is_not_there()
 """
 
 
+TOWNS = """
+from hera.workflows import DAG, Container, ExistingVolume, Parameter, Task, Workflow
+from hera.workflows.models import VolumeMount
+from hera_utils import parse_arguments
+
+from environment import construct_environment
+
+image = construct_environment(parse_arguments()).image("collect")
+FOLDER = "/mnt/{{workflow.name}}"
+own = VolumeMount(name="v", mount_path=FOLDER, sub_path="{{workflow.name}}")
+town = VolumeMount(name="v", mount_path="/town", sub_path="data/towns/{{inputs.parameters.town}}")
+
+with Workflow(
+    generate_name="SLUG-",
+    entrypoint="d",
+    volumes=[ExistingVolume(name="v", claim_name="CLAIM", mount_path="/mnt")],
+) as w:
+    count = Container(
+        name="count",
+        image=image,
+        command=["sh", "-c", "cat /town/people > {{inputs.parameters.to}}"],
+        inputs=[Parameter(name="town"), Parameter(name="to")],
+        volume_mounts=[own, town],
+    )
+    add = Container(
+        name="add",
+        image=image,
+        command=["sh", "-c", "cat {{inputs.parameters.of}}/*"],
+        inputs=[Parameter(name="of")],
+        volume_mounts=[own],
+    )
+    with DAG(name="d"):
+        each = Task(
+            name="each",
+            template=count,
+            arguments={"town": "{{item}}", "to": FOLDER + "/{{item}}"},
+            with_items=["north", "south", "west"],
+        )
+        each >> Task(name="sum", template=add, arguments={"of": FOLDER})
+w.create()
+"""
+
+
 class Experiment(Shell):
     """The project on this machine and on the cluster."""
 
@@ -220,3 +263,73 @@ def test_a_task_that_raises_shows_its_stack_trace_on_the_terminal(
     assert "Traceback (most recent call last):" in done.stdout
     assert "in _reads_what_is_not_there" in done.stdout
     assert "KeyError: 'borough'" in done.stdout
+
+
+def pods(workflow: dict[str, Any]) -> list[str]:
+    """Return the tasks that ran."""
+    nodes = workflow["status"]["nodes"].values()
+    return sorted(node["displayName"] for node in nodes if node["type"] == "Pod")
+
+
+def test_of_a_changed_program_only_what_follows_runs(
+    experiment: Experiment, real: tuple[str, Any]
+) -> None:
+    program = experiment.folder / "containers" / "chart" / "chart.py"
+    before = program.read_text()
+    program.write_text(before + "\n# Other bytes, and the same chart.\n")
+    try:
+        done = experiment(
+            f"make build push CLUSTER={NAME} && "
+            f"make submit WAIT=1 CACHE=1 RUN={real[0]} CLUSTER={NAME}"
+        )
+    finally:
+        program.write_text(before)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    # Where a registry tells what python:3.13-slim is, print-results is kept as well.
+    found = re.search(rf"(2[78]) of 29 tasks are the same as in {real[0]} and are kept", said)
+    assert found, said
+    created = re.search(rf"^created ({SLUG}-\w+):", done.stdout, re.MULTILINE)
+    assert created, said
+    ran = pods(experiment.of_argo(created[1]))
+    assert "chart" in ran and len(ran) == 29 - int(found[1])
+
+
+def test_of_the_data_of_one_town_only_what_follows_runs(
+    experiment: Experiment, real: tuple[str, Any]
+) -> None:
+    claim = experiment.cluster["KUBEVOLUMECLAIMNAME"]
+    script = TOWNS.replace("SLUG", SLUG).replace("CLAIM", claim)
+    (experiment.folder / "towns.py").write_text(script)
+    for number, town in enumerate(("north", "south", "west")):
+        folder = experiment.folder / "data" / "towns" / town
+        folder.mkdir(parents=True)
+        (folder / "people").write_text(f"{town} {number}\n")
+    submit = f"make submit results SCRIPT=towns.py WAIT=1 CLUSTER={NAME}"
+    try:
+        first = experiment(submit)
+        assert first.returncode == 0, first.stdout + first.stderr
+        name = re.search(rf"^created ({SLUG}-\w+):", first.stdout, re.MULTILINE)
+        assert name, first.stdout
+        (experiment.folder / "data" / "towns" / "south" / "people").write_text("south 7\n")
+        second = experiment(f"{submit} CACHE=1")
+        third = experiment(f"{submit} CACHE=1")
+    finally:
+        shutil.rmtree(experiment.folder / "data")
+    said = second.stdout + second.stderr
+    assert second.returncode == 0, said
+    assert f"2 of 4 tasks are the same as in {name[1]} and are kept" in said
+    assert "each(south) runs: files of data/ that it sees have changed" in said
+    again = re.search(rf"^created ({SLUG}-\w+):", second.stdout, re.MULTILINE)
+    assert again, said
+    assert pods(experiment.of_argo(again[1])) == ["each(0:south)", "sum"]
+    log = experiment(f"make --silent logs CLUSTER={NAME} RUN={again[1]} TASK=sum")
+    assert log.stdout.splitlines() == ["north 0", "south 7", "west 2"]
+    files = experiment.folder / "results" / name[1]
+    assert (files / "south").read_text() == "south 7\n"
+    assert not (experiment.folder / "results" / again[1]).exists()
+
+    said = third.stdout + third.stderr
+    assert third.returncode == 0, said
+    assert f"4 of 4 tasks are the same as in {again[1]} and are kept" in said
+    assert f"it works in the files of {name[1]}" in said

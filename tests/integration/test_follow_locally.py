@@ -279,8 +279,9 @@ def test_terminate_ends_at_once_and_deleting_a_running_one_says_so(
     place: Place, submitted: Callable[[str], str]
 ) -> None:
     first = submitted(SLEEPING)
-    done = place.type("terminate")
-    assert done.returncode == 0 and f"{first} is being ended at once" in done.stdout
+    done = place.type("terminate", "-o", "json")
+    assert json.loads(done.stdout)["name"] == first and first in done.stderr
+    assert done.returncode == 0 and f"{first} is being ended at once" in done.stderr
     until(lambda: place.runs()[0]["phase"] == "Failed")
     second = submitted(SLEEPING)
     watching = place.start("watch", "--run", second)

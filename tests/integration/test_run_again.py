@@ -143,6 +143,8 @@ def test_a_task_that_there_is_not(place: Place) -> None:
 
 
 BOROUGHS = f"""{HEAD}
+from hera.workflows import UserContainer
+
 @script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
 def count(run, name):
     from pathlib import Path
@@ -164,6 +166,13 @@ def ask():
     import socket
     print(socket.socket().connect_ex(("127.0.0.1", 9)))
 
+@script(
+    image="python:3.11",
+    init_containers=[UserContainer(name="first", image="python:3.11", command=["true"])],
+)
+def after_another():
+    print("both ran")
+
 with Workflow(
     generate_name="boroughs-",
     entrypoint="d",
@@ -178,6 +187,7 @@ with Workflow(
         )
         counts >> add(name="add", arguments={{"run": run}})
         ask(name="ask")
+        after_another(name="after-another")
 w.create()
 """
 
@@ -197,6 +207,7 @@ def test_what_was_done_with_the_same_files_is_taken_over(place: Place) -> None:
     assert first.returncode == 0, first.stdout + first.stderr
     assert taken(first.stdout) == []
     assert "not remembered: it uses the network" in first.stdout
+    assert "not remembered: it has several containers" in first.stdout
 
     again = place.run(BOROUGHS, options=["--cache=1"])
     assert again.returncode == 0, again.stdout + again.stderr

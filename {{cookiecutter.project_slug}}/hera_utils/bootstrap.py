@@ -30,7 +30,7 @@ PYTHON = VENV / "bin" / "python"
 MARKER = VENV / "hera_utils.json"  # says which locks .venv was made from, from its first moment
 UNFINISHED = "unfinished"
 VERSION = "{}.{}.{}".format(*sys.version_info[:3])
-NEEDS_DEVELOPMENT = ("lint", "test", "update")
+NEEDS_DEVELOPMENT = ("lint", "record", "test", "update")
 
 _FOR_MAKE_ALONE = ("MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 _ASSIGNMENT = re.compile(r"([^:=]*):{0,3}=(.*)", re.DOTALL)

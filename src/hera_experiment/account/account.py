@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from hera_experiment.argo.tasks import Task, is_finished, phase_of, tasks_of
 from hera_experiment.errors import UserError
+from hera_experiment.record.code import CodeStore
 from hera_experiment.record.origin import Origin
 from hera_experiment.results.claim_files import fetch, results_folder
+from hera_experiment.results.outcome import Results
 from hera_experiment.results.store import checksum
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Account:
     ``workflow`` is Argo's object as it was last seen; where the server has it no more, as it was
     kept, else as it was submitted. ``record`` is None for a run that was not submitted from here.
     ``folder`` is where its files are on this machine, ``files`` what lies there, sorted.
-    ``remarks`` say what could not be had.
+    ``remarks`` say what could not be had. ``code_store`` is where its code is kept.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Account:
     folder: Path
     files: tuple[OutputFile, ...] = ()
     remarks: tuple[str, ...] = ()
+    code_store: CodeStore | None = None
 
     @cached_property
     def origin(self) -> Origin:
@@ -70,25 +73,29 @@ class Account:
 
 
 def account_of(
-    run: Run, say: Callable[[str], None] = lambda line: None, *, files: bool = True
+    run: Run,
+    say: Callable[[str], None] = lambda line: None,
+    *,
+    files: bool = True,
+    results: Results | None = None,
 ) -> Account:
     """Return the account of ``run``.
 
-    With ``files`` its results are brought home first, those that are new; what of them cannot be
-    had is one of the account's remarks.
+    With ``files`` its results are brought home first, those that are new, unless ``results`` are
+    those; what of them cannot be had is one of the account's remarks.
     """
     remarks: tuple[str, ...] = ()
     found: tuple[OutputFile, ...] = ()
     folder = results_folder(run)
     if files:
         try:
-            results = fetch(run, say)
+            results = results or fetch(run, say)
         except UserError as error:
             remarks = (str(error),)
             paths = [path for path in folder.rglob("*") if path.is_file()]
         else:
             remarks, paths = results.remarks, list(results.files)
-        found = tuple(_output(folder, path) for path in sorted(paths))
+        found = tuple(_output(folder, path) for path in sorted(paths) if path.is_file())
     return Account(
         run.name,
         run.namespace,
@@ -98,6 +105,7 @@ def account_of(
         folder,
         found,
         remarks,
+        CodeStore(run.server.context.experiment),
     )
 
 

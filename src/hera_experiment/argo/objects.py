@@ -35,6 +35,9 @@ KINDS = (
 )
 
 
+Manifest = Mapping[str, Any]
+"""One of Argo's objects, or a part of it."""
+
 Origins = Mapping[str, tuple[str, int]]
 """File and line in which a script made each template (``NAME``) and each task (``NAME/TASK``).
 
@@ -46,7 +49,7 @@ The object itself has no name there.
 class Submitted:
     """One object as it was sent; ``namespace`` as in its path, empty where the path has none."""
 
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     kind: Kind = WORKFLOW
     namespace: str = ""
     origins: Origins = field(default_factory=dict)
@@ -54,8 +57,7 @@ class Submitted:
     @property
     def name(self) -> str:
         """What a person knows it by."""
-        metadata = self.manifest.get("metadata") or {}
-        return str(metadata.get("name") or f"{metadata.get('generateName', '')}…")
+        return shown_name(self.manifest)
 
     @property
     def templates_used(self) -> set[str]:
@@ -69,6 +71,13 @@ class Captured:
 
     objects: Sequence[Submitted]
     remark: str = ""
+
+
+def shown_name(manifest: Manifest) -> str:
+    """Return what a person knows an object by, also one that is not named yet."""
+    metadata = manifest.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    return str(metadata.get("name") or f"{metadata.get('generateName') or ''}…")
 
 
 def _references(value: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ Source: ``pkg/apis/workflow/v1alpha1/workflow_types.go`` of argoproj/argo-workfl
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 PENDING = "Pending"
 RUNNING = "Running"
@@ -34,6 +35,31 @@ WORKFLOW_PHASES = {
     ERROR: ERROR,
 }
 """The phase of a workflow by the phase of its entry node."""
+
+SYMBOLS = {
+    "Succeeded": "✔",
+    "Failed": "✖",
+    "Error": "✖",
+    "Running": "●",
+    "Pending": "◷",
+    "Skipped": "○",
+    "Omitted": "○",
+}
+"""One sign for each of Argo's phases, as its own program draws them."""
+
+_WORST = (RUNNING, FAILED, ERROR, PENDING, SUCCEEDED, SKIPPED, OMITTED)
+
+
+def worst(phases: Iterable[str]) -> str:
+    """Return the phase of several tasks together, empty where none has one."""
+    found = set(phases)
+    return next((phase for phase in _WORST if phase in found), "")
+
+
+def counted(phases: Mapping[str, int]) -> str:
+    """Return how many tasks are in which phase: ``2 Failed, 8 Succeeded``."""
+    return ", ".join(f"{phases[phase]} {phase}" for phase in _WORST if phases.get(phase))
+
 
 _PROGRESS = re.compile(r"\+?(\d+)/\+?(\d+)", re.ASCII)
 

@@ -118,7 +118,7 @@ def order_of(nodes: Mapping[str, Node]) -> Callable[[Node], tuple[Any, ...]]:
     Argo's dates are whole seconds, and its nodes have no order of their own. In a run that goes on
     a fan-out begins anew, though its tasks may have ended before: it counts as begun with them.
     """
-    ranks = _ranks(nodes)
+    ranks = ranks_of(nodes)
 
     def order(node: Node) -> tuple[Any, ...]:
         name = str(node.get("name", ""))
@@ -205,7 +205,7 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _ranks(nodes: Mapping[str, Node]) -> dict[str, int]:
+def ranks_of(nodes: Mapping[str, Node]) -> dict[str, int]:
     """Return how many nodes lead to each: what waits comes after what it waits for."""
     ranks = dict.fromkeys(nodes, 0)
     waiting = dict.fromkeys(nodes, 0)

@@ -12,6 +12,21 @@ from hera_experiment.argo.tasks import parsed
 KEY = "usage"
 """What the laptop's server adds to a node of Argo's; Argo's own clients read over it."""
 
+TOUCHED = "files"
+"""What it adds as well where a run remembers what its tasks have done (``CACHE=1``)."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """The files that a task read and wrote, of its image and of claims.
+
+    Each is the name of an area, a colon, and the path below it: ``image/app:chart.py``,
+    ``claim/results:my-run/chart.png``.
+    """
+
+    read: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class PodUsage:
@@ -53,6 +68,14 @@ def usage_of(node: Mapping[str, Any]) -> PodUsage:
         found.get("memory"),
         bool(found.get("memoryAtMost")),
     )
+
+
+def touched_of(node: Mapping[str, Any]) -> Touched | None:
+    """Return the files that the pod of a node read and wrote, None where nobody looked."""
+    found = node.get(TOUCHED)
+    if not isinstance(found, Mapping):
+        return None
+    return Touched(tuple(found.get("read") or ()), tuple(found.get("written") or ()))
 
 
 def _between(start: datetime | None, end: datetime | None) -> float | None:

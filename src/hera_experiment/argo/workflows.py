@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hera_experiment.argo.names import ANNOTATION_GOES_ON
+
 Json = Mapping[str, Any]
 
 _PROGRAMS = ("container", "script")
@@ -15,6 +17,12 @@ def specification(workflow: Json) -> Json:
     """Return the workflow's specification, that of its WorkflowTemplate where it names one."""
     stored = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or workflow.get("spec") or {}
+
+
+def files_name(workflow: Json) -> str:
+    """Return the name of the run in whose files ``workflow`` works: its own, or that of another."""
+    metadata = workflow["metadata"]
+    return str((metadata.get("annotations") or {}).get(ANNOTATION_GOES_ON) or metadata["name"])
 
 
 def claims_of(workflow: Json) -> list[str]:
@@ -47,6 +55,16 @@ def programs_of(workflow: Json) -> list[tuple[Json, Json]]:
         if template.get(kind)
     ]
     return sorted(found, key=lambda pair: pair[0].get("name") not in ran)
+
+
+def images_of(workflow: Json) -> dict[str, str]:
+    """Return the image of each program by the name of its template, in the workflow's order."""
+    return {
+        str(template.get("name")): str(template[kind]["image"])
+        for template in _templates(specification(workflow))
+        for kind in _PROGRAMS
+        if (template.get(kind) or {}).get("image")
+    }
 
 
 def last_node(workflow: Json) -> str:

@@ -9,7 +9,6 @@ from typing import Any, TextIO
 import requests
 
 from hera_experiment.argo.objects import WORKFLOW
-from hera_experiment.argo.outline import outline
 from hera_experiment.endpoint.capture import Capture
 from hera_experiment.endpoint.defaults import Defaults
 from hera_experiment.endpoint.messages import (
@@ -23,6 +22,8 @@ from hera_experiment.endpoint.messages import (
 from hera_experiment.endpoint.submission import forward
 from hera_experiment.endpoint.yaml_text import as_yaml
 from hera_experiment.errors import UserError, tell
+from hera_experiment.graph.of_workflow import graph_of
+from hera_experiment.graph.text import text_of
 from hera_experiment.platform.argo_client import ArgoClient
 
 
@@ -90,4 +91,4 @@ class Printer(Capture):
         self._out.write(as_yaml(creation.manifest))
         self._out.flush()
         if creation.kind is WORKFLOW:
-            print("\n".join(outline(creation.manifest)), file=sys.stderr, flush=True)
+            print("\n".join(text_of(graph_of(creation.manifest))), file=sys.stderr, flush=True)

@@ -31,7 +31,7 @@ class Resumption:
         What the script did not make before begins anew.
         """
         metadata = manifest.get("metadata") or {}
-        found = next((name for name in self._runs if _is_named(name, metadata)), None)
+        found = next((name for name in self._runs if is_named(name, metadata)), None)
         if found is None:
             return dict(manifest)
         self._runs.remove(found)
@@ -40,7 +40,7 @@ class Resumption:
         return {**manifest, "metadata": {**kept, "name": found, "annotations": annotations}}
 
 
-def _is_named(name: str, metadata: Mapping[str, Any]) -> bool:
+def is_named(name: str, metadata: Mapping[str, Any]) -> bool:
     """Tell whether a run of that name may have been made of ``metadata``."""
     if given := metadata.get("name"):
         return bool(name == given)

@@ -37,6 +37,12 @@ class InputChoice:
         """Return what a parent process handed on."""
         return cls(environ.get(VARIABLE, ""), environ.get(CHANGES_VARIABLE, ""))
 
+    @classmethod
+    def read(cls, text: str) -> InputChoice:
+        """Return what was written as a text, see ``str``."""
+        named, _, changes = f" {text}".partition(" SET=")
+        return cls(named.strip(), changes)
+
     def __str__(self) -> str:
         return " ".join(filter(None, [self.named, self.changes and f"SET={self.changes}"]))
 

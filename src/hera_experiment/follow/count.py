@@ -7,11 +7,11 @@ what a task will say (``withParam``), it is unknown until the end. It never grow
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hera_experiment.argo.loops import length
 from hera_experiment.argo.phases import FAILURES, FULFILLED, SKIPPED, SUCCEEDED
 from hera_experiment.argo.tasks import Node, Task, Workflow, is_finished, phase_of
 from hera_experiment.follow.tree import Branch
@@ -125,28 +125,7 @@ def _inputs_of(node: Node) -> dict[str, Any]:
 
 def _times(member: Mapping[str, Any], parameters: Mapping[str, Any]) -> int:
     """Return how often ``member`` runs."""
-    if member.get("withItems"):
-        return len(member["withItems"])
-    if member.get("withParam"):
-        text = str(member["withParam"]).strip()
-        if text.startswith("{{") and text.endswith("}}"):
-            text = str(parameters.get(text[2:-2].strip()) or "")
-        try:
-            items = json.loads(text)
-        except ValueError:
-            raise _Unknown from None
-        if not isinstance(items, list):
-            raise _Unknown
-        return len(items)
-    if member.get("withSequence"):
-        return _length(member["withSequence"])
-    return 1
-
-
-def _length(sequence: Mapping[str, Any]) -> int:
-    try:
-        if "end" in sequence:
-            return abs(int(sequence["end"]) - int(sequence.get("start") or 0)) + 1
-        return int(sequence.get("count") or 0)
-    except (TypeError, ValueError):
-        raise _Unknown from None
+    found = length(member, parameters)
+    if found is None:
+        raise _Unknown
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
-from hera_experiment.printing import printable, unfiltered
+from hera_experiment.printing import printable, shortened, unfiltered
 from hera_experiment.signals import discard_output
 
 
@@ -53,14 +53,6 @@ STYLES = {
     "Omitted": "dim",
 }
 """The colour of each of Argo's phases."""
-
-
-def shortened(text: str, width: int) -> str:
-    """Return ``text`` in at most ``width`` columns, cut in the middle: both ends tell it apart."""
-    if len(text) <= width:
-        return text
-    head = (width - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def shown(path: Path, start: Path) -> str:

@@ -25,6 +25,7 @@ from hera_experiment.argo.tasks import (
 from hera_experiment.errors import UserError
 from hera_experiment.follow.log_position import ByCount, ByTime, Pod, Reading, TaskLine, is_of
 from hera_experiment.follow.pending import facts_of
+from hera_experiment.follow.source_paths import SourcePaths
 from hera_experiment.follow.task_log import Origin, is_archived
 from hera_experiment.follow.watch import Follower, WorkflowEvent
 from hera_experiment.platform.argo_logs import (
@@ -64,6 +65,7 @@ class LogReader:
         self._wanted: dict[str, Pod] = {}
         self._unread: dict[str, list[str]] = {}
         self._ahead: timedelta | None = None
+        self._paths = SourcePaths(run.server.context.experiment, run.workflow)
         self.update(run.workflow)
 
     def update(self, workflow: Workflow) -> None:
@@ -148,7 +150,11 @@ class LogReader:
         if not reading.fresh[entry.pod](entry.stamp, entry.text):
             return None
         pod.position.add(entry.stamp, entry.text)
-        return TaskLine(pod.task, entry.text)
+        return self._line(pod, entry.text)
+
+    def _line(self, pod: Pod, text: str) -> TaskLine:
+        """Return a line with the paths of the experiment's own files."""
+        return TaskLine(pod.task, self._paths.shown(pod.node, text))
 
     def all(self) -> Iterator[TaskLine]:
         """Yield what there is to read now, all tasks merged by time."""
@@ -178,7 +184,8 @@ class LogReader:
             read[each] += len(lines)
             if new:
                 pod.position.count += len(new)
-                yield pod.task, new
+                shown = self._paths.shown
+                yield pod.task, [shown(pod.node, text) if "/" in text else text for text in new]
 
     def _persistently(self, attempt: Callable[[], Iterator[T]]) -> Iterator[T]:
         """Yield what ``attempt`` does, which is made again where it breaks off."""
@@ -240,7 +247,7 @@ class LogReader:
             try:
                 for text in islice(log, pod.position.count, None):
                     pod.position.add("", text)
-                    yield TaskLine(pod.task, text)
+                    yield self._line(pod, text)
                 pod.closed = True
             except (OSError, UserError) as error:
                 self._unread[str(error)] = [*self._unread.get(str(error), ()), pod.task]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, SUCCEEDED, SYMBOLS
 from hera_experiment.argo.tasks import (
     Task,
     Workflow,
@@ -17,21 +17,11 @@ from hera_experiment.argo.tasks import (
     phase_of,
 )
 from hera_experiment.follow.count import Plan
-from hera_experiment.follow.lines import STYLES, Line, shortened
+from hera_experiment.follow.lines import STYLES, Line
 from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
 from hera_experiment.follow.reasons import Reason, in_short
 from hera_experiment.follow.tree import Branch, tree_of
-
-SYMBOLS = {
-    "Succeeded": "✔",
-    "Failed": "✖",
-    "Error": "✖",
-    "Running": "●",
-    "Pending": "◷",
-    "Skipped": "○",
-    "Omitted": "○",
-}
-"""One sign for each of Argo's phases, as its own program draws them."""
+from hera_experiment.printing import cut, shortened
 
 _BAR = 24
 _LEAST_MESSAGE = 12
@@ -264,9 +254,3 @@ class _Drawing:
 _WELL = FULFILLED - FAILURES
 _NOTED = (FAILURES, {RUNNING})
 _COUNTED = (("Failed", "failed"), ("Error", "failed"), (RUNNING, "running"), (PENDING, "waiting"))
-
-
-def cut(text: str, width: int) -> str:
-    """Return ``text`` in at most ``width`` columns of one line, cut at its end."""
-    text = " ".join(text.split("\n")).rstrip()
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]

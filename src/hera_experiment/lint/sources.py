@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hera_experiment.argo.objects import Captured
+from hera_experiment.argo.objects import Captured, shown_name
 from hera_experiment.errors import UserError
 from hera_experiment.lint.judge import Locate
 from hera_experiment.lint.origins import locator
-from hera_experiment.lint.subject import Kept, Manifest, Subject, Version, mapping
-from hera_experiment.submission.documents import Document, documents_of, is_document
+from hera_experiment.lint.subject import Kept, Manifest, Subject, Version
+from hera_experiment.submission.document_names import is_document
+from hera_experiment.submission.documents import Document, documents_of
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def of_files(paths: Sequence[Path], version: Version) -> tuple[list[Source], lis
             found += documents_of(file, whole=False)
         except UserError as error:
             problems.append(error)
-    kept = {(each.kind.name, _name(each)): each.manifest for each in found}
+    kept = {(each.kind.name, shown_name(each.manifest)): each.manifest for each in found}
     sources = []
     for each in found:
         subject = Subject(each.manifest, each.kind, version, written=True, kept=_finder(kept))
-        sources.append(Source(subject, _name(each), each.locate))
+        sources.append(Source(subject, shown_name(each.manifest), each.locate))
     if not sources and not problems:
         shown = ", ".join(map(str, paths))
         problems.append(
@@ -59,11 +60,6 @@ def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return [folder]
     return sorted(each for each in folder.rglob("*") if is_document(each) and each.is_file())
-
-
-def _name(document: Document) -> str:
-    metadata = mapping(document.manifest.get("metadata"))
-    return str(metadata.get("name") or f"{metadata.get('generateName', '')}…")
 
 
 def _finder(kept: Mapping[tuple[str, str], Manifest]) -> Kept:

@@ -43,6 +43,12 @@ class Undecodable(InvalidWorkflow):
     """What was sent is not even of the form of a workflow."""
 
 
+class MissingTemplate(InvalidWorkflow):
+    """The workflow refers as a whole to an object that is not there."""
+
+    http, code = 404, 5
+
+
 class Unsupported(InvalidWorkflow):
     """The workflow is valid, yet asks for something the local engine does not interpret."""
 

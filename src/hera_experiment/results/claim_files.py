@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hera_experiment.argo.tasks import is_finished
-from hera_experiment.argo.workflows import claims_of
+from hera_experiment.argo.workflows import claims_of, files_name
 from hera_experiment.errors import UserError
 from hera_experiment.results.artifact_files import FOLDER as ARTIFACTS
 from hera_experiment.results.artifact_files import fetch_artifacts, own_artifacts
-from hera_experiment.results.data_files import FOLDER, DataFile, data_files
+from hera_experiment.results.data_files import FOLDER, DataFile
 from hera_experiment.results.folder_transport import FolderTransport, remove_tree
 from hera_experiment.results.listing import is_safe
 from hera_experiment.results.outcome import Results, joined, nothing_written, printable
@@ -42,19 +42,31 @@ def results_folder(run: Run) -> Path:
     return run.server.context.experiment.results / run.name
 
 
+def report_file(run: Run) -> Path:
+    """Return the file of the report of ``run``: beside its :func:`results_folder`, not in it."""
+    folder = results_folder(run)
+    return folder.with_name(f"{folder.name}.html")
+
+
 def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
     """Copy the files of ``run`` into its :func:`results_folder`, those that are new.
 
     They are those on its claims, and its own output artifacts in the folder ``artifacts``.
 
     ``image`` is what reads the claim on a cluster, one of the workflow's own unless it is given.
-    What has arrived half waits beside it and is gone on with the next time.
+    What has arrived half waits beside it and is gone on with the next time. Those of a run that
+    works in the files of another go to the other's folder.
 
     Raises
     ------
     UserError
         When they cannot be had; what to ask for has been said then.
     """
+    files = files_name(run.workflow)
+    if files != run.name and claims_of(run.workflow):
+        say(f"{run.name} works in the files of {files}")
+        metadata = {**run.workflow["metadata"], "name": files}
+        run = replace(run, workflow={**run.workflow, "metadata": metadata})
     destination = results_folder(run)
     artifacts = own_artifacts(run.workflow)
     if not claims_of(run.workflow) and not artifacts:
@@ -112,14 +124,14 @@ def bring_folders(
 
 def upload_data(
     server: Server,
-    folder: Path,
+    here: Sequence[DataFile],
     claim: str,
     say: Callable[[str], None],
     workflow: Mapping[str, Any] | None = None,
     *,
     image: str = "",
 ) -> None:
-    """Make sure that the files of ``folder`` are on ``claim``, in its folder ``data``.
+    """Make sure that the files ``here`` are on ``claim``, in its folder ``data``.
 
     ``workflow`` is the one that will use them: a pod that writes them is like its pods, and has one
     of its images unless ``image`` is given.
@@ -129,11 +141,10 @@ def upload_data(
     UserError
         When they are not all there in the end, so that nothing runs on old data.
     """
-    here = data_files(folder)
     if not here:
         return
     experiment = server.context.experiment
-    doing = f"the files of {folder.name}/ are being copied"
+    doing = f"the files of {FOLDER}/ are being copied"
     with exclusive_lock(experiment, f"data-{claim}", doing) as label:
         like = dict(workflow or {"metadata": {}})
         like["metadata"] = {**(like.get("metadata") or {}), "name": f"{experiment.slug}-data"}
@@ -172,6 +183,7 @@ def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str 
     for run in runs:
         folder = results_folder(run)
         freed += remove_tree(folder) + remove_tree(folder.parent / ".parts" / folder.name)
+        freed += remove_tree(report_file(run))
         if run.server.is_local:
             # On a cluster the repository's own rules, or artifactGC, remove them.
             freed += remove_tree(run.server.context.experiment.state / ARTIFACTS / run.name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from hera_experiment.argo.names import SESSION_LABEL
+from hera_experiment.argo.names import ANNOTATION_CACHE, SESSION_LABEL
 from hera_experiment.context.context import Context
 from hera_experiment.context.endpoint_address import EndpointAddress
 from hera_experiment.endpoint.address import address_of, alone, name_of
@@ -25,7 +25,7 @@ from hera_experiment.lint.gate import Gate
 from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.kubernetes_access import no_platform
 from hera_experiment.runs.server import Server, open_server
-from hera_experiment.submit.data import DataUpload
+from hera_experiment.submit.data import Data, DataUpload
 from hera_experiment.submit.messages import created
 from hera_experiment.submit.part import WHOLE, Part
 from hera_experiment.submit.preflight import Preflight
@@ -85,7 +85,11 @@ def opened(
             raise no_platform(context)
         client, name = (server.client, name_of(server)) if server else (None, "")
         defaults = defaults_of(context, labels, client)
-        defaults = replace(defaults, resumption=part.goes_on(context))
+        data = Data(context)
+        if not dry_run or part != WHOLE:
+            defaults = replace(defaults, resumption=part.goes_on(context, data))
+        if part.cache and context.is_local:
+            defaults = replace(defaults, annotations={ANNOTATION_CACHE: "1"})
         judge = Gate(context.experiment.folder, _version_of(client, context))
         if server is None or dry_run:
             backend = Printer(sys.stdout, client, name, defaults, judge)
@@ -101,7 +105,7 @@ def opened(
             backend = Submission(submitter, defaults=defaults, created=_Told(server), judge=judge)
             if not server.is_local:
                 backend.before.append(Preflight(context, server.client))
-            backend.before.append(DataUpload(server, backend.tell))
+            backend.before.append(DataUpload(server, data, backend.tell))
         endpoint = Endpoint(backend)
 
         def end() -> None:

@@ -10,18 +10,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.names import ANNOTATION_GOES_ON
-from hera_experiment.argo.phases import SUCCEEDED
-from hera_experiment.argo.tasks import nodes_of
+from hera_experiment.argo.workflows import files_name
+from hera_experiment.endpoint.resumption import is_named
 from hera_experiment.errors import UserError, tell
-from hera_experiment.local.engine.depends import mentioned
-from hera_experiment.local.engine.nodes import TASK_GROUP, Node
+from hera_experiment.local.engine.loops import LOOPS
+from hera_experiment.local.engine.node import TASK_GROUP, Node
 from hera_experiment.local.engine.scope import Values, task_values
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.resumption import check_ended
+from hera_experiment.submit.choices import Choice, Plan, Tasks
+from hera_experiment.submit.identity import (
+    Identities,
+    Identity,
+    calls_of,
+    identified,
+    recorded,
+)
 
 Json = Mapping[str, Any]
 
@@ -32,100 +41,75 @@ _LARGEST = 64 << 10
 
 
 class Remainder:
-    """What ``run`` has left to do: from the task ``begin`` on, or ``only`` that one."""
+    """What ``run`` has left to do, of which ``choice`` decides.
 
-    def __init__(self, run: Run, begin: str, only: str) -> None:
+    ``identities`` take down what the tasks are made of.
+    """
+
+    def __init__(self, run: Run, choice: Choice, identities: Identities) -> None:
         check_ended(run)
         self._run = run
-        self._begin = begin
-        self._only = only
-        self._nodes = {key: Node.parse(node) for key, node in nodes_of(run.workflow).items()}
-        self._by_name = {node.name: node for node in self._nodes.values()}
+        self._choice = choice
+        self._identities = identities
 
     def of(self, manifest: Json) -> dict[str, Any]:
         """Return the workflow of ``manifest`` without what has finished; say what that is.
 
         Raises :class:`UserError` for a task that there is not, and for what cannot be left out.
         """
+        now = self._identities.of(manifest)
+        try:
+            return self._without_finished(manifest, now)
+        except UserError as error:
+            if not self._choice.may_begin_anew:
+                raise
+            tell(f"nothing of {self._run.name} is kept: {error.what}")
+            return identified(manifest, now)
+
+    def _without_finished(self, manifest: Json, now: Mapping[str, Identity]) -> dict[str, Any]:
         spec = dict(manifest.get("spec") or {})
+        metadata = dict(manifest.get("metadata") or {})
         templates = [dict(template) for template in spec.get("templates") or ()]
         name = spec.get("entrypoint")
         entry = next((each for each in templates if each.get("name") == name), {})
-        root, calls = _calls(entry)
+        root, calls = calls_of(entry)
         if not root:
-            raise UserError(
-                f"the workflow begins with '{name}', which is no DAG and no steps",
-                "FROM, ONLY",
-                "submit it whole",
-            )
-        runs = self._what_runs(root, calls)
-        finished: dict[str, Node | None] = {
-            call["name"]: node
-            for call in calls
-            if call["name"] not in runs and (node := self._node_of(root, call))
-        }
-        missing = [call["name"] for call in calls if call["name"] not in {*runs, *finished}]
-        if missing and self._only:
-            # Neither what is wanted nor finished: it stays away.
-            finished.update((each, None) for each in missing)
-        self._tell(finished, templates, calls)
-        known = Finished(self._run.name, root, finished, self._nodes, templates)
+            what = f"the workflow begins with '{name}', which is no DAG and no steps"
+            raise UserError(what, _WHERE, _WHOLE)
+        if self._choice.may_begin_anew and not is_named(self._run.name, metadata):
+            raise UserError("it was another workflow")
+        tasks = Tasks(self._run, root, calls)
+        plan = self._choice.plan(tasks, entry, now)
+        files = files_name(self._run.workflow)
+        known = Finished(self._run.name, root, plan, tasks.nodes, templates)
         made = known.taken_out(entry)
+        for line in (*plan.told, f"it works in the files of {files}"):
+            tell(line)
         at = templates.index(entry)
         templates[at : at + 1] = [made, *known.templates]
-        metadata = dict(manifest.get("metadata") or {})
-        annotations = {**(metadata.get("annotations") or {}), ANNOTATION_GOES_ON: self._run.name}
+        annotations = {**(metadata.get("annotations") or {}), ANNOTATION_GOES_ON: files}
         whole = {**manifest, "spec": {**spec, "templates": templates}}
-        renamed: dict[str, Any] = _replaced(whole, self._run.name)
-        return {**renamed, "metadata": {**metadata, "annotations": annotations}}
+        renamed: dict[str, Any] = _replaced(whole, files)
+        done = {**renamed, "metadata": {**metadata, "annotations": annotations}}
+        return identified(done, self._identities_after(plan, now))
 
-    def _what_runs(self, root: str, calls: Sequence[Json]) -> set[str]:
-        names = [call["name"] for call in calls]
-        wanted = self._only or self._begin
-        if wanted not in names:
-            raise UserError(
-                f"there is no task '{wanted}' in the workflow: it has {', '.join(names)}",
-                "--only" if self._only else "--from",
-            )
-        if self._only:
-            return {wanted}
-        runs = {wanted}
-        if root == "steps":
-            groups = {call["name"]: call["group"] for call in calls}
-            runs |= {name for name in names if groups[name] > groups[wanted]}
-        else:
-            parents = {call["name"]: set(mentioned(call)) for call in calls}
-            while more := {name for name in names if parents[name] & runs} - runs:
-                runs |= more
-        return runs | {call["name"] for call in calls if self._node_of(root, call) is None}
-
-    def _node_of(self, root: str, call: Json) -> Node | None:
-        """Return the node of a task or step that has finished."""
-        node = self._by_name.get(_node_name(self._run.name, root, call))
-        return node if node is not None and node.phase == SUCCEEDED else None
-
-    def _tell(
-        self, finished: Mapping[str, Node | None], templates: Sequence[Json], calls: Sequence[Json]
-    ) -> None:
-        kept = [name for name, node in finished.items() if node is not None]
-        shown = ", ".join(kept[:8]) + (f" and {len(kept) - 8} more" if len(kept) > 8 else "")
-        tell(
-            f"it works in the files of {self._run.name}, which 'make results RUN={self._run.name}' "
-            f"brings, and keeps what had finished there: {shown or 'nothing'}"
-        )
-        if self._run.record is None:
-            return
-        submitted = self._run.record.manifest.get("spec") or {}
-        before = {each.get("name"): each for each in submitted.get("templates") or ()}
-        now = {each.get("name"): each for each in templates}
-        used = {call["name"]: call.get("template") for call in calls}
-        changed = [name for name in kept if before.get(used[name]) != now.get(used[name])]
-        if changed:
-            tell(f"of these a new run would do otherwise: {', '.join(changed[:8])}")
+    def _identities_after(self, plan: Plan, now: Mapping[str, Identity]) -> Mapping[str, Identity]:
+        """Return those of what is done in the end: what is kept is as it was."""
+        was = recorded(self._run.workflow)
+        found = {**now}
+        for name, node in plan.finished.items():
+            if node is not None and name in was:
+                found[name] = was[name]
+            else:
+                del found[name]
+        for name, runs in plan.items.items():
+            done = [each for each in now[name].items if each not in runs]
+            found[name] = replace(now[name], kept=done)
+        return found
 
 
 class Finished:
-    """The finished tasks of a DAG or of steps (``root`` is the word before their variables).
+    """What is finished of a DAG or of steps (``root`` is the word before their variables).
 
     ``templates`` are those that stand for them.
     """
@@ -134,13 +118,14 @@ class Finished:
         self,
         run: str,
         root: str,
-        nodes: Mapping[str, Node | None],
+        plan: Plan,
         by_id: Mapping[str, Node],
         templates: Sequence[Json],
     ) -> None:
         self._run = run
         self._root = root
-        self._finished = nodes
+        self._finished = plan.finished
+        self._items = plan.items
         self._by_id = by_id
         self._taken = {str(template.get("name")) for template in templates}
         self._values: dict[str, Values] = {}
@@ -156,6 +141,9 @@ class Finished:
 
     def _call(self, call: Json) -> dict[str, Any]:
         name = call["name"]
+        if name in self._items:
+            whole = {key: value for key, value in call.items() if key not in LOOPS}
+            return {**whole, "withParam": f"[{','.join(self._items[name].values())}]"}
         if name not in self._finished:
             return dict(call)
         kept = {key: call[key] for key in _KEPT_FIELDS if key in call}
@@ -172,16 +160,25 @@ class Finished:
         # Steps without a step come back from Argo's server in a form that Hera cannot read.
         step = {"name": "finished", "template": name, "when": "false"}
         found: dict[str, Any] = {"name": name, "steps": [[step]]}
-        outputs = (node.outputs or {}).get("parameters") if node is not None else None
-        if outputs:
+        if outputs := self._parameters(task, node):
             parameters = [
-                {"name": each["name"], "valueFrom": {"expression": json.dumps(each["value"])}}
-                for each in outputs
-                if "value" in each
+                {"name": name, "valueFrom": {"expression": json.dumps(value)}}
+                for name, value in outputs.items()
             ]
             found["outputs"] = {"parameters": parameters}
         self.templates.append(found)
         return name
+
+    def _parameters(self, task: str, node: Node | None) -> dict[str, str]:
+        if node is None:
+            return {}
+        if node.type != TASK_GROUP:
+            outputs = (node.outputs or {}).get("parameters") or ()
+            return {each["name"]: each["value"] for each in outputs if "value" in each}
+        # Of a loop that is read they were asked for already; a run that goes on with this one may.
+        begin = "outputs.parameters."
+        known = self._values.get(task) or {}
+        return {k[len(begin) :]: v for k, v in known.items() if k.startswith(begin) and v}
 
     def _with_values(self, value: Any) -> Any:
         """Return ``value`` with what finished tasks left in the place of its variables."""
@@ -192,7 +189,7 @@ class Finished:
                 return match[0]
             known = self._values_of(match[1]).get(match[2])
             if known is None:
-                raise UserError(f"{match[0]} is not known of {self._run}", "FROM, ONLY", _WHOLE)
+                raise UserError(f"{match[0]} is not known of {self._run}", _WHERE, _WHOLE)
             return known
 
         return _mapped(value, lambda text: tag.sub(found, text), self._artifact)
@@ -207,7 +204,7 @@ class Finished:
         left = next((each for each in outputs if each["name"] == words[4]), None)
         if left is None:
             what = f"the artifact {words[4]} of {words[1]} is not known of {self._run}"
-            raise UserError(what, "FROM, ONLY", _WHOLE)
+            raise UserError(what, _WHERE, _WHOLE)
         kept = {key: item for key, item in left.items() if key not in ("path", "globalName")}
         return {**kept, "name": argument["name"]}
 
@@ -224,26 +221,13 @@ class Finished:
                 raise UserError(f"the results of {task} are no list: {error}") from None
             if sum(len(text or "") for text in found.values()) > _LARGEST:
                 what = f"{task} left more than {_LARGEST >> 10} KiB of values"
-                raise UserError(what, "FROM, ONLY", _WHOLE)
+                raise UserError(what, _WHERE, _WHOLE)
             self._values[task] = found
         return self._values[task]
 
 
+_WHERE = "FROM, ONLY, CACHE"
 _WHOLE = "submit the workflow whole"
-
-
-def _calls(entry: Json) -> tuple[str, list[dict[str, Any]]]:
-    """Return the word before the variables of tasks or steps, and these, each with its group."""
-    if "dag" in entry:
-        return "tasks", [{**task, "group": 0} for task in entry["dag"].get("tasks") or ()]
-    if "steps" in entry:
-        groups = enumerate(entry["steps"])
-        return "steps", [{**step, "group": index} for index, group in groups for step in group]
-    return "", []
-
-
-def _node_name(run: str, root: str, call: Json) -> str:
-    return f"{run}.{call['name']}" if root == "tasks" else f"{run}[{call['group']}].{call['name']}"
 
 
 def _replaced(value: Any, name: str) -> Any:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 from hera_experiment.context.verb_arguments import VerbParser
 from hera_experiment.errors import UserError
 
 if TYPE_CHECKING:
     from hera_experiment.follow.display import Display
+
+Document = dict[str, Any]
+"""What a verb tells machines."""
 
 _ON, _OFF = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n")
 
@@ -35,6 +40,23 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         choices=("text", "json"),
         help="lines for people (text), or one document for machines",
     )
+
+
+def put_out(output: str, action: Callable[[Document], int]) -> int:
+    """Return the exit status of ``action``, which prints for people and fills in a document.
+
+    For ``output`` json the document alone is printed, and what is for people goes to standard
+    error.
+    """
+    document: Document = {}
+    if output != "json":
+        return action(document)
+    import json
+
+    with redirect_stdout(sys.stderr):
+        status = action(document)
+    print(json.dumps(document, indent=2))
+    return status
 
 
 def add_switch(parser: argparse.ArgumentParser, option: str, text: str) -> None:
@@ -93,6 +115,16 @@ def add_follow_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="COMMAND",
         help="run this at the end: HERA_RUN, HERA_PHASE and HERA_MESSAGE are set",
+    )
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--report``, which is on unless it is refused."""
+    parser.add_argument(
+        "--report",
+        default="1",
+        metavar="0",
+        help="0: write no report, results/RUN.html, when a run has ended that was followed",
     )
 
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.errors import UserError, report, tell
+from hera_experiment.errors import UserError, report
 from hera_experiment.experiment import Experiment
-from hera_experiment.submission.documents import is_document
-from hera_experiment.verbs._script import SCRIPT, add_script_arguments, inputs_of, script_of
+from hera_experiment.verbs._script import SCRIPT, add_script_arguments
+from hera_experiment.verbs._sources import sources_of
 
 if TYPE_CHECKING:
     from hera_experiment.context.verb_arguments import VerbArguments
     from hera_experiment.lint.rule import Rule
-    from hera_experiment.lint.sources import Source
     from hera_experiment.lint.subject import Version
 
 
@@ -93,15 +89,10 @@ def _judge(args: VerbArguments, experiment: Experiment) -> int:
     """Judge what is named, print it, and return 1 when there is an error."""
     from hera_experiment.lint import report as reports
     from hera_experiment.lint.judge import errors, judge
-    from hera_experiment.lint.sources import of_files
     from hera_experiment.template_record import library
 
     rules, version = _rules(args, experiment), _version(args.argo)
-    problems: list[UserError] = []
-    if files := _named_files(args):
-        sources, problems = of_files(files, version)
-    else:
-        sources = _submitted(args, experiment, version)
+    sources, problems = sources_of(args, experiment, "lint", "judged", version)
     for problem in problems:
         report(problem)
     found = [
@@ -140,36 +131,6 @@ def _version(written: str) -> Version:
     return version
 
 
-def _named_files(args: VerbArguments) -> list[Path]:
-    """Return files and folders of YAML that are named, none where a script is."""
-    words = [*shlex.split(args.script or ""), *(word for word in args.words if word != "--")]
-    paths = list(map(Path, words))
-    if not paths or not (is_document(paths[0]) or paths[0].is_dir()):
-        return []
-    if option := next((word for word in words if word.startswith("-")), ""):
-        raise UserError(f"'{option}' stands behind a file", "on the command line", "put it before")
-    return paths
-
-
-def _submitted(args: VerbArguments, experiment: Experiment, version: Version) -> list[Source]:
-    """Return what the script submits; says so, and returns nothing, where that is nothing."""
-    from hera_experiment.check.capture import capture
-    from hera_experiment.check.outcome import CannotTell
-    from hera_experiment.lint.sources import of_captured
-
-    context = args.kind.read(None, ["--cluster=local"])
-    script, arguments = script_of(args, experiment, "lint")
-    environ = {**os.environ, **inputs_of(args).variables()}
-    try:
-        captured = capture(script, tuple(arguments), context, environ)
-    except CannotTell as reason:
-        tell(f"{reason}: there is nothing to judge")
-        return []
-    if captured.remark:
-        tell(f"{captured.remark}; what it submits then is not judged")
-    return of_captured(captured, version)
-
-
 def _style(folder: Path) -> Iterator[bool]:
     yield _call(folder, ("ruff", "check", "--no-fix"))
     format_check = ("ruff", "format", "--check", "--output-format=concise")
@@ -199,6 +160,8 @@ def _is_as_shipped(args: argparse.Namespace) -> bool:
 
 
 def _is_installed(module: str) -> bool:
+    from importlib.util import find_spec
+
     if find_spec(module):
         return True
     next_step = f"'make lint' installs it, or: python -m pip install {module}"
@@ -208,5 +171,7 @@ def _is_installed(module: str) -> bool:
 
 def _call(folder: Path, words: tuple[str, ...], remark: str = "", **variables: str) -> bool:
     print(f"{' '.join(words)}{remark}:", flush=True)
+    import subprocess
+
     command = [sys.executable, "-m", *words]
     return subprocess.call(command, cwd=folder, env={**os.environ, **variables}) == 0

@@ -6,16 +6,20 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.verbs._options import (
+    Document,
+    add_output,
     add_reader_image,
     add_switch,
     is_agreed,
     is_on,
     number,
+    put_out,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ def add_arguments(parser: VerbParser) -> None:
     )
     add_switch(parser, "--yes", "delete without asking")
     add_reader_image(parser)
+    add_output(parser)
     parser.add_context_arguments()
 
 
@@ -54,8 +59,16 @@ def main(args: VerbArguments) -> int:
             raise UserError(
                 "runs and images are deleted apart", "--images", "leave out one of both"
             )
-        return _delete_images(number(args.images, "--images"), yes=yes)
+        delete_images = partial(_delete_images, number(args.images, "--images"), yes=yes)
+        return put_out(args.output, delete_images)
     context = args.context_told()
+    prune = partial(_prune, context, keep, args.reader_image, yes=yes, files=files)
+    return put_out(args.output, prune)
+
+
+def _prune(
+    context: Context, keep: int | None, image: str, document: Document, *, yes: bool, files: bool
+) -> int:
     from hera_experiment.argo.phases import FAILURES, SUCCEEDED
     from hera_experiment.argo.tasks import utc_now
     from hera_experiment.follow.display import display_of
@@ -63,12 +76,14 @@ def main(args: VerbArguments) -> int:
     from hera_experiment.runs.listing import GONE, REFUSED, all_runs
 
     found = all_runs(context)
+    document.update(deleted=[], remarks=list(found.remarks))
     for remark in found.remarks:
         tell(remark)
     print(_room(context.experiment))
     if images := _room_of_images():
         print(images)
     mine = [run for run in found.runs if run.is_mine]
+    document.update(runs=len(mine), **_bytes(context.experiment))
     if keep is None:
         print(
             f"{_runs(len(mine))} of this folder; KEEP=10 (--keep 10) deletes all but the newest 10"
@@ -84,11 +99,13 @@ def main(args: VerbArguments) -> int:
     print(f"{_runs(len(going))} will be deleted, records and logs included; {what}")
     if not is_agreed(yes, "delete"):
         return 1
-    status = _delete(context, going, args.reader_image, files=files)
+    gone = _delete(context, going, image, files=files)
     _forget_old_refusals(context, mine)
     _forget_old_code(context)
     print(_room(context.experiment))
-    return status
+    deleted = [{"name": run.name, "cluster": run.label} for run in gone]
+    document.update(deleted=deleted, runs=len(mine) - len(gone), **_bytes(context.experiment))
+    return int(len(gone) < len(going))
 
 
 def _store() -> ImageStore:
@@ -111,7 +128,7 @@ def _room_of_images() -> str:
     )
 
 
-def _delete_images(days: int, *, yes: bool) -> int:
+def _delete_images(days: int, document: Document, *, yes: bool) -> int:
     from hera_experiment.printing import size
 
     store = _store()
@@ -119,6 +136,7 @@ def _delete_images(days: int, *, yes: bool) -> int:
     latest = time.time() - days * 86_400
     going = [image for image in kept if image.used <= latest]
     before = store.size()
+    document.update(deleted=[], images=len(kept), image_bytes=before)
     if not going:
         print(f"nothing to delete: {_images(len(kept))}, {size(before)} in {store.folder}")
         return 0
@@ -129,7 +147,10 @@ def _delete_images(days: int, *, yes: bool) -> int:
     if not is_agreed(yes, "delete"):
         return 1
     gone = store.remove(going)
-    print(f"deleted: {_images(len(gone))}, {size(before - store.size())} freed")
+    after = store.size()
+    names = [each.name for each in gone]
+    document.update(deleted=names, images=len(kept) - len(gone), image_bytes=after)
+    print(f"deleted: {_images(len(gone))}, {size(before - after)} freed")
     for image in going:
         if image not in gone:
             print(f"in use: {image.name}")
@@ -168,13 +189,14 @@ def _forget_old_code(context: Context) -> None:
     CodeStore(context.experiment).collect(filter(None, trees))
 
 
-def _delete(context: Context, going: Sequence[Listed], image: str, *, files: bool) -> int:
+def _delete(context: Context, going: Sequence[Listed], image: str, *, files: bool) -> list[Listed]:
+    """Delete the runs and return those that are gone; say why others are not."""
     from hera_experiment.runs import changes
     from hera_experiment.runs.locations import run_locations
 
     records = [run.record for run in going if run.record is not None]
     places = {place.label: place for place in run_locations(context, records)}
-    status = 0
+    gone: list[Listed] = []
     for label in dict.fromkeys(run.label for run in going):
         there = [run for run in going if run.label == label]
         with_files = [run for run in there if run.workflow or (files and run.phase != "Refused")]
@@ -183,13 +205,13 @@ def _delete(context: Context, going: Sequence[Listed], image: str, *, files: boo
                 _delete_on(places[label], with_files, image, files=files)
         except UserError as error:
             report(error)
-            status = 1
             continue
         left = [run.record for run in there if run not in with_files and run.record is not None]
         for record in left:
             changes.forget_records(context, [record])
+        gone += there
         print(f"deleted: {_runs(len(there))} on {label or 'the server of the settings'}")
-    return status
+    return gone
 
 
 def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files: bool) -> None:
@@ -213,6 +235,16 @@ def _delete_on(place: RunLocation, there: Sequence[Listed], image: str, *, files
             print("their files are removed" + (f", {size(freed)} freed" if freed else ""))
         for run in runs:
             changes.delete(run)
+
+
+def _bytes(experiment: Experiment) -> dict[str, int]:
+    """Return how many bytes the state and the results have on this machine."""
+    from hera_experiment.results.folder_transport import tree_size
+
+    return {
+        "state_bytes": tree_size(experiment.state),
+        "result_bytes": tree_size(experiment.results),
+    }
 
 
 def _room(experiment: Experiment) -> str:

@@ -151,7 +151,7 @@ def _today(args: VerbArguments, context: Context, run: Run) -> Mapping[str, Any]
     from hera_experiment.check.capture import capture
     from hera_experiment.check.outcome import CannotTell
     from hera_experiment.environment.inputs import InputChoice
-    from hera_experiment.submission.documents import is_document
+    from hera_experiment.submission.document_names import is_document
 
     named = run.record.script if run.record else ""
     script = Path(named).expanduser() if named else context.experiment.folder / SCRIPT
@@ -172,10 +172,10 @@ def _today(args: VerbArguments, context: Context, run: Run) -> Mapping[str, Any]
 
 def _bytes(text: str) -> int:
     """Return the bytes of ``LIMIT``."""
-    from hera_experiment.local.runtimes.volumes import size_in_bytes
+    from hera_experiment.argo.quantities import number_of
 
     try:
-        return size_in_bytes(text)
+        return int(number_of(text))
     except ValueError:
         raise UserError(
             f"'{text}' is no size", "--limit", "write one such as 500Mi, 2Gi or 0"

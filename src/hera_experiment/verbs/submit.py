@@ -7,6 +7,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.verbs._options import (
     add_follow_arguments,
     add_part_arguments,
+    add_report,
     add_switch,
     display_for,
     goes_on,
@@ -24,11 +25,16 @@ def add_arguments(parser: VerbParser) -> None:
         "--run",
         default="",
         metavar="NAME",
-        help="with --resume, --from or --only: that run, by its workflow's name (the newest)",
+        help="with --resume, --from, --only or --cache: that run, by its workflow's name (the "
+        "newest)",
     )
     add_part_arguments(parser)
+    add_switch(
+        parser, "--cache", "keep what an earlier run has done with the same image, inputs and data"
+    )
     parser.add_context_arguments()
     add_follow_arguments(parser)
+    add_report(parser)
     add_script_arguments(parser)
 
 
@@ -38,14 +44,22 @@ def main(args: VerbArguments) -> int:
     Returns the script's exit status where that is not 0. Otherwise 0, with ``--wait`` the verdict
     of the workflows, with ``--resume`` 1 when one does not exist or is still not known.
     """
-    wait, resume, dry_run = (
-        is_on(getattr(args, name), f"--{name}") for name in ("wait", "resume", "dry_run")
+    wait, resume, dry_run, cache = (
+        is_on(getattr(args, name), f"--{name}") for name in ("wait", "resume", "dry_run", "cache")
     )
     if resume and dry_run:
         raise UserError("a dry run resumes nothing", "--dry_run", "leave out one of the two")
-    advice = "to resume that one add RESUME=1 (--resume 1), to go on with it FROM=TASK"
-    goes_on(args, resume=resume, advice=advice)
+    advice = (
+        "to resume that one add RESUME=1 (--resume 1), to go on with it FROM=TASK, ONLY=TASK or "
+        "CACHE=1"
+    )
+    named = bool(args.begin or args.only)
+    if cache and (named or resume):
+        what = "CACHE finds what has to run, which is named as well"
+        raise UserError(what, "--cache", "leave out one of the two")
+    goes_on(args, resume=resume or cache, advice=advice)
     display = display_for(args) if wait else None
+    reports = is_on(args.report, "--report")
     context = args.context_told()
 
     # Late: the help of all verbs imports this module.
@@ -58,7 +72,14 @@ def main(args: VerbArguments) -> int:
 
     script, arguments = script_of(args, context.experiment, "submit")
     inputs = inputs_of(args)
-    part = Part(args.begin, args.only, args.run)
+    part = Part(args.begin, args.only, args.run, cache)
     return submit_script(
-        context, script, arguments, inputs, dry_run=dry_run, display=display, part=part
+        context,
+        script,
+        arguments,
+        inputs,
+        dry_run=dry_run,
+        display=display,
+        reports=reports,
+        part=part,
     )

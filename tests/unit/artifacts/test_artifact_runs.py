@@ -63,12 +63,15 @@ def test_keys_have_the_form_of_a_config_map(laptop: Laptop) -> None:
     (artifact,) = node(done, name)["outputs"]["artifacts"]
     assert artifact["s3"] == {"key": f"lab/{name}/q/out.tgz"}
     assert (laptop.root / "buckets" / "b" / "lab" / name / "q" / "out.tgz").is_file()
-    assert laptop.run(WRITE, artifactRepositoryRef={"configMap": "other"})["status"]["phase"] == (
-        "Succeeded"
-    )
-    done = laptop.run(WRITE, artifactRepositoryRef={"configMap": "mine", "key": "nowhere"})
+
+
+@pytest.mark.parametrize("ref", [{"configMap": "mine", "key": "nowhere"}, {"configMap": "other"}])
+def test_a_repository_that_is_not_there_is_an_error(laptop: Laptop, ref: dict[str, str]) -> None:
+    laptop.store.objects.put("configmaps", "mine", {"here": b"s3: {}"})
+    done = laptop.run(WRITE, artifactRepositoryRef=ref)
     assert done["status"]["phase"] == "Error"
-    assert 'artifact repository ref "mine#nowhere"' in done["status"]["message"]
+    words = f'artifact repository ref "{ref["configMap"]}#{ref.get("key", "")}"'
+    assert words in done["status"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from engine_bench import OK, Bench, by_name, dag, phases, script, task, workflow
 
 from hera_experiment.local.engine.pool import Job, Pool
-from hera_experiment.local.errors import Unsupported
 from hera_experiment.local.store.objects import CONFIGMAPS
 
 MUTEX: Any = {"mutexes": [{"name": "one"}]}
@@ -130,10 +129,27 @@ def test_waiting_for_a_lock_takes_no_place_of_a_pod(bench: Bench) -> None:
     assert bench.ended(second)["status"]["phase"] == "Succeeded"
 
 
-def test_locks_of_a_database_are_refused(bench: Bench) -> None:
-    lock = {"mutexes": [{"name": "one", "database": True}]}
-    with pytest.raises(Unsupported, match=r"database \(locks that a database keeps\)"):
-        bench.engine.create(workflow({**OK, "synchronization": lock}))
+@pytest.mark.parametrize(
+    ("lock", "why"),
+    [
+        (
+            {"mutexes": [{"name": "one", "database": True}]},
+            "database session is not available for mutex local/Database/one",
+        ),
+        (
+            {"semaphores": [{"database": {"key": "two"}}]},
+            "database session is not available for semaphore local/Database/two",
+        ),
+        (
+            {"semaphores": [{"database": {"key": "a"}, "configMapKeyRef": {"name": "b"}}]},
+            "invalid semaphore with both ConfigMapKeyRef and Database",
+        ),
+    ],
+)
+def test_no_database_keeps_locks(bench: Bench, lock: Any, why: str) -> None:
+    done = bench.ended(bench.create(workflow({**OK, "synchronization": lock})))
+    assert done["status"]["phase"] == "Error"
+    assert why in done["status"]["message"]
 
 
 def test_the_greater_priority_runs_first() -> None:

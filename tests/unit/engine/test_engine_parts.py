@@ -12,15 +12,10 @@ import pytest
 
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED
+from hera_experiment.local.engine.group_progress import update_groups
 from hera_experiment.local.engine.machine import Limiter
-from hera_experiment.local.engine.nodes import (
-    Node,
-    Nodes,
-    TemplateId,
-    moment,
-    timestamp,
-    update_groups,
-)
+from hera_experiment.local.engine.node import Node, TemplateId, moment, timestamp
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.scope import (
     OutputError,
@@ -54,19 +49,21 @@ def test_a_node_is_what_argo_shows() -> None:
     nodes.connect(root, pod.name)
     nodes.connect(root, pod.name)
     nodes.mark(pod, FAILED, "why")
-    assert nodes.take_changes() == {
-        "w": {
-            "id": "w",
-            "name": "w",
-            "displayName": "w",
-            "type": "DAG",
-            "templateName": "main",
-            "templateScope": "local/w",
-            "phase": RUNNING,
-            "startedAt": "2026-11-05T08:00:09Z",
-            "finishedAt": None,
-            "children": [pod.id],
-        },
+    assert root.document() == {
+        "id": "w",
+        "name": "w",
+        "displayName": "w",
+        "type": "DAG",
+        "templateName": "main",
+        "templateScope": "local/w",
+        "phase": RUNNING,
+        "startedAt": "2026-11-05T08:00:09Z",
+        "finishedAt": None,
+        "children": [pod.id],
+    }
+    changed, children = nodes.take_changes()
+    assert children == {"w": [pod.id]}
+    assert changed == {
         pod.id: {
             "id": pod.id,
             "name": "w.a(0:x.y)",
@@ -83,17 +80,24 @@ def test_a_node_is_what_argo_shows() -> None:
             "finishedAt": "2026-11-05T08:00:09Z",
         },
     }
-    assert nodes.take_changes() == {}
+    assert nodes.take_changes() == ({}, {})
     assert Node.parse(pod.document()) == pod
 
 
 def test_what_was_handed_over_does_not_change() -> None:
     nodes, root = make_nodes()
-    before = nodes.take_changes()["w"]
+    before = nodes.take_changes()[0]["w"]
     nodes.connect(root, "w.a")
     nodes.mark(root, SUCCEEDED)
     assert "children" not in before
     assert before["phase"] == RUNNING
+
+
+def test_a_node_that_changed_is_handed_over_with_its_new_children() -> None:
+    nodes, root = make_nodes()
+    nodes.connect(root, "w.a")
+    changed, children = nodes.take_changes()
+    assert (len(changed["w"]["children"]), children) == (1, {})
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
 
 import pytest
 
+from hera_experiment.experiment import Experiment
 from hera_experiment.follow.lines import LogOutput, as_seen
 from hera_experiment.follow.log_position import ByCount, ByTime, Position, TaskLine, is_of
 from hera_experiment.follow.log_reader import LogReader
@@ -237,6 +239,7 @@ class Breaking:
         self.client = self
 
     is_local = True
+    context = SimpleNamespace(experiment=Experiment(Path("/absent"), "Try", "try"))
 
     def stream_blocks(self, path: str, params: dict[str, str]) -> Iterator[bytes]:
         stop = self.after.pop(0) if self.after else len(self.lines)
@@ -257,6 +260,24 @@ def test_a_log_that_is_read_many_lines_at_a_time_has_each_once_whatever_breaks()
     run = SimpleNamespace(server=server, workflow=found, namespace="local", name="wf")
     reader = LogReader(run, pause=lambda seconds: None)  # type: ignore[arg-type]
     assert [text for _, texts in reader.blocks() for text in texts] == lines
+
+
+def test_a_log_names_the_files_that_a_person_edits(tmp_path: Path) -> None:
+    folder = tmp_path / "containers" / "chart"
+    folder.mkdir(parents=True)
+    (folder / "chart.py").touch()
+    (folder / "Dockerfile").write_text("FROM python:3.13-slim\nWORKDIR /app\nCOPY . .\n")
+    server = Breaking(['  File "/app/chart.py", line 9'], [])
+    server.context = SimpleNamespace(experiment=Experiment(tmp_path, "Try", "try"))
+    found = {
+        "metadata": {"name": "wf"},
+        "spec": {"templates": [{"name": "t", "container": {"image": "r.org/try-chart:abc"}}]},
+        "status": {"nodes": {"wf": {**POD, "templateName": "t"}}},
+    }
+    run = SimpleNamespace(server=server, workflow=found, namespace="local", name="wf")
+    reader = LogReader(run)  # type: ignore[arg-type]
+    shown = [text for _, texts in reader.blocks() for text in texts]
+    assert shown == ['  File "containers/chart/chart.py", line 9']
 
 
 POD = {"id": "wf", "name": "wf", "type": "Pod", "phase": "Succeeded"}

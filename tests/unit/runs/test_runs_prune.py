@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -32,7 +33,7 @@ def typed(clusters: Clusters, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
 
     def typed(verb: Any, **options: str) -> int:
-        names = ("keep", "files", "images", "yes", "reader_image", "run")
+        names = ("keep", "files", "images", "yes", "reader_image", "run", "output")
         given = {**dict.fromkeys(names, ""), **options}
         return int(verb.main(VerbArguments(CLIContext, **given)))
 
@@ -65,6 +66,33 @@ def test_without_a_number_nothing_goes_and_the_room_is_told(
     assert ".hera: " in said and "(submissions " in said and "results/: 2.0 kB" in said
     assert "KEEP=10" in said
     assert four.changes == []
+
+
+def test_a_machine_learns_what_went(
+    four: Clusters, typed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (four.folder / "results").mkdir()
+    (four.folder / "results" / "big").write_bytes(bytes(2000))
+    assert typed(prune, output="json") == 0
+    said = capsys.readouterr()
+    room = json.loads(said.out)
+    assert (room["deleted"], room["runs"], room["result_bytes"]) == ([], 5, 2000)
+    assert "KEEP=10" in said.err
+
+    assert typed(prune, keep="2", yes="1", output="json") == 0
+    gone = json.loads(capsys.readouterr().out)
+    assert {"name": "old", "cluster": "a"} in gone["deleted"]
+    assert gone["runs"] == 5 - len(gone["deleted"])
+
+
+def test_a_machine_learns_whether_a_run_is_deleted(
+    four: Clusters, typed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = {"name": "new", "cluster": "a"}
+    assert typed(delete, run="new", output="json") == 1
+    assert json.loads(capsys.readouterr().out) == {"deleted": False, **where}
+    assert typed(delete, run="new", yes="1", output="json") == 0
+    assert json.loads(capsys.readouterr().out) == {"deleted": True, **where}
 
 
 def test_the_newest_stay_and_what_has_not_ended(four: Clusters, typed: Any) -> None:

@@ -68,6 +68,27 @@ def test_a_removed_node_may_come_back_in_the_same_update(store, manifest, open_s
     assert open_store().get("local", "w").nodes["w-1"]["phase"] == "Pending"
 
 
+def test_children_come_to_those_that_a_node_has(store, manifest, open_store):
+    run = store.create(manifest())
+    run.update(nodes={"w": {**NODE, "id": "w"}, "w-1": NODE})
+    before = run.nodes["w"]
+    run.update(children={"w": ["w-1"], "nobody": ["w-1"]})
+    run.update(children={"w": ["w-2", "w-3"]})
+    assert "children" not in before
+    assert run.nodes["w"]["children"] == ["w-1", "w-2", "w-3"]
+    assert list(run.as_dict()["status"]["nodes"]) == ["w", "w-1"]
+    assert open_store().get("local", "w").nodes["w"]["children"] == ["w-1", "w-2", "w-3"]
+
+
+def test_a_line_for_new_children_is_as_short_for_many_as_for_few(store, manifest):
+    run = store.create(manifest())
+    journal = run.folder / "journal.jsonl"
+    run.update(nodes={"w": {**NODE, "id": "w", "children": [f"w-{n}" for n in range(1000)]}})
+    before = journal.stat().st_size
+    run.update(children={"w": ["w-1000"]})
+    assert journal.stat().st_size - before < 100
+
+
 def test_every_update_is_one_whole_line(store, manifest):
     run = store.create(manifest())
     journal = run.folder / "journal.jsonl"

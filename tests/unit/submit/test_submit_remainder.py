@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hera_experiment.errors import UserError
+from hera_experiment.submit.choices import NamedTask
+from hera_experiment.submit.identity import Identities, identified
 from hera_experiment.submit.remainder import Remainder
 
 Json = dict[str, Any]
@@ -17,16 +20,25 @@ def node(name: str, kind: str = "Pod", phase: str = "Succeeded", **more: Any) ->
     return {"id": name, "name": name, "type": kind, "phase": phase, "displayName": name, **more}
 
 
-def run(*nodes: Json, templates: list[Json] | None = None) -> Any:
+def run(*nodes: Json, **annotations: str) -> Any:
     """Return a run called ``old`` that has ended."""
     status = {"finishedAt": "2026-11-26T08:00:00Z", "nodes": {each["id"]: each for each in nodes}}
-    workflow = {
-        "metadata": {"name": "old"},
-        "spec": {"templates": templates or []},
-        "status": status,
-    }
-    record = SimpleNamespace(manifest=workflow) if templates else None
-    return SimpleNamespace(name="old", workflow=workflow, record=record)
+    metadata = {"name": "old", "annotations": annotations}
+    return SimpleNamespace(name="old", workflow={"metadata": metadata, "status": status})
+
+
+class NoData:
+    sums: Mapping[str, str] = {}
+
+    def claim_of(self, manifest: Any) -> str:
+        return ""
+
+
+IDENTITIES = Identities(NoData(), lambda image: f"sha256:{image}")
+
+
+def remainder(old: Any, begin: str, only: str) -> Remainder:
+    return Remainder(old, NamedTask(begin, only), IDENTITIES)
 
 
 def values(**parameters: str) -> Json:
@@ -62,7 +74,7 @@ CHAIN = (task("a"), task("b", "a", arguments=argument("{{tasks.a.outputs.paramet
 def test_from_a_task_on() -> None:
     old = run(node("old.a", outputs=values(n='say "x"')), node("old.b", phase="Failed"))
 
-    made = Remainder(old, "b", "").of(dag(*CHAIN, task("c", "b"), task("d")))
+    made = remainder(old, "b", "").of(dag(*CHAIN, task("c", "b"), task("d")))
 
     tasks = tasks_of(made)
     assert tasks["a"] == {"name": "a", "template": "kept-a"}
@@ -75,13 +87,13 @@ def test_from_a_task_on() -> None:
     assert expression == '"say \\"x\\""'
     assert made["spec"]["templates"][-1]["container"]["args"] == ["/data/old/x"]
     assert made["metadata"]["generateName"] == "new-"
-    assert made["metadata"]["annotations"] == {"hera-utils/goes-on": "old"}
+    assert made["metadata"]["annotations"]["hera-utils/goes-on"] == "old"
 
 
 def test_one_task_only() -> None:
     old = run(node("old.a"), node("old.b"), node("old.d", phase="Error"))
 
-    made = Remainder(old, "", "b").of(dag(task("a"), task("b", "a"), task("c", "b"), task("d")))
+    made = remainder(old, "", "b").of(dag(task("a"), task("b", "a"), task("c", "b"), task("d")))
 
     tasks = tasks_of(made)
     assert tasks["b"]["template"] == "leaf"
@@ -98,7 +110,7 @@ def test_one_task_only() -> None:
 def test_the_values_of_a_loop() -> None:
     items = [node(f"old.a({n}:{n})", outputs=values(n=str(n))) for n in range(2)]
     group = node("old.a", "TaskGroup", children=[each["id"] for each in items])
-    made = Remainder(run(group, *items), "b", "").of(dag(*CHAIN))
+    made = remainder(run(group, *items), "b", "").of(dag(*CHAIN))
     assert tasks_of(made)["b"]["arguments"] == argument('["0","1"]')
 
 
@@ -106,7 +118,7 @@ def test_an_artifact_of_a_finished_task() -> None:
     left = {"name": "file", "path": "/tmp/x", "s3": {"key": "old/x.tgz"}}
     old = run(node("old.a", outputs={"artifacts": [left]}))
     given = {"artifacts": [{"name": "in", "from": "{{tasks.a.outputs.artifacts.file}}"}]}
-    made = Remainder(old, "b", "").of(dag(task("a"), task("b", "a", arguments=given)))
+    made = remainder(old, "b", "").of(dag(task("a"), task("b", "a", arguments=given)))
     artifacts = tasks_of(made)["b"]["arguments"]["artifacts"]
     assert artifacts == [{"name": "in", "s3": {"key": "old/x.tgz"}}]
 
@@ -117,7 +129,7 @@ def test_steps() -> None:
     manifest = {"metadata": {}, "spec": {"entrypoint": "s", "templates": templates}}
     old = run(node("old[0].a", outputs={"result": "1"}), node("old[0].b", phase="Failed"))
 
-    made = Remainder(old, "c", "").of(manifest)
+    made = remainder(old, "c", "").of(manifest)
 
     first, second = made["spec"]["templates"][0]["steps"]
     assert [step["template"] for step in first] == ["kept-a", "leaf"]
@@ -142,7 +154,7 @@ def test_steps() -> None:
 )
 def test_what_cannot_be_is_told(manifest: Json, begin: str, sentence: str) -> None:
     with pytest.raises(UserError) as told:
-        Remainder(run(node("old.a")), begin, "").of(manifest)
+        remainder(run(node("old.a")), begin, "").of(manifest)
     assert sentence in str(told.value)
 
 
@@ -150,10 +162,20 @@ def test_a_run_that_goes_on_is_told() -> None:
     old = run()
     del old.workflow["status"]["finishedAt"]
     with pytest.raises(UserError, match="old has not ended: it goes on"):
-        Remainder(old, "a", "")
+        remainder(old, "a", "")
 
 
 def test_what_a_new_run_would_do_otherwise_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    old = run(node("old.a"), templates=[{"name": "leaf", "container": {"image": "before"}}])
-    Remainder(old, "b", "").of(dag(*CHAIN[:1], task("b", "a")))
+    other = dag(task("a"))
+    other["spec"]["templates"][1]["container"]["image"] = "before"
+    before = identified(other, IDENTITIES.of(other))["metadata"]["annotations"]
+    old = run(node("old.a"), **before)
+    remainder(old, "b", "").of(dag(*CHAIN[:1], task("b", "a")))
     assert "of these a new run would do otherwise: a" in capsys.readouterr().err
+
+
+def test_the_files_are_those_of_the_first_run() -> None:
+    old = run(node("old.a"), node("old.b"), **{"hera-utils/goes-on": "first"})
+    made = remainder(old, "b", "").of(dag(task("a"), task("b", "a")))
+    assert made["spec"]["templates"][-1]["container"]["args"] == ["/data/first/x"]
+    assert made["metadata"]["annotations"]["hera-utils/goes-on"] == "first"

@@ -233,7 +233,6 @@ RULES = (
         WARNING,
         "pods would have capitals in their names",
         template_name,
-        r"names of its pods hold its name",
     ),
     Rule(
         "HE204",

@@ -86,9 +86,9 @@ def _ask(opener: urllib.request.OpenerDirector, request: urllib.request.Request)
         doing = "loading content from" if method == "GET" else "saving file to"
         raise ArtifactFailure(f"{doing} {url} failed with reason: {status}") from None
     except urllib.error.URLError as error:
-        raise ArtifactFailure(f'{method.title()} "{url}": {_reason(error.reason, url)}') from None
+        raise ArtifactFailure(f'{method.title()} "{url}": {reason_of(error.reason, url)}') from None
     except (OSError, HTTPException, ValueError) as error:
-        raise ArtifactFailure(f'{method.title()} "{url}": {_reason(error, url)}') from None
+        raise ArtifactFailure(f'{method.title()} "{url}": {reason_of(error, url)}') from None
 
 
 def _phrase(code: int, given: str) -> str:
@@ -98,8 +98,10 @@ def _phrase(code: int, given: str) -> str:
         return ""
 
 
-def _reason(error: object, url: str) -> str:
+def reason_of(error: object, url: str) -> str:
     """Return why a server was not reached, as far as it goes in Go's words."""
+    if isinstance(error, TimeoutError):
+        return "context deadline exceeded"
     if isinstance(error, socket.gaierror):
         return f"dial tcp: lookup {urlsplit(url).hostname}: no such host"
     if isinstance(error, ConnectionRefusedError):

@@ -10,6 +10,7 @@ Source: ``workflow/artifactrepositories/artifactrepositories.go``, ``addArchiveL
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from hera_experiment.local.artifacts.references import (
     has_location,
     joined,
 )
-from hera_experiment.local.errors import ApiError
+from hera_experiment.local.errors import NotFound
 from hera_experiment.local.store.objects import CONFIGMAPS, Objects
 
 KEY_FORMAT = "{{workflow.name}}/{{pod.name}}"
@@ -48,14 +49,12 @@ def repository_of(spec: Mapping[str, Any], objects: Objects) -> ArtifactReposito
     Raises :class:`RepositoryError`.
     """
     reference = spec.get("artifactRepositoryRef") or {}
-    default = ArtifactRepository({"s3": {"key": KEY_FORMAT}})
     if not reference:
-        return default
+        return ArtifactRepository({"s3": {"key": KEY_FORMAT}})
     name = str(reference.get("configMap") or DEFAULT_MAP)
-    try:
+    texts: Mapping[str, bytes] = {}
+    with contextlib.suppress(NotFound):
         texts = objects.get(CONFIGMAPS, name)
-    except ApiError:
-        return default
     key = str(reference.get("key") or "")
     if key not in texts:
         shown = f"{reference.get('configMap') or ''}#{key}"

@@ -14,13 +14,14 @@ import re
 import shutil
 import threading
 from binascii import a2b_base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hera_experiment.local.cache.accesses import Accesses, Trace, seen_now
+from hera_experiment.argo.usage import Touched
+from hera_experiment.local.cache.accesses import CONTENT, Accesses, Trace, seen_now
 from hera_experiment.local.cache.states import (
     ABSENT,
     FILE,
@@ -158,6 +159,16 @@ class Task:
         reads = {hidden(key): hidden(seen.value) for key, seen in trace.reads.items()}
         done = Done(self._names.workflow, outcome, str(log), reads, hidden(trace.writes))
         self._known.add(self.key, done)
+
+    def touched(self, reads: Iterable[str], writes: Iterable[str]) -> Touched:
+        """Return the files among what was read and written, as they are called in this run."""
+        content = f"{CONTENT} "
+        read = (key[len(content) :] for key in reads if key.startswith(content))
+        named = [
+            tuple(name.replace(_WORKFLOW, self._names.workflow) for name in names)
+            for names in (read, writes)
+        ]
+        return Touched(*named)
 
     def _reads_the_same(self, done: Done) -> bool:
         for key, value in done.reads.items():

@@ -23,7 +23,7 @@ from hera_experiment.local.artifacts.repositories import (
 from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.machine import Machine
-from hera_experiment.local.engine.nodes import Node
+from hera_experiment.local.engine.node import Node
 from hera_experiment.local.store import Objects
 
 ON_COMPLETION = "OnWorkflowCompletion"

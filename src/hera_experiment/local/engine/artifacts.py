@@ -17,7 +17,7 @@ from hera_experiment.local.artifacts.references import (
     below,
     has_location_or_key,
 )
-from hera_experiment.local.engine.nodes import Node, last_attempt
+from hera_experiment.local.engine.node import Node, last_attempt
 from hera_experiment.local.engine.substitution import (
     Lookup,
     SubstitutionError,

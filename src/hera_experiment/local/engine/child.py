@@ -16,7 +16,7 @@ from hera_experiment.local.engine.artifacts import with_given
 from hera_experiment.local.engine.hooks import Hooks
 from hera_experiment.local.engine.loops import expand, is_loop
 from hera_experiment.local.engine.machine import Boundary, Call, Machine
-from hera_experiment.local.engine.nodes import Node, TemplateId
+from hera_experiment.local.engine.node import Node, TemplateId
 from hera_experiment.local.engine.substitution import OUTPUTS, Lookup, replace, substitute
 from hera_experiment.local.engine.when import WhenError, should_execute
 

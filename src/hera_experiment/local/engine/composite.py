@@ -14,7 +14,7 @@ from hera_experiment.local.engine.artifacts import Artifact, Known, input_artifa
 from hera_experiment.local.engine.child import Child
 from hera_experiment.local.engine.hooks import Place
 from hera_experiment.local.engine.machine import Attempt, Call, Machine
-from hera_experiment.local.engine.nodes import SKIPPED_NODE, Node, TemplateId
+from hera_experiment.local.engine.node import SKIPPED_NODE, Node, TemplateId
 from hera_experiment.local.engine.scope import OutputError, input_values, template_outputs
 from hera_experiment.local.engine.substitution import Lookup, Variables, names_of
 from hera_experiment.local.engine.templates import TemplateError

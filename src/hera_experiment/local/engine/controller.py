@@ -25,6 +25,7 @@ from hera_experiment.argo.names import (
 )
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.argo.workflows import specification
+from hera_experiment.errors import UserError
 from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import (
@@ -33,6 +34,7 @@ from hera_experiment.local.engine.archiving import (
     WorkflowArtifacts,
 )
 from hera_experiment.local.engine.claims import remove_claims
+from hera_experiment.local.engine.conditions import conditions, spec_warnings
 from hera_experiment.local.engine.config_values import config_value
 from hera_experiment.local.engine.execution import (
     STORED_SPEC,
@@ -46,12 +48,13 @@ from hera_experiment.local.engine.keeper import Keeper
 from hera_experiment.local.engine.locks import Locks
 from hera_experiment.local.engine.machine import STOP, TERMINATE
 from hera_experiment.local.engine.memoization import Caches
-from hera_experiment.local.engine.nodes import POD, timestamp
-from hera_experiment.local.engine.operator import Operator, conditions, spec_warnings
+from hera_experiment.local.engine.node import POD, timestamp
+from hera_experiment.local.engine.operator import Operator
 from hera_experiment.local.engine.pool import Pool
 from hera_experiment.local.engine.rerun import plan_rerun
 from hera_experiment.local.engine.resume import Choice, Earlier, plan_resumption
 from hera_experiment.local.engine.scheduler import Scheduler
+from hera_experiment.local.engine.shared import Shared
 from hera_experiment.local.engine.suspend import Change, change_suspended, no_match, resume
 from hera_experiment.local.engine.validation import check_generated_name, checked, judged
 from hera_experiment.local.errors import (
@@ -89,17 +92,21 @@ class Engine:
         self._store = store
         self._runtime = runtime
         self._clock = clock
-        self._monotonic = monotonic
         self._random_suffix = random_suffix
         self.keeper = Keeper(store, clock, random_suffix)
-        self._caches = Caches(store.objects, clock)
         self.scheduler = Scheduler(
             store, clock, submit=self.create, terminate=self.terminate, delete=self.delete
         )
-        self._pool = Pool(parallelism)
-        self._requests = Pool(AT_A_TIME)
-        self._locks = Locks(partial(config_value, store.objects))
-        self._repository = Repository(store.root)
+        self._shared = Shared(
+            pool=Pool(parallelism),
+            requests=Pool(AT_A_TIME),
+            objects=store.objects,
+            locks=Locks(partial(config_value, store.objects)),
+            caches=Caches(store.objects, clock),
+            repository=Repository(store.root),
+            now=clock,
+            monotonic=monotonic,
+        )
         self._done_tasks = DoneTasks(store.objects.root / "cache")
         self._operators: dict[tuple[str, str], Operator] = {}
         self._lock = threading.Lock()
@@ -140,6 +147,11 @@ class Engine:
         if not name and not workflow["metadata"].get("generateName"):
             raise InvalidWorkflow("resource name may not be empty: set name or generateName")
         return self._keep(workflow, chosen, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
+
+    def make_ready(self, runtime: str) -> None:
+        """Have ``runtime`` before a workflow asks for it, which hears why it is not to be had."""
+        with suppress(UserError):
+            self._runtime(runtime)
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Return a workflow that Argo calls valid, whether it is interpreted here or not.
@@ -320,7 +332,7 @@ class Engine:
     def artifacts(self, run: Run) -> WorkflowArtifacts:
         """Return what reads, and removes, the artifacts of a workflow."""
         spec, objects = specification(run.as_dict()), self._store.objects
-        return WorkflowArtifacts(run.name, spec, objects, self._repository)
+        return WorkflowArtifacts(run.name, spec, objects, self._shared.repository)
 
     def busy(self) -> bool:
         """Tell whether a workflow is running."""
@@ -338,7 +350,7 @@ class Engine:
             operator.shut_down(TERMINATE, for_good=True)
         for operator in operators:
             operator.join()
-        self._pool.close()
+        self._shared.pool.close()
 
     def _keep(
         self, workflow: dict[str, Any], runtime: Runtime, *, dry_run: bool, attempts: int
@@ -396,19 +408,12 @@ class Engine:
         caches = bool((run.metadata.get("annotations") or {}).get(ANNOTATION_CACHE))
         operator = Operator(
             run,
-            runtime,
-            self._pool,
-            self._store.objects,
-            self._requests,
-            self._locks,
-            self.keeper.kept_for(run.namespace),
-            self._caches,
-            self._repository,
-            self._clock,
-            self._monotonic,
-            self._ended,
-            earlier,
-            self._done_tasks if caches else None,
+            self._shared,
+            runtime=runtime,
+            kept=self.keeper.kept_for(run.namespace),
+            ended=self._ended,
+            earlier=earlier,
+            done_tasks=self._done_tasks if caches else None,
         )
         self._operators[run.namespace, run.name] = operator
         operator.start()

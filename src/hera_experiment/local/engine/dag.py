@@ -28,7 +28,7 @@ from hera_experiment.local.engine.dag_hooks import DagHooks
 from hera_experiment.local.engine.depends import Depends, DependsError, read
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
-from hera_experiment.local.engine.nodes import (
+from hera_experiment.local.engine.node import (
     DAG,
     HTTP,
     RETRY,
@@ -36,9 +36,8 @@ from hera_experiment.local.engine.nodes import (
     SUSPEND,
     TASK_GROUP,
     Node,
-    Nodes,
-    SameIdentifier,
 )
+from hera_experiment.local.engine.nodes import Nodes, SameIdentifier
 from hera_experiment.local.engine.scope import DagScope
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables
 from hera_experiment.local.engine.when import WhenError

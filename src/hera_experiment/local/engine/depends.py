@@ -135,6 +135,17 @@ def mentioned(task: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found or ()))
 
 
+def named_results(task: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return which results ``task`` names of each task that it mentions, as they are written."""
+    text = str(task.get("depends") or "")
+    found: dict[str, list[str]] = {name: [] for name in mentioned(task)}
+    for match in _MENTION.finditer(text):
+        _, _, result = match[0].partition(".")
+        if result and result not in found[match[1]]:
+            found[match[1]].append(result)
+    return {name: tuple(results) for name, results in found.items()}
+
+
 def ancestry(task: str, parents: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """Return all tasks that ``task`` waits for, directly or not."""
     seen: set[str] = set()

@@ -24,7 +24,7 @@ from hera_experiment.local.engine.http import start_http
 from hera_experiment.local.engine.locks import LockError
 from hera_experiment.local.engine.machine import Attempt, Call, Held, Machine
 from hera_experiment.local.engine.memoization import CacheError, status_of
-from hera_experiment.local.engine.nodes import POD, SKIPPED_NODE, Node, node_type, runs_pod
+from hera_experiment.local.engine.node import POD, SKIPPED_NODE, Node, node_type, runs_pod
 from hera_experiment.local.engine.pods import start_pod
 from hera_experiment.local.engine.retry import Retry
 from hera_experiment.local.engine.steps import Steps

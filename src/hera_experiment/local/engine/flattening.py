@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hera_experiment.local.engine.nodes import TemplateId
+from hera_experiment.local.engine.node import TemplateId
 from hera_experiment.local.engine.templates import Template, TemplateError, Templates
 
 

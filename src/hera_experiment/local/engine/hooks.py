@@ -22,7 +22,7 @@ from hera_experiment.local.engine.artifacts import (
 )
 from hera_experiment.local.engine.expressions import ExpressionError, decides
 from hera_experiment.local.engine.machine import TERMINATE, Boundary, Call, Machine
-from hera_experiment.local.engine.nodes import EXIT_SUFFIX, Node, TemplateId
+from hera_experiment.local.engine.node import EXIT_SUFFIX, Node, TemplateId
 from hera_experiment.local.engine.substitution import (
     Lookup,
     SubstitutionError,

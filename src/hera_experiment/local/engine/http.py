@@ -18,9 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, SUCCEEDED
+from hera_experiment.local.artifacts.http import reason_of
 from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.machine import Attempt, Held, Machine
-from hera_experiment.local.engine.nodes import HTTP, Node
+from hera_experiment.local.engine.node import HTTP, Node
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.store.objects import SECRETS, Objects
 
@@ -151,25 +152,14 @@ def _sent(
         with answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.URLError as error:
-        raise _unsent(http, _reason(request, error.reason)) from None
+        raise _unsent(http, reason_of(error.reason, request.full_url)) from None
     except (OSError, HTTPException) as error:
-        raise _unsent(http, _reason(request, error)) from None
+        raise _unsent(http, reason_of(error, request.full_url)) from None
 
 
 def _unsent(http: Mapping[str, Any], reason: str) -> _Failed:
     method = (http.get("method") or "GET").capitalize()
     return _Failed(f'{method} "{http.get("url", "")}": {reason}')
-
-
-def _reason(request: urllib.request.Request, reason: object) -> str:
-    """Return why there is no answer, in Go's words where it has some of its own."""
-    if isinstance(reason, TimeoutError):
-        return "context deadline exceeded"
-    if isinstance(reason, ConnectionRefusedError):
-        parts = urlsplit(request.full_url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return f"dial tcp {parts.hostname}:{port}: connect: connection refused"
-    return str(reason)
 
 
 def _judged(http: Mapping[str, Any], status: int, headers: HTTPMessage, body: str) -> Answer:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import generated_name
-from hera_experiment.local.engine.nodes import timestamp
+from hera_experiment.local.engine.node import timestamp
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import check_generated_name, checked
 from hera_experiment.local.errors import AlreadyExists, ApiError, InvalidWorkflow

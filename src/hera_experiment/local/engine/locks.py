@@ -1,8 +1,8 @@
 """Mutexes and semaphores, over all workflows of the server.
 
 Source: ``sync_manager.go``, ``semaphore.go``, ``lock_name.go`` and ``syncitems.go`` in
-``workflow/sync``, and ``workflow_types.go`` of argoproj/argo-workflows. Locks that a database keeps
-are refused.
+``workflow/sync``, and ``workflow_types.go`` of argoproj/argo-workflows. Of locks that a database
+keeps it says what a cluster without such a database says.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Wanted:
     name: str
     config_map: str = ""
     key: str = ""
+    of_database: bool = False
 
 
 def wanted_locks(synchronization: Mapping[str, Any], namespace: str) -> list[Wanted]:
@@ -36,6 +37,16 @@ def wanted_locks(synchronization: Mapping[str, Any], namespace: str) -> list[Wan
     found = []
     for each in _listed(synchronization, "semaphore", "semaphores"):
         where, source = each.get("namespace") or namespace, each.get("configMapKeyRef")
+        database = each.get("database")
+        if source is not None and database is not None:
+            raise LockError(
+                "requested configuration is invalid: invalid semaphore with both ConfigMapKeyRef "
+                "and Database"
+            )
+        if database is not None:
+            name = f"{where}/Database/{database.get('key', '')}"
+            found.append(Wanted(SEMAPHORE, name, of_database=True))
+            continue
         if source is None:
             raise LockError(
                 "requested configuration is invalid: cannot get LockName for a Semaphore without a "
@@ -46,7 +57,9 @@ def wanted_locks(synchronization: Mapping[str, Any], namespace: str) -> list[Wan
         found.append(Wanted(SEMAPHORE, name, config_map, key))
     for each in _listed(synchronization, "mutex", "mutexes"):
         where = each.get("namespace") or namespace
-        found.append(Wanted(MUTEX, f"{where}/Mutex/{each.get('name', '')}"))
+        database = bool(each.get("database"))
+        name = f"{where}/{'Database' if database else 'Mutex'}/{each.get('name', '')}"
+        found.append(Wanted(MUTEX, name, of_database=database))
     if len(set(found)) < len(found):
         raise LockError("requested configuration is invalid: duplicate synchronization item found")
     return found
@@ -164,6 +177,8 @@ class Locks:
     def _lock(self, wish: Wanted) -> _Lock:
         lock = self._locks.get(wish.name)
         if lock is None:
+            if wish.of_database:
+                raise LockError(f"database session is not available for {wish.kind} {wish.name}")
             lock = _Lock()
             if wish.kind == SEMAPHORE and not self._limit(wish, 0):
                 raise LockError(f"failed to initialize semaphore {wish.name} with limit")

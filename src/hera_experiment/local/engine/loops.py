@@ -59,6 +59,22 @@ def expand(task: Mapping[str, Any], lookup: Lookup) -> list[dict[str, Any]]:
     return [_expanded(body, index, item, lookup, lenient) for index, item in enumerate(items)]
 
 
+def items_of(task: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return each item of a loop as JSON, and as it stands in its node's name.
+
+    Raises :class:`LoopError` where there is no list of them.
+    """
+    return [(item, _described(item)) for item in _items(task)]
+
+
+def item_values(item: str) -> dict[str, str]:
+    """Return what ``{{item}}`` and ``{{item.KEY}}`` stand for, for an item of JSON."""
+    values = {"item": _text(item)}
+    if item[0] == "{":
+        values.update((f"item.{key}", _shown(value)) for key, value in _members(item).items())
+    return values
+
+
 def _runs(when: str) -> bool:
     try:
         return should_execute(when)
@@ -140,9 +156,7 @@ def _formatted(pattern: str, value: int) -> str:
 def _expanded(
     body: Mapping[str, Any], index: int, item: str, lookup: Lookup, lenient: bool
 ) -> dict[str, Any]:
-    values = {"item": _text(item)}
-    if item[0] == "{":
-        values.update((f"item.{key}", _shown(value)) for key, value in _members(item).items())
+    values = item_values(item)
 
     def with_item(name: str) -> str | None:
         if name in values:
@@ -157,8 +171,7 @@ def _expanded(
         task: dict[str, Any] = substitute(dict(body), known, () if lenient else ANY)
     except Unprintable as error:
         raise LoopError(f"invalid character '{error.escape}' in string escape code") from None
-    described = _described(item).replace("(", "").replace(")", "")
-    task["name"] = f"{body['name']}({index}:{described})"
+    task["name"] = f"{body['name']}({index}:{_described(item)})"
     task["template"] = body.get("template", "")
     return task
 
@@ -185,6 +198,10 @@ def _shown(item: str) -> str:
 
 
 def _described(item: str) -> str:
+    return _plainly(item).replace("(", "").replace(")", "")
+
+
+def _plainly(item: str) -> str:
     if item[0] == "{":
         return ",".join(sorted(f"{key}:{_shown(value)}" for key, value in _members(item).items()))
     if item == "null":

@@ -12,7 +12,8 @@ from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEED
 from hera_experiment.local.engine.config_values import ConfigValue
 from hera_experiment.local.engine.locks import WorkflowLocks
 from hera_experiment.local.engine.memoization import CacheError, Caches, status_of
-from hera_experiment.local.engine.nodes import DAG, HTTP, POD, STEPS, Node, Nodes, TemplateId
+from hera_experiment.local.engine.node import DAG, HTTP, POD, STEPS, Node, TemplateId
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.templates import Template, Templates
 from hera_experiment.local.engine.variables import Globals
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
-from hera_experiment.local.engine.nodes import moment, timestamp
+from hera_experiment.local.engine.node import moment, timestamp
 from hera_experiment.local.errors import ApiError, NotFound
 from hera_experiment.local.store.objects import CONFIGMAPS, Objects
 

@@ -1,7 +1,7 @@
-"""The nodes of one workflow: how they are made, linked, counted and written down.
+"""The nodes of one workflow: how they are made, linked and counted.
 
 Source: ``initializeNode``, ``markNodePhase``, ``addChildNode`` and ``getOutboundNodes`` in
-``workflow/controller/operator.go``, ``workflow/progress/updater.go`` of argoproj/argo-workflows.
+``workflow/controller/operator.go`` of argoproj/argo-workflows.
 """
 
 from __future__ import annotations
@@ -9,220 +9,34 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from hera_experiment.argo.names import fnv32a, node_id
 from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, completed
-
-POD = "Pod"
-DAG = "DAG"
-STEPS = "Steps"
-STEP_GROUP = "StepGroup"
-TASK_GROUP = "TaskGroup"
-RETRY = "Retry"
-SUSPEND = "Suspend"
-HTTP = "HTTP"
-SKIPPED_NODE = "Skipped"
-CONTAINER = "Container"
-
-EXECUTABLE = (POD, CONTAINER, SUSPEND, HTTP)
-"""The nodes that have a progress of their own; that of the others is the sum of those below."""
-
-EXIT_SUFFIX = ".onExit"
-"""What the name of the exit handler's node adds to the workflow's."""
-
-HOST = "localhost"
-"""``hostNodeName`` of every pod."""
-
+from hera_experiment.local.engine.node import (
+    CONTAINER,
+    DAG,
+    EXECUTABLE,
+    HTTP,
+    POD,
+    RETRY,
+    SKIPPED_NODE,
+    STEPS,
+    SUSPEND,
+    TASK_GROUP,
+    Node,
+    TemplateId,
+    last_attempt,
+    milliseconds,
+    moment,
+    timestamp,
+)
 
 _COUNTED = (POD, STEPS, DAG)
 _ACTIVE = (PENDING, RUNNING)
 _SEPARATOR = re.compile(r"(\[\d+\])?\.")
-
-
-_PROGRESS_STEPS = 100
-"""A group that runs shows at most so many values: each is written with all its children's ids."""
-
-
-_KEYS = (
-    ("id", "id"),
-    ("name", "name"),
-    ("display_name", "displayName"),
-    ("type", "type"),
-    ("template", "templateName"),
-    ("ref", "templateRef"),
-    ("scope", "templateScope"),
-    ("phase", "phase"),
-    ("boundary", "boundaryID"),
-    ("message", "message"),
-    ("sync", "synchronizationStatus"),
-    ("started_at", "startedAt"),
-    ("finished_at", "finishedAt"),
-    ("progress", "progress"),
-    ("flag", "nodeFlag"),
-    ("inputs", "inputs"),
-    ("outputs", "outputs"),
-    ("children", "children"),
-    ("outbound", "outboundNodes"),
-    ("host", "hostNodeName"),
-    ("daemoned", "daemoned"),
-    ("address", "podIP"),
-    ("synced", "taskResultSynced"),
-    ("memoization", "memoizationStatus"),
-    ("usage", "usage"),
-)
-"""The fields of a node and what Argo calls them, in the order in which they are written.
-
-``usage`` is not Argo's: see :func:`~hera_experiment.argo.usage.usage_of`.
-"""
-
-_DATES = ("startedAt", "finishedAt")
-"""Written as null while they are not known."""
-
-
-def runs_pod(template: Mapping[str, Any]) -> bool:
-    """Tell whether a template runs a pod."""
-    return any(kind in template for kind in ("container", "script", "containerSet"))
-
-
-def node_type(template: Mapping[str, Any], *, retried: bool) -> str:
-    """Return the type of the node of a template; of one that is ``retried`` it is Retry."""
-    if retried:
-        return RETRY
-    kinds = {"dag": DAG, "steps": STEPS, "suspend": SUSPEND, "http": HTTP}
-    return next((kind for key, kind in kinds.items() if key in template), POD)
-
-
-def timestamp(moment: datetime) -> str:
-    """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def milliseconds(moment: datetime) -> str:
-    """Return ``moment`` as :func:`timestamp` does, with milliseconds."""
-    text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def moment(text: str) -> datetime:
-    """Return what :func:`timestamp` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-
-
-@dataclass(frozen=True)
-class TemplateId:
-    """What a node says of its template: where it was named, and how.
-
-    That is by its ``name`` in ``scope``, by a ``templateRef``, or not, when it is written inline in
-    the task or step ``caller``.
-    """
-
-    scope: str
-    name: str = ""
-    ref: Mapping[str, str] | None = None
-    inline: Mapping[str, Any] | None = None
-    caller: str = ""
-
-    @classmethod
-    def of(cls, holder: Mapping[str, Any], scope: str) -> TemplateId:
-        """Return the template of a task, a step or a hook that is written in ``scope``."""
-        name, ref, inline = (holder.get(key) for key in ("template", "templateRef", "inline"))
-        return cls(scope, name or "", ref, inline, holder.get("name", "") if inline else "")
-
-    @property
-    def short_name(self) -> str:
-        """The name that becomes part of a pod's."""
-        return (self.ref or {}).get("template", self.name)
-
-
-@dataclass
-class Node:
-    """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
-
-    ``daemoned`` is true of a daemon that can be used, at ``address``, until it ends or is ended.
-    ``began`` and ``ended`` are its times on the monotonic clock, None if another server saw them;
-    ``expired`` tells that it was suspended for a time, which is over.
-    """
-
-    id: str
-    name: str
-    type: str
-    phase: str = ""
-    display_name: str = ""
-    template: str = ""
-    ref: Mapping[str, str] | None = None
-    scope: str = ""
-    boundary: str = ""
-    message: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    progress: str = ""
-    host: str = ""
-    flag: dict[str, bool] | None = None
-    inputs: dict[str, Any] | None = None
-    outputs: dict[str, Any] | None = None
-    synced: bool | None = None
-    daemoned: bool | None = None
-    address: str = ""
-    memoization: dict[str, Any] | None = None
-    sync: dict[str, str] | None = None
-    usage: dict[str, Any] | None = None
-    children: dict[str, None] = field(default_factory=dict)
-    outbound: list[str] | None = None
-    expired: bool = field(default=False, compare=False)
-    began: float | None = field(default=None, compare=False)
-    ended: float | None = field(default=None, compare=False)
-
-    @property
-    def fulfilled(self) -> bool:
-        """True when nothing more will happen to it, or it is a daemon that can be used."""
-        return self.phase in FULFILLED or bool(self.daemoned)
-
-    @property
-    def failed(self) -> bool:
-        """True when it is Failed or Error."""
-        return self.phase in FAILURES
-
-    @property
-    def template_id(self) -> TemplateId:
-        """What it says of its template."""
-        return TemplateId(self.scope, self.template, self.ref)
-
-    @property
-    def hooked(self) -> bool:
-        """True for the node of a lifecycle hook or an exit handler."""
-        return bool(self.flag and self.flag.get("hooked"))
-
-    def attempt_of(self, retry: Node) -> bool:
-        """Tell whether it is one of the attempts of a Retry node, whose hooks are below it too."""
-        return bool(self.flag and self.flag.get("retried")) and self.name.startswith(
-            f"{retry.name}("
-        )
-
-    def document(self) -> dict[str, Any]:
-        """Return Argo's JSON object, independent of later changes of this node."""
-        document: dict[str, Any] = {}
-        for attribute, key in _KEYS:
-            value = getattr(self, attribute)
-            if key == "children":
-                value = list(value) or None
-            if value is not None and value != "" and value != []:
-                document[key] = value
-            elif key in _DATES:
-                document[key] = None
-        return document
-
-    @classmethod
-    def parse(cls, document: Mapping[str, Any]) -> Node:
-        """Return the node that :meth:`document` wrote."""
-        found = {
-            attribute: document[key] for attribute, key in _KEYS if document.get(key) is not None
-        }
-        found["children"] = dict.fromkeys(found.get("children", ()))
-        return cls(**found)
 
 
 class SameIdentifier(ValueError):
@@ -258,6 +72,7 @@ class Nodes:
         self.by_id: dict[str, Node] = {}
         self._by_name: dict[str, Node] = {}
         self._changed: dict[str, Node] = {}
+        self._connected: dict[str, list[str]] = {}
         self._watchers: dict[str, Callable[[], None]] = {}
         self.active_pods = 0
         self.active_children: Counter[str] = Counter()
@@ -414,7 +229,8 @@ class Nodes:
         identity = node_id(self.workflow, child_name)
         if identity not in parent.children:
             parent.children[identity] = None
-            self.touch(parent)
+            # Not the whole parent has changed: one of 10 000 children would be written so often.
+            self._connected.setdefault(parent.id, []).append(identity)
 
     def outbound(self, node: Node) -> list[Node]:
         """Return the nodes to which what follows ``node`` is connected."""
@@ -470,10 +286,12 @@ class Nodes:
         """Say that ``node`` changed."""
         self._changed[node.id] = node
 
-    def take_changes(self) -> dict[str, dict[str, Any]]:
-        """Return the nodes that changed since the last call."""
+    def take_changes(self) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+        """Return the nodes that changed since the last call, and of others the new children."""
         changed, self._changed = self._changed, {}
-        return {key: node.document() for key, node in changed.items()}
+        connected, self._connected = self._connected, {}
+        nodes = {key: node.document() for key, node in changed.items()}
+        return nodes, {key: new for key, new in connected.items() if key not in nodes}
 
     def _ago(self, text: str) -> float:
         return self._monotonic() - max((self._now() - moment(text)).total_seconds(), 0.0)
@@ -496,57 +314,8 @@ class Nodes:
             self.failed_children[node.boundary] += step
 
 
-def last_attempt(node: Node, by_id: Mapping[str, Node]) -> Node:
-    """Return the last attempt of a Retry node, and any other node itself."""
-    if node.type == RETRY:
-        for key in reversed(node.children):
-            if key in by_id and not (by_id[key].hooked and not by_id[key].attempt_of(node)):
-                return by_id[key]
-    return node
-
-
 def _display_name(name: str, boundary: Node | None) -> str:
     if boundary is None:
         return name
     short = name[len(boundary.name) :] if name.startswith(boundary.name) else name
     return _SEPARATOR.sub("", short, count=1) if _SEPARATOR.match(short) else short
-
-
-def update_groups(nodes: Nodes, *, all_nodes: bool) -> None:
-    """Set the progress of all nodes that have none of their own, or of those that have gone on.
-
-    It is the sum of those below.
-    """
-    for node in nodes.by_id.values():
-        if node.type in EXECUTABLE or (node.fulfilled and not all_nodes):
-            continue
-        done, total = _sum_below(nodes, node)
-        progress = f"{done}/{total}"
-        if total and progress != node.progress and (all_nodes or _matters(node, done, total)):
-            node.progress = progress
-            nodes.touch(node)
-
-
-def _matters(node: Node, done: int, total: int) -> bool:
-    shown, _, of = node.progress.partition("/")
-    if not shown or (total - int(of)) * 10 >= total:
-        return True
-    return (done - int(shown)) * _PROGRESS_STEPS >= total
-
-
-def _sum_below(nodes: Nodes, node: Node) -> tuple[int, int]:
-    done = total = 0
-    seen = set(node.children)
-    stack = list(node.children)
-    while stack:
-        child = nodes.by_id.get(stack.pop())
-        if child is None:
-            continue
-        if child.type in EXECUTABLE:
-            number, of = child.progress.split("/")
-            done += int(number)
-            total += int(of)
-        fresh = [key for key in child.children if key not in seen]
-        seen.update(fresh)
-        stack.extend(fresh)
-    return done, total

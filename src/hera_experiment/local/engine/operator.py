@@ -6,67 +6,47 @@ argoproj/argo-workflows.
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import queue
 import threading
 import traceback
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from hera_experiment.argo.names import LABEL_COMPLETED, LABEL_PHASE
-from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED, WORKFLOW_PHASES
-from hera_experiment.local.artifacts.repository import Repository
+from hera_experiment.argo.phases import ERROR, FAILED, PENDING, RUNNING, SUCCEEDED
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import ON_COMPLETION, WorkflowArtifacts
 from hera_experiment.local.engine.claims import ClaimError, end_of_claims, make_claims
+from hera_experiment.local.engine.conditions import SPEC_WARNING, conditions
 from hera_experiment.local.engine.config_values import config_value
+from hera_experiment.local.engine.entry import Entry
+from hera_experiment.local.engine.events import Events
 from hera_experiment.local.engine.execution import STORED_TEMPLATES, executed, templates_of
 from hera_experiment.local.engine.executor import Executor
-from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
+from hera_experiment.local.engine.global_outputs import exported, restore_outputs
+from hera_experiment.local.engine.group_progress import update_groups
 from hera_experiment.local.engine.http import Answer, send
-from hera_experiment.local.engine.locks import LockError, Locks, WorkflowLocks
-from hera_experiment.local.engine.machine import TERMINATE, Call, Limiter, Machine
-from hera_experiment.local.engine.memoization import Caches
-from hera_experiment.local.engine.nodes import (
-    EXIT_SUFFIX,
-    POD,
-    Node,
-    Nodes,
-    SameIdentifier,
-    TemplateId,
-    moment,
-    timestamp,
-    update_groups,
-)
+from hera_experiment.local.engine.locks import LockError, WorkflowLocks
+from hera_experiment.local.engine.machine import TERMINATE, Limiter, Machine
+from hera_experiment.local.engine.node import POD, Node, moment, timestamp
+from hera_experiment.local.engine.nodes import Nodes, SameIdentifier
 from hera_experiment.local.engine.own_metadata import MetadataError, add_own_metadata
 from hera_experiment.local.engine.pods import Launcher
-from hera_experiment.local.engine.pool import Job, Pool
+from hera_experiment.local.engine.pool import Job
 from hera_experiment.local.engine.resume import Earlier
+from hera_experiment.local.engine.shared import Shared
 from hera_experiment.local.engine.substitution import Variables, substitute
 from hera_experiment.local.engine.templates import Kept
-from hera_experiment.local.engine.validation import left_out
-from hera_experiment.local.engine.variables import Globals, failures
+from hera_experiment.local.engine.variables import Globals
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.base import Runtime
-from hera_experiment.local.store import Objects, Run
+from hera_experiment.local.store import Run
 
 PROGRESS_SECONDS = 1.0
 """How often the progress of groups is summed up while the workflow runs."""
 
-SPEC_WARNING = "SpecWarning"
-"""The type of a condition, in Argo's words."""
-
-_BATCH = 256
 _ANSWER_SECONDS = 1.0
-_LONGEST_WAIT = 3600.0
-"""Seconds after which it looks at its timers once more: a queue cannot wait for centuries."""
-
-Event = Callable[[], None]
 
 
 class Operator:
@@ -75,29 +55,20 @@ class Operator:
     def __init__(
         self,
         run: Run,
+        shared: Shared,
+        *,
         runtime: Runtime,
-        pool: Pool,
-        objects: Objects,
-        requests: Pool,
-        locks: Locks,
         kept: Kept,
-        caches: Caches,
-        repository: Repository,
-        now: Callable[[], datetime],
-        monotonic: Callable[[], float],
         ended: Callable[[Operator], None],
         earlier: Earlier | None = None,
         done_tasks: DoneTasks | None = None,
     ) -> None:
         self.run = run
-        self._objects = objects
-        self._now = now
-        self._monotonic = monotonic
+        self._objects = shared.objects
+        self._now = shared.now
+        self._monotonic = monotonic = shared.monotonic
         self._ended = ended
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._later: deque[Event] = deque()
-        self._timers: list[tuple[float, int, Event]] = []
-        self._order = itertools.count()
+        self._events = Events(monotonic)
         self._status: dict[str, Any] = {}
         self._labels: dict[str, str] = {}
         self._annotations: dict[str, str] = {}
@@ -114,20 +85,19 @@ class Operator:
         manifest = executed(workflow)
         self._begun = bool(run.nodes) and earlier is None
         nodes = map(Node.parse, [] if earlier else list(run.nodes.values()))
-        self._nodes = Nodes(run.name, now, nodes, monotonic)
-        config = partial(config_value, objects)
+        self._nodes = Nodes(run.name, shared.now, nodes, monotonic)
+        config = partial(config_value, shared.objects)
         variables = Globals(manifest, lambda: monotonic() - began, config)
-        for parameter in (run.status.get("outputs") or {}).get("parameters") or ():
-            variables.set_output(parameter["name"], parameter["value"])
-        for artifact in (run.status.get("outputs") or {}).get("artifacts") or ():
-            variables.global_artifacts[f"workflow.outputs.artifacts.{artifact['name']}"] = artifact
+        restore_outputs(run.status.get("outputs") or {}, variables)
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
         known = Variables(variables.lasting, variables.names)
         spec: dict[str, Any] = substitute(rest, known)
         whole = {**spec, "templates": manifest["spec"]["templates"]}
-        self._artifacts = WorkflowArtifacts(run.name, whole, objects, repository)
-        self._launcher = Launcher(run, runtime, pool, self._artifacts, self._events.put, done_tasks)
+        self._artifacts = WorkflowArtifacts(run.name, whole, shared.objects, shared.repository)
+        self._launcher = Launcher(
+            run, runtime, shared.pool, self._artifacts, self._events.put, done_tasks
+        )
         limit = spec.get("activeDeadlineSeconds")
         self._machine = Machine(
             workflow=run.name,
@@ -136,12 +106,12 @@ class Operator:
             variables=variables,
             templates=templates_of(workflow, kept, spec.get("templateDefaults")),
             config=config,
-            caches=caches,
+            caches=shared.caches,
             limiter=Limiter(self._nodes, spec.get("parallelism")),
             started=moment(run.status["startedAt"]),
             now=monotonic,
-            later=self._later.append,
-            at=self._at,
+            later=self._events.later,
+            at=self._events.at,
             launch=self._launcher.launch,
             end_daemons=self._launcher.end_daemons,
             export=self._export,
@@ -149,9 +119,10 @@ class Operator:
             deadline=None if limit is None else began + limit,
         )
         self._stored = len(self._machine.templates.stored)
-        self._machine.request = partial(self._send, requests)
+        self._requests = shared.requests
+        self._machine.request = self._send
         self._machine.locks = WorkflowLocks(
-            locks,
+            shared.locks,
             run.metadata,
             int(spec.get("priority") or 0),
             lambda: self._events.put(self._ask_again),
@@ -159,8 +130,7 @@ class Operator:
         )
         self._machine.shutdown = str(spec.get("shutdown") or "")
         self._launcher.machine = self._machine
-        place = Place(self._machine.templates.scope, variables)
-        self._hooks = Hooks(self._machine, place, named_hooks(spec), None, self._hook_failed)
+        self._entry = Entry(self._machine, self._launcher, self._conclude)
         executor = Executor(self._machine)
         self._machine.execute = executor.execute
         self._machine.begin = executor.begin
@@ -223,7 +193,8 @@ class Operator:
             self._settle()
             self._machine.variables.looked_at_again(self.run.metadata)
             while not self._over:
-                self._take_events()
+                self._looked = True
+                self._events.take(self._drain)
                 self._settle()
         except SameIdentifier as error:
             self._launcher.stop_all(str(error), on_exit=True)
@@ -299,18 +270,8 @@ class Operator:
             self._conclude(ERROR, str(error))
             return
         if machine.deadline is not None:
-            self._at(machine.deadline, self._deadline_passed)
-        spec = machine.spec
-        entry = Call(
-            name=machine.workflow,
-            template=machine.templates.named(spec["entrypoint"]),
-            arguments=spec.get("arguments") or {},
-            done=self._entry_done,
-            # To Argo the entry template is called by a step without a name.
-            local={"steps.name": ""},
-            begun=self._entry_begun,
-        )
-        machine.later(lambda: machine.execute(entry))
+            self._events.at(machine.deadline, self._deadline_passed)
+        self._entry.begin()
 
     def _give_metadata(self) -> None:
         """Give the workflow the labels and annotations that it asks for, once."""
@@ -323,20 +284,6 @@ class Operator:
         lasting = Variables(machine.variables.lasting, machine.variables.names)
         machine.spec = substitute(machine.spec, lasting)
 
-    def _take_events(self) -> None:
-        """Wait for an event or a timer, then take what else has happened."""
-        self._looked = True
-        timeout = None
-        if self._timers:
-            timeout = min(max(self._timers[0][0] - self._monotonic(), 0.0), _LONGEST_WAIT)
-        with suppress(queue.Empty):
-            self._events.get(timeout=timeout)()
-            for _ in range(_BATCH):
-                self._drain()
-                self._events.get_nowait()()
-        while self._timers and self._timers[0][0] <= self._monotonic():
-            heapq.heappop(self._timers)[2]()
-
     def _settle(self) -> None:
         self._drain()
         self._flush()
@@ -345,11 +292,10 @@ class Operator:
     def _drain(self) -> None:
         # What has ended is written down while a workflow is suspended; what follows waits.
         while not self._paused:
-            while self._later:
-                self._later.popleft()()
+            self._events.run_later()
             for observe in list(self._machine.observers.values()):
                 observe()
-            if not self._machine.limiter.resume_waiting() and not self._later:
+            if not self._machine.limiter.resume_waiting() and self._events.idle:
                 return
 
     def _flush(self) -> None:
@@ -358,12 +304,13 @@ class Operator:
         elif self._monotonic() >= self._progress_due:
             self._progress_due = self._monotonic() + PROGRESS_SECONDS
             update_groups(self._nodes, all_nodes=False)
-        nodes = self._nodes.take_changes()
+        nodes, children = self._nodes.take_changes()
         gone: list[str] = []
         if self._over and self._machine.earlier is not None:
             # What an earlier run finished, and the workflow has no longer.
             gone = [key for key in self.run.nodes if key not in self._nodes.by_id]
-        if not (nodes or gone or self._status or self._labels or self._annotations):
+        changed = nodes or children or gone
+        if not (changed or self._status or self._labels or self._annotations):
             return
         status, labels, annotations = self._status, self._labels, self._annotations
         self._status, self._labels, self._annotations = {}, {}, {}
@@ -374,6 +321,7 @@ class Operator:
         self.run.update(
             status=status,
             nodes=nodes,
+            children=children,
             labels=labels,
             annotations=annotations,
             remove_nodes=gone,
@@ -384,41 +332,20 @@ class Operator:
         for answer in answers:
             answer.set()
 
-    def _send(
-        self, requests: Pool, http: Mapping[str, Any], answered: Callable[[Answer], None]
-    ) -> None:
+    def _send(self, http: Mapping[str, Any], answered: Callable[[Answer], None]) -> None:
         def work() -> None:
             answer = send(http, self._objects)
             self._events.put(lambda: answered(answer))
 
-        requests.submit(Job(work, self.run.name, int(self._machine.spec.get("priority") or 0)))
-
-    def _at(self, when: float, event: Event) -> None:
-        heapq.heappush(self._timers, (when, next(self._order), event))
+        priority = int(self._machine.spec.get("priority") or 0)
+        self._requests.submit(Job(work, self.run.name, priority))
 
     def _export(self, outputs: Mapping[str, Any] | None) -> None:
         """Make outputs with a ``globalName`` outputs of the workflow."""
-        for parameter in (outputs or {}).get("parameters") or ():
-            name = parameter.get("globalName")
-            if not name or "value" not in parameter:
-                continue
-            self._machine.variables.set_output(name, parameter["value"])
-            known = self._status.get("outputs") or self.run.status.get("outputs") or {}
-            parameters = {p["name"]: p for p in known.get("parameters") or ()}
-            parameters[name] = {"name": name, "value": parameter["value"]}
-            self._status["outputs"] = {**known, "parameters": list(parameters.values())}
-        for artifact in (outputs or {}).get("artifacts") or ():
-            if name := artifact.get("globalName"):
-                self._export_artifact(name, artifact)
-
-    def _export_artifact(self, name: str, artifact: Mapping[str, Any]) -> None:
-        kept = {k: v for k, v in artifact.items() if k not in ("globalName", "path")}
-        kept["name"] = name
-        self._machine.variables.global_artifacts[f"workflow.outputs.artifacts.{name}"] = kept
         known = self._status.get("outputs") or self.run.status.get("outputs") or {}
-        artifacts = {each["name"]: each for each in known.get("artifacts") or ()}
-        artifacts[name] = kept
-        self._status["outputs"] = {**known, "artifacts": list(artifacts.values())}
+        now = exported(outputs or {}, known, self._machine.variables)
+        if now is not known:
+            self._status["outputs"] = now
 
     def _shut_down(self, strategy: str) -> None:
         if self._over:
@@ -427,7 +354,8 @@ class Operator:
         why = f"workflow shutdown with strategy:  {strategy}"
         self._launcher.stop_all(why, on_exit=strategy == TERMINATE)
         self._machine.end_held()
-        self._fire_timers()
+        # What waits for another attempt learns that there will be none.
+        self._events.fire_timers()
         if self._waits:
             if strategy == TERMINATE:
                 # Argo's verdict on what never began; one that is stopped waits on.
@@ -441,67 +369,8 @@ class Operator:
     def _deadline_passed(self) -> None:
         self._launcher.stop_all("Step exceeded its deadline", on_exit=False)
         self._machine.end_held()
-        self._fire_timers()
-
-    def _fire_timers(self) -> None:
         # What waits for another attempt learns that there will be none.
-        timers, self._timers = self._timers, []
-        for _, _, event in sorted(timers, key=lambda timer: timer[:2]):
-            event()
-
-    def _entry_begun(self, node: Node) -> None:
-        self._hooks.watch(node, early=True, around=lambda look: self._tell(node, look))
-
-    def _tell(self, node: Node, look: Event) -> None:
-        """Look at the hooks of the workflow, which are told how it is; no template below is."""
-        self._entry_is(node)
-        look()
-        self._machine.variables.entry_is(RUNNING, None)
-
-    def _entry_is(self, node: Node) -> None:
-        self._machine.variables.entry_is(
-            WORKFLOW_PHASES[node.phase],
-            lambda: failures(self._machine.workflow, self._nodes.by_id.values()),
-        )
-
-    def _hook_failed(self, node: Node, why: str, last: bool) -> None:
-        self._nodes.mark(node, ERROR, why)
-        self._entry_is(node)
-
-    def _entry_done(self, node: Node, error: str) -> None:
-        if error:
-            self._nodes.mark(node, ERROR, error)
-            # Argo leaves what its hooks have begun behind.
-            self._launcher.stop_all("the workflow has ended", on_exit=True)
-            self._conclude(ERROR, f"error in entry template execution: {error}")
-            return
-        self._launcher.end_daemons("")
-        self._entry_is(node)
-        self._hooks.ended(node, lambda: self._run_handler(node))
-
-    def _run_handler(self, node: Node) -> None:
-        machine = self._machine
-        handler = exit_hook(machine.spec, machine)
-        if handler is None or machine.shutdown == TERMINATE:
-            self._conclude(*_verdict(node, None, machine.shutdown))
-            return
-        exit_call = Call(
-            name=f"{machine.workflow}{EXIT_SUFFIX}",
-            template=TemplateId.of(handler, machine.templates.scope),
-            arguments=handler["arguments"],
-            done=lambda ended, problem: self._exit_done(node, ended, problem),
-            local={"steps.name": ""},
-            on_exit=True,
-            flag={"hooked": True},
-        )
-        machine.execute(exit_call)
-
-    def _exit_done(self, entry: Node, node: Node, error: str) -> None:
-        if error:
-            self._nodes.mark(node, ERROR, error)
-            self._conclude(ERROR, f"error in exit template execution : {error}")
-            return
-        self._conclude(*_verdict(entry, node, self._machine.shutdown))
+        self._events.fire_timers()
 
     def _conclude(self, phase: str, message: str) -> None:
         self._over = True
@@ -526,34 +395,3 @@ class Operator:
                     node.outputs = left
                     self._nodes.touch(node)
         self._labels.update({LABEL_COMPLETED: "true", LABEL_PHASE: phase})
-
-
-def conditions(*, completed: bool) -> list[dict[str, str]]:
-    """Return ``status.conditions`` of a workflow that runs, or has ended."""
-    return [
-        {"type": "PodRunning", "status": "False"},
-        {"type": "Completed", "status": "True" if completed else "False"},
-    ]
-
-
-def spec_warnings(manifest: Mapping[str, Any], runtime: Runtime) -> Iterator[dict[str, str]]:
-    """Yield, where Argo has its warnings about a spec, what differs on this machine.
-
-    That is what it leaves out, and what ``runtime`` cannot promise.
-    """
-    sentences = list(runtime.warnings(manifest))
-    if missing := left_out(manifest, heeds_users=runtime.heeds_users):
-        left = f"left out on this machine, heeded by a cluster: {'; '.join(missing)}"
-        sentences.insert(0, left)
-    if sentences:
-        yield {"type": SPEC_WARNING, "status": "True", "message": "; ".join(sentences)}
-
-
-def _verdict(entry: Node, handler: Node | None, shutdown: str) -> tuple[str, str]:
-    """Return phase and message of a workflow whose nodes of entry and of exit are fulfilled."""
-    phase = WORKFLOW_PHASES[entry.phase]
-    if phase == SUCCEEDED:
-        if handler is None or not handler.failed:
-            return SUCCEEDED, ""
-        return (FAILED if handler.phase == FAILED else ERROR), handler.message
-    return phase, f"Stopped with strategy '{shutdown}'" if shutdown else entry.message

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
-from hera_experiment.argo.names import ANNOTATION_PROGRESS, pod_name
+from hera_experiment.argo.names import ANNOTATION_PROGRESS, OBJECT_NAME, pod_name
 from hera_experiment.argo.phases import (
     ERROR,
     FAILED,
@@ -28,10 +28,11 @@ from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.machine import Attempt, Machine
-from hera_experiment.local.engine.nodes import CONTAINER, HOST, POD, Node
+from hera_experiment.local.engine.node import CONTAINER, HOST, POD, Node
 from hera_experiment.local.engine.pod_patch import PatchError, patched
 from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.substitution import SubstitutionError
+from hera_experiment.local.engine.validation.labels import SUBDOMAIN_RULE
 from hera_experiment.local.runtimes.base import (
     GRACE_SECONDS,
     HERE,
@@ -68,7 +69,9 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
         )
         machine.end(attempt, node, FAILED, reason)
         return node
-    if problem := _bad_limit(attempt.template) or _bad_path(attempt.template):
+    name = pod_name(machine.workflow, attempt.name, call.template.short_name)
+    template = attempt.template
+    if problem := _bad_limit(template) or _bad_path(template) or _bad_name(name):
         machine.end(attempt, node, ERROR, problem, error=problem)
         return node
     try:
@@ -176,6 +179,13 @@ def _bad_path(template: Mapping[str, Any]) -> str:
         except ArtifactFailure as error:
             return f"error in inputs.artifacts.{artifact['name']}: {error}"
     return ""
+
+
+def _bad_name(name: str) -> str:
+    """Return what Kubernetes says of the name of a pod, or nothing if it may be called so."""
+    if OBJECT_NAME.fullmatch(name):
+        return ""
+    return f'Pod "{name}" is invalid: metadata.name: Invalid value: "{name}": {SUBDOMAIN_RULE}'
 
 
 def _bad_limit(template: Mapping[str, Any]) -> str:
@@ -419,6 +429,8 @@ class Launcher:
         if self._launched.pop(launched.node.id, None) is None:
             return
         launched.node.usage = _usage(launched, result.usage, self.machine.nodes.clock())
+        if (files := result.files) is not None:
+            launched.node.files = {"read": list(files.read), "written": list(files.written)}
         if launched.node.fulfilled and not launched.node.daemoned:
             return  # A daemon that was ended.
         end_pod(self.machine, launched.attempt, launched.node, result, launched.why)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hera_experiment.argo.phases import ERROR, FAILED, FAILURES, RUNNING, SKIPPED, SUCCEEDED
-from hera_experiment.local.engine.nodes import (
+from hera_experiment.local.engine.node import (
     CONTAINER,
     DAG,
     EXECUTABLE,

@@ -13,7 +13,7 @@ from typing import Any
 from hera_experiment.argo.names import ANNOTATION_FROM, ANNOTATION_ONLY, ANNOTATION_RESUME
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.local.engine.machine import Call
-from hera_experiment.local.engine.nodes import (
+from hera_experiment.local.engine.node import (
     DAG,
     EXIT_SUFFIX,
     RETRY,
@@ -22,8 +22,8 @@ from hera_experiment.local.engine.nodes import (
     STEPS,
     TASK_GROUP,
     Node,
-    Nodes,
 )
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.errors import InvalidWorkflow
 
 LEFT_OUT = "left out: it is not what ONLY names"

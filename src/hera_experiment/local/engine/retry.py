@@ -18,7 +18,8 @@ from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.memoization import status_of
-from hera_experiment.local.engine.nodes import RETRY, Node, Nodes, runs_pod
+from hera_experiment.local.engine.node import RETRY, Node, runs_pod
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.substitution import SubstitutionError
 
 _TRANSIENT = re.compile(r"(?i)i/o timeout|connection (reset|refused)|TLS handshake timeout|EOF$")

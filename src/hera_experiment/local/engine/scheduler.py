@@ -17,7 +17,7 @@ from typing import Any
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.keeper import LABEL_CRON, workflow_of_cron
-from hera_experiment.local.engine.nodes import moment, timestamp
+from hera_experiment.local.engine.node import moment, timestamp
 from hera_experiment.local.engine.schedules import parse
 from hera_experiment.local.engine.substitution import SubstitutionError, replace
 from hera_experiment.local.engine.when import WhenError, should_execute

@@ -23,7 +23,8 @@ from hera_experiment.local.engine.artifacts import (
     outputs,
 )
 from hera_experiment.local.engine.depends import ancestry
-from hera_experiment.local.engine.nodes import TASK_GROUP, Node, Nodes, last_attempt
+from hera_experiment.local.engine.node import TASK_GROUP, Node, last_attempt
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.substitution import Lookup, used_variables
 
 _RESULT = re.compile(

@@ -13,7 +13,7 @@ from typing import Any
 from hera_experiment.argo import go_text
 from hera_experiment.argo.phases import ERROR, FULFILLED, PENDING, RUNNING, SUCCEEDED
 from hera_experiment.local.engine.machine import Attempt, Held, Machine
-from hera_experiment.local.engine.nodes import SUSPEND, Node
+from hera_experiment.local.engine.node import SUSPEND, Node
 from hera_experiment.local.engine.rerun import parse_selector
 from hera_experiment.local.errors import ApiError
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hera_experiment.local.engine.merging import MergeError, with_defaults
-from hera_experiment.local.engine.nodes import TemplateId
+from hera_experiment.local.engine.node import TemplateId
 from hera_experiment.local.engine.scope import referenced_results
 from hera_experiment.local.store.kept import CLUSTER_TEMPLATE, WORKFLOW_TEMPLATE
 

@@ -29,7 +29,7 @@ from hera_experiment.local.engine.config_values import (
     no_config,
     reference_of,
 )
-from hera_experiment.local.engine.nodes import Node, moment
+from hera_experiment.local.engine.node import Node, moment
 
 _WRITTEN_BY_ENGINE = frozenset(
     (

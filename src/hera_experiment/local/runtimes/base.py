@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hera_experiment.argo.usage import Touched
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.local.cache.tasks import DoneTasks
 
@@ -97,8 +98,13 @@ class Pod:
     @property
     def takes_over(self) -> bool:
         """True when it may be taken over from what was done: of a single process one can tell."""
-        together = self.shared or "containerSet" in self.template
-        return self.done_tasks is not None and not together and not self.template.get("daemon")
+        is_daemon = bool(self.template.get("daemon"))
+        return self.done_tasks is not None and not self.has_several and not is_daemon
+
+    @property
+    def has_several(self) -> bool:
+        """True when it has several containers, or may have: they change each other's files."""
+        return self.shared or "containerSet" in self.template
 
     @property
     def shared(self) -> bool:
@@ -119,7 +125,8 @@ class PodResult:
     ``error`` tells Argo's phase Error (it could not be run) from Failed; ``result`` is the end of
     standard output, at most 256 KiB, without its trailing newline; ``parameters`` the output
     parameters read from files, ``artifacts`` what was kept of the output artifacts and the log, by
-    name; ``usage`` is None where it is not measured.
+    name; ``usage`` is None where it is not measured, ``files`` where nobody looked which files it
+    read and wrote, see :class:`~hera_experiment.argo.usage.Touched`.
     """
 
     exit_code: int | None
@@ -133,6 +140,7 @@ class PodResult:
     taken_from: str = ""
     key: str = ""
     usage: Usage | None = None
+    files: Touched | None = None
 
 
 class Runtime(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.argo.usage import Touched
 from hera_experiment.images.context import content_hash
 from hera_experiment.local.artifacts.errors import ArtifactFailure
 from hera_experiment.local.cache.states import Area, Areas
@@ -54,7 +55,7 @@ def run_unless_done(
         except OSError:
             pass  # It runs, and says itself what it has no room for.
         else:
-            return _taken_over(done, task.key)
+            return _taken_over(done, task.key, task.touched(done.reads, done.writes))
     try:
         tracer = Tracer(task.accesses)
     except NotTraced as error:
@@ -63,9 +64,10 @@ def run_unless_done(
         result = run(tracer)
     finally:
         tracer.close()
+    trace = task.accesses.finish()
+    result = replace(result, files=task.touched(trace.reads, trace.writes))
     if result.exit_code != 0 or result.message:
         return result
-    trace = task.accesses.finish()
     outcome = {
         "result": result.result,
         "parameters": dict(result.parameters),
@@ -120,7 +122,7 @@ def _described(mount: Mount, areas: Sequence[Area]) -> list[str]:
     return [mount.path, what, str(mount.read_only)]
 
 
-def _taken_over(done: Done, key: str) -> PodResult:
+def _taken_over(done: Done, key: str, files: Touched) -> PodResult:
     return PodResult(
         0,
         result=done.outcome.get("result"),
@@ -129,6 +131,7 @@ def _taken_over(done: Done, key: str) -> PodResult:
         remark=f"taken over from {done.workflow}",
         taken_from=done.workflow,
         key=key,
+        files=files,
     )
 
 

@@ -54,7 +54,8 @@ def _adopted() -> list[int]:
     own = os.getsid(0)
     with STARTING:
         try:
-            listed = (_PROC / f"self/task/{os.getpid()}/children").read_text("ascii").split()
+            with open(f"/proc/self/task/{os.getpid()}/children", "rb", buffering=0) as file:
+                listed = file.read().split()
         except OSError:
             return []
         numbers = [number for number in map(int, listed) if number not in RUNNING]

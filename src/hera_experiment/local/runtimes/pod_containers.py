@@ -92,7 +92,7 @@ class RunningPod:
                 following = [*containers.init[at + 1 :], *containers.main]
                 return self._of_init(result, following[0].name)
         if containers.alone and not self._of_set and not self.pod.template.get("daemon"):
-            return run_one(containers.main[0], self.own, announce)
+            return self._remarked(run_one(containers.main[0], self.own, announce))
         threads = [
             threading.Thread(
                 target=self._run_main if container in containers.main else self._run_sidecar,
@@ -244,7 +244,13 @@ class RunningPod:
         main = self._ended.get(MAIN) if MAIN in self.children else None
         found = main or PodResult(None)
         message, error = self._reason()
-        return replace(found, message=message, error=error, placed=True)
+        return self._remarked(replace(found, message=message, error=error, placed=True))
+
+    def _remarked(self, result: PodResult) -> PodResult:
+        """Return ``result`` with why it is not taken over another time, where it might be."""
+        if self.pod.done_tasks is None or not self.pod.has_several or result.message:
+            return result
+        return replace(result, remark="not remembered: it has several containers")
 
     def _reason(self) -> tuple[str, bool]:
         """Return why the pod failed, with empty words when it did not, and if it is an error."""

@@ -83,9 +83,12 @@ PROGRESS = "/.progress"
 """Where a task writes how far it has come, for the same reason."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Plan:
-    """How the pods of one template are laid out; equal keys are equal plans."""
+    """How the pods of one template are laid out; equal keys are equal plans.
+
+    ``programs`` are known once the environment of its image is there.
+    """
 
     key: tuple[object, ...]
     view: ImageView
@@ -93,6 +96,7 @@ class _Plan:
     layout: Layout
     workdir: str
     home: str
+    programs: Programs | None = None
 
 
 class ProcessRuntime(BaseRuntime):
@@ -124,7 +128,6 @@ class ProcessRuntime(BaseRuntime):
         self._environments = VirtualEnvironments(state / "venvs", environ)
         self._scratch = Scratch(state / SCRATCH, plain=True)
         self._plans: dict[tuple[object, ...], _Plan] = {}
-        self._programs: dict[Path, Programs] = {}
 
     def run(self, pod: Pod, announce: Announce) -> PodResult:
         """Run ``pod`` to its end, and end what its containers have left."""
@@ -180,8 +183,10 @@ class ProcessRuntime(BaseRuntime):
         source = "" if container.source is None else script_source(container, pod)
         if lost := path_findings(pod.template, container, argv, [source], view, plan.rules).refused:
             return not_started(lost[0])
-        folder = self._environments.provide(view.installs, view.label, children, announce) / "bin"
-        programs = self._programs.setdefault(folder, Programs(folder))
+        programs = plan.programs
+        if programs is None:
+            folder = self._environments.provide(view.installs, view.label, children, announce)
+            programs = plan.programs = Programs(folder / "bin")
 
         mounts = make_mounts(container, pod, self._objects)
         if nested := nested_in_claim([(mount.path, mount.kind) for mount in mounts]):
@@ -217,7 +222,7 @@ class ProcessRuntime(BaseRuntime):
             reason = "Error"
             if status == 137 and not children.stopping and self.memory_is_short():
                 message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
-            return _result(pod, container, plan, status, message, reason, tail, mounts, root.path)
+            return _result(pod, container, plan, status, message, reason, tail, mounts, root)
         finally:
             self._scratch.give_back(key, root)
 
@@ -344,11 +349,12 @@ def _result(
     reason: str,
     tail: Tail | None,
     mounts: Sequence[Mount],
-    root: str,
+    place: Root,
 ) -> PodResult:
+    root = place.path
     elsewhere = {root + STAGED_SCRIPT: SCRIPT_PATH}
     elsewhere.update((str(mount.source), mount.path) for mount in mounts)
-    roots = list(dict.fromkeys((root, os.path.realpath(root))))
+    roots = list(dict.fromkeys((root, place.real)))
 
     def inside(text: str) -> str:
         return shown_as_inside(text, roots, elsewhere)

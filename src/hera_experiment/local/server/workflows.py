@@ -13,6 +13,7 @@ from hera_experiment.local.errors import (
     AlreadyExists,
     ApiError,
     InvalidWorkflow,
+    MissingTemplate,
     NotFound,
     Undecodable,
     Unimplemented,
@@ -60,7 +61,7 @@ def lint(request: Request) -> dict[str, Any]:
     manifest = _manifest(request, request.json())
     try:
         return request.services.engine.lint(manifest)
-    except Undecodable:
+    except (Undecodable, MissingTemplate):
         raise
     except InvalidWorkflow as error:
         raise LintFailed(error.message) from None

@@ -28,7 +28,7 @@ _NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 
 INTERRUPTED = "the local server stopped while this workflow ran; retry it"
 
-_PATCHES = ("removed", "status", "labels", "annotations", "spec")
+_PATCHES = ("removed", "status", "labels", "annotations", "spec", "children")
 
 
 class Publisher(Protocol):
@@ -68,7 +68,7 @@ class Run:
         text = encode(manifest)
         with self._lock, self._publisher.publish(milestone=True) as version:
             # Raises when there is no room: of a workflow that is not written down, none is begun.
-            self._journal.append(f'{{"version":{version},"manifest":{text}}}'.encode("ascii"))
+            self._journal.append(f'"version":{version},"manifest":{text}}}'.encode("ascii"))
             self._body = body
             self._version = self._created = version
             appear()
@@ -182,6 +182,7 @@ class Run:
         *,
         status: Mapping[str, Any] | None = None,
         nodes: Mapping[str, dict[str, Any]] | None = None,
+        children: Mapping[str, list[str]] | None = None,
         labels: Mapping[str, Any] | None = None,
         annotations: Mapping[str, Any] | None = None,
         spec: Mapping[str, Any] | None = None,
@@ -190,8 +191,8 @@ class Run:
         """Merge changes, write them as one line of the journal, and wake the watchers.
 
         Status, labels, annotations and spec merge key by key and None removes a key; nodes are
-        replaced whole and must not be modified by the caller afterwards; ``remove_nodes`` goes
-        first.
+        replaced whole and must not be modified by the caller afterwards; ``children`` come to
+        those that other nodes have; ``remove_nodes`` goes first.
         """
         change = {
             "removed": list(remove_nodes),
@@ -200,6 +201,7 @@ class Run:
             "annotations": annotations,
             "spec": spec,
             "nodes": nodes,
+            "children": children,
         }
         with self._lock:
             self.check_sound()
@@ -281,14 +283,14 @@ class Run:
         if self._behind:
             text = body.document(self._version).decode("ascii")
             line = [f'"created":{self._created}', f'"manifest":{text}']
-        start = ",".join((f'{{"version":{self._version}', *line)).encode("ascii")
+        pieces = [",".join((f'"version":{self._version}', *line)).encode("ascii")]
         finished = bool(body.status.get("finishedAt"))
         if finished:
             closed = {"version": self._version, "created": self._created}
             checkpoint = encode({**closed, "head": body.head(self._version)}).encode("ascii")
-            start += b"," + ending(body.document(self._version), checkpoint)
+            pieces += [b",", *ending(body.document(self._version), checkpoint)]
         try:
-            self._journal.append(start + b"}")
+            self._journal.append(*pieces, b"}")
         except OSError as error:
             # What runs goes on: memory holds it, and the first line that has room holds all.
             if not self._behind:

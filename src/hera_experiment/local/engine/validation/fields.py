@@ -245,13 +245,9 @@ HTTP_HEADER = _table({"string": "name value", "object": "valueFrom"})
 
 SYNCHRONIZATION = _table({"object": "mutex semaphore", "list": "mutexes semaphores"})
 
-MUTEX = _table({"string": "name namespace"}, {}, {"locks that a database keeps": "database"})
+MUTEX = _table({"string": "name namespace", "boolean": "database"})
 
-SEMAPHORE = _table(
-    {"object": "configMapKeyRef", "string": "namespace"},
-    {},
-    {"locks that a database keeps": "database"},
-)
+SEMAPHORE = _table({"object": "configMapKeyRef database", "string": "namespace"})
 
 SEQUENCE = _table({"integer or text": "start end count", "string": "format"})
 

@@ -29,7 +29,7 @@ from hera_experiment.local.engine.validation.scopes import (
     template_scope,
 )
 from hera_experiment.local.engine.validation.steps import check_steps
-from hera_experiment.local.errors import InvalidWorkflow, within
+from hera_experiment.local.errors import InvalidWorkflow, MissingTemplate, within
 
 Call = Mapping[str, Any]
 """A task, a step, or whatever else names a template: by ``template``, ``templateRef`` or inline."""
@@ -160,7 +160,7 @@ class Judge:
             )
         base = self._bases[kind, name]
         if base is None:
-            raise InvalidWorkflow(f"{kind.lower()}s.argoproj.io {json.dumps(name)} not found")
+            raise MissingTemplate(f"{kind.lower()}s.argoproj.io {json.dumps(name)} not found")
         return base
 
     def variables(self, prefix: str, value: Any, *scopes: Scope) -> None:

@@ -24,7 +24,7 @@ _VALUE_RULE = (
     " and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or"
     f" '12345', regex used for validation is '({_FORM})?')"
 )
-_SUBDOMAIN_RULE = (
+SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
     " and must start and end with an alphanumeric character (e.g. 'example.com', regex used for"
     f" validation is '{_SUBDOMAIN}')"
@@ -43,7 +43,7 @@ def key_problem(name: str) -> str:
     elif slash and len(prefix) > _SUBDOMAIN_LENGTH:
         problems.append(f"prefix part must be no more than {_SUBDOMAIN_LENGTH} characters")
     if prefix and not OBJECT_NAME.fullmatch(prefix):
-        problems.append(f"prefix part {_SUBDOMAIN_RULE}")
+        problems.append(f"prefix part {SUBDOMAIN_RULE}")
     if not rest:
         problems.append("name part must be non-empty")
     elif len(rest) > _LENGTH:

@@ -49,7 +49,7 @@ def refused_by_kubernetes(manifest: Json) -> list[str]:
     used = _used(spec)
     for template in spec.get("templates") or ():
         if template["name"] in used and (containers := list(_containers(template))):
-            found += _template(template, containers, in_name=used[template["name"]])
+            found += _template(template, containers)
     return found
 
 
@@ -84,19 +84,15 @@ def left_out(manifest: Json, *, heeds_users: bool = False) -> list[str]:
     return [f"{what} ({', '.join(names)})" for what, names in found.items()]
 
 
-def _used(spec: Json) -> dict[str, bool]:
-    """Return the templates that something calls, and whether their name becomes part of a pod's."""
-    templates = _list(spec, "templates")
-    again = {t["name"] for t in templates if t.get("retryStrategy") or spec.get("retryStrategy")}
-    entrypoint = spec.get("entrypoint", "")
-    used = {entrypoint: entrypoint in again}
+def _used(spec: Json) -> set[str]:
+    """Return the templates that something calls."""
     calls: list[Json] = [{"hooks": _object(spec, "hooks"), "onExit": spec.get("onExit")}]
-    for template in templates:
+    for template in _list(spec, "templates"):
         calls += _calls(template)
+    used = {spec.get("entrypoint", "")}
     for call in calls:
         hooks = [hook.get("template") for hook in _object(call, "hooks").values()]
-        named = (call.get("template"), call.get("onExit"), *hooks)
-        used.update((name, True) for name in named if name)
+        used.update(name for name in (call.get("template"), call.get("onExit"), *hooks) if name)
     return used
 
 
@@ -122,17 +118,8 @@ def _containers(template: Json) -> Iterator[tuple[str, Json]]:
             yield f"{place}[{index}]", container
 
 
-def _template(
-    template: Json, containers: Iterable[tuple[str, Json]], *, in_name: bool
-) -> Iterator[str]:
-    name = template["name"].rpartition("/")[2]
+def _template(template: Json, containers: Iterable[tuple[str, Json]]) -> Iterator[str]:
     where = f"templates.{template['name']}"
-    # A template that is written inline has no name, and is called by its place: TEMPLATE.TASK.
-    if in_name and name != name.lower() and "." not in name:
-        yield (
-            f"{where}: the names of its pods hold its name, and a lowercase RFC 1123 subdomain must"
-            f" consist of lower case alphanumeric characters, '-' or '.': call it {name.lower()!r}"
-        )
     yield from _metadata(f"{where}.metadata", _object(template, "metadata"))
     yield from _scheduling(where, template)
     for place, container in containers:
