@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.argo.names import ANNOTATION_LIMITS
 from hera_experiment.argo.tasks import Task, is_finished, tasks_of
 from hera_experiment.argo.workflows import artifact_key, specification
 from hera_experiment.context.context import Context
@@ -127,7 +128,10 @@ class Replay:
             here = self._ended(server, manifest)
             text = "\n".join((there.message, *there.lines))
             account = account or self.run.server.context.argo_service_account
-            self._remarks += unlike.what_ended_it(manifest, text, run.name, account)
+            in_engine = self.context.runtime in RUNNERS
+            self._remarks += unlike.what_ended_it(
+                manifest, text, run.name, account, in_engine=in_engine
+            )
         differs = difference(there, here, _paths(manifest, place.claims))
         remarks = tuple(dict.fromkeys(self._remarks))
         return Replayed(task.name, there, here, differs, place.folder, remarks)
@@ -304,6 +308,7 @@ class Replay:
     def _ended(self, server: Server, manifest: dict[str, Any]) -> Ending:
         """Run the workflow to its end, and return how its task ended."""
         namespace = manifest["metadata"]["namespace"] or LOCAL
+        manifest["metadata"]["annotations"] = {ANNOTATION_LIMITS: "1"}
         created = server.client.create_workflow(namespace, manifest)
         run = Run(server, created)
         try:

@@ -24,7 +24,7 @@ _SERVICE = re.compile(r"\b[\w-]+(?:\.[\w-]+)*\.svc(?:\.cluster\.local)?\b")
 _ENDS = (
     (
         r"OOMKilled|exit code 137",
-        "it was ended for want of memory, or by force: {limit}, and here all that this machine has",
+        "it was ended for want of memory, or by force: {limit}",
     ),
     (
         r"[Ee]vict|low on resource|ephemeral.storage",
@@ -104,14 +104,22 @@ def adapt(manifest: Mapping[str, Any], pod: Node, account: str) -> Iterator[str]
             yield f"it had {resource} there: this machine has not, so it runs without"
 
 
-def what_ended_it(manifest: Mapping[str, Any], text: str, run: str, account: str) -> Iterator[str]:
-    """Yield what an end in these words means for a replay, a sentence each."""
+def what_ended_it(
+    manifest: Mapping[str, Any], text: str, run: str, account: str, *, in_engine: bool = False
+) -> Iterator[str]:
+    """Yield what an end in these words means for a replay, a sentence each.
+
+    ``in_engine`` tells that a container engine runs it, which is not told limits of memory.
+    """
     limits = [
         str(limit)
         for container in containers_in(template_of(manifest))
         if (limit := ((container.get("resources") or {}).get("limits") or {}).get("memory"))
     ]
-    limit = f"it might take {limits[0]} there" if limits else "its node had no more there"
+    limit = "its node may have had no more there, this machine may have"
+    if limits:
+        limit = f"it might take {limits[0]} there, "
+        limit += "which RUNTIME=bubblewrap keeps" if in_engine else "and here as well"
     for pattern, sentence in _ENDS:
         if re.search(pattern, text):
             yield sentence.format(run=run, account=account or "default", limit=limit)
