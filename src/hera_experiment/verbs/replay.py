@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,16 @@ from hera_experiment.verbs._options import (
     add_run_arguments,
     add_switch,
     is_on,
+    put_out,
 )
 from hera_experiment.verbs._script import SCRIPT
 
 if TYPE_CHECKING:
     from hera_experiment.argo.objects import Kind
     from hera_experiment.context.context import Context
-    from hera_experiment.replay.replay import Replayed
+    from hera_experiment.replay.replay import Replayed, Wish
     from hera_experiment.runs.find import Run
+    from hera_experiment.verbs._options import Document
 
 _CODES = ("run", "now")
 _LIMIT = "1Gi"
@@ -58,18 +60,23 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Run it; return 0 when it ends as it did there, or well, and 1 when it fails otherwise."""
     debug, fetch = is_on(args.debug, "--debug"), is_on(args.fetch, "--fetch")
-    as_json = args.output == "json"
     most = _bytes(args.limit)
-    if debug and as_json:
+    if debug and args.output == "json":
         raise UserError("a debugger is for a person", "--debug", "leave out OUTPUT=json")
     context = args.context_told()
-    from hera_experiment.follow.display import LogDisplay, display_of
-    from hera_experiment.follow.lines import Line
-    from hera_experiment.replay.replay import Replay, Wish, chosen_task
-    from hera_experiment.runs.find import find_run_or_deleted
+    from hera_experiment.replay.replay import Wish
 
     wish = Wish(args.code, most, fetch=fetch, debug=debug, image=args.reader_image)
-    output = (LogDisplay(sys.stderr) if as_json else display_of()).output
+    return put_out(args.output, partial(_replay, args, context, wish))
+
+
+def _replay(args: VerbArguments, context: Context, wish: Wish, document: Document) -> int:
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.lines import Line
+    from hera_experiment.replay.replay import Replay, chosen_task
+    from hera_experiment.runs.find import find_run_or_deleted
+
+    output = display_of(sys.stdout).output
     with find_run_or_deleted(context, args.run) as run:
         task = chosen_task(run, args.task)
         tell(f"{task.name} of {run.name} runs again here")
@@ -79,9 +86,7 @@ def main(args: VerbArguments) -> int:
 
         replay = Replay(run, task, context, wish, tell, show, lambda: _today(args, context, run))
         replayed = replay.replayed()
-    if as_json:
-        print(json.dumps(_document(run, replayed), indent=2))
-    else:
+        document.update(_document(run, replayed))
         output.write(Line(text, style) for text, style in _verdict(run, replayed))
     return 0 if not replayed.differs or replayed.here.succeeded else 1
 
