@@ -420,7 +420,7 @@ function taskTable() {
   const PAGE = 100;
   const asked = (task, name) => { const found = data.templates[task.template] || {}; return found[name] ?? found[`${name}Limit`]; };
   const ratio = (task) => (task.cpu === undefined || !ran(task) ? undefined : task.cpu / ran(task));
-  const pair = (amount, wish, say, at) => (amount === undefined ? h("span", { class: "soft" }, "not measured")
+  const pair = (amount, wish, say, at) => (amount === undefined ? h("span", { class: "soft" }, `not measured${wish === undefined ? "" : ` / ${say(wish)}`}`)
     : h("span", { class: wish !== undefined && amount > wish ? "bad" : "" }, at ? "≤ " : "", say(amount), h("span", { class: "soft" }, ` / ${wish === undefined ? "–" : say(wish)}`)));
   const columns = [
     ["Task", (task) => task.name, taskButton],
