@@ -400,7 +400,8 @@ function timeline() {
   const entry = (style, words) => h("li", {}, h("i", { style }), words);
   const measured = tasks.some((task) => task.queued !== undefined);
   $("legend").append(
-    entry("background: var(--green)", "ran"), entry("background: var(--red)", "failed"),
+    entry("background: var(--green)", "ran"),
+    ...(tasks.some((task) => KINDS[task.phase] === "bad") ? [entry("background: var(--red)", "failed")] : []),
     ...(tasks.some((task) => task.phase === "Running") ? [entry("background: var(--blue)", "runs")] : []),
     measured ? entry("background: repeating-linear-gradient(-45deg, var(--yellow) 0 1.5px, transparent 1.5px 4px)", "waited, as far as its lane was free")
       : h("li", {}, "how long tasks waited is not measured"),
