@@ -21,11 +21,12 @@ from hera_experiment.argo.tasks import (
 )
 from hera_experiment.argo.workflows import specification
 from hera_experiment.errors import UserError
-from hera_experiment.local.engine import nodes as engine_nodes
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.config_values import ConfigValue, no_config
 from hera_experiment.local.engine.execution import templates_of
-from hera_experiment.local.engine.nodes import TemplateId, runs_pod
+from hera_experiment.local.engine.node import DAG, EXIT_SUFFIX, RETRY, TemplateId, runs_pod
+from hera_experiment.local.engine.node import Node as EngineNode
+from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.retry import last_retry
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables, substitute, tags
 from hera_experiment.local.engine.templates import Template, TemplateError, none_kept
@@ -138,7 +139,7 @@ def mounts_of(template: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]
 def _resolved(workflow: Workflow, task: Task, pod: Node, config: ConfigValue) -> dict[str, Any]:
     """Return the template with the inputs that Argo gave it, and without any variable."""
     variables = _globals(workflow, config, pod)
-    if str(pod["name"]).startswith(f"{name_of(workflow)}{engine_nodes.EXIT_SUFFIX}"):
+    if str(pod["name"]).startswith(f"{name_of(workflow)}{EXIT_SUFFIX}"):
         _tell_of_the_end(variables, workflow)
     local = {"pod.name": pod_name_of(workflow, pod), **_of_attempt(workflow, task, pod)}
     written = _Written(workflow, variables)
@@ -167,7 +168,7 @@ class _Written:
 
     def of(self, node: Node) -> Template:
         """Return the template of ``node``; raises :class:`TemplateError`."""
-        parsed = engine_nodes.Node.parse(node)
+        parsed = EngineNode.parse(node)
         boundary = self._nodes.get(parsed.boundary)
         if boundary is not None:
             # The task that calls it is in the template of what it belongs to.
@@ -196,7 +197,7 @@ class _Written:
         boundary = self._nodes.get(str(node.get("boundaryID")))
         if boundary is None or (node.get("nodeFlag") or {}).get("hooked"):
             return {"steps.name": ""}
-        root = "tasks" if boundary.get("type") == engine_nodes.DAG else "steps"
+        root = "tasks" if boundary.get("type") == DAG else "steps"
         return {f"{root}.name": _called(node, boundary)}
 
 
@@ -221,9 +222,9 @@ def _globals(workflow: Workflow, config: ConfigValue, pod: Node) -> Globals:
 def _tell_of_the_end(variables: Globals, workflow: Workflow) -> None:
     """Make known what an exit handler knows: how the entry ended, and what failed."""
     name = name_of(workflow)
-    prefix = f"{name}{engine_nodes.EXIT_SUFFIX}"
+    prefix = f"{name}{EXIT_SUFFIX}"
     before = [
-        engine_nodes.Node.parse(node)
+        EngineNode.parse(node)
         for node in nodes_of(workflow).values()
         if not str(node.get("name")).startswith(prefix)
     ]
@@ -246,10 +247,10 @@ def _spec(workflow: Workflow, config: ConfigValue, pod: Node) -> dict[str, Any]:
 def _of_attempt(workflow: Workflow, task: Task, pod: Node) -> dict[str, str]:
     """Return what an attempt of a task that is tried again knows of itself and of the last one."""
     number = _ATTEMPT.fullmatch(str(pod["name"]))
-    if task.node.get("type") != engine_nodes.RETRY or number is None:
+    if task.node.get("type") != RETRY or number is None:
         return {}
-    parsed = map(engine_nodes.Node.parse, nodes_of(workflow).values())
-    nodes = engine_nodes.Nodes(name_of(workflow), utc_now, parsed)
+    parsed = map(EngineNode.parse, nodes_of(workflow).values())
+    nodes = Nodes(name_of(workflow), utc_now, parsed)
     last = nodes.get(f"{task.node['name']}({int(number[1]) - 1})")
     return {"retries": number[1], **last_retry(last, nodes)}
 
