@@ -34,7 +34,7 @@ NAMES = ("plain", "with blank", "été", "deep/er/still", "under_score")
 
 @dataclass(frozen=True)
 class Change:
-    """One byte at ``position`` of ``path`` that becomes ``new``; ``task`` is the first to differ."""
+    """The byte at ``position`` becomes ``new``; ``task`` is the first that differs then."""
 
     path: str
     position: int

@@ -30,6 +30,8 @@ LINES = 100_000
 _RULE = "HE701"
 _SECRET_NAMES = Path(__file__).parent.parent / "new_container" / "dockerignore"
 _LOOKED_INTO = 1 << 20
+# Results of other runs, where git does not ignore them.
+_OTHERS = "results/"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def gathered(
     ignore = Ignore(_SECRET_NAMES.read_text("utf-8") + "!**/*.tmpl\n")
     for file in sorted(path for path in code.rglob("*") if path.is_file()):
         name = file.relative_to(code).as_posix()
+        if name.startswith(_OTHERS):
+            continue
         if file.is_symlink() and not file.resolve().is_relative_to(code.resolve()):
             remarks.append(f"{name} is left out: it is a link that leads out of the experiment")
         elif ignore.ignores(name):

@@ -133,9 +133,15 @@ def judged(recorded: Account, run: Run, crate: Path, tolerances: Mapping[str, fl
         and log.replace(recorded.name, again.name)
         != _joined(TaskLogs.of(run.server).end_of(again.workflow, task, len(log) + 1).lines)
     )
-    above = _Above(again, recorded)
-    origin = {file.path: above.first(file.tasks, found) for file in found.files}
-    return Verdict(found, said, origin, (recorded.phase, again.phase))
+    return Verdict(found, said, origins(found, again, recorded), (recorded.phase, again.phase))
+
+
+def origins(found: Differences, *accounts: Account) -> dict[str, str]:
+    """Return by path the first task that differs above what wrote a file; empty for none."""
+    above = _Above(*accounts)
+    return {
+        file.path: above.first(file.tasks, found) if file.differs else "" for file in found.files
+    }
 
 
 def tolerances_of(experiment: Experiment) -> dict[str, float]:
