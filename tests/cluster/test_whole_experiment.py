@@ -40,7 +40,8 @@ _reads_what_is_not_there()
 
 
 TOWNS = """
-from hera.workflows import DAG, Container, ExistingVolume, Parameter, Task, VolumeMount, Workflow
+from hera.workflows import DAG, Container, ExistingVolume, Parameter, Task, Workflow
+from hera.workflows.models import VolumeMount
 from hera_utils import parse_arguments
 
 from environment import construct_environment

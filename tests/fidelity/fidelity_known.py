@@ -45,16 +45,18 @@ _DIFFERS: dict[str, str] = {
 
 _ONE_RELEASE = {
     "bad_input/hook_without_a_template": Known(
-        DIFFERS, "in Argo 3.7 the exit handler is in error alone", "v3."
+        DIFFERS, "Argo 4.0 ends in the error of the exit handler; 4.1 does not, as 3.7.18", "v4.0"
     ),
     "dag/skipped_outputs": Known(
-        DIFFERS, "Argo 4.0 runs a task whose argument is an output that is absent", "v4.0"
+        DIFFERS,
+        "Argo 4.0 runs a task whose argument is an absent output; 4.1 errs, as 3.7.18",
+        "v4.0",
     ),
     "expressions/expression_errors": Known(
-        DIFFERS, "Argo 4.0 leaves an expression that fails as it stands, and goes on", "v4.0"
+        DIFFERS, "Argo 4.0 leaves an expression that fails and goes on; 4.1 errs, as 3.7.18", "v4.0"
     ),
     "expressions/expression_values": Known(
-        DIFFERS, "Argo 4.0 cannot fetch parameters there that 3.7 has", "v4.0"
+        DIFFERS, "Argo 4.0 has no parameters of a skipped task there; 4.1 has, as 3.7.18", "v4.0"
     ),
     "hooks/hooks_of_tasks": Known(
         DIFFERS, "Argo 4.0 runs the exit handlers of a loop as neither 3.7 nor 4.1 do", "v4.0", True

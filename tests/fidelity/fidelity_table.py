@@ -94,9 +94,10 @@ client, and compares the verdict, the nodes (type, name, phase, inputs, outputs,
 messages. *refused* means that the local server says by name what it does not interpret, *not run*
 that the case is newer than the last record.
 
-A case is a file. Where Argo 3.7 and 4.0 differ the local server does as 4.0. What is refused or
-differs stands in `fidelity_known.py` with its reason; once it agrees the test fails until it is
-taken out. This page is made by `FIDELITY_RECORD=1 make test TESTS=tests/fidelity`, and without a
+A case is a file. Where releases differ the local server does as the newest, 4.1 (August 2026),
+whose mends 3.7.18 (of that month) has too, and 4.0.5 (April) has not. What is refused or differs
+stands in `fidelity_known.py` with its reason; once it agrees the test fails until it is taken out.
+This page is made by `FIDELITY_RECORD=1 make test TESTS=tests/fidelity`, and without a
 cluster from what was recorded by `python tests/fidelity/fidelity_table.py`.
 """
 

@@ -38,12 +38,15 @@ def version(argo: Argo) -> str:
 
 
 @pytest.fixture(scope="module")
-def ahead(argo: Argo, cluster: RealCluster) -> Iterator[Ahead]:
-    """Argo with every object that a case refers to."""
+def ahead(argo: Argo, cluster: RealCluster, request: pytest.FixtureRequest) -> Iterator[Ahead]:
+    """Argo with every object that a case refers to; of the cases only those that are chosen."""
     objects = [each for case in CASES.values() for each in case.objects]
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     cluster.apply(listed)
-    yield Ahead(argo, {name: case.workflow for name, case in CASES.items()})
+    nodes = [each for each in request.session.items if each.path == request.path]
+    chosen = {each.callspec.params["name"] for each in nodes if hasattr(each, "callspec")}
+    workflows = {name: case.workflow for name, case in CASES.items() if name in chosen}
+    yield Ahead(argo, workflows)
     cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", text=listed)
 
 

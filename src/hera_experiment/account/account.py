@@ -13,6 +13,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.record.code import CodeStore
 from hera_experiment.record.origin import Origin
 from hera_experiment.results.claim_files import fetch, results_folder
+from hera_experiment.results.outcome import Results
 from hera_experiment.results.store import checksum
 
 if TYPE_CHECKING:
@@ -72,25 +73,29 @@ class Account:
 
 
 def account_of(
-    run: Run, say: Callable[[str], None] = lambda line: None, *, files: bool = True
+    run: Run,
+    say: Callable[[str], None] = lambda line: None,
+    *,
+    files: bool = True,
+    results: Results | None = None,
 ) -> Account:
     """Return the account of ``run``.
 
-    With ``files`` its results are brought home first, those that are new; what of them cannot be
-    had is one of the account's remarks.
+    With ``files`` its results are brought home first, those that are new, unless ``results`` are
+    those; what of them cannot be had is one of the account's remarks.
     """
     remarks: tuple[str, ...] = ()
     found: tuple[OutputFile, ...] = ()
     folder = results_folder(run)
     if files:
         try:
-            results = fetch(run, say)
+            results = results or fetch(run, say)
         except UserError as error:
             remarks = (str(error),)
             paths = [path for path in folder.rglob("*") if path.is_file()]
         else:
             remarks, paths = results.remarks, list(results.files)
-        found = tuple(_output(folder, path) for path in sorted(paths))
+        found = tuple(_output(folder, path) for path in sorted(paths) if path.is_file())
     return Account(
         run.name,
         run.namespace,

@@ -36,6 +36,17 @@ WORKFLOW_PHASES = {
 }
 """The phase of a workflow by the phase of its entry node."""
 
+SYMBOLS = {
+    "Succeeded": "✔",
+    "Failed": "✖",
+    "Error": "✖",
+    "Running": "●",
+    "Pending": "◷",
+    "Skipped": "○",
+    "Omitted": "○",
+}
+"""One sign for each of Argo's phases, as its own program draws them."""
+
 _WORST = (RUNNING, FAILED, ERROR, PENDING, SUCCEEDED, SKIPPED, OMITTED)
 
 

@@ -57,6 +57,16 @@ def programs_of(workflow: Json) -> list[tuple[Json, Json]]:
     return sorted(found, key=lambda pair: pair[0].get("name") not in ran)
 
 
+def images_of(workflow: Json) -> dict[str, str]:
+    """Return the image of each program by the name of its template, in the workflow's order."""
+    return {
+        str(template.get("name")): str(template[kind]["image"])
+        for template in _templates(specification(workflow))
+        for kind in _PROGRAMS
+        if (template.get(kind) or {}).get("image")
+    }
+
+
 def last_node(workflow: Json) -> str:
     """Return the node of the cluster on which a pod of the workflow ran last; empty for none."""
     nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()

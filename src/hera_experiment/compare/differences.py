@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.argo.tasks import elapsed, utc_now
-from hera_experiment.argo.workflows import specification
+from hera_experiment.argo.workflows import images_of
 from hera_experiment.compare.changes import ADDED, CHANGED, REMOVED, ValueChange, changes_of
 from hera_experiment.compare.files import FileDifference, Tolerances, compared
-from hera_experiment.compare.tasks import TaskDifference, differing_tasks
+from hera_experiment.compare.tasks import TaskDifference, differing_tasks, leading_to
 from hera_experiment.record.code import Change
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Differences:
     ``inputs``, ``packages`` (beside the library, not those of containers), ``machine`` and
     ``images`` (by the name of their template) are values by name, ``code`` the files of the
     experiment. ``files`` are all outputs, those that are identical too. ``tasks`` are those whose
-    outputs differ, in the order of the graph: the first is where the two runs part. ``seconds``
+    outputs differ, in the order of the graph: the first is where the two runs part; ``before`` are
+    all tasks that lead to a task, by its name. ``seconds``
     is how long either took, None while it has not ended, ``durations`` those of the tasks of both
     by name. ``remarks`` say what could not be compared.
     """
@@ -38,14 +39,25 @@ class Differences:
     machine: tuple[ValueChange, ...] = ()
     files: tuple[FileDifference, ...] = ()
     tasks: tuple[TaskDifference, ...] = ()
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seconds: tuple[float | None, float | None] = (None, None)
-    durations: Mapping[str, tuple[float | None, float | None]] | None = None
+    durations: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property
     def first(self) -> TaskDifference | None:
         """The first task whose outputs differ; None when all are the same."""
-        return self.tasks[0] if self.tasks else None
+        return self.first_of()
+
+    def first_of(self, path: str = "") -> TaskDifference | None:
+        """Return where the two part: of what leads to the output ``path`` alone, if it is given.
+
+        None when what is asked for is the same, or no task is known that wrote it.
+        """
+        writer = next((file.tasks for file in self.files if file.path == path), ())
+        wanted = {name for task in writer for name in (task, *self.before.get(task, ()))}
+        found = (task for task in self.tasks if not path or task.name in wanted)
+        return next(found, None)
 
     @property
     def changed_files(self) -> tuple[FileDifference, ...]:
@@ -59,18 +71,28 @@ class Differences:
 
     def document(self) -> dict[str, Any]:
         """Return it as an object of JSON."""
-        return asdict(self)
+        found = asdict(self)
+        # Every task with all that lead to it is the square of the graph.
+        del found["before"]
+        return found
 
 
-def differences(one: Account, other: Account, tolerances: Tolerances | None = None) -> Differences:
+def differences(
+    one: Account,
+    other: Account,
+    tolerances: Tolerances | None = None,
+    *,
+    known: Mapping[str, Sequence[str]] | None = None,
+) -> Differences:
     """Return what differs from ``one`` to the ``other``.
 
     ``tolerances`` are by pattern of path below the run's folder: relative for numbers, a share of
-    the scale for pictures.
+    the scale for pictures. ``known`` are the tasks that wrote a file, by its path, where a person
+    knows more than the runs say.
     """
     before, after = one.origin, other.origin
     files = compared(one, other, tolerances or {})
-    tasks, files = differing_tasks(one, other, files)
+    tasks, files = differing_tasks(one, other, files, known or {})
     code, remarks = _code(one, other)
     now = utc_now()
     named = [{task.name: task.seconds(now) for task in each.tasks} for each in (one, other)]
@@ -83,10 +105,11 @@ def differences(one: Account, other: Account, tolerances: Tolerances | None = No
             {"python": before.python, **before.packages},
             {"python": after.python, **after.packages},
         ),
-        changes_of(_images(one), _images(other)),
+        changes_of(images_of(one.workflow), images_of(other.workflow)),
         changes_of(before.machine, after.machine),
         files,
         tasks,
+        leading_to(one, other),
         (_seconds(one), _seconds(other)),
         {name: (named[0].get(name), named[1].get(name)) for name in {**named[0], **named[1]}},
         (*one.remarks, *other.remarks, *remarks),
@@ -113,15 +136,6 @@ def _code(one: Account, other: Account) -> tuple[tuple[Change, ...], tuple[str, 
     return tuple(Change(each.name, kinds[each.kind]) for each in found), tuple(
         dict.fromkeys(remarks)
     )
-
-
-def _images(account: Account) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for template in specification(account.workflow).get("templates") or ():
-        program = template.get("container") or template.get("script") or {}
-        if program.get("image"):
-            found[str(template.get("name"))] = str(program["image"])
-    return found
 
 
 def _seconds(account: Account) -> float | None:

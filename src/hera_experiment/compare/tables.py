@@ -39,7 +39,7 @@ def table_difference(path: str, one: bytes, other: bytes, tolerance: float) -> A
         if suffix in _SEPARATORS:
             pair = [dict(_cells_of_table(text, _SEPARATORS[suffix])) for text in texts]
         elif suffix == ".json":
-            pair = [dict(_cells_of_document(json.loads(text), "")) for text in texts]
+            pair = [dict(cells_of_document(json.loads(text))) for text in texts]
         else:
             return None
     except (ValueError, csv.Error, RecursionError):
@@ -121,13 +121,14 @@ def _cells_of_table(text: str, separator: str) -> Iterator[tuple[str, str]]:
             yield f"{label}, {title}", cell
 
 
-def _cells_of_document(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def cells_of_document(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a document by their dotted names."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _cells_of_document(item, f"{name}.{key}" if name else str(key))
+            yield from cells_of_document(item, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list) and value:
         for number, item in enumerate(value):
-            yield from _cells_of_document(item, f"{name}[{number}]")
+            yield from cells_of_document(item, f"{name}[{number}]")
     else:
         yield name or "value", value
 

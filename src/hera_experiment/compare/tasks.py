@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +42,18 @@ class TaskDifference:
 
 
 def differing_tasks(
-    one: Account, other: Account, files: tuple[FileDifference, ...]
+    one: Account,
+    other: Account,
+    files: tuple[FileDifference, ...],
+    known: Mapping[str, Sequence[str]],
 ) -> tuple[tuple[TaskDifference, ...], tuple[FileDifference, ...]]:
     """Return the tasks whose outputs differ, and ``files`` with the tasks that wrote them.
 
-    A file counts for a task only if no other task can have written it.
+    A file counts for a task only if no other task can have written it; of those ``known`` it is
+    known already.
     """
     before, after = tasks_by_name(one), tasks_by_name(other)
-    files = _with_writers(one, other, files)
+    files = _with_writers(one, other, files, known)
     of_task: dict[str, list[FileDifference]] = {}
     for file in files:
         if file.differs and len(file.tasks) == 1:
@@ -61,7 +65,7 @@ def differing_tasks(
             kind = REMOVED if name in before else ADDED
             found.append(TaskDifference(name, kind, mine))
             continue
-        values = changes_of(_outputs(before[name], one), _outputs(after[name], other))
+        values = changes_of(outputs_of(before[name], one), outputs_of(after[name], other))
         if mine or values:
             arguments = changes_of(
                 arguments_of(before[name], one.name), arguments_of(after[name], other.name)
@@ -89,7 +93,8 @@ def arguments_of(task: Task, run: str) -> dict[str, str]:
     return _parameters(task.node, "inputs", run) or _parameters(task.pod or {}, "inputs", run)
 
 
-def _outputs(task: Task, account: Account) -> dict[str, Any]:
+def outputs_of(task: Task, account: Account) -> dict[str, Any]:
+    """Return what a task left beside files: output parameters, result, phase and exit code."""
     run = account.name
     found: dict[str, Any] = _parameters(task.node, "outputs", run)
     outputs = task.node.get("outputs") or {}
@@ -109,15 +114,43 @@ def _parameters(node: Mapping[str, Any], kind: str, run: str) -> dict[str, str]:
 
 
 def _with_writers(
-    one: Account, other: Account, files: tuple[FileDifference, ...]
+    one: Account,
+    other: Account,
+    files: tuple[FileDifference, ...],
+    known: Mapping[str, Sequence[str]],
 ) -> tuple[FileDifference, ...]:
     first, second = writers_of(one, tasks_by_name(one)), writers_of(other, tasks_by_name(other))
     found: list[FileDifference] = []
     for file in files:
-        known = [each[file.path] for each in (first, second) if each.get(file.path)]
-        both = [name for name in known[0] if all(name in each for each in known)] if known else []
-        found.append(file.of_tasks(tuple(both or (known[0] if known else ()))))
+        if file.path in known:
+            found.append(file.of_tasks(tuple(known[file.path])))
+            continue
+        said = [each[file.path] for each in (first, second) if each.get(file.path)]
+        both = [name for name in said[0] if all(name in each for each in said)] if said else []
+        found.append(file.of_tasks(tuple(both or (said[0] if said else ()))))
     return tuple(found)
+
+
+def leading_to(one: Account, other: Account) -> dict[str, tuple[str, ...]]:
+    """Return by task the tasks that lead to it in either run, in no order."""
+    found: dict[str, set[str]] = {}
+    for account in (one, other):
+        nodes = nodes_of(account.workflow)
+        by_id = {str(t.node.get("id")): name for name, t in tasks_by_name(account).items()}
+        parents: dict[str, list[str]] = {}
+        for key, node in nodes.items():
+            for child in node.get("children") or ():
+                parents.setdefault(child, []).append(key)
+        for key, name in by_id.items():
+            above = found.setdefault(name, set())
+            seen, waiting = {key}, [key]
+            while waiting:
+                for parent in parents.get(waiting.pop(), ()):
+                    if parent not in seen:
+                        seen.add(parent)
+                        waiting.append(parent)
+            above |= {by_id[each] for each in seen - {key} if each in by_id}
+    return {name: tuple(sorted(names)) for name, names in found.items()}
 
 
 def _ranks(one: Account, other: Account) -> dict[str, int]:

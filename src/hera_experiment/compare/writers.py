@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _SLACK = timedelta(seconds=1)
 """A cluster's dates are whole seconds, and the clock of its claim is another one."""
 
+_MEASURED = timedelta(milliseconds=20)
+"""On the laptop all is of one clock, which files keep by its ticks."""
+
 _WORDS = re.compile(r"[^\s=,;\"'\[\]{}()]+")
 
 
@@ -35,13 +38,14 @@ class _Writer:
     name: str
     began: datetime | None
     ended: datetime | None
+    slack: timedelta
     words: frozenset[str]
 
     def ran_at(self, moment: datetime) -> bool:
         if self.began is None:
             return False
-        return self.began - _SLACK <= moment and (
-            self.ended is None or moment <= self.ended + _SLACK
+        return self.began - self.slack <= moment and (
+            self.ended is None or moment <= self.ended + self.slack
         )
 
     def score(self, path: str) -> int:
@@ -127,15 +131,17 @@ def _writer(account: Account, name: str, task: Task) -> _Writer:
     usage = usage_of(pod)
     texts = [str(each.get("value", "")) for each in _inputs(task)]
     template = _template(account.workflow, str(pod.get("templateName") or ""))
-    program = template.get("container") or {}
+    program = template.get("container") or template.get("script") or {}
     texts += [str(word) for word in (*(program.get("command") or ()), *(program.get("args") or ()))]
+    texts.append(str(program.get("source") or ""))
     text = " ".join(texts).replace("{{workflow.name}}", account.name)
     words = set()
     for word in _WORDS.findall(text):
         # What lies in the run's folder is told by its path from there.
         below = f"{word}/".partition(f"/{account.name}/")[2].rstrip("/")
         words.add(below or word)
-    return _Writer(name, usage.began, usage.ended, frozenset(words))
+    slack = _SLACK if usage.queued is None else _MEASURED
+    return _Writer(name, usage.began, usage.ended, slack, frozenset(words))
 
 
 def _inputs(task: Task) -> Sequence[Mapping[str, Any]]:

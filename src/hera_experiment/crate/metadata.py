@@ -22,7 +22,7 @@ from hera_experiment.crate.graph import (
     link_values,
     value_of,
 )
-from hera_experiment.submission.documents import is_document
+from hera_experiment.submission.document_names import is_document
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),

@@ -31,7 +31,7 @@ from hera_experiment.follow.task_log import TaskLogs
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord
 from hera_experiment.runs.find import Run, find_run
-from hera_experiment.submission.documents import is_document
+from hera_experiment.submission.document_names import is_document
 
 TOLERANCES = "TOLERANCES"
 """What layout.py may define: how much numbers may differ, by pattern of path."""

@@ -26,7 +26,7 @@ from hera_experiment.environment.inputs import take_inputs
 from hera_experiment.environment.refusals import line_of, refusal
 from hera_experiment.environment.script_process import WAITING
 from hera_experiment.errors import UserError, report, tell
-from hera_experiment.submission.documents import is_document
+from hera_experiment.submission.document_names import is_document
 
 if TYPE_CHECKING:
     from hera_experiment.context.endpoint_address import EndpointAddress

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, SUCCEEDED
+from hera_experiment.argo.phases import FAILURES, FULFILLED, PENDING, RUNNING, SUCCEEDED, SYMBOLS
 from hera_experiment.argo.tasks import (
     Task,
     Workflow,
@@ -22,17 +22,6 @@ from hera_experiment.follow.pending import NO_REASONS, Reasons, reason_of_node
 from hera_experiment.follow.reasons import Reason, in_short
 from hera_experiment.follow.tree import Branch, tree_of
 from hera_experiment.printing import cut, shortened
-
-SYMBOLS = {
-    "Succeeded": "✔",
-    "Failed": "✖",
-    "Error": "✖",
-    "Running": "●",
-    "Pending": "◷",
-    "Skipped": "○",
-    "Omitted": "○",
-}
-"""One sign for each of Argo's phases, as its own program draws them."""
 
 _BAR = 24
 _LEAST_MESSAGE = 12

@@ -89,6 +89,7 @@ def document_of_runs(runs: Sequence[Listed]) -> list[dict[str, Any]]:
                 "progress": str(status.get("progress") or ""),
                 "message": run.remark or str(status.get("message") or ""),
                 "library": run.record.library if run.record else "",
+                "note": run.record.note if run.record else "",
             }
         )
     return found
@@ -130,6 +131,7 @@ def document_of(run: Run) -> dict[str, Any]:
         "message": str(status.get("message") or ""),
         "library": run.record.library if run.record else "",
         "runtime": run.record.runtime if run.record else "",
+        "note": run.record.note if run.record else "",
         "tasks": [_task(workflow, task, reasons) for task in tasks_of(workflow)],
     }
 

@@ -147,13 +147,20 @@ class Conclusion:
     start: Path
     now: Callable[[], datetime] = utc_now
 
-    def __call__(self, workflows: Sequence[Workflow], source: WorkflowSource) -> None:
-        """Show ``workflows``; ``source`` is asked for what tasks said and left."""
-        for workflow in workflows:
-            self.display.output.write([Line(""), *self._about(workflow, source)])
-            notify(self.display.notify, workflow)
+    def __call__(self, workflows: Sequence[Workflow], source: WorkflowSource) -> list[Results]:
+        """Show ``workflows``, and return what each has left.
 
-    def _about(self, workflow: Workflow, source: WorkflowSource) -> list[Line]:
+        ``source`` is asked for what tasks said and left.
+        """
+        found = []
+        for workflow in workflows:
+            lines, results = self._about(workflow, source)
+            self.display.output.write([Line(""), *lines])
+            notify(self.display.notify, workflow)
+            found.append(results)
+        return found
+
+    def _about(self, workflow: Workflow, source: WorkflowSource) -> tuple[list[Line], Results]:
         name = name_of(workflow)
 
         def whole_log(task: Task) -> str:
@@ -167,4 +174,4 @@ class Conclusion:
         results = FolderTransport(workflow, claims).download(folder)
         if artifacts := own_artifacts(workflow):
             results = joined(results, fetch_artifacts(workflow, artifacts, source, folder))
-        return lines + where_results_are(results, self.start)
+        return lines + where_results_are(results, self.start), results

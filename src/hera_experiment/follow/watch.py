@@ -52,7 +52,13 @@ class WorkflowSource(Protocol):
         """Yield the lines of the main container of one pod."""
 
     def artifact(
-        self, namespace: str, workflow: str, node: str, name: str, inner: str = ""
+        self,
+        namespace: str,
+        workflow: str,
+        node: str,
+        name: str,
+        inner: str = "",
+        direction: str = "outputs",
     ) -> AbstractContextManager[Iterator[bytes] | None]:
         """Open an output artifact of a node; None stands for a folder."""
 

@@ -50,7 +50,7 @@ def conditions(call: Manifest, count: int | None) -> Iterator[str]:
 def marks(template: Manifest) -> Iterator[str]:
     """Yield what is special about how a template runs."""
     if (retry := template.get("retryStrategy")) is not None:
-        yield _retries(mapping(retry).get("limit"))
+        yield from _retries(mapping(retry).get("limit"))
     if template.get("daemon"):
         yield "daemon"
     if (suspend := template.get("suspend")) is not None:
@@ -107,10 +107,11 @@ def without_braces(value: object) -> str:
     return _VARIABLE.sub(r"\1", one_line(value))
 
 
-def _retries(limit: object) -> str:
+def _retries(limit: object) -> Iterator[str]:
     if limit is None:
-        return "retried"
-    return f"retried up to {one_line(limit)} times" if str(limit) != "1" else "retried once"
+        yield "retried"
+    elif str(limit) != "0":
+        yield "retried once" if str(limit) == "1" else f"retried up to {one_line(limit)} times"
 
 
 def _parameters(holder: Manifest) -> dict[str, str]:

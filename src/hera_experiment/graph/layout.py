@@ -82,7 +82,7 @@ def laid_out(graph: Graph, environ: Mapping[str, str] = os.environ) -> Layout:
     sizes = {node.id: written(node, holds=node.id in graph.members) for node in graph.nodes}
     text = described(graph, sizes, wide=is_wide(graph, sizes))
     said = ""
-    for program in _programs(environ):
+    for program in programs(environ):
         answer, problem = _answer(program, text)
         if answer is not None:
             return _read(answer, graph, sizes)
@@ -93,8 +93,8 @@ def laid_out(graph: Graph, environ: Mapping[str, str] = os.environ) -> Layout:
     )
 
 
-def _programs(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the system's program, then the wheel's."""
+def programs(environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Yield the programs that can arrange a graph: the system's, then the wheel's."""
     path = environ.get("PATH", os.defpath)
     if system := shutil.which("dot", path=path):
         yield system

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from hera_experiment.graph.model import Node
 
@@ -16,6 +17,8 @@ LABEL, SMALL = 13, 11
 """Heights of the letters of a name, and of what stands below it."""
 PADDING = 10
 """Room between the border of a node and its text, left and right."""
+SIGN = 18
+"""Room for the sign of a phase, behind the name."""
 STACK = 4
 """How far the sheets of a loop lie apart."""
 
@@ -77,6 +80,7 @@ def written(node: Node, *, holds: bool = False) -> Written:
         return Written("", "", (), 0, 0)
     times = node.times
     tail = width_of(f"  {times}", LABEL, bold=True) if times else 0
+    tail += SIGN if node.phase else 0
     label = fitted(node.label, _MOST - tail, LABEL, bold=True)
     below = _below(node)
     widths = [width_of(label, LABEL, bold=True) + tail, *(width_of(each, SMALL) for each in below)]
@@ -84,7 +88,7 @@ def written(node: Node, *, holds: bool = False) -> Written:
     behind = STACK * (sheets - 1)
     width = max(_LEAST, *widths) + 2 * PADDING + behind
     height = 2 * _ABOVE + _LABEL_LINE + _SMALL_LINE * len(below) + behind
-    return Written(label, times, below, round(width), round(height), sheets)
+    return Written(label, times, below, ceil(width), ceil(height), sheets)
 
 
 def _below(node: Node) -> tuple[str, ...]:

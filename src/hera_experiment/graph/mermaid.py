@@ -60,7 +60,8 @@ class _Chart:
 
     def _edge(self, edge: Edge) -> str:
         arrow = "-.->" if edge.kind == HOOK else "-->"
-        label = f'|"{_escaped(edge.label)}"|' if edge.label else ""
+        said = _escaped(edge.label)
+        label = f'|"{said}"|' if said else ""
         return f"{self._names[edge.start]} {arrow}{label} {self._names[edge.end]}"
 
 

@@ -51,12 +51,10 @@ class Node:
     @property
     def subtitle(self) -> str:
         """What it is, where its name does not say so: a special kind, and its template."""
+        template = "" if self.template == self.label else self.template
         if self.kind == REFERENCE:
-            return f"{self.template}, not known here" if self.template else "not known here"
-        parts = [] if self.kind in _PLAIN else [self.kind]
-        if self.template != self.label:
-            parts.append(self.template)
-        return " ".join(filter(None, parts))
+            return ", ".join(filter(None, (template, "not known here")))
+        return " ".join(filter(None, ("" if self.kind in _PLAIN else self.kind, template)))
 
 
 @dataclass(frozen=True)

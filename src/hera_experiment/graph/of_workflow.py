@@ -10,6 +10,7 @@ from typing import Any
 from hera_experiment.argo.loops import length
 from hera_experiment.argo.objects import Manifest, shown_name
 from hera_experiment.graph.details import (
+    KINDS,
     conditions,
     entries,
     kind_of,
@@ -103,7 +104,12 @@ class _Template:
     @property
     def body(self) -> Manifest:
         """What holds of it."""
-        return {**self.scope.defaults, **(self.written or {})}
+        written = self.written or {}
+        defaults = self.scope.defaults.items()
+        return {
+            **{key: value for key, value in defaults if key in written or key not in KINDS},
+            **written,
+        }
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,12 @@ class _Builder:
             for name in _uncalled(scope):
                 self._add(name, name, "", self._found({"template": name}, scope), {}, ())
         while self._waiting:
-            self._open(self._waiting.popleft())
+            holder = self._waiting.popleft()
+            if len(self._nodes) < MOST:
+                self._open(holder)
+            else:
+                node = self._nodes[holder.id]
+                self._nodes[holder.id] = replace(node, details=(*node.details, "not opened"))
         title = f"{manifest.get('kind') or 'Workflow'} {shown_name(manifest)}"
         return Graph(tuple(self._nodes.values()), tuple(dict.fromkeys(self._edges)), title)
 
@@ -191,8 +202,6 @@ class _Builder:
         if template.kind in (DAG, STEPS):
             if id(template.written) in way:
                 said.append("begins anew: it holds itself")
-            elif len(self._nodes) >= MOST:
-                said.append("not opened")
             else:
                 self._waiting.append(_Open(identifier, template, (*way, id(template.written))))
         if self._parameters:

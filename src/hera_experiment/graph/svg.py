@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
+from hera_experiment.argo.phases import SYMBOLS
 from hera_experiment.graph.description import edge_label
 from hera_experiment.graph.layout import Box, Layout, Point, Route
 from hera_experiment.graph.measure import PADDING, SMALL, STACK
@@ -44,7 +45,12 @@ paint-order:stroke;stroke-linejoin:round}
 .hera-dag .phase-failed>.shape,.hera-dag .phase-error>.shape{stroke:var(--dag-red);stroke-width:2.5}
 .hera-dag .phase-running>.shape{stroke:var(--dag-blue);stroke-width:2}
 .hera-dag .phase-pending>.shape{stroke:var(--dag-yellow)}
-.hera-dag .phase-skipped,.hera-dag .phase-omitted{opacity:.6}
+.hera-dag .phase-skipped>.shape,.hera-dag .phase-omitted>.shape{stroke-dasharray:2 3}
+.hera-dag .sign{text-anchor:end;font-size:13px}
+.hera-dag .phase-succeeded>.sign{fill:var(--dag-green)}
+.hera-dag .phase-failed>.sign,.hera-dag .phase-error>.sign{fill:var(--dag-red)}
+.hera-dag .phase-running>.sign{fill:var(--dag-blue)}
+.hera-dag .phase-pending>.sign{fill:var(--dag-yellow)}
 """
 
 
@@ -122,6 +128,10 @@ class _Picture:
                 times = f'  <tspan class="times">{written.times}</tspan>' if written.times else ""
                 text = f"{_text(line)}{times}"
                 yield f'<text class="label" xml:space="preserve" {place}>{text}</text>'
+        if sign := SYMBOLS.get(node.phase):
+            right = box.x + box.width - behind - PADDING
+            place = f'x="{right:g}" y="{top + written.baselines[0]:g}"'
+            yield f'<text class="sign" aria-hidden="true" {place}>{sign}</text>'
         yield "</g>"
 
 

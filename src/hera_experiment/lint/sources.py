@@ -11,7 +11,8 @@ from hera_experiment.errors import UserError
 from hera_experiment.lint.judge import Locate
 from hera_experiment.lint.origins import locator
 from hera_experiment.lint.subject import Kept, Manifest, Subject, Version
-from hera_experiment.submission.documents import Document, documents_of, is_document
+from hera_experiment.submission.document_names import is_document
+from hera_experiment.submission.documents import Document, documents_of
 
 
 @dataclass(frozen=True)

@@ -148,13 +148,21 @@ class ArgoClient:
 
     @contextmanager
     def artifact(
-        self, namespace: str, workflow: str, node: str, name: str, inner: str = ""
+        self,
+        namespace: str,
+        workflow: str,
+        node: str,
+        name: str,
+        inner: str = "",
+        direction: str = "outputs",
     ) -> Iterator[Iterator[bytes] | None]:
-        """Open an output artifact of a node, or the file ``inner`` of one that is a folder.
+        """Open an artifact of a node, or the file ``inner`` of one that is a folder.
+
+        It is one of its ``outputs`` or ``inputs``, as the ``direction`` says.
 
         None stands for a folder; ``inner`` with a slash at its end gives a page that lists it.
         """
-        parts = (namespace, "workflows", workflow, node, "outputs", name)
+        parts = (namespace, "workflows", workflow, node, direction, name)
         path = "/".join(["artifact-files", *map(_part, parts)])
         if inner:
             path = f"{path}/{quote(inner.lstrip('/'))}"
@@ -243,13 +251,21 @@ class ArgoClient:
         or ``longest`` in all.
         """
         for block in self.stream_blocks(path, params, silence, longest):
-            yield from self.messages(block)
+            messages = self.messages(block)
+            del block
+            yield from messages
 
     def messages(self, block: bytes) -> Iterator[dict[str, Any]]:
         """Yield the messages of one of :meth:`stream_blocks`."""
-        for line in block.split(b"\n"):
-            if line.startswith(_MESSAGES):
-                yield _frame(line.removeprefix(b"data:"), self.where)
+        lines = block.split(b"\n")
+        del block
+        lines.reverse()
+        while lines:
+            # Nothing is kept of a line while its message is at work: it may have megabytes.
+            if lines[-1].startswith(_MESSAGES):
+                yield _frame(lines.pop().removeprefix(b"data:"), self.where)
+            else:
+                lines.pop()
 
     def stream_blocks(
         self,
@@ -276,6 +292,7 @@ class ArgoClient:
                 if not block.lstrip().startswith((*_MESSAGES, *_OTHER_LINES)) and block.strip():
                     raise no_argo(response, self.where)
                 yield block
+                del block
 
 
 def _given(params: Mapping[str, str] | None) -> dict[str, str]:
@@ -319,8 +336,9 @@ def blocks_of(response: requests.Response, longest: float = math.inf) -> Iterato
             if size > http_session.LARGEST or time.monotonic() > end:
                 raise StreamBroken("a line of the stream does not end")
             if cut:
-                yield b"".join(pieces)
-                pieces = [piece[cut:]]
+                block, pieces = b"".join(pieces), [piece[cut:]]
+                yield block
+                del block
     except StreamBroken:
         raise
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:

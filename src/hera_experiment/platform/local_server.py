@@ -136,11 +136,14 @@ class ServerSocket:
 def acquire(
     experiment: Experiment,
     *,
+    runtime: str = "",
     command: Sequence[str] = (sys.executable, "-m", "hera_experiment.verbs.serve"),
     environ: Mapping[str, str] = os.environ,
     patience: float = _PATIENCE,
 ) -> Lease:
     """Return a lease on the server of ``experiment``, which is started when there is none.
+
+    One that starts makes ``runtime`` ready before it is asked to run something there.
 
     Raises
     ------
@@ -151,6 +154,8 @@ def acquire(
     users = state_folder.open_lock(state / "users.lock")
     try:
         deadline = time.monotonic() + patience
+        if runtime:
+            command = [*command, "--make-ready", runtime]
         state_folder.lock_until(users, state_folder.SHARED, deadline, state)
 
         def lease() -> Lease | None:

@@ -29,6 +29,8 @@ MOST = 20_000
 
 _KEPT = "refs/kept"
 _YOUNG = "1.hour.ago"
+_MOST_NAMED = 500
+"""So many paths are words of a command."""
 _PLAIN = ("core.autocrlf=false", "user.name=hera_experiment", "user.email=none", "gc.auto=0")
 _PATIENCE = 10.0
 
@@ -142,6 +144,37 @@ class CodeStore:
     def difference(self, one: str, other: str, *paths: str) -> str:
         """Return the changes from the tree ``one`` to the ``other`` as a patch."""
         return self._ask("diff-tree", "-r", "-p", "--no-renames", one, other, "--", *paths)
+
+    def uncommitted(self, code: CodeRecord) -> str:
+        """Return what the kept files have other than the person's commit, as a patch.
+
+        Empty where there is no commit, or nothing differs.
+        """
+        if not (code.commit and code.tree and code.changed):
+            return ""
+        own = Git(self.experiment.folder)
+        try:
+            prefix = own.line("rev-parse", "--show-prefix")
+            objects = self.experiment.folder / own.line("rev-parse", "--git-path", "objects")
+            before = own.line("rev-parse", "--verify", f"{code.commit}:{prefix}")
+        except (GitError, OSError) as error:
+            raise self._lost(error) from None
+        # One repository that has the objects of both.
+        both = Git(
+            self.experiment.folder,
+            *_PLAIN,
+            GIT_DIR=str(self._folder),
+            GIT_ALTERNATE_OBJECT_DIRECTORIES=str(objects),
+            GIT_LITERAL_PATHSPECS="1",
+        )
+        paths = [path.removeprefix(prefix) for path in code.changed]
+        paths = [path for path in paths if path not in code.left_out]
+        few = paths if len(paths) <= _MOST_NAMED else []
+        words = ("diff-tree", "-r", "-p", "--no-renames", before, code.tree, "--", *few)
+        try:
+            return both(*words).removesuffix("\n") if paths else ""
+        except (GitError, OSError) as error:
+            raise self._lost(error) from None
 
     def export(self, tree: str, folder: Path) -> None:
         """Write the files of ``tree`` to the empty ``folder``."""

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,14 @@ class Records:
                         f"the record of {name} cannot be removed: {error.strerror}",
                         str(self.folder),
                     ) from None
+
+    def note(self, record: RunRecord, text: str) -> None:
+        """Keep ``text`` with the record, in the place of an earlier note.
+
+        Raises :class:`RecordNotWritten`, and :class:`RecordInUse` while it is being submitted.
+        """
+        with self.held(record):
+            self.write(replace(self.find(record.submission) or record, note=text))
 
     def keep_end(self, record: RunRecord, workflow: Mapping[str, Any]) -> None:
         """Keep how the run of ``record`` ended, which Argo forgets; a full disk keeps nothing."""

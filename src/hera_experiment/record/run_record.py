@@ -55,6 +55,8 @@ class RunRecord:
     origin:
         What it was made of, see :class:`~hera_experiment.record.origin.Origin`; empty where an
         older version submitted it.
+    note:
+        What a person has noted of it since.
     """
 
     name: str
@@ -74,6 +76,7 @@ class RunRecord:
     library: str = ""
     runtime: str = ""
     origin: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def as_json(self) -> bytes:
         """Return the document that is kept."""

@@ -37,7 +37,13 @@ class ArtifactSource(Protocol):
     """The part of ``platform.argo_client.ArgoClient`` that artifacts are fetched with."""
 
     def artifact(
-        self, namespace: str, workflow: str, node: str, name: str, inner: str = ""
+        self,
+        namespace: str,
+        workflow: str,
+        node: str,
+        name: str,
+        inner: str = "",
+        direction: str = "outputs",
     ) -> AbstractContextManager[Iterator[bytes] | None]:
         """Open an artifact, or ``inner`` of it; None stands for a folder."""
 
@@ -46,13 +52,15 @@ class ArtifactSource(Protocol):
 class OwnArtifact:
     """An output of a workflow: its ``name``, and where a ``node`` has it as ``source``.
 
-    ``file`` is the last name of its key.
+    ``file`` is the last name of its key; ``direction`` tells whether the node has it among its
+    outputs or its inputs.
     """
 
     name: str
     node: str
     source: str
     file: str
+    direction: str = "outputs"
 
 
 def own_artifacts(workflow: Mapping[str, Any]) -> list[OwnArtifact]:
@@ -159,7 +167,9 @@ class _Fetching:
         self, artifact: OwnArtifact, inner: str
     ) -> AbstractContextManager[Iterator[bytes] | None]:
         namespace, name = str(self._metadata["namespace"]), str(self._metadata["name"])
-        return self._source.artifact(namespace, name, artifact.node, artifact.source, inner)
+        return self._source.artifact(
+            namespace, name, artifact.node, artifact.source, inner, artifact.direction
+        )
 
     def _has(self, path: bytes, wanted: str) -> bool:
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +42,12 @@ def results_folder(run: Run) -> Path:
     return run.server.context.experiment.results / run.name
 
 
+def report_file(run: Run) -> Path:
+    """Return the file of the report of ``run``: beside its :func:`results_folder`, not in it."""
+    folder = results_folder(run)
+    return folder.with_name(f"{folder.name}.html")
+
+
 def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
     """Copy the files of ``run`` into its :func:`results_folder`, those that are new.
 
@@ -77,14 +83,43 @@ def fetch(run: Run, say: Callable[[str], None], *, image: str = "") -> Results:
 
 
 def _from_claims(run: Run, destination: Path, say: Callable[[str], None], image: str) -> Results:
+    with _reading(run, say, image) as request:
+        return transport_of(request).download(destination)
+
+
+@contextmanager
+def _reading(run: Run, say: Callable[[str], None], image: str) -> Iterator[TransferRequest]:
+    """Be the only process of this folder that reads the claims of ``run`` on a cluster."""
     with ExitStack() as stack:
         label = ""
         if not run.server.is_local:
             doing = f"the results of {run.name} are being fetched"
             lock = exclusive_lock(run.server.context.experiment, f"results-{run.name}", doing)
             label = stack.enter_context(lock)
-        request = TransferRequest(run.server, run.workflow, say, image, label)
-        return transport_of(request).download(destination)
+        yield TransferRequest(run.server, run.workflow, say, image, label)
+
+
+def bring_folders(
+    run: Run,
+    folders: Mapping[str, Sequence[str]],
+    destination: Path,
+    most: int,
+    say: Callable[[str], None],
+    *,
+    image: str = "",
+) -> Results:
+    """Copy ``folders`` of the claims that ``run`` mounts, ``most`` bytes of each claim.
+
+    See :meth:`~hera_experiment.results.transport.Transport.bring`; ``image`` is what reads a claim
+    on a cluster, one of the workflow's own unless it is given.
+
+    Raises
+    ------
+    UserError
+        When they cannot be had; what to ask for has been said then.
+    """
+    with _reading(run, say, image) as request:
+        return transport_of(request).bring(folders, destination, most)
 
 
 def upload_data(
@@ -148,6 +183,7 @@ def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str 
     for run in runs:
         folder = results_folder(run)
         freed += remove_tree(folder) + remove_tree(folder.parent / ".parts" / folder.name)
+        freed += remove_tree(report_file(run))
         if run.server.is_local:
             # On a cluster the repository's own rules, or artifactGC, remove them.
             freed += remove_tree(run.server.context.experiment.state / ARTIFACTS / run.name)
@@ -175,6 +211,10 @@ class ClusterTransport:
             return results
         workflow = self._request.workflow
         return replace(results, remarks=(nothing_written(self._request.name, claims_of(workflow)),))
+
+    def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        return self._first_possible(lambda transport: transport.bring(folders, destination, most))
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """See :class:`~hera_experiment.results.transport.Transport`."""

@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hera_experiment.argo.tasks import Task, parsed, tasks_of
+from hera_experiment.argo.tasks import Task, elapsed, parsed, tasks_of, utc_now
 from hera_experiment.context.context import Context
 from hera_experiment.errors import UserError, tell
 from hera_experiment.experiment import Experiment
+from hera_experiment.record.origin import Origin
 from hera_experiment.results.claim_files import fetch
 from hera_experiment.runs.find import Run, ServerAnswer, ask, last_seen
 from hera_experiment.runs.listing import Listed, listing_of
@@ -77,6 +78,29 @@ class ExperimentRun:
             else:
                 self._whole = self._run().server.get(self.name)
         return self._whole
+
+    @property
+    def origin(self) -> Origin:
+        """What it was made of: code, inputs, packages, machine; empty where that was not noted."""
+        record = self._listed.record
+        return Origin.of(record.origin if record is not None else {})
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Its inputs by their dotted names, of JSON's types."""
+        return dict(self.origin.inputs)
+
+    @property
+    def note(self) -> str:
+        """What ``make note`` has kept of it."""
+        return self._listed.record.note if self._listed.record is not None else ""
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that it took, or takes until now; None before it began."""
+        head = self._listed.workflow
+        status = (self.workflow if head is None else head).get("status") or {}
+        return elapsed(status.get("startedAt"), status.get("finishedAt"), utc_now())
 
     @property
     def message(self) -> str:

@@ -15,8 +15,9 @@ from hera_experiment.argo.workflows import claims_of
 from hera_experiment.errors import UserError, tell
 from hera_experiment.results.data_files import FOLDER, DataFile, announce
 from hera_experiment.results.listing import Entry
-from hera_experiment.results.outcome import Results, named, nothing_written
+from hera_experiment.results.outcome import Results, joined, named, nothing_written
 from hera_experiment.results.store import FILE_FLAGS, FOLDER_FLAGS, Store
+from hera_experiment.results.transfer import left, smallest
 
 _DEEPEST = 200
 
@@ -58,6 +59,26 @@ class FolderTransport:
         if claims and not there:
             remarks.append(nothing_written(name, claims))
         return Results(destination, tuple(sorted(files)), tuple(remarks), missing=missing)
+
+    def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        whole = Results(destination)
+        for claim, names in folders.items():
+            room = most
+            for name in names:
+                source = self._claims / claim / name
+                if not _is_folder(source):
+                    continue
+                within, beyond = smallest(_sizes(source), room)
+                room -= sum(each.size for each in within)
+                store = Store(destination / claim / name, destination / ".parts")
+                copying = _Copying(source, store, frozenset(each.path for each in beyond))
+                copying.copy()
+                remarks = (*copying.remarks(), *left(claim, beyond))
+                whole = joined(whole, Results(destination, tuple(copying.files), remarks))
+        with suppress(OSError):
+            (destination / ".parts").rmdir()
+        return whole
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """See :class:`~hera_experiment.results.transport.Transport`."""
@@ -127,6 +148,17 @@ def tree_size(path: Path) -> int:
     return found
 
 
+def _sizes(folder: Path) -> Iterator[Entry]:
+    """Yield the files below ``folder`` with their sizes; links are not followed."""
+    top = os.fsencode(folder)
+    for place, _, names in os.walk(top):
+        for name in names:
+            with suppress(OSError):
+                facts = os.lstat(path := os.path.join(place, name))
+                if stat.S_ISREG(facts.st_mode):
+                    yield Entry(os.path.relpath(path, top), facts.st_size, 0, facts.st_mode)
+
+
 def _entry(file: DataFile, path: bytes) -> Entry:
     return Entry(path, file.size, 0, 0, file.sum)
 
@@ -136,11 +168,15 @@ def _is_folder(path: Path) -> bool:
 
 
 class _Copying:
-    """Copies the folder ``source`` into ``store``; gathers the files, and the paths not copied."""
+    """Copies the folder ``source`` into ``store``; gathers the files, and the paths not copied.
 
-    def __init__(self, source: Path, store: Store) -> None:
+    The files ``without`` stay where they are.
+    """
+
+    def __init__(self, source: Path, store: Store, without: frozenset[bytes] = frozenset()) -> None:
         self._source = source
         self._store = store
+        self._without = without
         self.files: list[Path] = []
         self.refused: dict[str, list[bytes]] = {}
 
@@ -179,7 +215,7 @@ class _Copying:
             elif stat.S_ISLNK(mode):
                 self._store.link(path, os.readlink(name, dir_fd=parent))
                 self.files.append(self._store.path(path))
-            elif stat.S_ISREG(mode):
+            elif stat.S_ISREG(mode) and path not in self._without:
                 self._file(name, path, parent)
 
     def _file(self, name: bytes, path: bytes, parent: int) -> None:

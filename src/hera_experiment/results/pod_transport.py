@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +15,11 @@ from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
 from hera_experiment.results.claims import Claim, NoClaim, claim_of
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
-from hera_experiment.results.outcome import Results
+from hera_experiment.results.outcome import Results, joined
 from hera_experiment.results.pod_folder import PodFolder
 from hera_experiment.results.pod_profile import MOUNT
 from hera_experiment.results.reader_pod import ReaderPod
-from hera_experiment.results.transfer import ClaimFolder, download
+from hera_experiment.results.transfer import ClaimFolder, bring, download
 from hera_experiment.results.transport import TransferRequest, TransportUnavailable
 
 _REFUSED = (401, 403)
@@ -49,6 +50,27 @@ class PodTransport:
                     pod = self._started(stack, cluster, claim, owner=owner)
                     folders[name] = PodFolder(pod, f"{MOUNT}/{request.name}", request.say)
             return download(folders, destination, request.say)
+
+    def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        request = self._request
+        cluster = _with_access(request.server.cluster)
+        owner = _owner(request.workflow, cluster)
+        whole = Results(destination)
+        for name, wanted in folders.items():
+            try:
+                claim = claim_of(cluster, name)
+            except NoClaim as error:
+                whole = replace(whole, remarks=(*whole.remarks, f"{error.what}: it is empty here"))
+                continue
+            if claim.is_unused:
+                continue
+            with ExitStack() as stack:
+                pod = self._started(stack, cluster, claim, owner=owner)
+                there = {each: PodFolder(pod, f"{MOUNT}/{each}", request.say) for each in wanted}
+                brought = bring(name, there, destination / name, most, request.say)
+                whole = joined(whole, brought)
+        return whole
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """See :class:`~hera_experiment.results.transport.Transport`."""

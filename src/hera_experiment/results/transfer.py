@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from hera_experiment.errors import UserError
 from hera_experiment.printing import size
 from hera_experiment.results.listing import Entry, Listing
-from hera_experiment.results.outcome import Results, files, named
+from hera_experiment.results.outcome import Results, files, joined, named
 from hera_experiment.results.store import Store, stays_inside
 from hera_experiment.waiting import Backoff
 
@@ -134,24 +134,64 @@ def download(
         if folder is not None and listing is not None:
             there[claim] = (folder, listing)
     whole = Results(destination)
-    drafts = destination.parent / ".parts" / destination.name
-    try:
+    with _drafts(destination) as drafts:
         for claim, (folder, listing) in there.items():
             target = destination if len(there) == 1 else destination / claim
-            found = _download(claim, folder, listing, Store(target, drafts), say)
-            whole = Results(
-                destination,
-                tuple(sorted({*whole.files, *found.files})),
-                (*whole.remarks, *found.remarks),
-                whole.new + found.new,
-                whole.missing + found.missing,
-            )
+            whole = joined(whole, _download(claim, folder, listing, Store(target, drafts), say))
+    return whole
+
+
+def bring(
+    claim: str,
+    folders: Mapping[str, ClaimFolder],
+    destination: Path,
+    most: int,
+    say: Callable[[str], None],
+) -> Results:
+    """Bring ``folders`` of ``claim`` by their names to ``destination``, ``most`` bytes of them."""
+    whole = Results(destination)
+    with _drafts(destination) as drafts:
+        for name, folder in folders.items():
+            listing = folder.list()
+            if listing is None:
+                continue
+            within, beyond = smallest(listing.files, most)
+            most -= sum(each.size for each in within)
+            store = Store(destination / name, drafts)
+            found = _download(claim, folder, replace(listing, files=within), store, say)
+            whole = joined(whole, replace(found, remarks=(*found.remarks, *left(claim, beyond))))
+    return whole
+
+
+def smallest(entries: Iterable[Entry], most: int) -> tuple[list[Entry], list[Entry]]:
+    """Return the smallest of ``entries``, ``most`` bytes together, and the others."""
+    within: list[Entry] = []
+    beyond: list[Entry] = []
+    for each in sorted(entries, key=lambda entry: (entry.size, entry.path)):
+        most -= each.size
+        (beyond if most < 0 else within).append(each)
+    return within, beyond
+
+
+def left(claim: str, beyond: Sequence[Entry]) -> list[str]:
+    """Return the remark about files of ``claim`` that a limit leaves there; none for no file."""
+    if not beyond:
+        return []
+    amount = size(sum(each.size for each in beyond))
+    listed = named(each.path for each in beyond)
+    return [f"{files(len(beyond))} left on the claim '{claim}' by LIMIT, {amount}: {listed}"]
+
+
+@contextmanager
+def _drafts(destination: Path) -> Iterator[Path]:
+    """Yield the folder of what arrives half, which is left for the next time."""
+    drafts = destination.parent / ".parts" / destination.name
+    try:
+        yield drafts
     finally:
-        # What is left in them waits for the next time.
         with suppress(OSError):
             drafts.rmdir()
             drafts.parent.rmdir()
-    return whole
 
 
 def _download(

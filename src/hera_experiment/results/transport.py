@@ -41,6 +41,13 @@ class Transport(Protocol):
         per claim. What cannot be brought becomes a remark.
         """
 
+    def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
+        """Bring folders, the names of which are given by claim, to ``destination/CLAIM/FOLDER``.
+
+        At most ``most`` bytes of each claim come, the smallest files first; ``.`` is the whole
+        claim. What cannot be brought becomes a remark, a claim that is gone among it.
+        """
+
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
         """Make sure that ``files`` are on ``claim``, in its folder ``data``.
 

@@ -16,11 +16,11 @@ from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_reviews import Right, user_name, user_review
 from hera_experiment.results.data_files import FOLDER, DataFile, announce, changed_files
 from hera_experiment.results.listing import Entry, Listing, read_listing
-from hera_experiment.results.outcome import Results, files
+from hera_experiment.results.outcome import Results, files, joined
 from hera_experiment.results.packed import batches, unpacked, without_first
 from hera_experiment.results.reader_workflow import MISSING, NoArtifacts, ReaderWorkflows
 from hera_experiment.results.store import Store
-from hera_experiment.results.transfer import Meter, Transfer, download, retry
+from hera_experiment.results.transfer import Meter, Transfer, bring, download, retry
 from hera_experiment.results.transport import TransferRequest
 from hera_experiment.waiting import Backoff
 
@@ -76,6 +76,21 @@ class WorkflowTransport:
             claims = claims_of(request.workflow)
             folders = {claim: self._folder(claim, request.name) for claim in claims}
             return download(folders, destination, request.say)
+
+    def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
+        """See :class:`~hera_experiment.results.transport.Transport`."""
+        request = self._request
+        request.say(f"no pod can read the claim, a workflow tries: {self._why_no_pods}")
+        whole = Results(destination)
+        with self._explained(
+            f"the files of {request.name} cannot be fetched",
+            "ask the administrator for one of the two, as shown above; LIMIT=0 does without them",
+        ):
+            for claim, wanted in folders.items():
+                there = {each: self._folder(claim, each) for each in wanted}
+                brought = bring(claim, there, destination / claim, most, request.say)
+                whole = joined(whole, brought)
+        return whole
 
     def upload(self, claim: str, files_: Sequence[DataFile]) -> None:
         """Look at the claim; raises ``UserError`` unless all files are there already."""

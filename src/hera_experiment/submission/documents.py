@@ -19,9 +19,6 @@ from hera_experiment.argo.objects import KINDS, WORKFLOW, Kind, Origins
 from hera_experiment.context.sources import display
 from hera_experiment.errors import UserError
 
-SUFFIXES = (".yaml", ".yml", ".json")
-"""How the name of a file ends that holds objects, and no script."""
-
 GROUP = "argoproj.io/"
 
 _MISSPELT = 0.85
@@ -74,11 +71,6 @@ class Document:
             groups = [_object(template.get("dag")).get("tasks"), *_list(template.get("steps"))]
             for call in (call for group in groups for call in _objects(group)):
                 yield f"{name}/{call.get('name', '')}", self.lines.get(id(call), 0)
-
-
-def is_document(path: str | Path) -> bool:
-    """Tell a file of objects from a script, by its name."""
-    return str(path).lower().endswith(SUFFIXES)
 
 
 def documents_of(path: Path, *, whole: bool = True) -> list[Document]:

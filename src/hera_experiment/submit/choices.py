@@ -244,10 +244,11 @@ class _Comparison:
             self._items[name] = runs
 
     def _is_read(self, name: str) -> bool:
-        """Tell whether the values of a loop are used: then they are wanted of all its items."""
+        """Tell whether a loop's values or its items' ends are used: then all are wanted."""
         word = re.escape(f"{self._tasks.root}.{name}.")
         quoted = rf"{self._tasks.root}\[\\?['\"]{re.escape(name)}"
-        return re.search(rf"{word}|{quoted}", self._text) is not None
+        ends = rf"(?<![-\w]){re.escape(name)}\.(?:AnySucceeded|AllFailed)"
+        return re.search(rf"{word}|{quoted}|{ends}", self._text) is not None
 
     def _left_behind(self) -> str:
         """Return what the run made that this workflow would not: its files are in the folder."""

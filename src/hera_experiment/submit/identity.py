@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from hera_experiment.argo.names import ANNOTATION_TASKS
+from hera_experiment.local.artifacts.references import kind_of
 from hera_experiment.local.engine.loops import LOOPS, LoopError, is_loop, item_values, items_of
 from hera_experiment.results.data_files import FOLDER
 
@@ -39,7 +40,7 @@ _SCHEDULING = frozenset(
     "tolerations".split()
 )
 """Fields of templates and containers that change when, where and how often, and not what."""
-_OF_WORKFLOW = ("podSpecPatch", "templateDefaults", "hostAliases", "securityContext", "dnsConfig")
+_OF_WORKFLOW = ("podSpecPatch", "hostAliases", "securityContext", "dnsConfig")
 _CONTAINERS = ("container", "script", "containers", "initContainers", "sidecars")
 
 _FLEETING = re.compile(
@@ -125,7 +126,8 @@ class Identities:
     def _of_call(
         self, call: Json, entry: Json, templates: Mapping[str, Json], spec: Json, claim: str
     ) -> Identity:
-        used = list(_closure(call, templates))
+        defaults = spec.get("templateDefaults")
+        used = [*_closure(call, templates), *([defaults] if defaults else [])]
         given = {key: value for key, value in call.items() if key not in (*LOOPS, "name", "group")}
         text = json.dumps([given, used])
         items = _items(call)
@@ -141,7 +143,7 @@ class Identities:
             "arguments": _digest(arguments),
             "workflow": _digest([spec.get(key) for key in _OF_WORKFLOW]),
         }
-        why = _hidden(used, text, spec) or self._unknown(images)
+        why = _hidden(used, text, spec) or _brought(used, given, spec) or self._unknown(images)
         seen = _Seen(used, volumes, claim, _given(call, used))
         if items is None:
             return Identity({**parts, "data": self._seen(seen, None)}, why=why)
@@ -268,8 +270,24 @@ def _hidden(used: Sequence[Json], text: str, spec: Json) -> str:
         }
         if own & {str(mount.get("name")) for mount in _mounts(template)}:
             return "its files lie on a claim that goes with the run"
+    patches = (str(each.get("podSpecPatch") or "") for each in (spec, *used))
+    if any("image" in patch or "volume" in patch.lower() for patch in patches):
+        return "its podSpecPatch names an image or a volume"
     if found := _FLEETING.search(text) or _CHANCE.search(text):
         return f"it is given {found[1]}, which is another in each run"
+    return ""
+
+
+def _brought(used: Sequence[Json], given: Json, spec: Json) -> str:
+    """Return which artifact comes from a place that others may change; empty for none."""
+    own = (given.get("arguments") or {}).get("artifacts") or ()
+    of_workflow = ((spec.get("arguments") or {}).get("artifacts") or ()) if own else ()
+    inputs = (
+        each for template in used for each in (template.get("inputs") or {}).get("artifacts") or ()
+    )
+    for artifact in (*own, *of_workflow, *inputs):
+        if (kind := kind_of(artifact)) not in ("", "raw"):
+            return f"its artifact {artifact.get('name')} comes by {kind}"
     return ""
 
 

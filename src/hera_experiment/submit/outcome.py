@@ -32,6 +32,7 @@ def submit_script(
     *,
     dry_run: bool = False,
     display: Display | None = None,
+    reports: bool = False,
     part: Part = WHOLE,
 ) -> int:
     """Run ``script`` so that it submits to the platform of ``context``; see :func:`conclude`.
@@ -42,13 +43,21 @@ def submit_script(
         environment = script_environment(front.context, front.address, inputs)
         ended = run_script([str(script), *arguments], environment, output=front.output)
         front.end()
-        return conclude(front, script.name, ended, display)
+        return conclude(front, script.name, ended, display, reports=reports)
 
 
-def conclude(front: Front, script: str, ended: ScriptEnd, display: Display | None) -> int:
+def conclude(
+    front: Front,
+    script: str,
+    ended: ScriptEnd,
+    display: Display | None,
+    *,
+    reports: bool = False,
+) -> int:
     """Tell what the script called ``script`` has submitted through ``front``.
 
-    With a ``display`` the workflows of a script that ended well are followed there to their end.
+    With a ``display`` the workflows of a script that ended well are followed there to their end,
+    with ``reports`` the report of each is written then.
     Returns the exit status: the script's own where that is not 0, 1 when it is not known whether a
     workflow exists, else the verdict of the workflows that were followed.
 
@@ -88,7 +97,12 @@ def conclude(front: Front, script: str, ended: ScriptEnd, display: Display | Non
             Run(server, server.client.get_workflow(record.namespace, record.name), record)
             for record in there
         ]
-        return follow(runs, display, says_files=True)
+        verdict = follow(runs, display, says_files=True)
+        if reports and verdict in (0, 1):
+            from hera_experiment.report.writing import reports_at_end
+
+            reports_at_end(runs, display.output, Path.cwd())
+        return verdict
     name = "" if len(there) == 1 else " RUN=NAME"
     print(f"follow it: make watch{name}; its files: make results{name}")
     return 0

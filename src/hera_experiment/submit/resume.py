@@ -48,6 +48,7 @@ def resume(
     if not unsure:
         more = f" there; some are on {', '.join(elsewhere)}" if elsewhere else ""
         print(f"nothing to resume{more}")
+        tell("what failed of a run 'make retry' runs again, 'make submit CACHE=1' as it is now")
         return 0
     runs: list[Run] = []
     try:

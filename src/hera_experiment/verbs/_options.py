@@ -118,6 +118,16 @@ def add_follow_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--report``, which is on unless it is refused."""
+    parser.add_argument(
+        "--report",
+        default="1",
+        metavar="0",
+        help="0: write no report, results/RUN.html, when a run has ended that was followed",
+    )
+
+
 def display_for(args: argparse.Namespace) -> Display:
     """Return the display that these arguments, or else the shell's variables, ask for."""
     from hera_experiment.follow.display import display_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
-from hera_experiment.submission.documents import is_document
+from hera_experiment.submission.document_names import is_document
 
 if TYPE_CHECKING:
     from hera_experiment.environment.inputs import InputChoice

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hera_experiment.errors import UserError, tell
-from hera_experiment.submission.documents import is_document
+from hera_experiment.submission.document_names import is_document
 from hera_experiment.verbs._script import inputs_of, script_of
 
 if TYPE_CHECKING:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +160,8 @@ def _is_as_shipped(args: argparse.Namespace) -> bool:
 
 
 def _is_installed(module: str) -> bool:
+    from importlib.util import find_spec
+
     if find_spec(module):
         return True
     next_step = f"'make lint' installs it, or: python -m pip install {module}"
@@ -171,5 +171,7 @@ def _is_installed(module: str) -> bool:
 
 def _call(folder: Path, words: tuple[str, ...], remark: str = "", **variables: str) -> bool:
     print(f"{' '.join(words)}{remark}:", flush=True)
+    import subprocess
+
     command = [sys.executable, "-m", *words]
     return subprocess.call(command, cwd=folder, env={**os.environ, **variables}) == 0

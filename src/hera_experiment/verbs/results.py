@@ -14,6 +14,7 @@ from hera_experiment.signals import discard_output
 from hera_experiment.verbs._options import (
     add_output,
     add_reader_image,
+    add_report,
     add_run_arguments,
     add_switch,
     is_on,
@@ -32,6 +33,7 @@ def add_arguments(parser: VerbParser) -> None:
     add_switch(parser, "--wait", "follow the run to its end first; its verdict is the exit status")
     add_output(parser)
     add_reader_image(parser)
+    add_report(parser)
     add_run_arguments(parser)
 
 
@@ -42,6 +44,7 @@ def main(args: VerbArguments) -> int:
     has not succeeded; 130 after Ctrl-C.
     """
     waiting = is_on(args.wait, "--wait")
+    reports = waiting and is_on(args.report, "--report")
     context = args.context_told()
     from hera_experiment.argo.tasks import is_finished
     from hera_experiment.follow.display import LogDisplay, display_of
@@ -64,6 +67,10 @@ def main(args: VerbArguments) -> int:
             lines = where_results_are(results, Path.cwd(), says_new=new)
             if not as_json:
                 display.output.write(lines)
+            if reports and is_finished(run.workflow):
+                from hera_experiment.report.writing import report_at_end
+
+                report_at_end(run, display.output, Path.cwd(), results)
             found.append(_document(run, results))
             verdict = verdict or int(results.missing > 0 and is_finished(run.workflow))
         if as_json:

@@ -16,6 +16,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.verbs._options import (
     add_follow_arguments,
     add_part_arguments,
+    add_report,
     add_switch,
     display_for,
     goes_on,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from hera_experiment.endpoint.resumption import Resumption
     from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.environment.script_process import WaitingScript
-    from hera_experiment.follow.watch import WorkflowClient
+    from hera_experiment.execution_engine import ExecutionEngine
+    from hera_experiment.follow.display import Display
+    from hera_experiment.platform.argo_client import ArgoClient
     from hera_experiment.platform.local_server import Lease
 
 LOCAL = "local"
@@ -62,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_switch(parser, "--detach", "submit and return; make watch and make results follow")
     add_switch(parser, "--dry_run", "print the workflows as YAML, and their tasks; nothing runs")
     add_follow_arguments(parser)
+    add_report(parser)
     add_script_arguments(parser)
 
 
@@ -108,28 +112,50 @@ def _context(args: VerbArguments) -> Context:
 
 
 def _run(args: VerbArguments, waiting: WaitingScript) -> int:
-    from secrets import token_hex
-
-    from hera_experiment.execution_engine import ExecutionEngine
     from hera_experiment.platform.local_server import acquire
 
     context = _context(args)
     script, arguments = script_of(args, context.experiment, "run")
-    session = f"run-{token_hex(4)}"
-    with (
-        acquire(context.experiment) as lease,
-        Laptop(
+    reports = is_on(args.report, "--report")
+    with acquire(context.experiment, runtime=context.runtime or "auto") as lease:
+        # The server begins meanwhile.
+        from secrets import token_hex
+
+        from hera_experiment.execution_engine import ExecutionEngine
+
+        with Laptop(
             lease,
             context,
-            session,
+            f"run-{token_hex(4)}",
             script,
             inputs_of(args),
             resumption=_resumption(args, context),
             cache=is_on(args.cache, "--cache"),
-        ) as laptop,
-    ):
-        engine = ExecutionEngine(context, laptop, display_for(args), waiting=waiting)
-        return engine.run(script, arguments)
+        ) as laptop:
+            display = display_for(args)
+            engine = ExecutionEngine(context, laptop, display, waiting=waiting)
+            status = engine.run(script, arguments)
+            if reports and engine.ended:
+                _report(engine, laptop, lease, display)
+            return status
+
+
+def _report(engine: ExecutionEngine, laptop: Laptop, lease: Lease, display: Display) -> None:
+    """Write the report of each workflow that has ended, and name it."""
+    from hera_experiment.platform.laptop_access import LaptopAccess
+    from hera_experiment.record.records import Records
+    from hera_experiment.report.writing import harmless, report_at_end
+    from hera_experiment.runs.find import RecordIndex, Run
+    from hera_experiment.runs.server import Server
+
+    context = engine.context
+    with harmless():
+        cluster = LaptopAccess(context, lease=lease)
+        server = Server(LOCAL, context, laptop.client(), context.argo_namespace, cluster)
+        records = RecordIndex(Records.of(context.experiment).all())
+        for workflow, results in engine.ended:
+            run = Run(server, dict(workflow), records.of(workflow))
+            report_at_end(run, display.output, Path.cwd(), results)
 
 
 def _goes_on(args: VerbArguments) -> bool:
@@ -211,7 +237,7 @@ class Laptop(Closable):
         )
         return script_environment(self._context, address, self._inputs, fixed=False)
 
-    def client(self) -> WorkflowClient:
+    def client(self) -> ArgoClient:
         """Return the client of the local server, the same one for each thread."""
         return self._client
 

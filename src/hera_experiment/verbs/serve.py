@@ -28,7 +28,7 @@ _PATIENCE = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; the three without help are how a client starts a server."""
+    """Declare the arguments; the four without help are how a client starts a server."""
     parser.add_argument(
         "--runtime",
         default="auto",
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen-fd", type=int, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--lock-fd", type=int, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--idle-exit", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--make-ready", default="", help=argparse.SUPPRESS)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -88,6 +89,8 @@ def _serve_clients(
     engine, server = _build(experiment, listener, found.secret, parallelism)
     server.start()
     engine.scheduler.start()
+    if args.make_ready:
+        engine.make_ready(args.make_ready)
     users = state_folder.open_lock(experiment.state / "users.lock")
     while not ending.wait(_IDLE_POLL_SECONDS):
         if not args.idle_exit or engine.busy():

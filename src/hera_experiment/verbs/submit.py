@@ -7,6 +7,7 @@ from hera_experiment.errors import UserError
 from hera_experiment.verbs._options import (
     add_follow_arguments,
     add_part_arguments,
+    add_report,
     add_switch,
     display_for,
     goes_on,
@@ -33,6 +34,7 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_context_arguments()
     add_follow_arguments(parser)
+    add_report(parser)
     add_script_arguments(parser)
 
 
@@ -57,6 +59,7 @@ def main(args: VerbArguments) -> int:
         raise UserError(what, "--cache", "leave out one of the two")
     goes_on(args, resume=resume or cache, advice=advice)
     display = display_for(args) if wait else None
+    reports = is_on(args.report, "--report")
     context = args.context_told()
 
     # Late: the help of all verbs imports this module.
@@ -71,5 +74,12 @@ def main(args: VerbArguments) -> int:
     inputs = inputs_of(args)
     part = Part(args.begin, args.only, args.run, cache)
     return submit_script(
-        context, script, arguments, inputs, dry_run=dry_run, display=display, part=part
+        context,
+        script,
+        arguments,
+        inputs,
+        dry_run=dry_run,
+        display=display,
+        reports=reports,
+        part=part,
     )

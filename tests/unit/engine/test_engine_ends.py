@@ -375,3 +375,29 @@ def test_selectors(selector: str, matches: bool) -> None:
 def test_a_selector_that_cannot_be_read() -> None:
     with pytest.raises(InvalidWorkflow, match="can't understand 'nonsense'"):
         parse_selector("nonsense")
+
+
+LOCKED = {**OK, "name": "locked", "synchronization": {"semaphores": [{"database": {"key": "k"}}]}}
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_steps_that_err_leave_those_beside_them(bench: Bench, inner: bool) -> None:
+    group = [task("a", "wait"), task("b", "locked"), task("c", "ok")]
+    templates = [steps(group, name="steps"), WAIT, LOCKED, OK]
+    manifest = workflow(dag(task("x", "steps")) if inner else templates.pop(0), *templates)
+    manifest["spec"]["entrypoint"] = "main" if inner else "steps"
+    done = bench.run(manifest)
+    assert bench.runtime.running == 0
+    nodes = by_name(done)
+    assert done["status"]["phase"] == "Failed"
+    assert "finishedAt" in done["status"]
+    assert nodes["a"]["phase"] in ("Pending", "Running")
+    assert nodes["[0]"]["message"].endswith("for semaphore local/Database/k")
+    assert "c" not in nodes
+
+
+def test_the_exit_handler_of_an_entry_step_that_errs_ends_the_workflow(bench: Bench) -> None:
+    done = bench.run(workflow(steps([task("a", "ok", onExit="locked")]), OK, LOCKED))
+    assert done["status"]["phase"] == "Error"
+    assert done["status"]["message"].endswith("for semaphore local/Database/k")
+    assert by_name(done)[done["metadata"]["name"]]["message"] == "Workflow operation error"

@@ -217,7 +217,8 @@ def test_parameters_and_artifacts_on_request() -> None:
 
 def _called(spec: Mapping[str, Any]) -> Iterator[str]:
     """Yield the name of each task and step that the entry template holds, without its graph."""
-    templates = {each["name"]: each for each in spec.get("templates") or ()}
+    listed = spec.get("templates") or ()
+    templates = {each["name"]: each for each in listed if isinstance(each, dict)}
     template = templates.get(spec.get("entrypoint")) or {}
     for each in (template.get("dag") or {}).get("tasks") or ():
         yield each["name"]

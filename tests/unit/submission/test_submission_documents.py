@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hera_experiment.errors import UserError
-from hera_experiment.submission.documents import documents_of, is_document
+from hera_experiment.submission.document_names import is_document
+from hera_experiment.submission.documents import documents_of
 
 
 @pytest.fixture

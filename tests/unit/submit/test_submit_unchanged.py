@@ -216,12 +216,29 @@ def _claim_of_its_own(manifest: Json) -> None:
     manifest["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "v"}}]
 
 
+def _http_artifact(manifest: Json) -> None:
+    artifact = {"name": "table", "path": "/t", "http": {"url": "http://x"}}
+    template(manifest, "collect")["inputs"]["artifacts"] = [artifact]
+
+
+def _patch(manifest: Json) -> None:
+    patch = '{"containers": [{"name": "main", "image": "other:latest"}]}'
+    template(manifest, "collect")["podSpecPatch"] = patch
+
+
+def _default_image(manifest: Json) -> None:
+    manifest["spec"]["templateDefaults"] = {"initContainers": [{"image": "unknown:2"}]}
+
+
 CASES = {
     "files of data/ that it sees have changed": (_whole_claim, {**DATA, "d.csv": "1"}, ITEMS),
     "there is no collect(c) any more, and its files would stay": (_as_it_is, DATA, ITEMS[:2]),
     "it is given creationTimestamp, which is another in each run": (_moment, DATA, ITEMS),
     "no registry tells the digest of its image unknown:1": (_tag, DATA, ITEMS),
     "it asks a server": (_http, DATA, ITEMS),
+    "its artifact table comes by http": (_http_artifact, DATA, ITEMS),
+    "its podSpecPatch names an image or a volume": (_patch, DATA, ITEMS),
+    "no registry tells the digest of its image unknown:2": (_default_image, DATA, ITEMS),
     "its files lie on a claim that goes with the run": (_claim_of_its_own, DATA, ITEMS),
 }
 

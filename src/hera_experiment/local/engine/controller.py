@@ -25,6 +25,7 @@ from hera_experiment.argo.names import (
 )
 from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.argo.workflows import specification
+from hera_experiment.errors import UserError
 from hera_experiment.local.artifacts.repository import Repository
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import (
@@ -146,6 +147,11 @@ class Engine:
         if not name and not workflow["metadata"].get("generateName"):
             raise InvalidWorkflow("resource name may not be empty: set name or generateName")
         return self._keep(workflow, chosen, dry_run=dry_run, attempts=_ATTEMPTS_AT_A_NAME)
+
+    def make_ready(self, runtime: str) -> None:
+        """Have ``runtime`` before a workflow asks for it, which hears why it is not to be had."""
+        with suppress(UserError):
+            self._runtime(runtime)
 
     def lint(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Return a workflow that Argo calls valid, whether it is interpreted here or not.

@@ -161,11 +161,13 @@ class DagHooks:
         place = replace(self._place, prefix=f"tasks.{task}", lookup=self._dag.seen_by(task))
 
         def failed(node: Node, why: str, last: bool) -> None:
-            if not last:
-                if node.progress == "1/1":
-                    # To Argo it erred before it succeeded.
-                    node.progress = "0/1"
-                self._dag.machine.nodes.mark(node, ERROR, why)
+            if last:
+                # Argo drops the error of an exit handler; the handler's node has it.
+                return
+            if node.progress == "1/1":
+                # To Argo it erred before it succeeded.
+                node.progress = "0/1"
+            self._dag.machine.nodes.mark(node, ERROR, why)
             if task in self._targets:
                 self._dag.give_up(why)
 

@@ -11,7 +11,7 @@ from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKF
 from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Machine
-from hera_experiment.local.engine.node import EXIT_SUFFIX, Node, TemplateId
+from hera_experiment.local.engine.node import EXIT_SUFFIX, POD, STEPS, Node, TemplateId
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.variables import failures
 
@@ -73,11 +73,21 @@ class Entry:
         self._entry_is(node)
         self._hooks.ended(node, lambda: self._run_handler(node))
 
+    def _end_the_rest(self) -> None:
+        """End the pods for which nobody waits: steps that err leave those beside them."""
+        nodes = self._machine.nodes.by_id.values()
+        if any(node.type == POD and not node.fulfilled for node in nodes):
+            self._launcher.stop_all("the workflow has ended", on_exit=True)
+
     def _run_handler(self, node: Node) -> None:
         machine = self._machine
         handler = exit_hook(machine.spec, machine)
         if handler is None or machine.shutdown == TERMINATE:
-            self._conclude(*_verdict(node, None, machine.shutdown))
+            verdict = _verdict(node, None, machine.shutdown)
+            self._end_the_rest()
+            if node.type == STEPS and node.phase == ERROR:
+                machine.nodes.mark(node, ERROR, "Workflow operation error")
+            self._conclude(*verdict)
             return
         exit_call = Call(
             name=f"{machine.workflow}{EXIT_SUFFIX}",
@@ -95,6 +105,7 @@ class Entry:
             self._machine.nodes.mark(node, ERROR, error)
             self._conclude(ERROR, f"error in exit template execution : {error}")
             return
+        self._end_the_rest()
         self._conclude(*_verdict(entry, node, self._machine.shutdown))
 
 

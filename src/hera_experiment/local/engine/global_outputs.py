@@ -17,7 +17,8 @@ Json = dict[str, Any]
 def restore_outputs(outputs: Mapping[str, Any], variables: Globals) -> None:
     """Make what an earlier server wrote down as outputs of the workflow variables."""
     for parameter in outputs.get("parameters") or ():
-        variables.set_output(parameter["name"], parameter["value"])
+        if "value" in parameter:
+            variables.set_output(parameter["name"], parameter["value"])
     for artifact in outputs.get("artifacts") or ():
         _set_artifact(artifact, variables)
 
@@ -28,9 +29,13 @@ def exported(outputs: Mapping[str, Any], known: Json, variables: Globals) -> Jso
     They become variables, too.
     """
     for parameter in outputs.get("parameters") or ():
-        if (name := parameter.get("globalName")) and "value" in parameter:
+        name = parameter.get("globalName")
+        if name and "value" in parameter:
             variables.set_output(name, parameter["value"])
             known = _with(known, "parameters", {"name": name, "value": parameter["value"]})
+        elif name and all(each["name"] != name for each in known.get("parameters") or ()):
+            # Of a task that has failed; a value that is known stays.
+            known = _with(known, "parameters", {"name": name})
     for artifact in outputs.get("artifacts") or ():
         if name := artifact.get("globalName"):
             kept = {k: v for k, v in artifact.items() if k not in ("globalName", "path")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED
@@ -86,8 +87,14 @@ def node_type(template: Mapping[str, Any], *, retried: bool) -> str:
 
 def timestamp(moment: datetime) -> str:
     """Return ``moment`` as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return f"{utc.isoformat(timespec='seconds')}Z"
+    return _written(moment.replace(microsecond=0))
+
+
+@lru_cache(maxsize=16)
+def _written(second: datetime) -> str:
+    # Many nodes have the times of one second, and share what is written of it.
+    utc = second.astimezone(timezone.utc).replace(tzinfo=None)
+    return f"{utc.isoformat()}Z"
 
 
 def milliseconds(moment: datetime) -> str:
@@ -127,7 +134,7 @@ class TemplateId:
         return (self.ref or {}).get("template", self.name)
 
 
-@dataclass
+@dataclass(slots=True)
 class Node:
     """One entry of ``status.nodes``; names of fields as in Argo, in Python's spelling.
 

@@ -76,7 +76,7 @@ class Retry:
         number = len(attempts) - (running is not None)
         name = running.name if running else f"{self.node.name}({number})"
         last = attempts[number - 1] if number else None
-        local = {"retries": str(number), **_last_retry(last, machine.nodes)}
+        local = {"retries": str(number), **last_retry(last, machine.nodes)}
         template = self._attempt.template
         if runs_pod(template):
             local["pod.name"] = pod_name(machine.workflow, name, call.template.short_name)
@@ -144,7 +144,7 @@ class Retry:
         """Try again unless the ``expression`` of the strategy forbids."""
         if self._expression:
             attempts = len(self._attempts())
-            variables = {"retries": str(attempts - 1), **_last_retry(last, self._machine.nodes)}
+            variables = {"retries": str(attempts - 1), **last_retry(last, self._machine.nodes)}
             if "exitCode" not in (last.outputs or {}):
                 variables["lastRetry.exitCode"] = "-1"
             try:
@@ -197,7 +197,8 @@ class Retry:
         self._machine.end(self._attempt, self.node, phase, message)
 
 
-def _last_retry(last: Node | None, nodes: Nodes) -> dict[str, str]:
+def last_retry(last: Node | None, nodes: Nodes) -> dict[str, str]:
+    """Return what an attempt knows of the ``last`` one of ``nodes``, None for the first."""
     values = {"exitCode": "0", "status": "", "duration": "0", "message": ""}
     if last is not None:
         values["status"] = last.phase

@@ -59,6 +59,9 @@ class Steps(Composite):
         # The children of the group that may fail, by node name; an error of the group itself.
         self._forgiving: dict[str, Mapping[str, Any]] = {}
         self._error = ""
+        self._handler_erred = False
+        # While the steps of a group begin, one after the other.
+        self._begins = False
 
     @property
     def _known(self) -> Variables:
@@ -114,13 +117,18 @@ class Steps(Composite):
         if self._group.fulfilled:
             self.machine.later(self._group_done)
             return
+        self._begins = True
         for step, ones in self._expanded(self._groups[self._index]):
             for one in ones:
                 if self._error:
                     break
                 self._left += 1
                 self._run_one(step, one)
-        self._one_less()
+        self._begins = False
+        if self._error:
+            self._close_group()
+        else:
+            self._one_less()
 
     def _connect(self, previous: Node | None, name: str) -> None:
         if previous is None:
@@ -202,7 +210,7 @@ class Steps(Composite):
         return Hooks(self.machine, place, named, last, self._hook_failed)
 
     def _hook_failed(self, node: Node, why: str, last: bool) -> None:
-        self._error = why
+        self._error, self._handler_erred = why, last
 
     def child_begun(self, child: Child, node: Node) -> None:
         """Put the node of a step below its group; after one that errs at once none is begun."""
@@ -216,8 +224,11 @@ class Steps(Composite):
         return super().skip(name, holder, phase, message)
 
     def child_errs(self, child: Child, node: Node, error: str) -> bool:
-        """Let the group err; nothing follows such a step."""
-        self._error = f"step group deemed errored due to child {node.name} error: {error}"
+        """Let the group err at once, whatever of it still runs; nothing follows such a step."""
+        if not self._error and self._children.get(child) is self._group:
+            self._error = f"step group deemed errored due to child {node.name} error: {error}"
+            if not self._begins:
+                self._close_group()
         return False
 
     def child_done(self, child: Child, node: Node) -> None:
@@ -234,6 +245,8 @@ class Steps(Composite):
 
     def _close_group(self) -> None:
         assert self._group is not None
+        if self._group.fulfilled:
+            return
         if self._error:
             self._nodes.mark(self._group, ERROR, self._error)
         else:
@@ -255,7 +268,14 @@ class Steps(Composite):
         if group is None or self.node.fulfilled:
             return
         if group.failed:
-            self._end(FAILED, group.message, last=self._last_nodes())
+            alone = self._attempt.call.boundary is None and not exit_hook(
+                self.machine.spec, self.machine
+            )
+            if self._handler_erred and alone:
+                # Argo takes the group for the entry, and ends the workflow with it.
+                self._end(ERROR, group.message)
+            else:
+                self._end(FAILED, group.message, last=self._last_nodes())
             return
         try:
             for step in self._groups[self._index]:

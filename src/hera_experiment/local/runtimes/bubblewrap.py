@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hera_experiment.local.runtimes.volumes import Mount, mount_of, size_in_bytes
+from hera_experiment.argo.quantities import number_of
+from hera_experiment.local.runtimes.volumes import Mount, mount_of
 
 SHARED_MEMORY = 64 << 20
 """Bytes of ``/dev/shm`` in a pod, as container runtimes make it."""
@@ -132,7 +133,7 @@ def words(sandbox: Sandbox) -> list[str]:
 
 def _mounted(mount: Mount) -> list[str]:
     if mount.memory:
-        size = ["--size", str(size_in_bytes(mount.size))] if mount.size else []
+        size = ["--size", str(int(number_of(mount.size)))] if mount.size else []
         found = ["--perms", "1777", *size, "--tmpfs", mount.path]
         return [*found, "--remount-ro", mount.path] if mount.read_only else found
     return ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.path]

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,12 +18,13 @@ from pathlib import Path
 
 from hera_experiment.local.cache.tracer import Tracer
 from hera_experiment.local.runtimes.base import Usage
-from hera_experiment.waiting import poll
 
 _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
 _SOON = 0.02
+_LONGEST_END = 5
+"""Seconds that the kernel may take to end a namespace, on a machine that has much else to do."""
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 STARTING = threading.Lock()
@@ -222,13 +222,18 @@ def _usage_within(number: int) -> Usage | None:
 
     It ends right after the process that began it, and comes to this one, which adopts orphans.
     """
-
-    def used() -> Usage | None:
+    if not number:
+        return None
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        handle = os.pidfd_open(number)
+        try:
+            end = select.poll()
+            end.register(handle, select.POLLIN)
+            end.poll(_LONGEST_END * 1000)
+        finally:
+            os.close(handle)
         found, _, used = os.wait4(number, os.WNOHANG)
         return _usage(used, at_most=False) if found else None
-
-    with contextlib.suppress(ChildProcessError):
-        return poll(used, _PATIENCE, _SOON / 10) if number else None
     return None
 
 
@@ -281,16 +286,12 @@ def _copy_output(
     """Copy what it prints until that ends, or until the process has ended and falls silent."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP)
-    checked = time.monotonic()
     while True:
-        ready = poll.poll(_PATIENCE * 1000)
-        now = time.monotonic()
-        if not ready or now - checked > _PATIENCE:
-            checked = now
-            # A grandchild may hold the pipe open for ever.
-            if _has_ended(process) and not ready:
+        if not poll.poll(_PATIENCE * 1000):
+            # A grandchild may hold the pipe open for ever. What it printed at last, after this
+            # process looked, is there now.
+            if _has_ended(process) and not poll.poll(0):
                 return
-        if not ready:
             continue
         try:
             data = os.read(descriptor, _CHUNK)

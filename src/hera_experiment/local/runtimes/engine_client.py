@@ -17,12 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from hera_experiment.argo.quantities import number_of
 from hera_experiment.contained_files import Found, NotReadable, kind_of
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Completed, Runner
 from hera_experiment.local.runtimes.children import Children, Stopped
 from hera_experiment.local.runtimes.container import SCRIPT_PATH, Container, expand
-from hera_experiment.local.runtimes.volumes import Mount, size_in_bytes
+from hera_experiment.local.runtimes.volumes import Mount
 
 _INIT_FOLDERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/libexec/catatonit")
 # What the programs docker and podman, their libraries and the loader read for themselves.
@@ -100,7 +101,7 @@ def mount_options(mounts: Sequence[Mount], script: Path | None) -> list[str]:
     options: list[str] = []
     for mount in sorted(mounts, key=lambda each: len(each.path)):
         if mount.memory:
-            size = f",size={size_in_bytes(mount.size)}" if mount.size else ""
+            size = f",size={int(number_of(mount.size))}" if mount.size else ""
             options += ["--tmpfs", f"{mount.path}:rw,exec,mode=1777{size}"]
         else:
             options += ["--mount", _bind(mount.source, mount.path, mount.read_only)]

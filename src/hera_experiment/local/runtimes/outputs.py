@@ -114,7 +114,8 @@ def finished(
     if exit_code != 0:
         # A failure of the task itself says more than the file that is missing because of it.
         words = failure(exit_code, message, reason, container)
-        return PodResult(exit_code, words, False, result, parameters)
+        never_ran = exit_code == NEVER_RAN and bool(message)
+        return PodResult(exit_code, words, False, None if never_ran else result, parameters)
     return PodResult(exit_code, error, bool(error), result, parameters)
 
 
@@ -149,7 +150,14 @@ def not_executable(program: str, reason: str) -> str:
         why = f"stat {program}: no such file or directory"
     else:
         why = "executable file not found in $PATH"
-    return f'failed to find name in PATH: exec: "{program}": {why}'
+    return f"failed to find name in PATH: exec: {_quoted(program)}: {why}"
+
+
+def _quoted(program: str) -> str:
+    # Imported where a program is missing: most are there.
+    from hera_experiment.argo.expr.lexer import quoted
+
+    return quoted(program)
 
 
 def read_output(path: str, mounts: Sequence[Mount], root: str = "") -> bytes | None:

@@ -222,7 +222,7 @@ class ProcessRuntime(BaseRuntime):
             reason = "Error"
             if status == 137 and not children.stopping and self.memory_is_short():
                 message, reason = MEMORY_ADVICE, OUT_OF_MEMORY
-            return _result(pod, container, plan, status, message, reason, tail, mounts, root.path)
+            return _result(pod, container, plan, status, message, reason, tail, mounts, root)
         finally:
             self._scratch.give_back(key, root)
 
@@ -349,11 +349,12 @@ def _result(
     reason: str,
     tail: Tail | None,
     mounts: Sequence[Mount],
-    root: str,
+    place: Root,
 ) -> PodResult:
+    root = place.path
     elsewhere = {root + STAGED_SCRIPT: SCRIPT_PATH}
     elsewhere.update((str(mount.source), mount.path) for mount in mounts)
-    roots = list(dict.fromkeys((root, os.path.realpath(root))))
+    roots = list(dict.fromkeys((root, place.real)))
 
     def inside(text: str) -> str:
         return shown_as_inside(text, roots, elsewhere)

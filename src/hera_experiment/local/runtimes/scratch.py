@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar, cast
 
 from hera_experiment.contained_files import NotReadable, contained_path
 from hera_experiment.errors import UserError
-from hera_experiment.local.runtimes.children import write_all
+from hera_experiment.local.runtimes.children import RUNNING, STARTING, write_all
 from hera_experiment.local.runtimes.tree import Layout
 from hera_experiment.local.runtimes.volumes import CLAIM, Mount, mount_of
 
@@ -64,13 +64,16 @@ class Scratch:
     def __init__(self, folder: Path, *, plain: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         own = Path(tempfile.mkdtemp(prefix="hera-", dir=folder))
-        shell = subprocess.Popen(
-            ["/bin/sh", "-c", _REMOVE, "sh", str(own)],
-            stdin=subprocess.PIPE,
-            cwd="/",
-            env={"PATH": os.defpath},
-            start_new_session=True,
-        )
+        with STARTING:
+            shell = subprocess.Popen(
+                ["/bin/sh", "-c", _REMOVE, "sh", str(own)],
+                stdin=subprocess.PIPE,
+                cwd="/",
+                env={"PATH": os.defpath},
+                start_new_session=True,
+            )
+            # Or whoever looks for what tasks have left would look at it after each task.
+            RUNNING.add(shell.pid)
         weakref.finalize(self, _end, shell, own)
         self.path = self._plain(own) if plain else str(own)
         self.mark = own.name
@@ -115,6 +118,7 @@ class Scratch:
 def _end(shell: subprocess.Popen[bytes], folder: Path) -> None:
     remove_folder(str(folder))
     shell.communicate(b"\n")
+    RUNNING.discard(shell.pid)
 
 
 def remove_folder(folder: str) -> None:
@@ -131,6 +135,7 @@ def remove_folder(folder: str) -> None:
 class Root:
     """The root folder of one task at a time, at ``path``: folders and links, nothing else.
 
+    ``real`` is that path without links.
     ``mounts`` are linked; ``workdir`` is made where it does not exist, below a mount too, as a
     container engine does.
     """
@@ -143,6 +148,7 @@ class Root:
         # What each folder holds: None for a folder, the target for a link.
         self._expected: dict[str, dict[str, str | None]] = {"": {}}
         os.mkdir(path, 0o700)
+        self.real = os.path.realpath(path)
         for folder in layout.folders:
             self._add(folder, None)
             self._expected[folder] = {}

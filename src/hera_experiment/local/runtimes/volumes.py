@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import stat
 import threading
 from collections.abc import Iterator, Sequence
@@ -39,10 +38,6 @@ _MAKING = threading.Lock()
 
 KINDS = (CLAIM, EMPTY, CONFIGMAP, SECRET)
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([kKMGT]i?|m)?")
-_FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-
 
 @dataclass(frozen=True)
 class Mount:
@@ -58,16 +53,6 @@ class Mount:
     read_only: bool = False
     memory: bool = False
     size: str = ""
-
-
-def size_in_bytes(quantity: str) -> int:
-    """Return the bytes of a Kubernetes quantity, ``64Mi``; raises ValueError for another text."""
-    match = _QUANTITY.fullmatch(quantity)
-    if match is None:
-        raise ValueError(f"{quantity!r} is not a quantity of bytes")
-    unit = match[2] or ""
-    factor = _BINARY.get(unit) or _FACTORS.get(unit) or (0.001 if unit == "m" else 1)
-    return int(float(match[1]) * factor)
 
 
 def mount_path(mount: Json) -> str:

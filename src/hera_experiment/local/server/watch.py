@@ -92,6 +92,7 @@ def _events(
             frame = _frame(kind, run, fields)
             sent[run.name] = _Sent(run, changed, finished, now + _interval(len(frame)))
             yield frame
+            del frame
             alive = services.monotonic()
         first = False
         wake = min(due, alive + KEEP_ALIVE_SECONDS, end if end is not None else due)

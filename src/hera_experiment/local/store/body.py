@@ -99,14 +99,18 @@ class Body:
         head = self.head(version)
         status = encode(head.pop("status"))
         del head["spec"]
+        before = f'{encode(head)[:-1]},"spec":{self._spec_json},"status":{status[:-1]}'
         if known := self.nodes:
             if len(self._node_json) < len(known):
                 missing = known.keys() - self._node_json.keys()
                 found = {**self._node_json, **encode_nodes({k: known[k] for k in missing})}
                 self._node_json = {key: found[key] for key in known}
-            nodes = ",".join(self._node_json.values())
-            status = f'{status[:-1]},"nodes":{{{nodes}}}}}'
-        return f'{encode(head)[:-1]},"spec":{self._spec_json},"status":{status}}}'.encode("ascii")
+            # One join: with 10 000 nodes each copy takes five megabytes.
+            nodes = list(self._node_json.values())
+            nodes[0] = f'{before},"nodes":{{{nodes[0]}'
+            nodes[-1] += "}}}"
+            return ",".join(nodes).encode("ascii")
+        return f"{before}}}}}".encode("ascii")
 
     def _argo_status(self) -> dict[str, Any]:
         # Argo's type has these two without "omitempty": they are null until they are set.

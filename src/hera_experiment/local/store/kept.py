@@ -53,10 +53,10 @@ class KeptObjects:
         self._read: dict[Path, Json] = {}
 
     def find(self, namespace: str, kind: str, name: str) -> Json | None:
-        """Return the object, None when there is none of that name."""
+        """Return the object, None when there is none of that name, or none can have it."""
         try:
             return self.get(namespace, kind, name)
-        except NotFound:
+        except (NotFound, InvalidWorkflow):
             return None
 
     def get(self, namespace: str, kind: str, name: str) -> Json:

@@ -68,7 +68,7 @@ class Run:
         text = encode(manifest)
         with self._lock, self._publisher.publish(milestone=True) as version:
             # Raises when there is no room: of a workflow that is not written down, none is begun.
-            self._journal.append(f'{{"version":{version},"manifest":{text}}}'.encode("ascii"))
+            self._journal.append(f'"version":{version},"manifest":{text}}}'.encode("ascii"))
             self._body = body
             self._version = self._created = version
             appear()
@@ -283,14 +283,14 @@ class Run:
         if self._behind:
             text = body.document(self._version).decode("ascii")
             line = [f'"created":{self._created}', f'"manifest":{text}']
-        start = ",".join((f'{{"version":{self._version}', *line)).encode("ascii")
+        pieces = [",".join((f'"version":{self._version}', *line)).encode("ascii")]
         finished = bool(body.status.get("finishedAt"))
         if finished:
             closed = {"version": self._version, "created": self._created}
             checkpoint = encode({**closed, "head": body.head(self._version)}).encode("ascii")
-            start += b"," + ending(body.document(self._version), checkpoint)
+            pieces += [b",", *ending(body.document(self._version), checkpoint)]
         try:
-            self._journal.append(start + b"}")
+            self._journal.append(*pieces, b"}")
         except OSError as error:
             # What runs goes on: memory holds it, and the first line that has room holds all.
             if not self._behind:
