@@ -19,6 +19,7 @@ from typing import Any
 
 from hera_experiment.account.account import Account, account_of
 from hera_experiment.argo.tasks import nodes_of
+from hera_experiment.argo.workflows import claims_of
 from hera_experiment.compare.differences import Differences, differences
 from hera_experiment.compare.files import EQUAL, FileDifference
 from hera_experiment.compare.tasks import tasks_by_name
@@ -28,6 +29,7 @@ from hera_experiment.environment.inputs import InputChoice
 from hera_experiment.errors import EXIT_STATUS, UserError, report
 from hera_experiment.experiment import Experiment
 from hera_experiment.follow.task_log import TaskLogs
+from hera_experiment.platform import state_folder
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord
 from hera_experiment.runs.find import Run, find_run
@@ -198,6 +200,10 @@ def _again(context: Context, recorded: Account) -> Run:
     assert record is not None
     records = Records.of(context.experiment)
     before = {each.submission for each in records.all()}
+    # On the cluster they were there; a script does not make them here.
+    for claim in claims_of(recorded.workflow):
+        folder = state_folder.prepare(context.experiment.state) / "claims" / claim
+        folder.mkdir(parents=True, exist_ok=True)
     # So that each task's reads and writes are looked at; what an earlier time did, is done again.
     shutil.rmtree(context.experiment.state / "cache", ignore_errors=True)
     command = [sys.executable, "-m", "hera_utils", "run", "--cache=1", "--quiet=1"]

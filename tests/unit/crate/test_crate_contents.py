@@ -18,8 +18,8 @@ from hera_experiment.errors import UserError
 def test_what_may_hold_a_secret_stays_out_and_the_rest_goes_in(tmp_path: Path) -> None:
     experiment = experiment_in(tmp_path / "one")
     crate = tmp_path / "crate"
-    written = write(account_in(experiment), experiment)
     unpacked(account_in(experiment), experiment, crate)
+    written = write(account_in(experiment), experiment)
     names = {path.relative_to(crate).as_posix() for path in crate.rglob("*") if path.is_file()}
     assert {"code/workflow.py", "code/data/table.csv", "code/env.tmpl"} <= names
     assert {"results/a/one & two.csv", "results/sum.txt", "reproduce.py", "README.md"} <= names
