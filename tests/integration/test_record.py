@@ -7,18 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from polling import until
-from script_place import HEAD, TEMPLATE, Place
+from script_place import HEAD, Place
 
 from hera_experiment.crate.places import account_in
 
-REPOSITORY = TEMPLATE.parent
 JUDGE = Path(__file__).with_name("judge_record.py")
 SCRIPT = f"""{HEAD}
 @script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
@@ -51,19 +49,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     (tmp_path / ".gitignore").write_text("/results/\n/.hera/\n__pycache__/\n")
     yield place
     until(place.server_has_gone, 30)
-
-
-@pytest.fixture(scope="session")
-def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of an environment that has the validator and ``runcrate``."""
-    folder = tmp_path_factory.mktemp("judges")
-    venv.create(folder, with_pip=True, symlinks=True)
-    python = folder / "bin" / "python"
-    lock = REPOSITORY / "requirements" / "records.txt"
-    command = [str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(lock)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return python
 
 
 def record(place: Place, *options: str) -> subprocess.CompletedProcess[str]:
