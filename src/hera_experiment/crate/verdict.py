@@ -20,6 +20,7 @@ from typing import Any
 from hera_experiment.account.account import Account, account_of
 from hera_experiment.argo.tasks import nodes_of
 from hera_experiment.argo.workflows import claims_of
+from hera_experiment.compare.changes import CHANGED
 from hera_experiment.compare.differences import Differences, differences
 from hera_experiment.compare.files import EQUAL, FileDifference
 from hera_experiment.compare.tasks import tasks_by_name
@@ -81,7 +82,9 @@ class Verdict:
             yield f"{_word(file):10} {file.path}{self._remark(file)}"
         if self.phases[0] != self.phases[1]:
             yield f"the run ended as {self.phases[1]}, the recorded one as {self.phases[0]}"
-        for change in (*self.found.inputs, *self.found.images, *self.found.packages):
+        # Packages for checks may be there or not, which is nothing to a run.
+        packages = [each for each in self.found.packages if each.kind == CHANGED]
+        for change in (*self.found.inputs, *self.found.images, *packages):
             yield f"not as recorded: {change}"
         first = self.found.first
         if first is not None:
