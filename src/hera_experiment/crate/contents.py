@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,11 @@ def gathered(
         remarks += _take_logs(account, logs, scratch, files)
     # Whose cluster it was is nobody's business.
     record = replace(record, server="", session="", script=_script(record, experiment))
+    # Not all that unpacks a zip keeps who may run a file.
+    programs = [path for path, file in files.items() if file.stat().st_mode & stat.S_IXUSR]
+    noted = json.loads(replace(record, manifest={}).as_json())
     documents: dict[str, Any] = {
-        places.RUN_FILE: json.loads(replace(record, manifest={}).as_json()),
+        places.RUN_FILE: {**noted, "programs": programs},
         places.MANIFEST_FILE: record.manifest,
         places.WORKFLOW_FILE: account.workflow,
     }

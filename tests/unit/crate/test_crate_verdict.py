@@ -66,6 +66,7 @@ def test_tolerances_are_those_of_the_layout(
 
 def test_the_program_in_the_crate_names_what_was_changed(tmp_path: Path) -> None:
     experiment = experiment_in(tmp_path / "one")
+    (tmp_path / "one" / "workflow.py").chmod(0o755)
     crate = tmp_path / "un été"
     unpacked(account_in(experiment), experiment, crate)
     program = runpy.run_path(str(crate / "reproduce.py"))
@@ -78,6 +79,8 @@ def test_the_program_in_the_crate_names_what_was_changed(tmp_path: Path) -> None
     program["copy_code"]()
     again = crate / "again"
     assert (again / "data" / "table.csv").read_text() == "2\n"
+    modes = [(again / name).stat().st_mode & 0o100 for name in ("workflow.py", "inputs.py")]
+    assert modes == [0o100, 0]
     (again / ".venv").mkdir()
     (again / "left over").write_text("")
     shutil.rmtree(crate / "code" / "data")
