@@ -3,7 +3,9 @@
 import itertools
 import os
 import signal
+import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for file in waiting:
         ordered += [file, *itertools.islice(rest, stride)]
     items[:] = itertools.chain.from_iterable([*ordered, *rest])
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python that has ``cffconvert``, ``runcrate`` and the validator of crates."""
+    folder = tmp_path_factory.mktemp("judges")
+    venv.create(folder, with_pip=True, symlinks=True)
+    python = folder / "bin" / "python"
+    lock = REPOSITORY / "requirements" / "records.txt"
+    command = [str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(lock)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return python

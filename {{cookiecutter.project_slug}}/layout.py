@@ -14,7 +14,7 @@ from inputs import Constants
 RUN = "{{workflow.name}}"
 
 # How much numbers in outputs may differ, by pattern of path, when a run is compared with another or
-# its record runs again: {"*.csv": 1e-9}. What no pattern fits must be the same, byte by byte.
+# its record runs again: {"*.csv": 1e-9}. What no pattern fits must have the very same values.
 TOLERANCES: dict[str, float] = {}
 
 

@@ -40,7 +40,7 @@ OWN_FILES = """
     vendor/SHA256SUMS
 """.split()
 WHEEL = f"vendor/hera_experiment-{__version__}-py3-none-any.whl"
-MOST_FILES = 45
+MOST_FILES = 46
 
 LICENCES = {
     "MIT": "MIT License",
@@ -141,6 +141,31 @@ def test_the_answers_come_back_out_of_experiment_toml(bake: Bake) -> None:
     assert table["description"] == answers["description"]
     assert table["authors"] == [answers["author_name"]]
     assert document["template"]["answers"] == {**answers, "license": "MIT"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"description": "", "license": "Not open source"},
+        {"project_name": 'L\'été \\ "n°1" 🎉', "author_name": "Ada: & {Bob} <a@b>"},
+    ],
+)
+def test_the_citation_is_valid_by_its_schema(
+    bake: Bake, judges: Path, answers: dict[str, str]
+) -> None:
+    file = project(bake(**answers)) / "CITATION.cff"
+    command = [str(judges.with_name("cffconvert")), "--validate", "-i", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "valid" in done.stdout, done.stdout + done.stderr
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    names = {"title": "project_name", "abstract": "description", "license": "license"}
+    for key, question in names.items():
+        if question in answers:
+            absent = answers[question] in ("", "Not open source")
+            assert document.get(key) == (None if absent else answers[question])
+    if "author_name" in answers:
+        assert document["authors"] == [{"name": answers["author_name"]}]
 
 
 def test_the_hashes_are_those_of_the_files(bake: Bake) -> None:

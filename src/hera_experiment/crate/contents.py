@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ LINES = 100_000
 _RULE = "HE701"
 _SECRET_NAMES = Path(__file__).parent.parent / "new_container" / "dockerignore"
 _LOOKED_INTO = 1 << 20
+# Results of other runs, where git does not ignore them.
+_OTHERS = "results/"
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def gathered(
     ignore = Ignore(_SECRET_NAMES.read_text("utf-8") + "!**/*.tmpl\n")
     for file in sorted(path for path in code.rglob("*") if path.is_file()):
         name = file.relative_to(code).as_posix()
+        if name.startswith(_OTHERS):
+            continue
         if file.is_symlink() and not file.resolve().is_relative_to(code.resolve()):
             remarks.append(f"{name} is left out: it is a link that leads out of the experiment")
         elif ignore.ignores(name):
@@ -103,8 +108,11 @@ def gathered(
         remarks += _take_logs(account, logs, scratch, files)
     # Whose cluster it was is nobody's business.
     record = replace(record, server="", session="", script=_script(record, experiment))
+    # Not all that unpacks a zip keeps who may run a file.
+    programs = [path for path, file in files.items() if file.stat().st_mode & stat.S_IXUSR]
+    noted = json.loads(replace(record, manifest={}).as_json())
     documents: dict[str, Any] = {
-        places.RUN_FILE: json.loads(replace(record, manifest={}).as_json()),
+        places.RUN_FILE: {**noted, "programs": programs},
         places.MANIFEST_FILE: record.manifest,
         places.WORKFLOW_FILE: account.workflow,
     }

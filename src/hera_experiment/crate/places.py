@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -39,6 +40,7 @@ def account_in(folder: Path) -> Account:
     """
     try:
         record = RunRecord.from_json((folder / RUN_FILE).read_bytes())
+        record = replace(record, manifest=_object(folder / MANIFEST_FILE))
         workflow = _object(folder / WORKFLOW_FILE)
         found = [file for file in _files(folder) if file.path.startswith(f"{RESULTS}/")]
     except (OSError, ValueError) as error:

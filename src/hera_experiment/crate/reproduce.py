@@ -82,6 +82,11 @@ def copy_code() -> None:
         else:
             path.unlink()
     shutil.copytree(str(CRATE / "code"), str(AGAIN), symlinks=True, dirs_exist_ok=True)
+    noted = json.loads((CRATE / "record" / "run.json").read_text(encoding="utf-8"))
+    for name in noted["programs"]:
+        program = AGAIN / Path(name).relative_to("code") if name.startswith("code/") else None
+        if program is not None and program.is_file():
+            program.chmod(0o755)
 
 
 def tell_changed(changed: "list[str]") -> None:

@@ -19,6 +19,8 @@ from typing import Any
 
 from hera_experiment.account.account import Account, account_of
 from hera_experiment.argo.tasks import nodes_of
+from hera_experiment.argo.workflows import claims_of
+from hera_experiment.compare.changes import CHANGED
 from hera_experiment.compare.differences import Differences, differences
 from hera_experiment.compare.files import EQUAL, FileDifference
 from hera_experiment.compare.tasks import tasks_by_name
@@ -28,6 +30,7 @@ from hera_experiment.environment.inputs import InputChoice
 from hera_experiment.errors import EXIT_STATUS, UserError, report
 from hera_experiment.experiment import Experiment
 from hera_experiment.follow.task_log import TaskLogs
+from hera_experiment.platform import state_folder
 from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord
 from hera_experiment.runs.find import Run, find_run
@@ -79,7 +82,9 @@ class Verdict:
             yield f"{_word(file):10} {file.path}{self._remark(file)}"
         if self.phases[0] != self.phases[1]:
             yield f"the run ended as {self.phases[1]}, the recorded one as {self.phases[0]}"
-        for change in (*self.found.inputs, *self.found.images, *self.found.packages):
+        # Packages for checks may be there or not, which is nothing to a run.
+        packages = [each for each in self.found.packages if each.kind == CHANGED]
+        for change in (*self.found.inputs, *self.found.images, *packages):
             yield f"not as recorded: {change}"
         first = self.found.first
         if first is not None:
@@ -133,9 +138,15 @@ def judged(recorded: Account, run: Run, crate: Path, tolerances: Mapping[str, fl
         and log.replace(recorded.name, again.name)
         != _joined(TaskLogs.of(run.server).end_of(again.workflow, task, len(log) + 1).lines)
     )
-    above = _Above(again, recorded)
-    origin = {file.path: above.first(file.tasks, found) for file in found.files}
-    return Verdict(found, said, origin, (recorded.phase, again.phase))
+    return Verdict(found, said, origins(found, again, recorded), (recorded.phase, again.phase))
+
+
+def origins(found: Differences, *accounts: Account) -> dict[str, str]:
+    """Return by path the first task that differs above what wrote a file; empty for none."""
+    above = _Above(*accounts)
+    return {
+        file.path: above.first(file.tasks, found) if file.differs else "" for file in found.files
+    }
 
 
 def tolerances_of(experiment: Experiment) -> dict[str, float]:
@@ -192,6 +203,10 @@ def _again(context: Context, recorded: Account) -> Run:
     assert record is not None
     records = Records.of(context.experiment)
     before = {each.submission for each in records.all()}
+    # On the cluster they were there; a script does not make them here.
+    for claim in claims_of(recorded.workflow):
+        folder = state_folder.prepare(context.experiment.state) / "claims" / claim
+        folder.mkdir(parents=True, exist_ok=True)
     # So that each task's reads and writes are looked at; what an earlier time did, is done again.
     shutil.rmtree(context.experiment.state / "cache", ignore_errors=True)
     command = [sys.executable, "-m", "hera_utils", "run", "--cache=1", "--quiet=1"]

@@ -34,7 +34,7 @@ def test_the_template_is_sound_where_it_stands(command: tuple[str, ...], tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_file_of_the_template_is_rendered_but_three() -> None:
+def test_no_file_of_the_template_is_rendered_but_four() -> None:
     """Jinja is in the files that are data, and nothing else is rendered at all."""
     settings = json.loads((TEMPLATE.parent / "cookiecutter.json").read_text(encoding="utf-8"))
     copied = settings["_copy_without_render"]
@@ -42,6 +42,6 @@ def test_no_file_of_the_template_is_rendered_but_three() -> None:
     for entry in TEMPLATE.iterdir():
         if not any(Path(entry.name).match(pattern) for pattern in copied):
             rendered.add(entry.name)
-    assert rendered == {"LICENSE", "README.md", "experiment.toml"}
+    assert rendered == {"CITATION.cff", "LICENSE", "README.md", "experiment.toml"}
     for path in TEMPLATE.rglob("*.py"):
         assert not re.search(r"\{\{ ?cookiecutter|\{%", path.read_text(encoding="utf-8")), path
