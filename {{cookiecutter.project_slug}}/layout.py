@@ -13,6 +13,10 @@ from inputs import Constants
 # Argo Workflows puts the name of the running workflow here, so that two runs never mix.
 RUN = "{{workflow.name}}"
 
+# How much numbers in outputs may differ, by pattern of path, when a run is compared with another or
+# its record runs again: {"*.csv": 1e-9}. What no pattern fits must be the same, byte by byte.
+TOLERANCES: dict[str, float] = {}
+
 
 class experiment_layout:
     """Paths relative to the volume's mount point, and names derived from the inputs."""

@@ -24,14 +24,14 @@ else:
     import tomli as tomllib
 
 OWN_FILES = """
-    .gitignore LICENSE Makefile README.md
+    .gitignore CITATION.cff LICENSE Makefile README.md
     environment.py experiment.toml inputs.py layout.py pyproject.toml workflow.py
     hera.bash.tmpl hera.config.tmpl env.tmpl
     containers/collect/.dockerignore containers/collect/Dockerfile containers/collect/collect.py
     containers/collect/census_lyon.csv containers/collect/requirements.txt
     containers/chart/.dockerignore containers/chart/Dockerfile containers/chart/chart.py
     containers/chart/requirements.txt
-    docs/volumes_and_containers.md docs/check_cluster.md docs/settings.md
+    docs/volumes_and_containers.md docs/check_cluster.md docs/settings.md docs/record.md
     hera_utils/LICENSE hera_utils/__init__.py hera_utils/__main__.py hera_utils/bootstrap.py
     hera_utils/cli_context.py hera_utils/cluster.py hera_utils/environment_of_execution.py
     hera_utils/environment_of_submission.py hera_utils/execution_platform.py hera_utils/server.py
@@ -76,7 +76,7 @@ def test_the_exact_set_of_files_each_valid_and_without_jinja(
     for file in files_of(vendored):
         assert (folder / "hera_utils" / file).read_bytes() == (vendored / file).read_bytes()
     assert_all_parse(folder)
-    for file in ("experiment.toml", "README.md", "LICENSE"):
+    for file in ("experiment.toml", "README.md", "LICENSE", "CITATION.cff"):
         text = (folder / file).read_text(encoding="utf-8")
         assert "{{" not in text and "{%" not in text and "cookiecutter." not in text
     for file in files_of(folder):
@@ -94,7 +94,7 @@ def assert_all_parse(folder: Path) -> None:
             ast.parse(text, str(path), feature_version=(3, 10))
         elif path.suffix == ".toml":
             tomllib.loads(text)
-        elif path.suffix in (".yaml", ".yml"):
+        elif path.suffix in (".yaml", ".yml", ".cff"):
             list(yaml.safe_load_all(text))
         elif path.suffix == ".json":
             json.loads(text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from polling import until
 from real_cluster import Done, Project, RealCluster
 
 IMAGE = "python:3.13-slim"
-CONFIGMAP, CLAIM = "rows", "files"
+CONFIGMAP, CLAIM = "replay-rows", "replay-files"
 HANDFUL = ("bad-cell", "missing-module", "exit-code", "of-a-configmap", "time-out", "retried")
 FAULTS: dict[str, dict[str, Any]] = yaml.safe_load((WORKFLOWS / "replay_faults.yml").read_text())
 PREPARE = """
@@ -108,21 +109,42 @@ class Person:
         where = {"ARGO_NAMESPACE": namespace, "ARGO_SERVICE_ACCOUNT": "argo-user"}
         self.settings = {name: cluster[name] for name in names} | where
 
-    def types(self, *words: str, timeout: float = 900) -> Done:
-        return self.project.run("hera_utils", *words, timeout=timeout, **self.settings)
+    def types(self, *words: str) -> Done:
+        return self.project.run("hera_utils", *words, timeout=180, **self.settings)
+
+    def replays(self, run: str, task: str) -> dict[str, Any]:
+        """Return what ``make replay`` tells of a task; what that prints may be a stack trace."""
+        words = ("replay", f"--run={run}", f"--task={task}", "--output=json")
+        done = subprocess.run(
+            self.project.command("hera_utils", *words),
+            cwd=self.project.folder,
+            env={**self.project.environ, **self.settings},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
 
-@pytest.fixture
-def person(
-    project: Project, cluster: RealCluster, namespace: str, tmp_path: Path
-) -> Iterator[Person]:
-    volume = tmp_path / "volume"
-    volume.mkdir()
+@pytest.fixture(scope="module")
+def place(
+    cluster: RealCluster, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A namespace with a claim and a ConfigMap."""
+    volume = tmp_path_factory.mktemp("replay")
     volume.chmod(0o777)
     objects = OBJECTS.format(configmap=CONFIGMAP, namespace=namespace, claim=CLAIM, path=volume)
     cluster.apply(objects)
-    yield Person(project, cluster, namespace)
+    yield namespace
     cluster.kubectl("delete", "pv", f"{namespace}-{CLAIM}", "--wait=false")
+
+
+@pytest.fixture
+def person(project: Project, cluster: RealCluster, place: str) -> Person:
+    return Person(project, cluster, place)
 
 
 def submitted(person: Person, cluster: RealCluster, names: tuple[str, ...]) -> str:
@@ -144,8 +166,7 @@ def test_faults_of_a_cluster_stand_here(person: Person, cluster: RealCluster) ->
     run = submitted(person, cluster, names)
     other = {}
     for name in names:
-        done = person.types("replay", f"--run={run}", f"--task={name}", "--output=json")
-        found = json.loads(done.out) if done.out else {"same": False, "differs": done.err}
+        found = person.replays(run, name)
         print(name, "ends alike" if found["same"] else found, flush=True)
         if not found["same"]:
             other[name] = found["differs"]

@@ -8,6 +8,7 @@ tolerance, with 1 when one is not, with 2 when that cannot be told.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -191,7 +192,8 @@ def _again(context: Context, recorded: Account) -> Run:
     assert record is not None
     records = Records.of(context.experiment)
     before = {each.submission for each in records.all()}
-    # What each task reads and writes is looked at, and so is known of each file.
+    # So that each task's reads and writes are looked at; what an earlier time did, is done again.
+    shutil.rmtree(context.experiment.state / "cache", ignore_errors=True)
     command = [sys.executable, "-m", "hera_utils", "run", "--cache=1", "--quiet=1"]
     status = subprocess.call([*command, *_choice(record, context.experiment)])
     new = [each for each in records.all() if each.submission not in before]

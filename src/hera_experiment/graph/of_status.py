@@ -138,13 +138,15 @@ def _with_run(node: Node, run: _Run) -> Node:
 
 def _with_others(plan: Graph, workflow: Workflow, runs: Mapping[str, _Run]) -> Graph:
     """Return ``plan`` with nodes for what ran elsewhere."""
-    nodes = {node.id: node for node in plan.nodes}
+    # A name with variables is another one once it runs.
+    nodes = {node.id: node for node in plan.nodes if node.id in runs or "{{" not in node.id}
     added = {ROOT} if ROOT in nodes else set()
     for place in sorted(runs, key=lambda place: (place.count("/"), place)):
         if place not in nodes and place != ROOT and runs[place].nodes:
             nodes[place] = _added(place, runs[place], nodes)
             added.add(place)
-    edges = dict.fromkeys(plan.edges)
+    kept = (edge for edge in plan.edges if edge.start in nodes and edge.end in nodes)
+    edges = dict.fromkeys(kept)
     whereabouts = places(workflow)
     for identifier, node in nodes_of(workflow).items():
         start = whereabouts.get(identifier)

@@ -28,13 +28,17 @@ _HEAD = 64 << 10
 _MOST_TABLES = 20
 _MOST_FILES = 2000
 _TEXT = 600
+_WHOLE = 150_000
+"""Bytes of the largest picture that is within a page as it is; larger ones are scaled."""
+_WIDTH = 1000
+_LEAST = 100
 
 
 def outputs_of(folder: Path, files: Sequence[OutputFile], room: int) -> tuple[list[Json], int]:
     """Return a row for each of ``files`` below ``folder``, and how many more there are.
 
-    Pictures are within the rows as long as all of them take no more than ``room`` bytes, the small
-    ones first; of tables and texts the heads of the first.
+    Pictures, large ones scaled, are within the rows as long as all of them take no more than
+    ``room`` bytes, the small ones first; of tables and texts the heads of the first.
     """
     shown = list(files[:_MOST_FILES])
     pictures = _pictures(folder, shown, room)
@@ -52,25 +56,50 @@ def outputs_of(folder: Path, files: Sequence[OutputFile], room: int) -> tuple[li
 
 
 def picture_of(path: Path) -> str:
-    """Return a picture as an address that holds it (RFC 2397); empty where it cannot be read."""
+    """Return a picture as an address that holds it; empty where it cannot be read."""
     kind = PICTURES.get(path.suffix.lower())
     try:
         data = path.read_bytes() if kind else b""
     except OSError:
         return ""
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}" if data else ""
+    return _address(kind, data) if kind and data else ""
 
 
 def _pictures(folder: Path, files: Sequence[OutputFile], room: int) -> dict[str, str]:
     found = {}
     for file in sorted(files, key=lambda file: file.size):
-        length = file.size * 4 // 3 + 40
-        if PurePosixPath(file.path).suffix.lower() not in PICTURES or length > room:
+        suffix = PurePosixPath(file.path).suffix.lower()
+        if suffix not in PICTURES or room < _LEAST:
             continue
-        if text := picture_of(folder / file.path):
+        if file.size > _WHOLE and suffix != ".svg":
+            text = _scaled(folder / file.path)
+        elif file.size * 4 // 3 + _LEAST <= room:
+            text = picture_of(folder / file.path)
+        else:
+            continue
+        if text and len(text) <= room:
             found[file.path] = text
             room -= len(text)
     return found
+
+
+def _scaled(path: Path) -> str:
+    """Return a large picture in a size that a page shows; empty where it cannot be read."""
+    from PIL import Image
+
+    data = io.BytesIO()
+    try:
+        with Image.open(path) as picture:
+            picture.thumbnail((_WIDTH, _WIDTH))
+            picture.convert("RGBA").save(data, "WEBP", quality=80)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return ""
+    return _address("image/webp", data.getvalue())
+
+
+def _address(kind: str, data: bytes) -> str:
+    """Return the address that holds ``data`` (RFC 2397)."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _head(path: Path) -> Json:

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         "--output",
         default="",
-        choices=("", *_FORMATS),
+        choices=tuple(_FORMATS),
         help=f"text (and a picture results/{_PICTURE}), svg, mermaid or json",
     )
     parser.add_argument(

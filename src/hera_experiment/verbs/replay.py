@@ -104,8 +104,6 @@ def _verdict(run: Run, replayed: Replayed) -> list[tuple[str, str]]:
         lines.append((f"the same failure here: {here}", "bold red"))
     if there.log:
         lines.append((f"its last line there is not known: {there.log}", "yellow"))
-    if here.log and not here.last_line and here.message:
-        lines.append((f"here: {here.message}", ""))
     lines.append((f"its files here: {shown(replayed.folder, Path.cwd())}{os.sep}", "dim"))
     if not there.succeeded:
         lines += [(line, "") for line in _after_a_mend(run, replayed)]
@@ -152,6 +150,7 @@ def _today(args: VerbArguments, context: Context, run: Run) -> Mapping[str, Any]
     from hera_experiment.argo.objects import WORKFLOW
     from hera_experiment.check.capture import capture
     from hera_experiment.check.outcome import CannotTell
+    from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.submission.document_names import is_document
 
     named = run.record.script if run.record else ""
@@ -163,8 +162,9 @@ def _today(args: VerbArguments, context: Context, run: Run) -> Mapping[str, Any]
             f"{script.name} is no script that tells today's workflow", "CODE=now", "leave it out"
         )
     local = args.kind.read(None, ["--cluster=local"])
+    inputs = InputChoice.of_text(run.record.inputs if run.record else "")
     try:
-        found = capture(script, (), local, dict(os.environ))
+        found = capture(script, (), local, {**os.environ, **inputs.variables()})
     except CannotTell as reason:
         raise UserError(str(reason), "CODE=now", "leave it out") from None
     return next(each.manifest for each in found.objects if each.kind is WORKFLOW)

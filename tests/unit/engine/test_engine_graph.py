@@ -73,3 +73,13 @@ def test_steps_and_what_calls_itself(bench: Bench) -> None:
     graph = graph_of_status(done)
     assert all(node.parent in (*graph.by_id, "") for node in graph.nodes)
     assert all({edge.start, edge.end} <= set(graph.by_id) for edge in graph.edges)
+
+
+def test_names_with_variables_are_those_that_ran(bench: Bench) -> None:
+    name = "for-{{workflow.parameters.city}}"
+    arguments = {"parameters": [{"name": "city", "value": "lyon"}]}
+    tasks = dag(task("a", "ok"), task(name, "ok", "a"))
+    done = bench.run(workflow(tasks, OK, arguments=arguments))
+    graph = graph_of_status(done)
+    assert phases_at(done) == {"a": "Succeeded", "for-lyon": "Succeeded"}
+    assert [(edge.start, edge.end) for edge in graph.edges] == [("a", "for-lyon")]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_bench import OK, Bench, by_name, dag, phases, script, steps, task, workflow
 
-from hera_experiment.local.errors import InvalidWorkflow, NotFound
+from hera_experiment.local.errors import InvalidWorkflow, MissingTemplate, NotFound
 
 SAY = script("say", "print('{{inputs.parameters.word}}')", "word")
 
@@ -181,3 +181,14 @@ def test_a_template_that_is_found_only_when_it_runs(bench: Bench) -> None:
     assert by_name(done)["b"]["message"].endswith(
         "template none not found in workflow template lib"
     )
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+def test_a_whole_workflow_that_is_not_there_is_not_found(bench: Bench, cluster: bool) -> None:
+    metadata = {"generateName": "w-", "namespace": "local"}
+    spec = {"workflowTemplateRef": {"name": "nowhere", "clusterScope": cluster}}
+    with pytest.raises(
+        MissingTemplate, match=r'workflowtemplates\.argoproj\.io "nowhere"'
+    ) as refused:
+        bench.engine.create({"metadata": metadata, "spec": spec})
+    assert (refused.value.http, refused.value.code) == (404, 5)

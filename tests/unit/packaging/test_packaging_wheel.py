@@ -16,7 +16,7 @@ from stranger import REPOSITORY, copy_template
 from hera_experiment import __version__
 from hera_experiment.packaging import wheel
 
-LARGEST = 1_200_000
+LARGEST = 1_300_000
 """Bytes: the wheel is part of each experiment's history."""
 
 

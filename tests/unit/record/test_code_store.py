@@ -102,3 +102,22 @@ def test_any_folder_is_not_an_experiment(tmp_path: Path) -> None:
     (tmp_path / "private.txt").write_text("x")
     kept = CodeStore(Experiment.find(tmp_path)).keep()
     assert kept.tree == "" and "neither experiment.toml nor a git repository" in kept.why
+
+
+def test_what_was_not_committed_is_a_patch(experiment: Experiment) -> None:
+    store = CodeStore(experiment)
+    assert store.uncommitted(store.keep()) == ""
+    above = experiment.folder.parent
+    git(above, "init", "-q", "-b", "main")
+    git(above, "add", ".")
+    git(above, "commit", "-qm", "first")
+    assert store.uncommitted(store.keep()) == ""
+    (experiment.folder / "workflow.py").write_text("print(4)\n")
+    (experiment.folder / "new.py").write_text("fresh\n")
+    (experiment.folder / "secret.env").write_text("TOKEN=x")
+    kept = store.keep()
+    # It is of the run, whatever was done since.
+    (experiment.folder / "workflow.py").write_text("print(5)\n")
+    patch = store.uncommitted(kept)
+    assert "-print(1)" in patch and "+print(4)" in patch and "+fresh" in patch
+    assert "TOKEN" not in patch and "print(5)" not in patch

@@ -163,7 +163,7 @@ def test_each_pod_of_each_case_is_asked_for_again(bench: Callable[[], Bench]) ->
             for each in documents:
                 if each is not workflow:
                     there.keep(each)
-            run = there.ended(workflow, 3)
+            run = there.ended(workflow, 1)
         except ApiError:
             continue  # Argo refuses it too.
         finally:

@@ -13,7 +13,6 @@ from hera_experiment.local.runtimes.engine_client import (
     command_options,
     init_options,
     mount_options,
-    size_in_bytes,
     user_options,
     variable_options,
 )
@@ -76,15 +75,6 @@ def test_mounts_from_the_outside_in():
         *("--mount", 'type=bind,"source=/a,b","target=/data/in,x",readonly'),
         *("--mount", "type=bind,source=/p/script,target=/argo/staging/script,readonly"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("quantity", "size"), [("64Mi", 2**26), ("1k", 1000), ("7", 7), ("1.5G", 1_500_000_000)]
-)
-def test_quantities(quantity, size):
-    assert size_in_bytes(quantity) == size
-    with pytest.raises(ValueError, match="not a quantity"):
-        size_in_bytes("much")
 
 
 def main(template):

@@ -234,6 +234,13 @@ function graph() {
     if (node && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); showPlace(node.dataset.node); }
   });
   const mover = svgPanZoom(svg, { mouseWheelZoomEnabled: false, dblClickZoomEnabled: false, minZoom: 0.2, maxZoom: 40, zoomScaleSensitivity: 0.3 });
+  // A graph that cannot be read as a whole begins at its beginning.
+  const scale = mover.getSizes().realZoom;
+  if (scale < 0.4) {
+    mover.zoom(0.7 / scale);
+    const left = room.clientWidth - width * 0.7, top = room.clientHeight - height * 0.7;
+    mover.pan({ x: left > 0 ? left / 2 : 8, y: top > 0 ? top / 2 : 8 });
+  }
   $("closer").addEventListener("click", () => mover.zoomIn());
   $("farther").addEventListener("click", () => mover.zoomOut());
   const whole = () => {
@@ -298,6 +305,8 @@ function timeline() {
   };
   function draw() {
     const ratio = Math.min(devicePixelRatio || 1, 2);
+    // First the height, which decides whether a scroll bar takes some of the width.
+    canvas.style.width = "0"; canvas.style.height = `${height}px`;
     width = Math.min(16000, room.clientWidth * wider);
     canvas.width = width * ratio; canvas.height = height * ratio;
     canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
@@ -329,7 +338,8 @@ function timeline() {
     area(() => 0, (each) => each[2], paint.blue);
     pen.globalAlpha = 1;
     area((each) => each[2], (each) => each[1] + each[2], waits);
-    pen.fillStyle = paint.soft; pen.fillText(`at once: ${most}`, 6, 14); pen.fillText("waiting", 6, 32); pen.fillText("running", 6, 48);
+    pen.fillStyle = paint.soft; pen.fillText(`at once: ${most}`, 6, 14); pen.fillStyle = paint.yellow; pen.fillText("waiting", 6, 32);
+    pen.fillStyle = paint.blue; pen.fillText("running", 6, 48);
     // The tasks.
     let last = null;
     lanes.forEach((lane, number) => {
@@ -484,7 +494,7 @@ function results() {
   if (texts.length) show("results", folded(`Heads of ${texts.length} text files`, ...texts.flatMap((file) => [h("h3", {}, file.path), h("pre", {}, file.text)])));
   const large = data.files.filter((file) => file.picture === "").length;
   show("results", h("h3", {}, `Files (${data.files.length + data.moreFiles})`),
-    large ? h("p", { class: "hint" }, `${large} pictures are too large to be within this page; the links lead to them.`) : "",
+    large ? h("p", { class: "hint" }, `${large === 1 ? "1 picture is" : `${large} pictures are`} too large to be within this page; the links lead there.`) : "",
     table(["File", "Size", "SHA-256"], data.files.map((file) => [h("a", { href: address(file.path) }, file.path), bytes(file.size), h("code", { class: "sum", title: file.sha256 }, file.sha256)])),
     data.moreFiles ? h("p", { class: "hint" }, `… and ${data.moreFiles} more`) : "");
 }
