@@ -98,16 +98,17 @@ def shell(first: tuple[Path, str, str]) -> Shell:
 
 def test_the_three_lines_work_as_printed(first: tuple[Path, str, str]) -> None:
     folder, output, error = first
-    (run,) = (folder / "results").iterdir()
+    (run,) = filter(Path.is_dir, (folder / "results").iterdir())
     assert re.search(r"^[├└]─ ✔ print-results  ", output, re.MULTILINE)
     assert f"workflow {run.name}: Succeeded" in output
     assert f"results/{run.name}/population.png" in output
+    assert f"report:  results/{run.name}.html\n" in output
     assert re.search(r"^=+ \d+ passed in ", output, re.MULTILINE)
     assert error.count("setting up .venv") == 1
 
 
 def test_the_results_are_the_published_figures_and_a_chart(first: tuple[Path, str, str]) -> None:
-    (run,) = (first[0] / "results").iterdir()
+    (run,) = filter(Path.is_dir, (first[0] / "results").iterdir())
     found = json.loads((run / "collect" / "2016" / "LYON_3EME.json").read_text())
     assert found == {
         "borough": "LYON_3EME",
@@ -151,7 +152,7 @@ def test_a_second_run_installs_nothing_and_has_results_of_its_own(shell: Shell) 
     done = shell("make run")
     assert done.returncode == 0, done.stderr
     assert "setting up" not in done.stderr and "installing" not in done.stdout
-    (new,) = set((shell.folder / "results").iterdir()) - before
+    (new,) = filter(Path.is_dir, set((shell.folder / "results").iterdir()) - before)
     assert (new / "population.png").exists()
 
 

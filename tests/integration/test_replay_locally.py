@@ -86,3 +86,54 @@ def test_a_failure_of_this_machine_stands_again(tmp_path: Path) -> None:
     assert f"no task of {run}" in done.stderr and "make status" in done.stderr
     done = replay(place, "--limit=much", status=1)
     assert "'much' is no size" in done.stderr
+
+
+ARTIFACTS = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: cells-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: make, template: make}
+      - name: use
+        template: use
+        depends: make
+        arguments:
+          artifacts:
+          - {name: file, from: "{{tasks.make.outputs.artifacts.file}}"}
+          - {name: tree, from: "{{tasks.make.outputs.artifacts.tree}}"}
+  - name: make
+    script:
+      image: python:3.11
+      command: [sh]
+      source: "mkdir -p /tmp/tree/in; echo n/a > /tmp/tree/in/cell; echo 41 > /tmp/file"
+    outputs:
+      artifacts:
+      - {name: file, path: /tmp/file}
+      - {name: tree, path: /tmp/tree, archive: {none: {}}}
+  - name: use
+    inputs: {artifacts: [{name: file, path: /tmp/x}, {name: tree, path: /tmp/y}]}
+    script:
+      image: python:3.11
+      command: [python]
+      source: "print(int(open('/tmp/x').read()) + int(open('/tmp/y/in/cell').read()))"
+"""
+
+
+def test_input_artifacts_come_along(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    command = place.command(ARTIFACTS, script="cells.yaml")
+    done = subprocess.run(
+        command, cwd=tmp_path, env=place.environment, capture_output=True, timeout=90
+    )
+    assert done.returncode == 1, done.stderr
+    until(place.server_has_gone, 30)
+
+    found = json.loads(replay(place, "--output=json").stdout)
+
+    assert found["same"] and found["task"] == "use", found
+    assert "'n/a" in found["here"]["last_line"]

@@ -164,7 +164,9 @@ def test_a_diamond_succeeds(place: Place) -> None:
     assert f"workflow {name} is running" in done.stdout
     rows = re.findall(r"^[├└]─ ✔ (\w)  (?:<1|\d)s$", done.stdout, re.MULTILINE)
     assert rows[0] == "a" and sorted(rows) == list("abcd") and rows[-1] == "d"
-    assert f"workflow {name}: Succeeded" in done.stdout.splitlines()[-1]
+    verdict, report = done.stdout.splitlines()[-2:]
+    assert f"workflow {name}: Succeeded" in verdict
+    assert report == f"report:  results/{name}.html"
     assert [log.read_text() for log in place.logs()].count("the word is a\n") == 1
     assert done.stderr == ""
 
@@ -247,7 +249,7 @@ def test_results_come_home(place: Place) -> None:
     (place.folder / ".hera" / "claims" / "numbers").mkdir(parents=True)
     done = place.run(CLAIMING)
     assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (place.folder / "results").iterdir()
+    (folder,) = filter(Path.is_dir, (place.folder / "results").iterdir())
     assert (folder / "table.csv").read_text() == "1,2\n"
     assert f"results: results/{folder.name}/ (2 files)" in done.stdout
     assert f"chart:   results/{folder.name}/figures/chart.png" in done.stdout

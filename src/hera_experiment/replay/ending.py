@@ -17,9 +17,10 @@ from hera_experiment.runs.find import Run
 _READ = 400
 _PASSING = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|\b0x[0-9a-f]+\b|/tmp/tmp\w+"
+    r"|\b0x[0-9a-f]+\b|/tmp/tmp\w+|/[\w./-]+/lib/python3\.\d+/"
 )
-"""What differs between two runs of one and the same: the time, addresses, names of drafts."""
+"""What differs between two runs of one and the same: the time, addresses, names of drafts, and the
+folder of Python's own modules."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from hera_experiment.experiment import SETTINGS, Experiment
 from hera_experiment.local.runtimes.scratch import remove_folder
 from hera_experiment.platform import state_folder
 from hera_experiment.record.code import CodeStore
+from hera_experiment.results.claim_files import REPLAYS
 
-FOLDER = "replays"
 _SHARED = ("venvs", "layers", "secrets")
 """What of the laptop's state a replay uses: what takes long to make, and what only a person has."""
 
@@ -38,7 +38,7 @@ class ReplayPlace:
             # Names that look alike now are to be told apart.
             name = f"{name[:_LONGEST]}-{sha256(task.encode()).hexdigest()[:6]}"
         self.name = f"{run}.{name}"
-        self.folder = experiment.state / FOLDER / self.name
+        self.folder = experiment.state / REPLAYS / self.name
         self.fetched = self.folder / "fetched"
         self.experiment = replace(experiment, folder=self.folder / "experiment")
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hera_experiment.argo.names import ANNOTATION_LIMITS
 from hera_experiment.argo.tasks import Task, is_finished, tasks_of
 from hera_experiment.argo.workflows import artifact_key, specification
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 from hera_experiment.follow.log_reader import LogReader, follow_logs
+from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.images.published import BUILT
 from hera_experiment.local.engine.config_values import NoConfigValue
@@ -125,10 +127,10 @@ class Replay:
                 debugger.take_part(manifest)
             here = self._ended(server, manifest)
             text = "\n".join((there.message, *there.lines))
-            keeps = self.context.runtime in RUNNERS
             account = account or self.run.server.context.argo_service_account
+            in_engine = self.context.runtime in RUNNERS
             self._remarks += unlike.what_ended_it(
-                manifest, text, run.name, account, keeps_limits=keeps
+                manifest, text, run.name, account, in_engine=in_engine
             )
         differs = difference(there, here, _paths(manifest, place.claims))
         remarks = tuple(dict.fromkeys(self._remarks))
@@ -306,6 +308,7 @@ class Replay:
     def _ended(self, server: Server, manifest: dict[str, Any]) -> Ending:
         """Run the workflow to its end, and return how its task ended."""
         namespace = manifest["metadata"]["namespace"] or LOCAL
+        manifest["metadata"]["annotations"] = {ANNOTATION_LIMITS: "1"}
         created = server.client.create_workflow(namespace, manifest)
         run = Run(server, created)
         try:
@@ -315,6 +318,10 @@ class Replay:
             server.client.terminate_workflow(namespace, run.name)
             raise
         run.workflow = server.get(run.name)
+        prefix = f"workflow {run.name}: "
+        self._remarks += [
+            line.text.removeprefix(prefix) for line in SpecWarnings().fresh(run.workflow)
+        ]
         tasks = tasks_of(run.workflow)
         if not tasks:
             status = run.workflow.get("status") or {}

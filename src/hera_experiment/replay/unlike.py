@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,9 +12,12 @@ from hera_experiment.argo.tasks import Node
 from hera_experiment.local.engine.validation import fields
 from hera_experiment.local.runtimes.container import expand
 from hera_experiment.local.runtimes.devices import missing_devices
+from hera_experiment.local.runtimes.image_view import is_stock_python
 from hera_experiment.local.runtimes.volumes import EMPTY, KINDS, volume_kind
 from hera_experiment.replay.one_task import containers_in, mounts_of, template_of
 
+_PYTHON = re.compile(r":(\d+\.\d+)")
+_HERE = "{}.{}".format(*sys.version_info)
 _KNOWN_FIELDS = ("metadata.name", "metadata.namespace")
 _SERVICE = re.compile(r"\b[\w-]+(?:\.[\w-]+)*\.svc(?:\.cluster\.local)?\b")
 
@@ -55,8 +59,12 @@ def use_own_images(
     ``is_here`` tells whether there is a recipe of a container.
     """
     for container in containers_in(template_of(manifest)):
-        name = container_of(str(container.get("image") or ""), slug)
+        image = str(container.get("image") or "")
+        name = container_of(image, slug)
         if name is None:
+            version = _PYTHON.search(image)
+            if version and is_stock_python(image) and version[1] != _HERE:
+                yield f"{image} is this machine's Python {_HERE}: RUNTIME=docker takes that image"
             continue
         if is_here(name):
             container["image"] = image_reference("", slug, name)
@@ -97,21 +105,21 @@ def adapt(manifest: Mapping[str, Any], pod: Node, account: str) -> Iterator[str]
 
 
 def what_ended_it(
-    manifest: Mapping[str, Any], text: str, run: str, account: str, *, keeps_limits: bool
+    manifest: Mapping[str, Any], text: str, run: str, account: str, *, in_engine: bool = False
 ) -> Iterator[str]:
     """Yield what an end in these words means for a replay, a sentence each.
 
-    ``keeps_limits`` tells whether containers have no more memory than they may have.
+    ``in_engine`` tells that a container engine runs it, which is not told limits of memory.
     """
     limits = [
         str(limit)
         for container in containers_in(template_of(manifest))
         if (limit := ((container.get("resources") or {}).get("limits") or {}).get("memory"))
     ]
-    limit = "on this machine it has all that there is"
+    limit = "its node may have had no more there, this machine may have"
     if limits:
         limit = f"it might take {limits[0]} there, "
-        limit += "and here as well" if keeps_limits else "RUNTIME=docker keeps that limit here"
+        limit += "which RUNTIME=bubblewrap keeps" if in_engine else "and here as well"
     for pattern, sentence in _ENDS:
         if re.search(pattern, text):
             yield sentence.format(run=run, account=account or "default", limit=limit)

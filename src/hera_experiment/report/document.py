@@ -49,7 +49,6 @@ def document_of(account: Account, told: Told, now: datetime, room: int) -> Json:
     for row in rows:
         if row["name"] in told.logs:
             row["log"] = list(told.logs[row["name"]])
-    files, more = outputs_of(account.folder, account.files, room)
     return {
         "run": _run(account, now),
         "failures": _failures(told.failures),
@@ -59,10 +58,15 @@ def document_of(account: Account, told: Told, now: datetime, room: int) -> Json:
         "images": _images(account, told.digests),
         "templates": asked_of(workflow),
         "tasks": rows,
-        "files": files,
-        "moreFiles": more,
+        **files_of(account, room),
         "remarks": [*account.remarks, *told.remarks],
     }
+
+
+def files_of(account: Account, room: int) -> Json:
+    """Return the part of the document that is about files; pictures take at most ``room`` bytes."""
+    files, more = outputs_of(account.folder, account.files, room)
+    return {"files": files, "moreFiles": more}
 
 
 def _run(account: Account, now: datetime) -> Json:

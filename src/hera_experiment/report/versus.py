@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hera_experiment.account.account import Account
+from hera_experiment.argo.tasks import Task
+from hera_experiment.argo.usage import usage_of
 from hera_experiment.compare.differences import differences
 from hera_experiment.record.code import CodeNotKept
 from hera_experiment.report.outputs import PICTURES, picture_of
@@ -23,23 +25,27 @@ def versus_of(one: Account, other: Account) -> dict[str, Any]:
     document = found.document()
     document["files"] = [vars(each) for each in found.changed_files[:_MOST]]
     document["tasks"] = [{"name": each.name, "kind": each.kind} for each in found.tasks]
-    document["durations"] = _durations(found.durations or {})
+    document["durations"] = _durations(one, other)
     document["pictures"] = _pictures(one, other, [each.path for each in found.changed_files])
     document["difference"] = _difference(one, other) if found.code else ""
     return document
 
 
-def _durations(
-    found: Any,
-) -> list[dict[str, Any]]:
-    """Return the tasks whose time differs most; Argo's dates are whole seconds."""
+def _durations(one: Account, other: Account) -> list[dict[str, Any]]:
+    """Return the tasks of both whose time differs most, as exactly as it is known."""
+    times = [{task.name: _ran(task) for task in each.tasks} for each in (one, other)]
+    pairs = [(name, before, times[1].get(name)) for name, before in times[0].items()]
     changed = [
-        {"name": name, "one": one, "other": other}
-        for name, (one, other) in found.items()
-        if one != other
+        (abs(after - before), {"name": name, "one": before, "other": after})
+        for name, before, after in pairs
+        if before is not None and after is not None and before != after
     ]
-    changed.sort(key=lambda each: -abs((each["one"] or 0) - (each["other"] or 0)))
-    return changed[:_TASKS]
+    changed.sort(key=lambda each: -each[0])
+    return [row for _, row in changed[:_TASKS]]
+
+
+def _ran(task: Task) -> float | None:
+    return usage_of(task.pod or task.node).ran
 
 
 def _pictures(one: Account, other: Account, paths: list[str]) -> list[dict[str, str]]:

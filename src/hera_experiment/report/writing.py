@@ -22,7 +22,7 @@ from hera_experiment.graph.layout import laid_out
 from hera_experiment.graph.of_status import graph_of_status
 from hera_experiment.graph.svg import svg_of
 from hera_experiment.graph.text import text_of
-from hera_experiment.report.document import document_of
+from hera_experiment.report.document import document_of, files_of
 from hera_experiment.report.gather import told_of
 from hera_experiment.report.page import json_within, page_of
 from hera_experiment.results.claim_files import report_file
@@ -46,11 +46,11 @@ def report_document(
 ) -> dict[str, Any]:
     """Return what the report says; ``taken`` bytes of the page are for other things."""
     told = told_of(run, account, now, logs)
-    bare = document_of(account, told, now, 0)
-    room = LARGEST - taken - len(json_within(bare))
-    if not any("picture" in file for file in bare["files"]):
-        return bare
-    return document_of(account, told, now, max(room, _LEAST_PICTURES))
+    document = document_of(account, told, now, 0)
+    if any("picture" in file for file in document["files"]):
+        room = LARGEST - taken - len(json_within(document))
+        document |= files_of(account, max(room, _LEAST_PICTURES))
+    return document
 
 
 def write_report(

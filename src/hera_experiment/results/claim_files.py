@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+REPLAYS = "replays"
+"""The folder of the state with what ``make replay`` fetched and made, ``RUN.TASK`` each."""
+
 
 def results_folder(run: Run) -> Path:
     """Return the folder here that receives the files of ``run``.
@@ -183,6 +186,8 @@ def remove_files(runs: Sequence[Run], say: Callable[[str], None], *, image: str 
     for run in runs:
         folder = results_folder(run)
         freed += remove_tree(folder) + remove_tree(folder.parent / ".parts" / folder.name)
+        replays = run.server.context.experiment.state / REPLAYS
+        freed += sum(map(remove_tree, replays.glob(f"{run.name}.*")))
         freed += remove_tree(report_file(run))
         if run.server.is_local:
             # On a cluster the repository's own rules, or artifactGC, remove them.

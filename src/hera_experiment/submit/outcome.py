@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from hera_experiment.context.context import Context
     from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.follow.display import Display
+    from hera_experiment.runs.find import Run
+
+AtEnd = Callable[[Sequence["Run"], "Display"], None]
+"""What is done with runs that were followed to their end."""
 
 _PLAIN_ENDS = (0, 1, 130)
 """Exit statuses that need no word: all is well, somebody said why, the person knows."""
@@ -32,7 +36,7 @@ def submit_script(
     *,
     dry_run: bool = False,
     display: Display | None = None,
-    reports: bool = False,
+    at_end: AtEnd | None = None,
     part: Part = WHOLE,
 ) -> int:
     """Run ``script`` so that it submits to the platform of ``context``; see :func:`conclude`.
@@ -43,7 +47,7 @@ def submit_script(
         environment = script_environment(front.context, front.address, inputs)
         ended = run_script([str(script), *arguments], environment, output=front.output)
         front.end()
-        return conclude(front, script.name, ended, display, reports=reports)
+        return conclude(front, script.name, ended, display, at_end)
 
 
 def conclude(
@@ -51,13 +55,12 @@ def conclude(
     script: str,
     ended: ScriptEnd,
     display: Display | None,
-    *,
-    reports: bool = False,
+    at_end: AtEnd | None = None,
 ) -> int:
     """Tell what the script called ``script`` has submitted through ``front``.
 
     With a ``display`` the workflows of a script that ended well are followed there to their end,
-    with ``reports`` the report of each is written then.
+    and handed to ``at_end`` then.
     Returns the exit status: the script's own where that is not 0, 1 when it is not known whether a
     workflow exists, else the verdict of the workflows that were followed.
 
@@ -98,10 +101,8 @@ def conclude(
             for record in there
         ]
         verdict = follow(runs, display, says_files=True)
-        if reports and verdict in (0, 1):
-            from hera_experiment.report.writing import reports_at_end
-
-            reports_at_end(runs, display.output, Path.cwd())
+        if at_end is not None and verdict in (0, 1):
+            at_end(runs, display)
         return verdict
     name = "" if len(there) == 1 else " RUN=NAME"
     print(f"follow it: make watch{name}; its files: make results{name}")

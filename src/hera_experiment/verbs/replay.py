@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,16 @@ from hera_experiment.verbs._options import (
     add_run_arguments,
     add_switch,
     is_on,
+    put_out,
 )
 from hera_experiment.verbs._script import SCRIPT
 
 if TYPE_CHECKING:
+    from hera_experiment.argo.objects import Kind
     from hera_experiment.context.context import Context
-    from hera_experiment.replay.replay import Replayed
+    from hera_experiment.replay.replay import Replayed, Wish
     from hera_experiment.runs.find import Run
+    from hera_experiment.verbs._options import Document
 
 _CODES = ("run", "now")
 _LIMIT = "1Gi"
@@ -57,18 +60,23 @@ def add_arguments(parser: VerbParser) -> None:
 def main(args: VerbArguments) -> int:
     """Run it; return 0 when it ends as it did there, or well, and 1 when it fails otherwise."""
     debug, fetch = is_on(args.debug, "--debug"), is_on(args.fetch, "--fetch")
-    as_json = args.output == "json"
     most = _bytes(args.limit)
-    if debug and as_json:
+    if debug and args.output == "json":
         raise UserError("a debugger is for a person", "--debug", "leave out OUTPUT=json")
     context = args.context_told()
-    from hera_experiment.follow.display import LogDisplay, display_of
-    from hera_experiment.follow.lines import Line
-    from hera_experiment.replay.replay import Replay, Wish, chosen_task
-    from hera_experiment.runs.find import find_run_or_deleted
+    from hera_experiment.replay.replay import Wish
 
     wish = Wish(args.code, most, fetch=fetch, debug=debug, image=args.reader_image)
-    output = (LogDisplay(sys.stderr) if as_json else display_of()).output
+    return put_out(args.output, partial(_replay, args, context, wish))
+
+
+def _replay(args: VerbArguments, context: Context, wish: Wish, document: Document) -> int:
+    from hera_experiment.follow.display import display_of
+    from hera_experiment.follow.lines import Line
+    from hera_experiment.replay.replay import Replay, chosen_task
+    from hera_experiment.runs.find import find_run_or_deleted
+
+    output = display_of(sys.stdout).output
     with find_run_or_deleted(context, args.run) as run:
         task = chosen_task(run, args.task)
         tell(f"{task.name} of {run.name} runs again here")
@@ -78,9 +86,7 @@ def main(args: VerbArguments) -> int:
 
         replay = Replay(run, task, context, wish, tell, show, lambda: _today(args, context, run))
         replayed = replay.replayed()
-    if as_json:
-        print(json.dumps(_document(run, replayed), indent=2))
-    else:
+        document.update(_document(run, replayed))
         output.write(Line(text, style) for text, style in _verdict(run, replayed))
     return 0 if not replayed.differs or replayed.here.succeeded else 1
 
@@ -120,6 +126,8 @@ def _after_a_mend(run: Run, replayed: Replayed) -> list[str]:
     if not run.server.is_local:
         where = f" CLUSTER={run.server.label}" if run.server.label else ""
         goes_on = f"make build push submit FROM={begin} {of_run}{where}{named}"
+    if replayed.here.succeeded:
+        return [f"to go on: {goes_on}"]
     return [
         f"to try a mend: make replay {of_run} TASK={shlex.quote(replayed.task)} CODE=now",
         f"to go on then: {goes_on}",
@@ -147,27 +155,38 @@ def _document(run: Run, replayed: Replayed) -> dict[str, Any]:
 
 def _today(args: VerbArguments, context: Context, run: Run) -> Mapping[str, Any]:
     """Return the workflow that the script of ``run`` would submit today."""
-    from hera_experiment.argo.objects import WORKFLOW
     from hera_experiment.check.capture import capture
     from hera_experiment.check.outcome import CannotTell
     from hera_experiment.environment.inputs import InputChoice
     from hera_experiment.submission.document_names import is_document
+    from hera_experiment.submission.documents import documents_of
 
     named = run.record.script if run.record else ""
     script = Path(named).expanduser() if named else context.experiment.folder / SCRIPT
     if not script.is_absolute():
         script = context.experiment.folder / script
-    if is_document(script) or not script.is_file():
-        raise UserError(
-            f"{script.name} is no script that tells today's workflow", "CODE=now", "leave it out"
-        )
+    if not script.is_file():
+        what = f"there is no {script.name} here, which tells today's workflow"
+        raise UserError(what, "CODE=now", "leave it out")
+    if is_document(script):
+        return _workflow_of((each.kind, each.manifest) for each in documents_of(script))
     local = args.kind.read(None, ["--cluster=local"])
     inputs = InputChoice.of_text(run.record.inputs if run.record else "")
     try:
         found = capture(script, (), local, {**os.environ, **inputs.variables()})
     except CannotTell as reason:
         raise UserError(str(reason), "CODE=now", "leave it out") from None
-    return next(each.manifest for each in found.objects if each.kind is WORKFLOW)
+    return _workflow_of((each.kind, each.manifest) for each in found.objects)
+
+
+def _workflow_of(objects: Iterable[tuple[Kind, Mapping[str, Any]]]) -> Mapping[str, Any]:
+    """Return the first workflow among ``objects``."""
+    from hera_experiment.argo.objects import WORKFLOW
+
+    for kind, manifest in objects:
+        if kind is WORKFLOW:
+            return manifest
+    raise UserError("there is no workflow among what is submitted", "CODE=now", "leave it out")
 
 
 def _bytes(text: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from hera_experiment.context.verb_arguments import VerbArguments, VerbParser
 from hera_experiment.errors import UserError
 from hera_experiment.verbs._options import (
@@ -14,6 +17,12 @@ from hera_experiment.verbs._options import (
     is_on,
 )
 from hera_experiment.verbs._script import add_script_arguments, inputs_of, script_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hera_experiment.follow.display import Display
+    from hera_experiment.runs.find import Run
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -80,6 +89,13 @@ def main(args: VerbArguments) -> int:
         inputs,
         dry_run=dry_run,
         display=display,
-        reports=reports,
+        at_end=_report if reports else None,
         part=part,
     )
+
+
+def _report(runs: Sequence[Run], display: Display) -> None:
+    """Write the report of each run, and name it."""
+    from hera_experiment.report.writing import reports_at_end
+
+    reports_at_end(runs, display.output, Path.cwd())

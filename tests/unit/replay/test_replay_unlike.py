@@ -91,11 +91,11 @@ def test_own_images_are_made_here_and_others_stay() -> None:
 def test_ends_of_a_cluster_are_told(text: str, fact: str) -> None:
     found = manifest({"resources": {"limits": {"memory": "64Mi"}}})
 
-    (remark,) = what_ended_it(found, text, "r", "argo-user", keeps_limits=False)
+    (remark,) = what_ended_it(found, text, "r", "argo-user")
 
     assert fact in remark
 
 
 def test_an_end_of_its_own_needs_no_word() -> None:
     text = "main: Error (exit code 1)\nKeyError: 'x'"
-    assert not list(what_ended_it(manifest({}), text, "r", "", keeps_limits=False))
+    assert not list(what_ended_it(manifest({}), text, "r", ""))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
-from hera_experiment.argo.names import ANNOTATION_PROGRESS, OBJECT_NAME, pod_name
+from hera_experiment.argo.names import ANNOTATION_LIMITS, ANNOTATION_PROGRESS, OBJECT_NAME, pod_name
 from hera_experiment.argo.phases import (
     ERROR,
     FAILED,
@@ -297,6 +297,7 @@ class Launcher:
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
             grace_seconds=float(template.get("terminationGracePeriodSeconds", GRACE_SECONDS)),
             artifacts=self._artifacts.of(self.machine, node, template),
+            keeps_limits=bool((run.metadata.get("annotations") or {}).get(ANNOTATION_LIMITS)),
         )
         launched = _Launched(attempt, node, pod, "", self.machine.nodes.clock())
         self._launched[node.id] = launched

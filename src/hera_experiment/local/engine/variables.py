@@ -14,6 +14,7 @@ from hera_experiment.argo import go_text
 from hera_experiment.argo.names import (
     ANNOTATION_CACHE,
     ANNOTATION_FROM,
+    ANNOTATION_LIMITS,
     ANNOTATION_ONLY,
     ANNOTATION_POD_NAMES,
     ANNOTATION_RESUME,
@@ -35,6 +36,7 @@ _WRITTEN_BY_ENGINE = frozenset(
     (
         ANNOTATION_CACHE,
         ANNOTATION_FROM,
+        ANNOTATION_LIMITS,
         ANNOTATION_ONLY,
         ANNOTATION_POD_NAMES,
         ANNOTATION_RESUME,

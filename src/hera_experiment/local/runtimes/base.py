@@ -76,7 +76,8 @@ class Pod:
     others. ``capture_result`` is true when something refers to this task's ``outputs.result``.
     ``security`` is the pod's security context, ``hosts`` are further names of hosts (Kubernetes'
     ``hostAliases``), ``artifacts`` fetches its inputs and keeps its outputs, None where there are
-    none; ``grace_seconds`` is how long containers have to end by themselves. What was done just so
+    none; ``grace_seconds`` is how long containers have to end by themselves. With ``keeps_limits``
+    they have no more memory than their limits say, where that can be seen. What was done just so
     is taken over from ``done_tasks``, and what is done now remembered there.
     """
 
@@ -94,6 +95,7 @@ class Pod:
     artifacts: PodArtifacts | None = None
     done_tasks: DoneTasks | None = None
     grace_seconds: float = GRACE_SECONDS
+    keeps_limits: bool = False
 
     @property
     def takes_over(self) -> bool:

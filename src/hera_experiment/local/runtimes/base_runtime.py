@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hera_experiment.argo.quantities import number_of
 from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.artifact_files import InputsFailed, place_inputs
 from hera_experiment.local.runtimes.base import Announce, Pod, PodResult, Progress
@@ -26,7 +27,13 @@ from hera_experiment.local.runtimes.container import (
     containers_of,
     pod_containers,
 )
-from hera_experiment.local.runtimes.outputs import failure, memory_kills, not_started
+from hera_experiment.local.runtimes.memory_limit import MemoryLimit
+from hera_experiment.local.runtimes.outputs import (
+    OUT_OF_MEMORY,
+    failure,
+    memory_kills,
+    not_started,
+)
 from hera_experiment.local.runtimes.pod_containers import RunningPod
 from hera_experiment.local.runtimes.scratch import remove_folder
 from hera_experiment.local.runtimes.volumes import make_mounts
@@ -139,7 +146,12 @@ class BaseRuntime(ABC):
     ) -> PodResult:
         own = replace(pod, log=container_log(pod.log, container.name))
         try:
-            result = self._run(own, container, children, announce)
+            limit = _limit_of(container) if pod.keeps_limits and self.measures else 0
+            with MemoryLimit(children, limit) as memory:
+                result = self._run(own, container, children, announce)
+            if memory.exceeded and result.exit_code == 137:
+                message = failure(137, "", OUT_OF_MEMORY, container.name)
+                return replace(result, message=message)
             return self._with_log_too_long(own, container, result)
         except InputsFailed as error:
             return _without_inputs(error)
@@ -239,6 +251,14 @@ class BaseRuntime(ABC):
 
 def _without_inputs(error: InputsFailed) -> PodResult:
     return replace(not_started(str(error)), placed=True)
+
+
+def _limit_of(container: Container) -> int:
+    """Return the bytes of memory that a container may have, 0 where it does not say."""
+    try:
+        return int(number_of(container.limits.get("memory") or 0))
+    except ValueError:
+        return 0
 
 
 def _size(log: Path) -> int:

@@ -185,6 +185,12 @@ class Children:
             if self._running is process:
                 self._signal(process, number)
 
+    @property
+    def number(self) -> int | None:
+        """The number of the process that runs, None when there is none."""
+        process = self._running
+        return None if process is None else process.pid
+
     def first_in_namespace(self) -> int | None:
         """Return the first process of the namespace of what runs, None when there is none yet.
 

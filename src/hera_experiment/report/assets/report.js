@@ -401,7 +401,8 @@ function timeline() {
   const entry = (style, words) => h("li", {}, h("i", { style }), words);
   const measured = tasks.some((task) => task.queued !== undefined);
   $("legend").append(
-    entry("background: var(--green)", "ran"), entry("background: var(--red)", "failed"),
+    entry("background: var(--green)", "ran"),
+    ...(tasks.some((task) => KINDS[task.phase] === "bad") ? [entry("background: var(--red)", "failed")] : []),
     ...(tasks.some((task) => task.phase === "Running") ? [entry("background: var(--blue)", "runs")] : []),
     measured ? entry("background: repeating-linear-gradient(-45deg, var(--yellow) 0 1.5px, transparent 1.5px 4px)", "waited, as far as its lane was free")
       : h("li", {}, "how long tasks waited is not measured"),
@@ -421,7 +422,7 @@ function taskTable() {
   const PAGE = 100;
   const asked = (task, name) => { const found = data.templates[task.template] || {}; return found[name] ?? found[`${name}Limit`]; };
   const ratio = (task) => (task.cpu === undefined || !ran(task) ? undefined : task.cpu / ran(task));
-  const pair = (amount, wish, say, at) => (amount === undefined ? h("span", { class: "soft" }, "not measured")
+  const pair = (amount, wish, say, at) => (amount === undefined ? h("span", { class: "soft" }, `not measured${wish === undefined ? "" : ` / ${say(wish)}`}`)
     : h("span", { class: wish !== undefined && amount > wish ? "bad" : "" }, at ? "≤ " : "", say(amount), h("span", { class: "soft" }, ` / ${wish === undefined ? "–" : say(wish)}`)));
   const columns = [
     ["Task", (task) => task.name, taskButton],
