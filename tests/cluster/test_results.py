@@ -78,11 +78,12 @@ from pathlib import Path
 
 import hera_utils
 from hera_experiment.results.claim_files import upload_data
+from hera_experiment.results.data_files import data_files
 from hera_experiment.runs.server import open_server
 
 workflow = {"spec": {"templates": [{"name": "a", "container": {"image": "python:3.13-slim"}}]}}
 with open_server(hera_utils.parse_arguments()) as server:
-    upload_data(server, Path("data"), "results", print, workflow)
+    upload_data(server, data_files(Path("data")), "results", print, workflow)
 """
 
 

@@ -78,10 +78,11 @@ from pathlib import Path
 
 import hera_utils
 from hera_experiment.results.claim_files import upload_data
+from hera_experiment.results.data_files import data_files
 from hera_experiment.runs.server import open_server
 
 with open_server(hera_utils.parse_arguments()) as server:
-    upload_data(server, Path("data"), "claim", print)
+    upload_data(server, data_files(Path("data")), "claim", print)
 """
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
