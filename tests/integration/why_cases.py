@@ -276,7 +276,7 @@ PLANTED: Sequence[Planted] = (
     *_code(WORKFLOW, "simulate", ("={inputs.growth}", "={inputs.growth * 2}")),
     *_code(WORKFLOW, "simulate", ("--scale={SCALE}", "--scale={SCALE + 1}")),
     *_code(WORKFLOW, "judge", ("> float(threshold)", "< float(threshold)")),
-    *_code(WORKFLOW, "judge", ("+ 0.0 >", "+ 7.5 >"), ("bool(max(", "bool(min(")),
+    *_code(WORKFLOW, "judge", ("+ 0.0 >", "+ 7.5 >"), ("bool(max(", "bool(not max(")),
     *_code(WORKFLOW, "judge", ("str(inputs.threshold)", "str(inputs.threshold / 4)")),
     *_code(WORKFLOW, "summarise", ("={inputs.digits}", "={inputs.digits - 1}")),
     *_code(START, "simulate", ("north,2.5", "north,2.6"), ("south,3.5", "south,3.4"), kind="data"),

@@ -7,6 +7,7 @@ candidate of the other run at a time.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from hera_experiment.compare.differences import Differences, differences
 from hera_experiment.compare.tasks import TaskDifference, outputs_of, tasks_by_name
 from hera_experiment.compare.trial_runs import TrialRuns, is_taken_over, open_trials
 from hera_experiment.compare.writers import writers_of
+from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 
 if TYPE_CHECKING:
@@ -101,6 +103,11 @@ class _Proving:
         base = self._runs.run(())
         if base is None:
             raise UserError(f"{one.name} cannot be run again here: {self._runs.said}", "PROVE=1")
+        if one.cluster == LOCAL and _sent(base) != _sent(one):
+            self._remarks.append(
+                f"the script makes another workflow than it did for {one.name}: its arguments"
+                " (ARGS) are not recorded"
+            )
         # Which task writes which file the copy has shown: the runs themselves may not say.
         known = {
             path: names
@@ -146,7 +153,7 @@ class _Proving:
         if same:
             self._remarks.append(
                 f"on this machine it is the same each time, and not as {one.name} had it"
-                + (f" on {where}" if where != "local" else ": the machine has changed since")
+                + (f" on {where}" if where != LOCAL else ": the machine has changed since")
             )
 
     def _search(
@@ -211,6 +218,12 @@ class _Proving:
         else:
             self._say(f"nothing swapped: {ran} of {trial.tasks} tasks ran")
         return trial
+
+
+def _sent(account: Account) -> str:
+    """Return what was sent of a run, its name hidden."""
+    manifest = account.record.manifest if account.record is not None else {}
+    return json.dumps(manifest.get("spec"), sort_keys=True).replace(account.name, "<run>")
 
 
 def _keys(task: TaskDifference, found: Differences) -> set[Key]:

@@ -68,7 +68,15 @@ class TrialRuns:
         self._lay_out({cause.name for cause in causes if self._is_file(cause)})
         experiment = Experiment.load(self.folder)
         before = {each.submission for each in Records.of(experiment).all()}
-        command = [sys.executable, "-m", "hera_utils", "run", "--quiet=1", *self._options(causes)]
+        command = [
+            sys.executable,
+            "-m",
+            "hera_utils",
+            "run",
+            "--quiet=1",
+            "--report=0",
+            *self._options(causes),
+        ]
         if not fresh:
             command.append("--cache=1")
         done = subprocess.run(

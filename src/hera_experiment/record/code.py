@@ -207,14 +207,21 @@ class CodeStore:
             listed = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
             names: list[str] = []
             large: list[str] = []
+            # What runs left is no code, though git may not ignore it.
+            results = f"{self.experiment.results.name}/"
+            left: list[str] = []
             for name in dict.fromkeys(listed.split("\0")[:-1]):
+                if name.startswith(results):
+                    left.append(name)
+                    continue
                 # A repository within is listed as a folder.
                 is_left = name.endswith("/") or _size(self.experiment.folder / name) > LARGEST
                 (large if is_left else names).append(name)
             if len(names) > MOST:
                 raise UserError(f"there are more than {MOST} files that git does not ignore")
             # What was removed, or has grown, leaves the index.
-            self._git("update-index", "--force-remove", "-z", "--stdin", text="\0".join(large))
+            gone = "\0".join([*large, *left])
+            self._git("update-index", "--force-remove", "-z", "--stdin", text=gone)
             self._git("update-index", "--add", "--remove", "-z", "--stdin", text="\0".join(names))
             return self._git.line("write-tree"), large
 

@@ -90,6 +90,7 @@ def _run(account: Account, now: datetime) -> Json:
         "inputs": record.inputs if record else "",
         "runtime": record.runtime if record else "",
         "library": record.library if record else "",
+        "note": record.note if record else "",
         "experiment": str((metadata.get("labels") or {}).get(EXPERIMENT_LABEL) or ""),
         "folder": f"{account.folder.name}/",
         "written": now.isoformat(timespec="seconds"),

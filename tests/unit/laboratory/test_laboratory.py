@@ -31,7 +31,18 @@ CHECKS = '''
         raise AssertionError
 '''
 # Those that have no use for a context.
-WITHOUT = {"help", "inputs", "lint", "new-container", "run", "serve", "test", "update", "verify"}
+WITHOUT = {
+    "dag",
+    "help",
+    "inputs",
+    "lint",
+    "new-container",
+    "run",
+    "serve",
+    "test",
+    "update",
+    "verify",
+}
 SCRIPT = "import hera_utils\nprint('queue', hera_utils.parse_arguments().gpu_queue)\n"
 
 

@@ -42,6 +42,15 @@ def test_what_git_ignores_is_not_kept(experiment: Experiment, tmp_path: Path) ->
     assert not (experiment.folder / ".git").exists()
 
 
+def test_results_are_no_code(experiment: Experiment) -> None:
+    (experiment.folder / ".gitignore").unlink()
+    (experiment.folder / "results" / "run").mkdir(parents=True)
+    (experiment.folder / "results" / "run" / "a.csv").write_text("1")
+    store = CodeStore(experiment)
+    names = [path for path, _ in store.files(store.keep().tree)]
+    assert names == ["experiment.toml", "workflow.py"]
+
+
 def test_trees_are_compared(experiment: Experiment) -> None:
     store = CodeStore(experiment)
     one = store.keep().tree

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -94,3 +95,18 @@ def test_a_notebook_asks_hera_utils(here: Clusters, monkeypatch: pytest.MonkeyPa
     assert [run.name for run in hera_utils.runs()] == ["done", "gone"]
     assert len(hera_utils.runs("b")) == 0
     assert "theirs" in [run.name for run in hera_utils.runs("a", everyone=True)]
+
+
+def test_runs_have_what_was_noted_of_them(here: Clusters) -> None:
+    record = here.records.read("done")
+    assert record is not None
+    origin = {"inputs": {"city": "lyon"}, "python": "3.11.7"}
+    here.records.write(replace(record, origin=origin))
+    here.records.note(record, "the good one")
+    done, gone = runs_of(here)
+    assert (done.note, done.inputs, done.origin.python) == (
+        "the good one",
+        {"city": "lyon"},
+        "3.11.7",
+    )
+    assert (gone.note, gone.inputs, gone.duration) == ("", {}, None)

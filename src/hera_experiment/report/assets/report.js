@@ -91,6 +91,7 @@ show("summary", facts([
   ["Tasks", h("span", {}, Object.entries(counts).flatMap(([phase, count], index) => [index ? ", " : "", `${count} `, phased(phase)]),
     ` – ${duration(busy)} in all`)],
   ["Ran on", where],
+  ["Note", run.note || ""],
   ["Script", [run.script, run.inputs].filter(Boolean).join(" ")],
   ["Message", run.message],
 ]), ...data.remarks.map((remark) => h("p", { class: "waits" }, remark)));
