@@ -1,6 +1,6 @@
-"""Make the picture of a report that the README shows, with Chromium.
+"""Make the picture of a report that the example's README shows, with Chromium.
 
-python tools/picture_of_report.py results/RUN.html docs/report.png
+python tools/picture_of_report.py results/RUN.html PROJECT/docs/report.png
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ OWN_FILES = """
     vendor/SHA256SUMS
 """.split()
 WHEEL = f"vendor/hera_experiment-{__version__}-py3-none-any.whl"
-MOST_FILES = 46
+MOST_FILES = 47
 
 LICENCES = {
     "MIT": "MIT License",

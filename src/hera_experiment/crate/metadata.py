@@ -170,5 +170,5 @@ def _description(contents: Contents, about: About) -> str:
     text = about.description or about.name
     return (
         f"{text.rstrip('.')}. One run of the experiment, {where}, that ended as {account.phase}:"
-        " code, inputs, results, and what is needed to run it again (python reproduce.py)."
+        " code, inputs, results, and what is needed to run it again (python3 reproduce.py)."
     )

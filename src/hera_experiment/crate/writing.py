@@ -77,7 +77,7 @@ This is a Workflow Run RO-Crate, the record of one run, which ended as {account.
 Run it again, and compare (Python 3.10 or newer, and a package index or a cache of one):
 
 ```bash
-python reproduce.py
+python3 reproduce.py
 ```
 
 It works in the new folder `again/` and changes nothing else.

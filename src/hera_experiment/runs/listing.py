@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,23 @@ class Listing:
 
     runs: list[Listed]
     remarks: list[str]
+
+
+def run_before(run: Listed, runs: Sequence[Listed]) -> Listed | None:
+    """Return the newest of ``runs`` that is older than ``run`` and came of the same script."""
+
+    def script(listed: Listed) -> str:
+        return listed.record.script if listed.record is not None else ""
+
+    older = [each for each in runs if each.is_mine and each.created <= run.created]
+    return next(
+        (
+            each
+            for each in older
+            if each.name != run.name and each.phase != REFUSED and script(each) == script(run)
+        ),
+        None,
+    )
 
 
 def all_runs(context: Context, environ: Mapping[str, str] = os.environ) -> Listing:

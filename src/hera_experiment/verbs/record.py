@@ -62,7 +62,7 @@ def _lines(name: str, written: Written) -> list[str]:
         *written.remarks,
         f"record:  {path} ({size(written.size)}: {contents})",
         f"licence: {written.licence}",
-        f"again:   unzip {path} -d {name}; python {name}/{_REPRODUCE}",
+        f"again:   python3 -m zipfile -e {path} {name}; python3 {name}/{_REPRODUCE}",
         "cite:    deposit it (Zenodo, HAL, Software Heritage; see docs/record.md), then put its DOI"
         " into CITATION.cff",
     ]

@@ -37,7 +37,7 @@ def main(args: VerbArguments) -> int:
     from hera_experiment.follow.display import display_of
     from hera_experiment.follow.lines import Line
     from hera_experiment.record.code import CodeStore
-    from hera_experiment.runs.listing import all_runs
+    from hera_experiment.runs.listing import all_runs, run_before
 
     listing = all_runs(context)
     listed = [run for run in listing.runs if everyone or run.is_mine]
@@ -53,8 +53,10 @@ def main(args: VerbArguments) -> int:
             if len(runs) < len(listed):
                 more = f"… and {len(listed) - len(runs)} more: make runs ALL=1"
                 lines.append(Line(more, "dim"))
-            if len(runs) > 1:
-                hint = f"make why A={runs[1].listed.name} B={runs[0].listed.name}"
+            pairs = ((run.listed, run_before(run.listed, listed)) for run in runs)
+            later, earlier = next((pair for pair in pairs if pair[1] is not None), (None, None))
+            if later is not None and earlier is not None:
+                hint = f"make why A={earlier.name} B={later.name}"
                 lines += [Line(""), Line(f"{hint} says why two of them differ", "dim")]
         display.output.write(lines)
     for remark in listing.remarks:

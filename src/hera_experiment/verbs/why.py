@@ -72,17 +72,18 @@ def main(args: VerbArguments) -> int:
 
 
 def _named(context: Context, one: str, other: str) -> tuple[str, str]:
-    """Return the names of the two runs: the newest, and the newest before it, unless given."""
+    """Return the names of the two runs: the newest, and the one of its script before it."""
     if one and other:
         return one, other
-    from hera_experiment.runs.listing import all_runs
+    from hera_experiment.runs.listing import REFUSED, all_runs, run_before
 
-    names = [run.name for run in all_runs(context).runs if run.is_mine and run.phase != "Refused"]
+    runs = [run for run in all_runs(context).runs if run.is_mine and run.phase != REFUSED]
     if not other:
-        other = next((name for name in names if name != one), "")
+        other = next((run.name for run in runs if run.name != one), "")
     if not one:
-        before = names[names.index(other) + 1 :] if other in names else names
-        one = next(iter(before), "")
+        later = next((run for run in runs if run.name == other), None)
+        earlier = run_before(later, runs) if later is not None else next(iter(runs), None)
+        one = earlier.name if earlier is not None else ""
     if not one or not other:
         raise UserError(
             "there are no two runs to compare", "A, B", "'make runs' lists those there are"
