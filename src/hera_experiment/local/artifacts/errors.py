@@ -7,6 +7,9 @@ import errno
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
+NO_SUCH_KEY = "The specified key does not exist."
+
+
 class ArtifactFailure(Exception):
     """An artifact cannot be fetched, packed or kept."""
 

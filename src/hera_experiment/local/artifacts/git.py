@@ -10,13 +10,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hera_experiment.local.artifacts.errors import ArtifactFailure
-
-Secret = Callable[[Mapping[str, Any]], str]
+from hera_experiment.local.artifacts.secret_values import Secret
 
 # git asks this program for a name and a password: neither is ever an argument, or in a file.
 _ASK = """#!/bin/sh

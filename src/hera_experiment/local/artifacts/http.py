@@ -14,7 +14,7 @@ import ssl
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -23,9 +23,7 @@ from urllib.parse import urlencode, urlsplit
 
 from hera_experiment.local.artifacts.errors import ArtifactFailure, ArtifactNotFound
 from hera_experiment.local.artifacts.repository import PIECE
-
-Secret = Callable[[Mapping[str, Any]], str]
-"""Returns the value that a reference to a key of a Secret means; raises ArtifactFailure."""
+from hera_experiment.local.artifacts.secret_values import Secret
 
 SECONDS = 60.0
 """How long a server may be silent."""

@@ -35,8 +35,8 @@ from hera_experiment.local.artifacts.references import (
     with_key,
 )
 from hera_experiment.local.artifacts.repository import PIECE, STORED, Repository
-from hera_experiment.local.errors import ApiError
-from hera_experiment.local.store.objects import SECRETS, Objects
+from hera_experiment.local.artifacts.secret_values import secret_value
+from hera_experiment.local.store.objects import Objects
 
 LOG = "main"
 _STAGED = "/tmp/argo/outputs/artifacts"
@@ -358,14 +358,7 @@ class PodArtifacts:
             send_http(source, self._secret, file, size)
 
     def _secret(self, reference: Mapping[str, Any]) -> str:
-        name, key = str(reference.get("name") or ""), str(reference.get("key") or "")
-        try:
-            return self.objects.get(SECRETS, name)[key].decode("utf-8", "surrogateescape")
-        except (ApiError, KeyError):
-            raise ArtifactFailure(
-                f"needs the key {key!r} of the Secret {name!r}: write the file"
-                f" .hera/secrets/{name}/{key}"
-            ) from None
+        return secret_value(self.objects, reference)
 
 
 def _not_there(artifact: Artifact, path: str, *, shared: bool) -> ArtifactNotFound:

@@ -2,7 +2,8 @@
 
 What no bucket is named for lies in ``artifacts/KEY`` below the server's state, a bucket's (or a
 container's, or a host's) in ``buckets/NAME/KEY``, whatever its kind. As in such a store there are
-only files: a folder is what the keys of several begin with.
+only files: a folder is what the keys of several begin with. Where the server of a bucket can be
+asked, it is, see ``s3.py``.
 
 Source: ``workflow/artifacts/s3/s3.go`` of argoproj/argo-workflows, whose words the errors are.
 """
@@ -22,17 +23,18 @@ from urllib.parse import urlsplit
 from hera_experiment.contained_files import NotReadable, contained_path, walk_in_trees
 from hera_experiment.contained_files import tree_of as contained_tree
 from hera_experiment.local.artifacts.errors import (
+    NO_SUCH_KEY,
     ArtifactFailure,
     ArtifactNotFound,
     of_system,
 )
 from hera_experiment.local.artifacts.references import key_of, kind_of
+from hera_experiment.local.artifacts.s3 import Bucket, bucket_of
+from hera_experiment.local.artifacts.secret_values import Secret
 from hera_experiment.local.store.objects import private_folder
 
 STORED = ("s3", "gcs", "oss", "azure", "hdfs", "artifactory")
 """The kinds of location that are kept here."""
-
-NO_SUCH_KEY = "The specified key does not exist."
 
 PIECE = 1 << 20
 """Bytes that are held of a file at a time."""
@@ -41,14 +43,20 @@ _DEFAULT, _BUCKETS, _DRAFTS = "artifacts", "buckets", "artifact-drafts"
 Location = Mapping[str, Any]
 
 
+def no_secret(reference: Mapping[str, Any]) -> str:
+    """Know no Secret."""
+    raise ArtifactFailure(f"there is no Secret {reference.get('name')!r}")
+
+
 class Repository:
     """The artifacts below ``root`` (``.hera``), for the one server process that has its lock.
 
-    Every method raises :class:`ArtifactFailure`.
+    ``secret`` returns the values of Secrets. Every method raises :class:`ArtifactFailure`.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, secret: Secret = no_secret) -> None:
         self.root = root
+        self._secret = secret
         # What a server that was killed had not finished.
         shutil.rmtree(root / _DRAFTS, ignore_errors=True)
 
@@ -65,10 +73,14 @@ class Repository:
     def keep(self, location: Location, write: Callable[[BinaryIO], None], inner: str = "") -> None:
         """Keep what ``write`` writes as a file, whole or not at all; ``inner`` ends its key."""
         folder, name = self._place(location, inner)
+        bucket = self._bucket(location)
         try:
             with self.draft() as file:
                 write(file)
                 file.flush()
+                if bucket is not None:
+                    bucket.put(name, file)
+                    return
                 parent = contained_path(private_folder(folder), posixpath.dirname(name), 0o700)
                 target = parent / posixpath.basename(name)
                 if target.is_dir():
@@ -93,18 +105,30 @@ class Repository:
             with suppress(FileNotFoundError):
                 os.unlink(path)
 
-    def open(self, location: Location) -> BinaryIO:
-        """Open a file to be read."""
-        return _open(*self._place(location))
+    def open(self, location: Location, inner: str = "") -> BinaryIO:
+        """Open a file to be read; ``inner`` ends its key."""
+        folder, name = self._place(location, inner)
+        bucket = self._bucket(location)
+        if bucket is None:
+            return _open(folder, name)
+        with self.draft() as file:
+            bucket.get(name, file)
+            file.flush()
+            # Its name goes, what is open stays.
+            return open(file.name, "rb")
 
     def is_folder(self, location: Location) -> bool:
         """Tell whether keys begin with this one."""
         folder, name = self._place(location)
-        return (folder / name).is_dir()
+        bucket = self._bucket(location)
+        return (folder / name).is_dir() if bucket is None else bucket.is_folder(name)
 
     def names(self, location: Location) -> Iterator[str]:
         """Yield the ends of all keys that begin with this one."""
         folder, name = self._place(location)
+        if (bucket := self._bucket(location)) is not None:
+            yield from bucket.names(name)
+            return
         try:
             for found in walk_in_trees([contained_tree(folder)], name):
                 if found.is_file:
@@ -115,6 +139,9 @@ class Repository:
     def remove(self, location: Location) -> None:
         """Remove a file, or a folder with all in it, and the folders that are empty then."""
         folder, name = self._place(location)
+        if (bucket := self._bucket(location)) is not None:
+            bucket.remove(name)
+            return
         path = folder / name
         try:
             if path.is_dir() and not path.is_symlink():
@@ -128,13 +155,15 @@ class Repository:
                 (folder / above).rmdir()
 
     def _copy(self, location: Location, inner: str, target: Path) -> None:
-        folder, name = self._place(location, inner)
         try:
-            with _open(folder, name) as source, target.open("xb") as file:
+            with self.open(location, inner) as source, target.open("xb") as file:
                 os.fchmod(file.fileno(), 0o600)
                 shutil.copyfileobj(source, file, PIECE)
         except OSError as error:
             raise of_system(error, str(target.parent)) from None
+
+    def _bucket(self, location: Location) -> Bucket | None:
+        return bucket_of(location, self._secret)
 
     def _place(self, location: Location, inner: str = "") -> tuple[Path, str]:
         """Return the folder of a location, and the key in it, which leads nowhere else."""

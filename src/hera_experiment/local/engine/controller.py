@@ -27,6 +27,7 @@ from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED
 from hera_experiment.argo.workflows import specification
 from hera_experiment.errors import UserError
 from hera_experiment.local.artifacts.repository import Repository
+from hera_experiment.local.artifacts.secret_values import secret_value
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import (
     ON_COMPLETION,
@@ -103,7 +104,7 @@ class Engine:
             objects=store.objects,
             locks=Locks(partial(config_value, store.objects)),
             caches=Caches(store.objects, clock),
-            repository=Repository(store.root),
+            repository=Repository(store.root, partial(secret_value, store.objects)),
             now=clock,
             monotonic=monotonic,
         )
