@@ -124,5 +124,5 @@ def test_a_changed_entry_of_a_configmap_is_said_and_applied(experiment: Path) ->
 
 
 def test_the_page_belongs_to_the_template() -> None:
-    assert len(sections()) == len({section.title for section in sections()}) == 10
+    assert len(sections()) == len({section.title for section in sections()}) == 11
     assert "docs/volumes_and_containers.md" in (TEMPLATE / "environment.py").read_text()

@@ -184,7 +184,7 @@ def test_a_failing_task_shows_its_stack_trace_and_its_log(place: Place) -> None:
     log = re.search(r"its whole log: (\S+)", out)
     assert log is not None
     assert "ZeroDivisionError" in (place.folder / log[1]).read_text()
-    assert out.splitlines()[-1].endswith("1 of 2 tasks failed")
+    assert out.splitlines()[-2].endswith("1 of 2 tasks failed")
 
 
 def test_a_process_tells_of_the_paths_that_a_script_computes(place: Place) -> None:
