@@ -46,12 +46,6 @@ class InputChoice:
     def __str__(self) -> str:
         return " ".join(filter(None, [self.named, self.changes and f"SET={self.changes}"]))
 
-    @classmethod
-    def of_text(cls, text: str) -> InputChoice:
-        """Return what ``str`` gave."""
-        named, _, changes = text.partition("SET=")
-        return cls(named.strip(), changes)
-
     def variables(self) -> dict[str, str]:
         """Return the variables that hand it on to a script."""
         return {VARIABLE: self.named, CHANGES_VARIABLE: self.changes}

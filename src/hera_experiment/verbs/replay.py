@@ -171,7 +171,7 @@ def _today(args: VerbArguments, context: Context, run: Run) -> Mapping[str, Any]
     if is_document(script):
         return _workflow_of((each.kind, each.manifest) for each in documents_of(script))
     local = args.kind.read(None, ["--cluster=local"])
-    inputs = InputChoice.of_text(run.record.inputs if run.record else "")
+    inputs = InputChoice.read(run.record.inputs if run.record else "")
     try:
         found = capture(script, (), local, {**os.environ, **inputs.variables()})
     except CannotTell as reason:
