@@ -231,14 +231,23 @@ def test_no_value_is_in_the_list_of_processes(laptop: Laptop, monkeypatch: pytes
     monkeypatch.setenv("LINES_", "mine")
     seen = set()
 
+    claim = laptop.project.objects.add_claim("data")
+
     def announce(text: str) -> None:
-        # Called once the client of the engine runs.
+        # Called once the client of the engine runs; the task waits until all were looked at.
         for folder in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 seen.add((folder / "cmdline").read_bytes())
+        if not text:
+            (claim / "seen").touch()
 
     env = [{"name": name, "value": value} for name, value in values.items()]
-    pod = laptop.project.pod(shell("python3 -c 'import os; print(dict(os.environ))'", env=env))
+    program = "until [ -e /v/seen ]; do sleep 0.1; done; "
+    program += "python3 -c 'import os; print(dict(os.environ))'"
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    template = shell(program, env=env, volumeMounts=mounts)
+    pod = laptop.project.pod(template, volumes=volumes)
     result = laptop.new_runtime().run(pod, announce)
     assert result.exit_code == 0, pod.log.read_text()
     assert values.items() <= ast.literal_eval(result.result).items()

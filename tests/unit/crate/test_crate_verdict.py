@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import runpy
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from recorded_run import FILES, account_in, experiment_in, unpacked
@@ -56,7 +58,9 @@ def test_tolerances_are_those_of_the_layout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(__import__("sys").modules, "layout", raising=False)
+    # Set before it is deleted, so that the layout read here is forgotten at the end.
+    monkeypatch.setitem(sys.modules, "layout", ModuleType("layout"))
+    monkeypatch.delitem(sys.modules, "layout")
     experiment = Experiment(tmp_path, "x", "x")
     assert tolerances_of(experiment) == {}
     (tmp_path / "layout.py").write_text('TOLERANCES = {"*.csv": "small"}\n')
