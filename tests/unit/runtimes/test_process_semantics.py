@@ -119,6 +119,17 @@ def test_home_and_tmp_belong_to_the_task_and_leave_nothing(run, project: Project
     assert not {"h", "t"} & names
 
 
+@pytest.mark.parametrize(
+    "change", ["echo exit 1 >> $0", "rm $0; ln -s /dev/null $0", "chmod 777 $0", "ln $0 /root/x"]
+)
+def test_what_a_task_makes_of_its_script_is_not_the_next_ones(run, change):
+    run(script(f"echo a long first line; {change}", command="sh"))
+    after = "cat $0; stat -c '%a %h' $0; ls /root\n"
+    result, _ = run(script(after, command="sh"))
+    assert result.exit_code == 0
+    assert result.result in (f"{after}700 1", f"{after}755 1")
+
+
 def test_variables_expand_by_the_rules_of_kubernetes(run):
     env = [
         {"name": "A", "value": "1$(B)$$(A)"},

@@ -34,14 +34,15 @@ from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.validation.labels import SUBDOMAIN_RULE
 from hera_experiment.local.runtimes.base import (
+    BEGAN,
     GRACE_SECONDS,
     HERE,
     NEVER_RAN,
     ContainerState,
+    News,
     Pod,
     PodResult,
     Progress,
-    Ready,
     Runtime,
     Usage,
 )
@@ -230,6 +231,8 @@ class _Launched:
     queued: str
     stopped: bool = False
     begun: str = ""
+    began: float = 0.0
+    untold: bool = False
     job: Job | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -267,6 +270,7 @@ class Launcher:
         self._run = run
         self._artifacts = artifacts
         self._runtime = runtime
+        self._folders = run.folder / "pods"
         self._pool = pool
         self._post = post
         self._done_tasks = done_tasks
@@ -288,7 +292,7 @@ class Launcher:
             name=pod_name(run.name, node.name, node.template_id.short_name),
             template=template,
             volumes=[*self.claims, *self._of_workflow("volumes"), *(template.get("volumes") or ())],
-            folder=run.folder / "pods" / node.id,
+            folder=self._folders / node.id,
             log=run.log_path(node.id),
             capture_result=captures,
             security=template.get("securityContext")
@@ -370,19 +374,26 @@ class Launcher:
             result = PodResult(None, launched.why, error=True)
         else:
 
-            def announce(news: str | ContainerState | Ready | Progress) -> None:
-                if news == "":
-                    launched.begun = launched.begun or self.machine.nodes.clock()
-                self._post(lambda: self._heard(launched, news))
+            def announce(news: News) -> None:
+                if news in ("", BEGAN):
+                    launched.untold = news == BEGAN
+                    if not launched.begun:
+                        launched.begun = self.machine.nodes.clock()
+                        launched.began = self.machine.now()
+                if news != BEGAN:
+                    self._post(lambda: self._heard(launched, news))
 
             try:
                 result = self._runtime.run(launched.pod, announce)
             except Exception as error:  # A runtime that fails must not take a worker with it.
                 result = PodResult(None, f"{type(error).__name__}: {error}", error=True)
         launched.over.set()
+        if launched.untold:
+            # With its end right behind it, which is written down together with it.
+            self._post(lambda: self._heard(launched, ""))
         self._post(lambda: self._finished(launched, result))
 
-    def _heard(self, launched: _Launched, news: str | ContainerState | Ready | Progress) -> None:
+    def _heard(self, launched: _Launched, news: News) -> None:
         node, nodes = launched.node, self.machine.nodes
         if isinstance(news, ContainerState):
             self._container_changed(launched, news)
@@ -415,7 +426,7 @@ class Launcher:
             node.host = HOST
             # Argo counts from the pod's creation; here a pod may queue behind the processors for
             # most of its life, and a task's duration is to be its own.
-            nodes.start(node)
+            nodes.start(node, launched.began)
         # A daemon that cannot be used yet still is pending.
         waits = text or launched.attempt.template.get("daemon")
         nodes.mark(node, PENDING if waits else RUNNING, text)
