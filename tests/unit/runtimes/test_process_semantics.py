@@ -14,7 +14,7 @@ from polling import until
 from runtime_project import PYTHON, Project, script, shell
 
 from hera_experiment.local.runtimes import base_runtime, outputs
-from hera_experiment.local.runtimes.base import PROCESS
+from hera_experiment.local.runtimes.base import BEGAN, PROCESS
 
 
 def test_streams_go_to_the_log_and_the_result_is_standard_output_less_one_newline(run):
@@ -285,7 +285,7 @@ def _programs() -> str:
 
 def test_announces_nothing_before_the_process_starts_and_clears_the_message(run, project):
     run(shell("true"))
-    assert project.announced == [""]
+    assert project.announced == [BEGAN, ""]
 
 
 def test_standard_input_is_empty(run):

@@ -53,7 +53,8 @@ class SameIdentifier(ValueError):
 class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
-    Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    Belongs to one thread at a time. :meth:`take_changes` hands over what changed since it was last
+    called.
     ``daemons`` are those that can be used, by their boundary, ``lost`` those that ended by
     themselves; ``pods`` is how many there are.
     ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.

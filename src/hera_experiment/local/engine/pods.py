@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
@@ -27,6 +28,7 @@ from hera_experiment.local.artifacts.pod import plain_path
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.arguments import substitute_all
+from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.node import CONTAINER, HOST, POD, Node
 from hera_experiment.local.engine.pod_patch import PatchError, patched
@@ -250,8 +252,10 @@ def _usage(launched: _Launched, used: Usage | None, ended: str) -> dict[str, Any
 
 
 class Launcher:
-    """Launches pods for ``machine``; ``post`` gives an event to the operator, from any thread.
+    """Launches pods for ``machine``.
 
+    ``post`` gives an event to the operator, from any thread, ``happen`` lets events happen, from a
+    thread that holds no lock.
     ``done_tasks`` is where what has been done is looked for. ``claims`` are the volumes that the
     workflow has for itself.
     """
@@ -264,7 +268,8 @@ class Launcher:
         runtime: Runtime,
         pool: Pool,
         artifacts: WorkflowArtifacts,
-        post: Callable[[Callable[[], None]], None],
+        post: Callable[[Event], None],
+        happen: Callable[..., None],
         done_tasks: DoneTasks | None = None,
     ) -> None:
         self._run = run
@@ -273,6 +278,7 @@ class Launcher:
         self._folders = run.folder / "pods"
         self._pool = pool
         self._post = post
+        self._happen = happen
         self._done_tasks = done_tasks
         self.claims: list[dict[str, Any]] = []
         self._launched: dict[str, _Launched] = {}
@@ -388,10 +394,9 @@ class Launcher:
             except Exception as error:  # A runtime that fails must not take a worker with it.
                 result = PodResult(None, f"{type(error).__name__}: {error}", error=True)
         launched.over.set()
-        if launched.untold:
-            # With its end right behind it, which is written down together with it.
-            self._post(lambda: self._heard(launched, ""))
-        self._post(lambda: self._finished(launched, result))
+        # A start that was not told yet is written down together with the end.
+        told = [partial(self._heard, launched, "")] if launched.untold else []
+        self._happen(*told, partial(self._finished, launched, result))
 
     def _heard(self, launched: _Launched, news: News) -> None:
         node, nodes = launched.node, self.machine.nodes

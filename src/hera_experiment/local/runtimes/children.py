@@ -138,7 +138,7 @@ class Children:
             try:
                 if tracer is not None:
                     tracer.begin()
-                if self.begun:
+                if started and self.begun:
                     self.begun()
                 if started and not (self.begun and not tee and _ends_soon(process.pid)):
                     started()
