@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 from contextlib import suppress
 
-_NEW, _ROUNDS, _OLD = 20_000, 20, 50
+_NEW, _ROUNDS, _OLD = 5_000, 20, 50
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 """Of glibc's ``malloc.h``."""
 
-_LARGE = 1 << 20
+_LARGE = 1 << 17
 
 
 def look_seldom() -> None:
