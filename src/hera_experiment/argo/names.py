@@ -9,6 +9,7 @@ kubernetes/apiserver.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 WORKFLOW_NAME = 63
 """Characters of a workflow's name: it becomes the value of a label."""
@@ -67,6 +68,7 @@ OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 DISPLAY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]", re.ASCII)
 
 
+@lru_cache(maxsize=256)
 def fnv32a(text: str, value: int = 0x811C9DC5) -> int:
     """Return the 32-bit FNV-1a hash of ``text`` in UTF-8, or of what ``value`` is of and it."""
     for byte in text.encode():

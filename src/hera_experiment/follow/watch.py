@@ -98,6 +98,23 @@ def _version(workflow: Workflow) -> int:
     return int(version) if version.isdigit() else 0
 
 
+_ALIKE = (
+    *("type", "phase", "templateName", "templateScope", "boundaryID", "hostNodeName"),
+    *("startedAt", "finishedAt", "progress"),
+)
+
+
+def _share(workflow: dict[str, Any]) -> None:
+    """Let the nodes share what many of them have: a fifth of their memory."""
+    known: dict[str, str] = {}
+    nodes: dict[str, dict[str, Any]] = (workflow.get("status") or {}).get("nodes") or {}
+    for node in nodes.values():
+        for key in _ALIKE:
+            value = node.get(key)
+            if isinstance(value, str):
+                node[key] = known.setdefault(value, value)
+
+
 class Follower:
     """Yields each state of the workflows of ``namespace`` (of all when empty) with ``labels``.
 
@@ -214,6 +231,7 @@ class Follower:
         else:
             # Only its identity is kept: a state of 10 000 nodes is megabytes.
             self._known[key] = {"metadata": workflow["metadata"]}
+            _share(workflow)
         return WorkflowEvent(workflow, deleted)
 
     def _missed(self) -> Iterator[WorkflowEvent]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hera_experiment import garbage
 from hera_experiment.argo.names import ANNOTATION_CACHE, LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.closable import Closable
 from hera_experiment.context.verb_arguments import VerbArguments
@@ -119,6 +120,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     reports = is_on(args.report, "--report")
     with acquire(context.experiment, runtime=context.runtime or "auto") as lease:
         # The server begins meanwhile.
+        garbage.give_back_large()
         from secrets import token_hex
 
         from hera_experiment.execution_engine import ExecutionEngine

@@ -184,7 +184,7 @@ class Attempt:
 
 @dataclass
 class Machine:
-    """One running workflow. Everything in it belongs to the operator's thread.
+    """One running workflow. Everything in it belongs to who has the operator's turn.
 
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a

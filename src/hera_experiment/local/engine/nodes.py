@@ -10,7 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hera_experiment.argo.names import fnv32a, node_id
@@ -53,7 +53,8 @@ class SameIdentifier(ValueError):
 class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
-    Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    Belongs to one thread at a time. :meth:`take_changes` hands over what changed since it was last
+    called.
     ``daemons`` are those that can be used, by their boundary, ``lost`` those that ended by
     themselves; ``pods`` is how many there are.
     ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.
@@ -212,9 +213,10 @@ class Nodes:
         """Return the time that is shown, in milliseconds (RFC 3339, UTC)."""
         return milliseconds(self._now())
 
-    def start(self, node: Node) -> None:
-        """Let the time of ``node`` begin now."""
-        node.started_at, node.began = timestamp(self._now()), self._monotonic()
+    def start(self, node: Node, began: float) -> None:
+        """Let the time of ``node`` begin at ``began``, on the monotonic clock."""
+        ago = timedelta(seconds=self._monotonic() - began)
+        node.started_at, node.began = timestamp(self._now() - ago), began
 
     def began(self, node: Node) -> float:
         """Return when ``node`` began, on the monotonic clock."""

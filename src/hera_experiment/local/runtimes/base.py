@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,7 +50,15 @@ class Progress:
     text: str
 
 
-Announce = Callable[["str | ContainerState | Ready | Progress"], None]
+@dataclass(frozen=True)
+class Began:
+    """The one container of a pod has begun; unless it ends in a moment, the empty text follows."""
+
+
+BEGAN = Began()
+
+News = str | ContainerState | Ready | Progress | Began
+Announce = Callable[[News], None]
 """Hears of a pod: a text says why it still waits, an empty one that its containers have started."""
 
 
@@ -108,7 +117,7 @@ class Pod:
         """True when it has several containers, or may have: they change each other's files."""
         return self.shared or "containerSet" in self.template
 
-    @property
+    @cached_property
     def shared(self) -> bool:
         """True when it has several containers, which share its volumes."""
         of_set = self.template.get("containerSet") or {}
