@@ -28,7 +28,7 @@ from hera_experiment.local.engine.node import DAG, EXIT_SUFFIX, RETRY, TemplateI
 from hera_experiment.local.engine.node import Node as EngineNode
 from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.retry import last_retry
-from hera_experiment.local.engine.substitution import SubstitutionError, Variables, substitute, tags
+from hera_experiment.local.engine.substitution import SubstitutionError, lasting, substitute, tags
 from hera_experiment.local.engine.templates import Template, TemplateError, none_kept
 from hera_experiment.local.engine.templates import calls as calls_of
 from hera_experiment.local.engine.variables import Globals, failures
@@ -240,7 +240,7 @@ def _spec(workflow: Workflow, config: ConfigValue, pod: Node) -> dict[str, Any]:
     variables = _globals(workflow, config, pod)
     spec = specification(workflow)
     kept = {key: spec[key] for key in (*_OF_SPEC, "volumes") if key in spec}
-    found: dict[str, Any] = substitute(kept, Variables(variables.lasting, variables.names))
+    found: dict[str, Any] = substitute(kept, lasting(variables))
     return found
 
 

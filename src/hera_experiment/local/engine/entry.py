@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Machine
@@ -47,9 +47,10 @@ class Entry:
 
     def _tell(self, node: Node, look: Event) -> None:
         """Look at the hooks of the workflow, which are told how it is; no template below is."""
+        before = self._machine.variables("workflow.status")
         self._entry_is(node)
         look()
-        self._machine.variables.entry_is(RUNNING, None)
+        self._machine.variables.entry_is(before, None)
 
     def _entry_is(self, node: Node) -> None:
         machine = self._machine

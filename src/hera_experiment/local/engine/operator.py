@@ -36,7 +36,7 @@ from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Job
 from hera_experiment.local.engine.resume import Earlier
 from hera_experiment.local.engine.shared import Shared
-from hera_experiment.local.engine.substitution import Variables, substitute
+from hera_experiment.local.engine.substitution import lasting, substitute
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.variables import Globals
 from hera_experiment.local.errors import ApiError
@@ -88,11 +88,12 @@ class Operator:
         self._nodes = Nodes(run.name, shared.now, nodes, monotonic)
         config = partial(config_value, shared.objects)
         variables = Globals(manifest, lambda: monotonic() - began, config)
+        if self._begun:
+            variables.looked_at_again(run.metadata)
         restore_outputs(run.status.get("outputs") or {}, variables)
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
-        known = Variables(variables.lasting, variables.names)
-        spec: dict[str, Any] = substitute(rest, known)
+        spec: dict[str, Any] = substitute(rest, lasting(variables))
         whole = {**spec, "templates": manifest["spec"]["templates"]}
         self._artifacts = WorkflowArtifacts(run.name, whole, shared.objects, shared.repository)
         self._launcher = Launcher(
@@ -281,8 +282,7 @@ class Operator:
         labels, annotations = add_own_metadata(machine.spec, machine.variables)
         self._labels.update(labels)
         self._annotations.update(annotations)
-        lasting = Variables(machine.variables.lasting, machine.variables.names)
-        machine.spec = substitute(machine.spec, lasting)
+        machine.spec = substitute(machine.spec, lasting(machine.variables))
 
     def _settle(self) -> None:
         self._drain()
