@@ -296,6 +296,7 @@ class Operator:
             for observe in list(self._machine.observers.values()):
                 observe()
             if not self._machine.limiter.resume_waiting() and self._events.idle:
+                self._nodes.has_new_daemon = False
                 return
 
     def _flush(self) -> None:
@@ -376,13 +377,14 @@ class Operator:
         self._over = True
         self._launcher.end_daemons("")
         self._machine.locks.end()
+        ended = conditions(completed=True, running=self._nodes.has_new_daemon)
         self._status.update(
             {
                 "phase": phase,
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
                 "conditions": [
-                    *conditions(completed=True)[0 if self._looked and self._nodes.total else 1 :],
+                    *ended[0 if self._looked and self._nodes.total else 1 :],
                     *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }
