@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
 
 from fidelity_breaks import break_one_place
 from fidelity_leaves import STORED, TEXTS, Choice, Draw, Json, leaf, needs, parameter, script

@@ -70,6 +70,7 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
             if strategy
             else "Step exceeded its deadline"
         )
+        _make_containers(machine, attempt, node)
         machine.end(attempt, node, FAILED, reason)
         return node
     name = pod_name(machine.workflow, attempt.name, call.template.short_name)
