@@ -257,6 +257,11 @@ class Dag(Composite):
         """Begin nothing more and err."""
         self._problem = self._problem or why
 
+    def err(self, why: str) -> None:
+        """Err at once, whatever still runs."""
+        self._problem = why
+        self._end(ERROR, why, error=why)
+
     def _skip(self, name: str, phase: str, message: str) -> None:
         node = self.task_node(name)
         if node is None:

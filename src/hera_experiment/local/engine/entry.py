@@ -25,6 +25,7 @@ class Entry:
         self._machine = machine
         self._launcher = launcher
         self._conclude = conclude
+        self._is_handled = False
         place = Place(machine.templates.scope, machine.variables)
         self._hooks = Hooks(machine, place, named_hooks(machine.spec), None, self._hook_failed)
 
@@ -60,10 +61,17 @@ class Entry:
         )
 
     def _hook_failed(self, node: Node, why: str, last: bool) -> None:
+        at_once = not node.fulfilled
         self._machine.nodes.mark(node, ERROR, why)
         self._entry_is(node)
+        if at_once:
+            # Argo heeds that only when it looks the next time.
+            self._is_handled = True
+            self._machine.at(self._machine.now(), lambda: self._run_handler(node))
 
     def _done(self, node: Node, error: str) -> None:
+        if self._is_handled:
+            return  # A hook has ended it before.
         if error:
             self._machine.nodes.mark(node, ERROR, error)
             # Argo leaves what its hooks have begun behind.
@@ -86,7 +94,7 @@ class Entry:
         if handler is None or machine.shutdown == TERMINATE:
             verdict = _verdict(node, None, machine.shutdown)
             self._end_the_rest()
-            if node.type == STEPS and node.phase == ERROR:
+            if node.type == STEPS and node.phase == ERROR and not self._is_handled:
                 machine.nodes.mark(node, ERROR, "Workflow operation error")
             self._conclude(*verdict)
             return

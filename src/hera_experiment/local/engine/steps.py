@@ -211,6 +211,8 @@ class Steps(Composite):
 
     def _hook_failed(self, node: Node, why: str, last: bool) -> None:
         self._error, self._handler_erred = why, last
+        if not (node.fulfilled or self._begins):
+            self._close_group()
 
     def child_begun(self, child: Child, node: Node) -> None:
         """Put the node of a step below its group; after one that errs at once none is begun."""
