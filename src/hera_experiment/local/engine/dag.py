@@ -87,7 +87,10 @@ class Dag(Composite):
         self._begins_stopped = False
         self._hooks = DagHooks(self, self._tasks, self._place, self._targets)
         templates = {name: self._template_of(task) for name, task in self._tasks.items()}
-        self._scope = DagScope(self._nodes, parents, self.task_node, templates, self.results)
+        inline = [name for name, task in self._tasks.items() if task.get("inline") is not None]
+        self._scope = DagScope(
+            self._nodes, parents, self.task_node, templates, self.results, inline
+        )
 
     def start(self) -> None:
         """Begin every task that waits for none."""
