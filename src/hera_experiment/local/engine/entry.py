@@ -11,9 +11,12 @@ from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASE
 from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Machine
-from hera_experiment.local.engine.node import EXIT_SUFFIX, POD, STEPS, Node, TemplateId
+from hera_experiment.local.engine.node import EXIT_SUFFIX, POD, RETRY, STEPS, Node, TemplateId
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.variables import failures
+
+_NOT_ITS_OWN = "Workflow operation error"
+"""The message of an entry that has not ended when the workflow errs."""
 
 
 class Entry:
@@ -73,7 +76,9 @@ class Entry:
         if self._is_handled:
             return  # A hook has ended it before.
         if error:
-            self._machine.nodes.mark(node, ERROR, error)
+            # To Argo a retried template still runs when its attempt errs.
+            why = _NOT_ITS_OWN if node.type == RETRY else error
+            self._machine.nodes.mark(node, ERROR, why)
             # Argo leaves what its hooks have begun behind.
             self._launcher.stop_all("the workflow has ended", on_exit=True)
             self._conclude(ERROR, f"error in entry template execution: {error}")
@@ -95,7 +100,7 @@ class Entry:
             verdict = _verdict(node, None, machine.shutdown)
             self._end_the_rest()
             if node.type == STEPS and node.phase == ERROR and not self._is_handled:
-                machine.nodes.mark(node, ERROR, "Workflow operation error")
+                machine.nodes.mark(node, ERROR, _NOT_ITS_OWN)
             self._conclude(*verdict)
             return
         exit_call = Call(
