@@ -46,9 +46,11 @@ def _pods_looked_for(workflow: Json) -> None:
 
 
 def _where_pods_are(workflow: Json) -> None:
-    """Argo may see that a pod has its place before it ends the workflow at once, or not."""
+    """Argo may hear of a pod that is pending before it ends the workflow at once, or not."""
     for node in workflow["status"]["nodes"].values():
-        node.pop("hostNodeName", None)
+        if node["phase"] == "Pending":
+            node.pop("hostNodeName", None)
+            node.pop("message", None)
 
 
 def _who_resumed(workflow: Json) -> None:
