@@ -88,6 +88,11 @@ class PodFolder:
         printed = self._listed(listing.LIST)
         return None if printed is None else read_listing(printed)
 
+    def list_unread(self) -> Listing | None:
+        """Return the same without checksums, for which no file there is read."""
+        printed = self._listed(listing.LIST_UNREAD)
+        return None if printed is None else read_listing(printed, summed=False)
+
     def download(self, wanted: Sequence[Entry], store: Store) -> Transfer:
         """Bring ``wanted``, the files that are new.
 

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hera_experiment.local.cache.system_calls import Call, Processor, processor
+from hera_experiment.local.cache.system_calls import EXECUTE, Call, Processor, processor
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
@@ -26,6 +27,7 @@ _ANSWER = struct.Struct("QqiI")
 _GO_ON = 1
 _WORKING_FOLDER = 0xFFFFFF9C
 _LONGEST = 4096
+_SOON = 5.0
 
 
 class NotTraced(Exception):
@@ -133,6 +135,23 @@ class Notifications:
             heard(Asked(identity, process, call, arguments))
 
 
+def why_unheard() -> str:
+    """Return why no program can be heard on this machine; empty where one can."""
+    if sys.platform != "linux":
+        return "only Linux tells which files are opened"
+    said: list[str] = []
+    try:
+        notifications = Notifications([EXECUTE])
+    except NotTraced as error:
+        return str(error)
+    words = notifications.command([sys.executable, "-IS", "-c", ""])
+    process = subprocess.Popen(words, pass_fds=[notifications.descriptor])
+    notifications.begin(notifications.answer, said.append)
+    process.wait()
+    notifications.close(_SOON)
+    return "".join(f"the kernel does not tell which files are opened: {why}" for why in said)
+
+
 def memory_of(process: int, address: int, size: int) -> bytes:
     """Return what a process has in memory, less where that ends before."""
     descriptor = os.open(f"/proc/{process}/mem", os.O_RDONLY | os.O_CLOEXEC)
@@ -140,6 +159,11 @@ def memory_of(process: int, address: int, size: int) -> bytes:
         return os.pread(descriptor, size, address)
     finally:
         os.close(descriptor)
+
+
+def is_working_folder(folder: int) -> bool:
+    """Tell whether a call's argument stands for the working folder, and is no descriptor."""
+    return folder & 0xFFFFFFFF == _WORKING_FOLDER
 
 
 def path_of(process: int, folder: int | None, address: int) -> str:
@@ -150,7 +174,7 @@ def path_of(process: int, folder: int | None, address: int) -> str:
     text = os.fsdecode(_text(process, address))
     if not text or text.startswith("/"):
         return text
-    is_here = folder is None or folder & 0xFFFFFFFF == _WORKING_FOLDER
+    is_here = folder is None or is_working_folder(folder)
     link = "cwd" if is_here else f"fd/{folder}"
     return f"{os.readlink(f'/proc/{process}/{link}').rstrip('/')}/{text}"
 
