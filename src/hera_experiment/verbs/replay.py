@@ -49,7 +49,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--limit",
         default=_LIMIT,
         metavar="SIZE",
-        help=f"so much of each claim is fetched, the smallest files first ({_LIMIT}; 0: nothing)",
+        help=f"so much of each claim is fetched, of what the task opens ({_LIMIT}; 0: nothing)",
     )
     add_switch(parser, "--fetch", "fetch its files anew")
     add_switch(parser, "--debug", "an exception, or breakpoint(), opens Python's debugger")

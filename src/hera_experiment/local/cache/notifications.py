@@ -86,8 +86,8 @@ class Notifications:
     def answer(self, asked: Asked, error: int = 0) -> None:
         """Let the kernel go on with a call, or fail it with the number of an ``error``."""
         answer = _ANSWER.pack(asked.identity, 0, -error, 0 if error else _GO_ON)
-        # Whoever asked may have ended.
-        with suppress(OSError):
+        # Whoever asked may have ended, and all that is heard with it: then there is no listener.
+        with suppress(OSError, ValueError):
             fcntl.ioctl(self._listener, _SEND, answer)
 
     def close(self, patience: float) -> bool:
