@@ -28,6 +28,8 @@ from hera_experiment.results.transport import TransportUnavailable
 
 _PIECE = 1 << 30
 _LARGE = 16 << 20
+# Each file costs a pod two calls: what is opened one by one comes in ever larger batches.
+_SMALL, _BATCH, _ONE_BY_ONE = 1 << 20, 32 << 20, 2
 
 
 @dataclass(eq=False)
@@ -70,7 +72,9 @@ class Placeholders:
     is_outdated: bool = False
     _known: dict[tuple[int, int], Placeholder] = field(default_factory=dict)
     _spent: dict[str, int] = field(default_factory=dict)
-    _came: list[Entry] = field(default_factory=list)
+    _came: list[Placeholder] = field(default_factory=list)
+    _beside: dict[tuple[str, str, bytes], list[Placeholder]] = field(default_factory=dict)
+    _calls: dict[tuple[str, str, bytes], int] = field(default_factory=dict)
     _beyond: list[Placeholder] = field(default_factory=list)
     _gone: list[Placeholder] = field(default_factory=list)
     _failed: dict[str, list[Placeholder]] = field(default_factory=dict)
@@ -88,7 +92,7 @@ class Placeholders:
             for folder, listing in folders.items():
                 store = Store(self.claims / claim / folder, self.holes)
                 about = self._about[claim, folder] = Transfer()
-                for entry in listing.files:
+                for entry in sorted(listing.files, key=lambda each: each.path):
                     number += 1
                     hole = self.holes / str(number)
                     try:
@@ -101,6 +105,8 @@ class Placeholders:
                     found = Placeholder(claim, folder, entry, hole, made.st_mtime_ns)
                     found.is_filled = not entry.size
                     self._known[made.st_dev, made.st_ino] = found
+                    if entry.size <= _SMALL:
+                        self._beside.setdefault(_place(found), []).append(found)
                 make_folders(listing, store, about)
 
     def at(self, facts: os.stat_result) -> Placeholder | None:
@@ -149,12 +155,14 @@ class Placeholders:
             for one in folders.values()
             for each in one.files
         ]
-        came = sum(each.size for each in self._came)
+        came, opened = set(self._came), set(self.opened)
         said = (
-            f"{len(self._came)} of {counted(len(every))} ({size(came)} of "
-            f"{size(sum(each.size for each in every))}) were fetched: those that the task opened"
+            f"{len(came)} of {counted(len(every))} ({size(sum(each.entry.size for each in came))} "
+            f"of {size(sum(each.size for each in every))}) were fetched: those that the task opened"
         )
-        earlier = sum(each.is_filled for each in self.opened) - len(self._came)
+        if beside := came - opened:
+            said += f", and {len(beside)} beside them"
+        earlier = sum(each.is_filled for each in opened - came)
         return f"{said}; {earlier} more are here from an earlier replay" if earlier else said
 
     def remarks(self) -> Iterator[str]:
@@ -180,35 +188,69 @@ class Placeholders:
     def _fetch(self, found: Placeholder) -> int:
         """Bring the file to the folder ``fetched`` unless it is there; return an error's number."""
         entry = found.entry
-        drafts = self.fetched / ".parts" / found.claim
-        store = Store(self.fetched / found.claim / found.folder, drafts)
-        with suppress(OSError):
-            if _is_as_listed(entry, os.lstat(store.path(entry.path))):
-                return 0
-        spent = self._spent.get(found.claim, 0)
-        if spent + entry.size > self.most:
+        if self._has(found):
+            return 0
+        if self._spent.get(found.claim, 0) + entry.size > self.most:
             self._beyond.append(found)
             return errno.EIO
         if entry.size >= _LARGE:
             self.say(f"fetching {_named([found])}, {size(entry.size)}, which it opens")
+        wanted = {each.entry.path: each for each in (found, *self._next(found))}
         folder = self.folder_of(found.claim, found.folder)
-        transfer = Transfer() if folder is None else folder.download([entry], store)
+        drafts = self.fetched / ".parts" / found.claim
+        store = Store(self.fetched / found.claim / found.folder, drafts)
+        transfer = Transfer()
+        if folder is not None:
+            there = folder.summed([each.entry for each in wanted.values()])
+            transfer = folder.download(there, store)
         with suppress(OSError):
             drafts.rmdir()
             drafts.parent.rmdir()
-        about = self._about[found.claim, found.folder]
-        about.changing += transfer.changing
-        about.unreadable += transfer.unreadable
-        about.refused.update(transfer.refused)
-        if transfer.arrived:
-            self._spent[found.claim] = spent + entry.size
-            self._came.append(entry)
+        for path in transfer.arrived:
+            self._came.append(wanted[path])
+            self._spent[found.claim] = self._spent.get(found.claim, 0) + wanted[path].entry.size
+        if entry.path in transfer.arrived:
             return 0
         self.is_outdated = True
-        if transfer.changing or transfer.unreadable or transfer.refused:
+        about = self._about[found.claim, found.folder]
+        for those, of_all in (
+            (transfer.changing, about.changing),
+            (transfer.unreadable, about.unreadable),
+        ):
+            if entry.path in those:
+                of_all.append(entry.path)
+                return errno.EIO
+        if entry.path in transfer.refused:
+            about.refused[entry.path] = transfer.refused[entry.path]
             return errno.EIO
         self._gone.append(found)
         return errno.ENOENT
+
+    def _has(self, found: Placeholder) -> bool:
+        """Tell whether the file is in the folder ``fetched``."""
+        path = self.fetched / found.claim / found.folder / os.fsdecode(found.entry.path)
+        with suppress(OSError):
+            return _is_as_listed(found.entry, os.lstat(path))
+        return False
+
+    def _next(self, found: Placeholder) -> Iterator[Placeholder]:
+        """Yield those that come with ``found``: the next ones of a folder that is read on."""
+        place = _place(found)
+        calls = self._calls[place] = self._calls.get(place, 0) + 1
+        beside = self._beside.get(place, [])
+        if calls <= _ONE_BY_ONE or found not in beside:
+            return
+        begin = beside.index(found) + 1
+        left = int(4 ** (calls - _ONE_BY_ONE))
+        room = min(self.most - self._spent.get(found.claim, 0), _BATCH) - found.entry.size
+        for each in (*beside[begin:], *beside[: begin - 1]):
+            if each.is_filled or each.may_be_cut or each.error or self._has(each):
+                continue
+            room -= each.entry.size
+            left -= 1
+            if room < 0 or left < 0:
+                return
+            yield each
 
     def _copy(self, found: Placeholder) -> None:
         path = self.fetched / found.claim / found.folder / os.fsdecode(found.entry.path)
@@ -232,6 +274,11 @@ class Placeholders:
                 os.close(hole)
         finally:
             os.close(source)
+
+
+def _place(found: Placeholder) -> tuple[str, str, bytes]:
+    """Return the folder that a file is in."""
+    return found.claim, found.folder, os.path.dirname(found.entry.path)
 
 
 def _limit(number: int) -> str:

@@ -159,6 +159,15 @@ def test_what_is_overwritten_is_not_fetched(place: Place) -> None:
     assert sorted(path.name for path in place.here.glob("rows/*")) == ["0.csv", "1.csv"]
 
 
+def test_what_comes_with_others_is_told(place: Place) -> None:
+    files = place.made()
+    done = place.run(files, "cat", *(f"rows/{number}.csv" for number in range(10, 13)))
+    assert done.stdout == "10\n11\n12\n"
+    assert files.summary().startswith("7 of 20 files")
+    assert files.summary().endswith(", and 4 beside them")
+    assert len(list(place.here.glob("rows/*"))) == 3
+
+
 def test_what_came_is_here_the_next_time(place: Place) -> None:
     for number in range(2):
         files = place.made()
@@ -180,6 +189,7 @@ def test_many_at_once(place: Place) -> None:
     )
     done = place.run(place.made(), *PYTHON, source)
     assert done.stdout == f"{[190] * 8}\n", done.stderr
+    assert len(place.shell.scripts) < 20, "what is read on comes in batches"
 
 
 def test_others_do_not_wait_for_what_comes(place: Place) -> None:
