@@ -105,6 +105,9 @@ class Replay:
                 run, task, place, folders_of(run, manifest), self.wish, self.say, label
             )
             opened = stack.enter_context(files.brought(self.context.runtime))
+            if opened is not None:
+                for program in _programs(manifest, place.claims):
+                    opened.provide(program)
             server = stack.enter_context(self._served(place, opened))
             self._bring_artifacts(manifest, place)
             self._bring_configmaps(manifest, server.cluster)
@@ -318,6 +321,16 @@ def _paths(manifest: Mapping[str, Any], claims: Path) -> dict[str, str]:
             folder = claims / str(claim) / str(mount.get("subPath") or "")
             found[str(folder).rstrip("/")] = str(mount.get("mountPath"))
     return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+def _programs(manifest: Mapping[str, Any], claims: Path) -> Iterator[str]:
+    """Yield where the programs of the containers lie that are on claims."""
+    paths = _paths(manifest, claims)
+    for container in containers_in(template_of(manifest)):
+        program = next(iter(container.get("command") or ()), "")
+        for folder, mounted in paths.items():
+            if program.startswith(f"{mounted}/"):
+                yield folder + program[len(mounted) :]
 
 
 def chosen_task(run: Run, name: str) -> Task:
