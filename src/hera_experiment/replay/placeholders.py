@@ -156,14 +156,17 @@ class Placeholders:
             for each in one.files
         ]
         came, opened = set(self._came), set(self.opened)
-        said = (
-            f"{len(came)} of {counted(len(every))} ({size(sum(each.entry.size for each in came))} "
-            f"of {size(sum(each.size for each in every))}) were fetched: those that the task opened"
-        )
-        if beside := came - opened:
-            said += f", and {len(beside)} beside them"
+        amount = size(sum(each.size for each in every))
         earlier = sum(each.is_filled for each in opened - came)
-        return f"{said}; {earlier} more are here from an earlier replay" if earlier else said
+        kept = f"; {earlier} that it opened came with an earlier replay" if earlier else ""
+        if not came:
+            return f"none of its {counted(len(every))} ({amount}) had to be fetched{kept}"
+        beside = len(came - opened)
+        more = f", and {beside} beside them" if beside else ""
+        return (
+            f"{len(came)} of {counted(len(every))} ({size(sum(each.entry.size for each in came))} "
+            f"of {amount}) were fetched: those that the task opened{more}{kept}"
+        )
 
     def remarks(self) -> Iterator[str]:
         """Yield what could not come, and why."""

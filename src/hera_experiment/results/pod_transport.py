@@ -56,23 +56,18 @@ class PodTransport:
 
     def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
         """See :class:`~hera_experiment.results.transport.Transport`."""
-        request = self._request
-        cluster = _with_access(request.server.cluster)
-        owner = _owner(request.workflow, cluster)
+        say = self._request.say
         whole = Results(destination)
-        for name, wanted in folders.items():
-            try:
-                claim = claim_of(cluster, name)
-            except NoClaim as error:
-                whole = replace(whole, remarks=(*whole.remarks, f"{error.what}: it is empty here"))
-                continue
-            if claim.is_unused:
-                continue
-            with ExitStack() as stack:
-                pod = self._started(stack, cluster, claim, owner=owner)
-                there = {each: PodFolder(pod, f"{MOUNT}/{each}", request.say) for each in wanted}
-                brought = bring(name, there, destination / name, most, request.say)
-                whole = joined(whole, brought)
+        with self.held() as claims:
+            for name, wanted in folders.items():
+                try:
+                    found = {each: claims.folder(name, each) for each in wanted}
+                except NoClaim as error:
+                    gone = f"{error.what}: it is empty here"
+                    whole = replace(whole, remarks=(*whole.remarks, gone))
+                    continue
+                there = {each: folder for each, folder in found.items() if folder is not None}
+                whole = joined(whole, bring(name, there, destination / name, most, say))
         return whole
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
@@ -105,11 +100,11 @@ class PodTransport:
     @contextmanager
     def held(self) -> Iterator[HeldClaims]:
         """Yield the claims, which can be read until the end of the block."""
-        cluster = _with_access(self._request.server.cluster)
-        owner = _owner(self._request.workflow, cluster)
         with ExitStack() as stack:
 
             def start(name: str) -> ReaderPod | None:
+                cluster = _with_access(self._request.server.cluster)
+                owner = _owner(self._request.workflow, cluster)
                 claim = claim_of(cluster, name)
                 if claim.is_unused:
                     return None

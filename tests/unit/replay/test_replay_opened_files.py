@@ -106,7 +106,7 @@ def test_nothing_comes_that_is_only_looked_at(place: Place) -> None:
 
     assert done.stdout == f"20 {{{TIME}}} 2\nTrue False\n", done.stderr
     assert place.shell.scripts == []
-    assert files.summary().startswith("0 of 21 files (0 B of ")
+    assert files.summary().startswith("none of its 21 files (")
     assert list(place.here.glob("rows/*")) == [], "no file of zeros is left"
 
 
@@ -174,7 +174,7 @@ def test_what_came_is_here_the_next_time(place: Place) -> None:
         done = place.run(files, "cat", "rows/1.csv", "rows/2.csv")
         assert done.stdout == "1\n2\n"
         assert bool(place.shell.scripts) == (number == 0)
-    assert files.summary().endswith("; 2 more are here from an earlier replay")
+    assert files.summary().endswith("; 2 that it opened came with an earlier replay")
 
 
 def test_many_at_once(place: Place) -> None:
