@@ -252,7 +252,7 @@ class Replay:
         try:
             for line in follow_logs(run, LogReader(run)):
                 self.show(line.text)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             server.client.terminate_workflow(namespace, run.name)
             raise
         run.workflow = server.get(run.name)
