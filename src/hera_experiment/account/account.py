@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.argo.tasks import Task, is_finished, phase_of, tasks_of
+from hera_experiment.argo.usage import with_samples
 from hera_experiment.errors import UserError
 from hera_experiment.record.code import CodeStore
-from hera_experiment.record.origin import Origin
+from hera_experiment.record.origin import Origin, path_within
+from hera_experiment.record.records import Records
 from hera_experiment.results.claim_files import fetch, results_folder
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.store import checksum
@@ -56,6 +58,14 @@ class Account:
         """What it was made of; empty where that was not noted."""
         return Origin.of(self.record.origin if self.record else {})
 
+    @property
+    def script(self) -> str:
+        """What was run, by its path in the experiment if it is there; empty if it is not known."""
+        typed = self.record.script if self.record else ""
+        if self.origin.script or not typed or self.code_store is None:
+            return self.origin.script or typed
+        return path_within(self.code_store.experiment, Path(typed)) or typed
+
     @cached_property
     def tasks(self) -> list[Task]:
         """Its tasks, in the order in which they began."""
@@ -96,16 +106,20 @@ def account_of(
         else:
             remarks, paths = results.remarks, list(results.files)
         found = tuple(_output(folder, path) for path in sorted(paths) if path.is_file())
+    experiment = run.server.context.experiment
+    workflow = run.workflow
+    if run.record is not None and (samples := Records.of(experiment).samples(run.record)):
+        workflow = with_samples(workflow, samples)
     return Account(
         run.name,
         run.namespace,
         run.server.label,
-        run.workflow,
+        workflow,
         run.record,
         folder,
         found,
         remarks,
-        CodeStore(run.server.context.experiment),
+        CodeStore(experiment),
     )
 
 
