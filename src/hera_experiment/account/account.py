@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A file that a run left: its path below the run's folder, bytes, and SHA-256 in hex."""
+    """A file that a run left: its path below the run's folder, bytes, and SHA-256 in hex.
+
+    That is empty where it was not computed.
+    """
 
     path: str
     size: int
@@ -88,11 +92,13 @@ def account_of(
     *,
     files: bool = True,
     results: Results | None = None,
+    checked: float = math.inf,
 ) -> Account:
     """Return the account of ``run``.
 
     With ``files`` its results are brought home first, those that are new, unless ``results`` are
-    those; what of them cannot be had is one of the account's remarks.
+    those; what of them cannot be had is one of the account's remarks. The checksums are of no more
+    than ``checked`` bytes, the small files first.
     """
     remarks: tuple[str, ...] = ()
     found: tuple[OutputFile, ...] = ()
@@ -105,7 +111,7 @@ def account_of(
             paths = [path for path in folder.rglob("*") if path.is_file()]
         else:
             remarks, paths = results.remarks, list(results.files)
-        found = tuple(_output(folder, path) for path in sorted(paths) if path.is_file())
+        found = _outputs(folder, [path for path in paths if path.is_file()], checked)
     experiment = run.server.context.experiment
     workflow = run.workflow
     if run.record is not None and (samples := Records.of(experiment).samples(run.record)):
@@ -123,6 +129,13 @@ def account_of(
     )
 
 
-def _output(folder: Path, path: Path) -> OutputFile:
-    with path.open("rb") as file:
-        return OutputFile(path.relative_to(folder).as_posix(), path.stat().st_size, checksum(file))
+def _outputs(folder: Path, paths: Iterable[Path], checked: float) -> tuple[OutputFile, ...]:
+    found = []
+    for size, path in sorted((path.stat().st_size, path) for path in paths):
+        checked -= size
+        digest = ""
+        if checked >= 0:
+            with path.open("rb") as file:
+                digest = checksum(file)
+        found.append((path, OutputFile(path.relative_to(folder).as_posix(), size, digest)))
+    return tuple(file for _, file in sorted(found, key=lambda each: each[0]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
-from fake_server import Answer, Asked, FakeServer
+from fake_server import Answer, FakeServer
 from polling import until
 from test_platform_kubernetes_cluster import document, status
 
@@ -39,7 +38,12 @@ POD = pod_name_of(WORKFLOW, NODE)
 ENDED = {
     **WORKFLOW,
     "metadata": {**cast("dict[str, Any]", WORKFLOW["metadata"]), "resourceVersion": "2"},
-    "status": {"phase": "Succeeded", "nodes": {"wf-1": {**NODE, "phase": "Succeeded"}}},
+    "status": {
+        "phase": "Succeeded",
+        "startedAt": "2026-11-26T10:00:00Z",
+        "finishedAt": "2026-11-26T10:00:20Z",
+        "nodes": {"wf-1": {**NODE, "phase": "Succeeded", "finishedAt": "2026-11-26T10:00:20Z"}},
+    },
 }
 
 
@@ -76,6 +80,7 @@ def run(fake: FakeServer, parse: Callable[..., Any], tmp_path: Path) -> Run:
         yield "MODIFIED", ENDED
 
     client = SimpleNamespace(watch_workflows=watch, url="http://argo/")
+    client.workflow_logs = lambda *_, **__: iter(["done"])
     server = SimpleNamespace(label="lyon", is_local=False, client=client, namespace="n")
     server.cluster = KubernetesAccess(parse(k8s_config_file=str(path), argo_namespace="n"))
     server.context = SimpleNamespace(experiment=experiment, is_local=False)
@@ -103,13 +108,7 @@ def test_the_most_that_was_seen_is_kept(run: Run, fake: FakeServer) -> None:
 
 
 def test_a_run_that_is_followed_has_them_in_its_account(run: Run, fake: FakeServer) -> None:
-    taken = []
-
-    def answer(asked: Asked) -> Answer:
-        taken.append(asked.path)
-        return Answer(metrics("2026-11-26T10:00:15Z", "100Mi"))
-
-    fake.answer = answer
+    fake.answer = lambda asked: Answer(metrics("2026-11-26T10:00:15Z", "100Mi"))
     sampler = PodSampler.of(run)
     assert sampler is not None and sampler.sample()
     records = Records.of(run.server.context.experiment)
@@ -139,4 +138,3 @@ def test_where_there_is_no_metrics_server_one_question_is_all(
     assert len(asked) == 1 and "metric" not in out.getvalue()
     usage = usage_of(account_of(run, files=False).workflow["status"]["nodes"]["wf-1"])
     assert (usage.memory, usage.sampled) == (None, None)
-    assert not json.dumps(account_of(run, files=False).workflow).count("sampled")

@@ -500,7 +500,8 @@ function results() {
   const large = data.files.filter((file) => file.picture === "").length;
   show("results", h("h3", {}, `Files (${data.files.length + data.moreFiles})`),
     large ? h("p", { class: "hint" }, `${large === 1 ? "1 picture is" : `${large} pictures are`} too large to be within this page; the links lead there.`) : "",
-    table(["File", "Size", "SHA-256"], data.files.map((file) => [h("a", { href: address(file.path) }, file.path), bytes(file.size), h("code", { class: "sum", title: file.sha256 }, file.sha256)])),
+    table(["File", "Size", "SHA-256"], data.files.map((file) => [h("a", { href: address(file.path) }, file.path), bytes(file.size), file.sha256 ? h("code", { class: "sum", title: file.sha256 }, file.sha256) : h("span", { class: "soft" }, "not computed")])),
+    data.files.some((file) => !file.sha256) ? h("p", { class: "hint" }, "Checksums of large files are not computed at the end of a run: ", h("code", {}, `make report RUN=${run.name}`), " does.") : "",
     data.moreFiles ? h("p", { class: "hint" }, `… and ${data.moreFiles} more`) : "");
 }
 function patched(patch) {
