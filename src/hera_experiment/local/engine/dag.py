@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from hera_experiment.argo.depends import Depends, DependsError, read
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import (
     COMPLETED,
@@ -25,7 +26,6 @@ from hera_experiment.argo.phases import (
 from hera_experiment.local.engine.child import Child, expanded, resolve
 from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.dag_hooks import DagHooks
-from hera_experiment.local.engine.depends import Depends, DependsError, read
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.node import (

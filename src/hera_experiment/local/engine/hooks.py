@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hera_experiment.argo.conditions import ExpressionError
 from hera_experiment.argo.phases import COMPLETED, RUNNING
 from hera_experiment.local.engine.artifacts import (
     Artifact,
@@ -20,7 +21,7 @@ from hera_experiment.local.engine.artifacts import (
     node_artifacts,
     with_given,
 )
-from hera_experiment.local.engine.expressions import ExpressionError, decides
+from hera_experiment.local.engine.expressions import decides
 from hera_experiment.local.engine.machine import TERMINATE, Boundary, Call, Machine
 from hera_experiment.local.engine.node import EXIT_SUFFIX, Node, TemplateId
 from hera_experiment.local.engine.substitution import (

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hera_experiment.argo import go_text
+from hera_experiment.argo.depends import ancestry
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.artifacts import (
     Artifact,
@@ -22,7 +23,6 @@ from hera_experiment.local.engine.artifacts import (
     node_artifacts,
     outputs,
 )
-from hera_experiment.local.engine.depends import ancestry
 from hera_experiment.local.engine.node import TASK_GROUP, Node, last_attempt
 from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.substitution import Lookup, used_variables
