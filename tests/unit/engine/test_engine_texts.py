@@ -218,6 +218,8 @@ def test_globals() -> None:
         },
     }
     look_up = Globals(manifest, lambda: 1.5)
+    assert (look_up("workflow.duration"), look_up("workflow.status")) == ("0.000000", "")
+    look_up.looked_at_again(manifest["metadata"])
     expected = {
         "workflow.name": "w",
         "workflow.parameters.p": "v",

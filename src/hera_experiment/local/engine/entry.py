@@ -77,7 +77,8 @@ class Entry:
             return  # A hook has ended it before.
         if error:
             # To Argo a retried template still runs when its attempt errs.
-            why = _NOT_ITS_OWN if node.type == RETRY else error
+            attempt = self._machine.nodes.last_attempt(node)
+            why = _NOT_ITS_OWN if node.type == RETRY and attempt.phase == ERROR else error
             self._machine.nodes.mark(node, ERROR, why)
             # Argo leaves what its hooks have begun behind.
             self._launcher.stop_all("the workflow has ended", on_exit=True)
