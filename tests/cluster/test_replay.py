@@ -21,6 +21,7 @@ from real_cluster import Done, Project, RealCluster
 IMAGE = "python:3.13-slim"
 CONFIGMAP, CLAIM = "replay-rows", "replay-files"
 HANDFUL = ("bad-cell", "missing-module", "exit-code", "of-a-configmap", "time-out", "retried")
+FEW_OF_MANY, TOO_LARGE = "opens-few-of-many", "opens-a-large-file"
 FAULTS: dict[str, dict[str, Any]] = yaml.safe_load((WORKFLOWS / "replay_faults.yml").read_text())
 PREPARE = """
 import gzip, os, pathlib
@@ -30,6 +31,11 @@ folder.mkdir()
 (folder / "broken.json").write_text('{"rows": [1, 2,\\n')
 (folder / "latin.txt").write_bytes("Vénissieux".encode("latin-1"))
 (folder / "cut.gz").write_bytes(gzip.compress(os.urandom(5000))[:-900])
+(folder / "rows").mkdir()
+for number in range(300):
+    (folder / "rows" / f"{number}.csv").write_text(f"Bron,{number}\\n")
+(folder / "large.bin").write_bytes(bytes(3_000_000))
+(folder / "link.csv").symlink_to("rows/7.csv")
 """
 OBJECTS = """
 apiVersion: v1
@@ -112,9 +118,9 @@ class Person:
     def types(self, *words: str) -> Done:
         return self.project.run("hera_utils", *words, timeout=180, **self.settings)
 
-    def replays(self, run: str, task: str) -> dict[str, Any]:
-        """Return what ``make replay`` tells of a task; what that prints may be a stack trace."""
-        words = ("replay", f"--run={run}", f"--task={task}", "--output=json")
+    def replays(self, run: str, task: str, *options: str) -> tuple[dict[str, Any], str]:
+        """Return what ``make replay`` tells of a task, and what it says; that may be a trace."""
+        words = ("replay", f"--run={run}", f"--task={task}", "--output=json", *options)
         done = subprocess.run(
             self.project.command("hera_utils", *words),
             cwd=self.project.folder,
@@ -126,7 +132,7 @@ class Person:
         )
         assert done.stdout, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        return found, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -162,12 +168,21 @@ def submitted(person: Person, cluster: RealCluster, names: tuple[str, ...]) -> s
 
 def test_faults_of_a_cluster_stand_here(person: Person, cluster: RealCluster) -> None:
     every = os.environ.get("REPLAY_FAULTS") == "all"
-    names = tuple(FAULTS) if every else HANDFUL
+    names = tuple(FAULTS) if every else (*HANDFUL, FEW_OF_MANY, TOO_LARGE)
     run = submitted(person, cluster, names)
     other = {}
     for name in names:
-        found = person.replays(run, name)
+        found, said = person.replays(run, name)
+        if name == FEW_OF_MANY:
+            # Whatever the task opened there, of all that it saw.
+            assert "5 of 305 files" in said, said
         print(name, "ends alike" if found["same"] else found, flush=True)
         if not found["same"]:
             other[name] = found["differs"]
     assert len(other) <= (2 if every else 0), other
+
+    found, said = person.replays(run, TOO_LARGE, "--limit=1Mi", "--fetch=1")
+    assert any("Input/output error" in line for line in found["here"]["lines"]), found
+    assert any("large.bin" in each and "LIMIT=3Mi" in each for each in found["remarks"]), found
+    there = subprocess.run(["find", found["folder"], "-name", "large.bin"], stdout=subprocess.PIPE)
+    assert there.stdout == b"", "a file that did not come is not left as zeros"

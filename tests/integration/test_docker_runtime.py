@@ -362,6 +362,14 @@ def test_refusals_come_before_anything_runs(laptop: Laptop):
     assert any("containers/absent" in sentence for sentence in found)
 
 
+def test_an_own_image_by_its_digest_is_pulled(laptop: Laptop):
+    laptop.project.container("certain", f"FROM {BASE}\n")
+    image = f"127.0.0.1:1/{SLUG}-certain@sha256:{'0' * 64}"
+    result, _ = laptop.run({"container": {"image": image, "command": ["true"]}})
+    assert result.exit_code is None
+    assert f"the image '{image}' cannot be pulled" in result.message
+
+
 def test_an_engine_that_is_not_there(tmp_path: Path):
     project = Project(tmp_path)
     runtimes = Runtimes(

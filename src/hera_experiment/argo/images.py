@@ -31,3 +31,11 @@ def container_of(image: str, slug: str) -> str | None:
     repository = _TAG_OR_DIGEST.sub("", image.rsplit("/", 1)[-1])
     prefix = f"{slug}-"
     return repository[len(prefix) :] or None if repository.startswith(prefix) else None
+
+
+def built_here(image: str, slug: str) -> str | None:
+    """Return the container of ``slug`` that ``image`` is built from on this machine.
+
+    None for a foreign image, and for a certain one by its digest, which its registry has.
+    """
+    return None if "@" in image else container_of(image, slug)

@@ -54,6 +54,7 @@ ANNOTATION_CACHE = "hera-utils/cache"
 """Ours: not empty on a workflow that takes over what an earlier one has done just so."""
 ANNOTATION_POD_NAMES = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_PROGRESS = "workflows.argoproj.io/progress"
+ANNOTATION_SCHEDULED = "workflows.argoproj.io/scheduled-time"
 ANNOTATION_DISPLAY_NAME = "workflows.argoproj.io/display-name"
 
 FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*", re.ASCII)

@@ -34,6 +34,9 @@ from hera_experiment.platform import state_folder
 NAMESPACE = "local"
 """The namespace that the laptop offers unless a script names another."""
 
+SERVE = (sys.executable, "-m", "hera_experiment.verbs.serve")
+"""What runs a server."""
+
 _BACKLOG = 128
 _PATIENCE = 30.0
 
@@ -118,6 +121,16 @@ class Lease(Closable):
         if self._process is not None:
             self._process.poll()
 
+    def wait(self, patience: float) -> bool:
+        """Wait until the server has ended, if it was started here; tell whether it has."""
+        if self._process is None:
+            return True
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
 
 @dataclass
 class ServerSocket:
@@ -137,13 +150,15 @@ def acquire(
     experiment: Experiment,
     *,
     runtime: str = "",
-    command: Sequence[str] = (sys.executable, "-m", "hera_experiment.verbs.serve"),
+    command: Sequence[str] = SERVE,
+    descriptors: Sequence[int] = (),
     environ: Mapping[str, str] = os.environ,
     patience: float = _PATIENCE,
 ) -> Lease:
     """Return a lease on the server of ``experiment``, which is started when there is none.
 
-    One that starts makes ``runtime`` ready before it is asked to run something there.
+    One that starts makes ``runtime`` ready before it is asked to run something there, and has the
+    files ``descriptors`` open as well.
 
     Raises
     ------
@@ -162,7 +177,9 @@ def acquire(
             with state_folder.held(state / "start.lock", deadline):
                 bound = _bind(state, port=0)
                 if bound is not None:
-                    return Lease(*_spawn(bound, command, experiment.folder, environ, users))
+                    return Lease(
+                        *_spawn(bound, command, experiment.folder, environ, users, descriptors)
+                    )
                 server = _read(state)
             return None if server is None else Lease(server, users)
 
@@ -224,6 +241,7 @@ def _spawn(
     folder: Path,
     environ: Mapping[str, str],
     users: int,
+    descriptors: Sequence[int],
 ) -> tuple[LocalServer, int, subprocess.Popen[bytes]]:
     listening, lock = bound.listening.fileno(), bound.lock
     options = ["--listen-fd", str(listening), "--lock-fd", str(lock), "--idle-exit"]
@@ -236,7 +254,7 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=(listening, lock),
+            pass_fds=(listening, lock, *descriptors),
             start_new_session=True,
         )
         server = LocalServer(bound.server.url, bound.server.secret, process.pid, bound.server.state)

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,19 +16,28 @@ from hera_experiment.local.runtimes.scratch import remove_folder
 from hera_experiment.platform import state_folder
 from hera_experiment.record.code import CodeStore
 from hera_experiment.results.claim_files import REPLAYS
+from hera_experiment.results.listing import Listing
+
+Folders = Mapping[str, Sequence[str]]
+"""The names of folders by claim."""
+
+Listings = Mapping[str, Mapping[str, Listing]]
+"""What lies in them."""
 
 _SHARED = ("venvs", "layers", "secrets")
 """What of the laptop's state a replay uses: what takes long to make, and what only a person has."""
 
 _LONGEST = 60
 _COMPLETE = "fetched.json"
+_LISTED = "listed.json"
 
 
 class ReplayPlace:
     """The folder ``.hera/replays/RUN.TASK`` of ``experiment``.
 
     ``fetched/CLAIM/FOLDER`` holds files as they came, ``experiment/`` is what the local server
-    serves: its claims are copies of those.
+    serves: its claims are copies of those. ``holes/`` is there while files come when they are
+    opened.
     """
 
     def __init__(self, experiment: Experiment, run: str, task: str) -> None:
@@ -40,6 +49,7 @@ class ReplayPlace:
         self.name = f"{run}.{name}"
         self.folder = experiment.state / REPLAYS / self.name
         self.fetched = self.folder / "fetched"
+        self.holes = self.folder / "holes"
         self.experiment = replace(experiment, folder=self.folder / "experiment")
 
     @property
@@ -83,6 +93,11 @@ class ReplayPlace:
         """Forget what was fetched; what is there still is gone on with."""
         (self.folder / _COMPLETE).unlink(missing_ok=True)
 
+    def forget_fetched(self) -> None:
+        """Remove what was fetched."""
+        self.begin_to_fetch()
+        remove_folder(str(self.fetched))
+
     def has_fetched(self, what: Mapping[str, object]) -> None:
         """Write down that ``what`` is here now."""
         (self.folder / _COMPLETE).write_text(json.dumps(what), "utf-8")
@@ -96,14 +111,44 @@ class ReplayPlace:
                 if path not in kept and ".parts" not in path.parts:
                     path.unlink()
 
+    def listed(self, folders: Folders) -> Listings | None:
+        """Return what was listed of ``folders`` the last time, None for not just these."""
+        try:
+            kept = json.loads((self.folder / _LISTED).read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+        if kept["folders"] != {claim: list(names) for claim, names in folders.items()}:
+            return None
+        return {
+            claim: {name: Listing.of_document(each) for name, each in listings.items()}
+            for claim, listings in kept["listed"].items()
+        }
+
+    def keep_listed(self, folders: Folders, listed: Listings | None) -> None:
+        """Write down what was listed of ``folders``, None for what is to be listed again."""
+        path = self.folder / _LISTED
+        if listed is None:
+            path.unlink(missing_ok=True)
+            return
+        documents = {
+            claim: {name: each.document() for name, each in listings.items()}
+            for claim, listings in listed.items()
+        }
+        path.write_text(json.dumps({"folders": dict(folders), "listed": documents}), "ascii")
+
+    def empty_claims(self, claims: Iterable[str]) -> None:
+        """Give the task empty claims."""
+        remove_folder(str(self.claims))
+        for claim in claims:
+            (self.claims / claim).mkdir(parents=True, exist_ok=True)
+
     def fill_claims(self, claims: list[str]) -> None:
         """Give the task claims as they were fetched, whatever an earlier replay made of them."""
-        remove_folder(str(self.claims))
+        self.empty_claims(claims)
         for claim in claims:
             source = self.fetched / claim
             if source.is_dir():
-                shutil.copytree(source, self.claims / claim, symlinks=True)
-            (self.claims / claim).mkdir(parents=True, exist_ok=True)
+                shutil.copytree(source, self.claims / claim, symlinks=True, dirs_exist_ok=True)
 
 
 def _remove(path: Path) -> None:

@@ -6,6 +6,7 @@ import argparse
 import copy
 import os
 import posixpath
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from hera_experiment.argo.names import ANNOTATION_LIMITS
-from hera_experiment.argo.tasks import Task, is_finished, tasks_of
+from hera_experiment.argo.tasks import Task, tasks_of
 from hera_experiment.argo.workflows import artifact_key, specification
 from hera_experiment.context.context import Context
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
+from hera_experiment.experiment import Experiment
 from hera_experiment.follow.log_reader import LogReader, follow_logs
 from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.images.engine import RUNNERS
 from hera_experiment.images.published import BUILT
 from hera_experiment.local.engine.config_values import NoConfigValue
+from hera_experiment.platform import local_server
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
 from hera_experiment.platform.cluster import Kind
 from hera_experiment.platform.laptop_access import LaptopAccess
@@ -31,37 +34,18 @@ from hera_experiment.record.origin import Origin
 from hera_experiment.replay import unlike
 from hera_experiment.replay.debugger import Debugger
 from hera_experiment.replay.ending import Ending, difference, ending_of
+from hera_experiment.replay.files import CLAIM, TaskFiles, folders_of
 from hera_experiment.replay.one_task import containers_in, mounts_of, one_task, template_of
+from hera_experiment.replay.opened_files import OpenedFiles
 from hera_experiment.replay.place import ReplayPlace
+from hera_experiment.replay.wish import NOW, THEN, Wish
 from hera_experiment.results.artifact_files import OwnArtifact, fetch_artifacts
-from hera_experiment.results.claim_files import bring_folders
-from hera_experiment.results.data_files import FOLDER as DATA
-from hera_experiment.results.listing import is_safe
-from hera_experiment.results.outcome import files as counted
 from hera_experiment.results.transport import exclusive_lock
 from hera_experiment.runs.find import Run
 from hera_experiment.runs.server import Server, open_server
+from hera_experiment.waiting import poll
 
-THEN, NOW = "run", "now"
-"""The code that runs: that of the run, or today's."""
-
-_CLAIM = "persistentVolumeClaim"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How a task is run again.
-
-    ``code`` is :data:`THEN` or :data:`NOW`, ``most`` the bytes of each claim that are fetched.
-    With ``fetch`` they are fetched though they are here, with ``debug`` an exception opens a
-    debugger. ``image`` reads the claim on a cluster.
-    """
-
-    code: str = THEN
-    most: int = 1 << 30
-    fetch: bool = False
-    debug: bool = False
-    image: str = ""
+_PATIENCE, _EVERY = 40.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -111,15 +95,20 @@ class Replay:
         place = ReplayPlace(self.context.experiment, run.name, task.name)
         with ExitStack() as stack:
             doing = f"{task.name} of {run.name} is run again"
-            stack.enter_context(
+            label = stack.enter_context(
                 exclusive_lock(self.context.experiment, f"replay-{place.name}", doing)
             )
+            _end_server(place.experiment)
             self._prepare_code(place)
             account = self._adapt(manifest, place)
-            folders = self._folders(manifest)
-            self._fetch(place, folders)
-            server = stack.enter_context(self._served(place))
-            place.fill_claims(list(folders))
+            files = TaskFiles(
+                run, task, place, folders_of(run, manifest), self.wish, self.say, label
+            )
+            opened = stack.enter_context(files.brought(self.context.runtime))
+            if opened is not None:
+                for program in _programs(manifest, place.claims):
+                    opened.provide(program)
+            server = stack.enter_context(self._served(place, opened))
             self._bring_artifacts(manifest, place)
             self._bring_configmaps(manifest, server.cluster)
             if self.wish.debug:
@@ -132,6 +121,7 @@ class Replay:
             self._remarks += unlike.what_ended_it(
                 manifest, text, run.name, account, in_engine=in_engine
             )
+        self._remarks += files.remarks
         differs = difference(there, here, _paths(manifest, place.claims))
         remarks = tuple(dict.fromkeys(self._remarks))
         return Replayed(task.name, there, here, differs, place.folder, remarks)
@@ -177,71 +167,19 @@ class Replay:
             )
         return account
 
-    def _folders(self, manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return which folders of which claims the task may read: the run's own, and the data."""
-        found: dict[str, list[str]] = {}
-        own = {
-            str(volume["name"])
-            for volume in (self.run.workflow.get("status") or {}).get("persistentVolumeClaims")
-            or ()
-        }
-        mounts = mounts_of(template_of(manifest))
-        for volume in manifest["spec"]["volumes"]:
-            claim = str((volume.get(_CLAIM) or {}).get("claimName") or "")
-            if not claim:
-                continue
-            wanted = ["."] if volume["name"] in own else [self.run.name, DATA]
-            for mount in mounts[volume["name"]]:
-                inner = str(mount.get("subPath") or "").strip("/").partition("/")[0]
-                if is_safe(os.fsencode(inner)) and wanted != ["."]:
-                    wanted.append(inner)
-            known = found.setdefault(claim, [])
-            known += [each for each in dict.fromkeys(wanted) if each not in known]
-        return found
-
-    def _fetch(self, place: ReplayPlace, folders: Mapping[str, list[str]]) -> None:
-        most = self.wish.most
-        if not folders:
-            return
-        if not most:
-            self._remarks.append(f"LIMIT=0: {', '.join(folders)} is empty here")
-            return
-        what = {"folders": dict(folders), "most": most}
-        is_fresh = self.run.server.is_local or not is_finished(self.run.workflow)
-        if place.keeps(what) and not (self.wish.fetch or is_fresh):
-            self.say("its files are here from an earlier replay; FETCH=1 brings them anew")
-            return
-        place.begin_to_fetch()
-        results = bring_folders(
-            self.run, folders, place.fetched, most, self.say, image=self.wish.image
-        )
-        place.forget_but(results.files)
-        self._remarks += results.remarks
-        self._remarks += self._changed_since(results.files)
-        if not results.remarks:
-            place.has_fetched(what)
-
-    def _changed_since(self, files: tuple[Path, ...]) -> Iterator[str]:
-        """Yield that files were written after the task had begun, which it did not find so."""
-        from hera_experiment.argo.tasks import parsed
-
-        began = parsed((self.task.pod or self.task.node).get("startedAt"))
-        if began is None:
-            return
-        later = 0
-        for path in files:
-            with suppress(OSError):
-                later += int(path.lstat().st_mtime) > began.timestamp()
-        if later:
-            yield f"{counted(later)} changed after it had begun there: it may have found others"
-
     @contextmanager
-    def _served(self, place: ReplayPlace) -> Iterator[Server]:
-        """Yield the local server of ``place``, without what an earlier replay left."""
+    def _served(self, place: ReplayPlace, opened: OpenedFiles | None) -> Iterator[Server]:
+        """Yield the local server of ``place``, without what an earlier replay left.
+
+        ``opened`` hears what its tasks open.
+        """
         words = {"cluster": LOCAL, "runtime": self.context.runtime, "image": self.context.image}
         kind = type(self.context)
         context = kind.resolve(argparse.Namespace(**words), place.experiment, os.environ)
-        with open_server(context) as server:
+        with ExitStack() as stack:
+            if opened is not None:
+                stack.enter_context(_heard_server(place.experiment, opened))
+            server = stack.enter_context(open_server(context))
             namespace = str(self.run.workflow["metadata"].get("namespace") or LOCAL)
             try:
                 server.client.delete_workflow(namespace, self.run.name)
@@ -314,7 +252,7 @@ class Replay:
         try:
             for line in follow_logs(run, LogReader(run)):
                 self.show(line.text)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             server.client.terminate_workflow(namespace, run.name)
             raise
         run.workflow = server.get(run.name)
@@ -327,6 +265,37 @@ class Replay:
             status = run.workflow.get("status") or {}
             return Ending(str(status.get("phase")), str(status.get("message") or ""), "")
         return ending_of(run, tasks[0])
+
+
+def _end_server(experiment: Experiment) -> None:
+    """End the local server that an earlier replay has left, with all that it runs."""
+    left = local_server.running(experiment)
+    if left is None:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(left.pid, signal.SIGTERM)
+    if not poll(lambda: local_server.running(experiment) is None, _PATIENCE, _EVERY):
+        raise UserError(
+            "the local server of an earlier replay does not end",
+            str(left.log),
+            f"end its process: kill {left.pid}",
+        )
+
+
+@contextmanager
+def _heard_server(experiment: Experiment, opened: OpenedFiles) -> Iterator[None]:
+    """Have a local server of which ``opened`` hears."""
+    lease = local_server.acquire(
+        experiment,
+        command=opened.command(local_server.SERVE),
+        descriptors=(opened.descriptor,),
+    )
+    opened.begin()
+    try:
+        yield
+    finally:
+        lease.close()
+        lease.wait(_PATIENCE)
 
 
 def _configmaps(manifest: Mapping[str, Any]) -> set[str]:
@@ -347,11 +316,21 @@ def _paths(manifest: Mapping[str, Any], claims: Path) -> dict[str, str]:
     mounts = mounts_of(template_of(manifest))
     found = {}
     for volume in manifest["spec"]["volumes"]:
-        claim = (volume.get(_CLAIM) or {}).get("claimName")
+        claim = (volume.get(CLAIM) or {}).get("claimName")
         for mount in mounts.get(volume["name"], ()) if claim else ():
             folder = claims / str(claim) / str(mount.get("subPath") or "")
             found[str(folder).rstrip("/")] = str(mount.get("mountPath"))
     return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+def _programs(manifest: Mapping[str, Any], claims: Path) -> Iterator[str]:
+    """Yield where the programs of the containers lie that are on claims."""
+    paths = _paths(manifest, claims)
+    for container in containers_in(template_of(manifest)):
+        program = next(iter(container.get("command") or ()), "")
+        for folder, mounted in paths.items():
+            if program.startswith(f"{mounted}/"):
+                yield folder + program[len(mounted) :]
 
 
 def chosen_task(run: Run, name: str) -> Task:

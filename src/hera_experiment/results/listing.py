@@ -7,10 +7,12 @@ back: a path never holds ``//``.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hera_experiment.errors import UserError
 
@@ -44,17 +46,26 @@ def _quoted(script: str) -> str:
 ENTER = f'[ -d "$1" ] || exit {NO_FOLDER}\ncd -P "$1" || exit {NO_ENTRY}\n'
 """Goes to the folder that is the first argument."""
 
-LIST = f"""{ENTER}
+_ALL_BUT_FILES = f"""{ENTER}
 find . -type d -exec {_STAT} {{}} +
 echo -//
 find . -type d -exec sh -c {_quoted(_CLOSED)} sh {{}} +
 printf '\\0'
 find . -type l -exec sh -c {_quoted(_LINKS)} sh {{}} +
 printf '\\0'
+"""
+
+LIST = f"""{_ALL_BUT_FILES}
 find . -type f -exec sh -c {_quoted(_SUMS)} sh {{}} +
 true
 """
 """Lists the folder: sub-folders, links with their targets, files with their checksums."""
+
+LIST_UNREAD = f"""{_ALL_BUT_FILES}
+find . -type f -exec {_STAT} {{}} +
+echo -//
+"""
+"""Lists the folder as :data:`LIST` does, but for the checksums: no file is read."""
 
 LIST_SOME = f"""{ENTER}
 head -c "$2" | xargs -0 sh -c {_quoted(_FIRST_BYTES)} sh
@@ -115,6 +126,28 @@ class Listing:
     files: list[Entry] = field(default_factory=list)
     closed: list[bytes] = field(default_factory=list)
 
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "folders": list(map(os.fsdecode, self.folders)),
+            "links": {os.fsdecode(name): os.fsdecode(to) for name, to in self.links.items()},
+            "files": [
+                [os.fsdecode(each.path), each.size, each.changed, each.mode, each.sum]
+                for each in self.files
+            ],
+            "closed": list(map(os.fsdecode, self.closed)),
+        }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Listing:
+        """Return what :meth:`document` was made of."""
+        return cls(
+            list(map(os.fsencode, document["folders"])),
+            {os.fsencode(name): os.fsencode(to) for name, to in document["links"].items()},
+            [Entry(os.fsencode(path), *facts) for path, *facts in document["files"]],
+            list(map(os.fsencode, document["closed"])),
+        )
+
 
 class Unreadable(UserError):
     """It was printed by something else than the scripts above."""
@@ -123,15 +156,19 @@ class Unreadable(UserError):
         super().__init__(f"the files on the claim cannot be listed: {what}")
 
 
-def read_listing(printed: bytes) -> Listing:
-    """Return what :data:`LIST` printed; raises :class:`Unreadable`."""
+def read_listing(printed: bytes, *, summed: bool = True) -> Listing:
+    """Return what :data:`LIST` printed, :data:`LIST_UNREAD` unless it is ``summed``.
+
+    Raises :class:`Unreadable`.
+    """
     folders, position = _stats(printed, 0)
     closed, position = _names(printed, position)
     links, position = _links(printed, position)
     files: list[Entry] = []
     while position < len(printed):
         entries, position = _stats(printed, position)
-        entries, position = _with_sums(entries, printed, position)
+        if summed:
+            entries, position = _with_sums(entries, printed, position)
         files += [each for each in entries if stat.S_ISREG(each.mode)]
     return Listing([each.path for each in folders if each.path], links, files, closed)
 

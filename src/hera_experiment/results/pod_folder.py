@@ -88,6 +88,16 @@ class PodFolder:
         printed = self._listed(listing.LIST)
         return None if printed is None else read_listing(printed)
 
+    def list_unread(self) -> Listing | None:
+        """Return the same without checksums, for which no file there is read."""
+        printed = self._listed(listing.LIST_UNREAD)
+        return None if printed is None else read_listing(printed, summed=False)
+
+    def summed(self, entries: Sequence[Entry]) -> builtins.list[Entry]:
+        """Return ``entries`` as they are now, with checksums, without those that are gone."""
+        given = listing.names([each.path for each in entries])
+        return read_some(self._listed(listing.LIST_SOME, given) or b"")
+
     def download(self, wanted: Sequence[Entry], store: Store) -> Transfer:
         """Bring ``wanted``, the files that are new.
 
@@ -159,8 +169,7 @@ class PodFolder:
     def _look_again(
         self, entries: Sequence[Entry], store: Store, transfer: Transfer
     ) -> builtins.list[Entry]:
-        given = listing.names([each.path for each in entries])
-        found = read_some(self._listed(listing.LIST_SOME, given) or b"")
+        found = self.summed(entries)
         transfer.arrived |= {each.path for each in found if store.has(each)}
         return transfer.unsettled(found)
 

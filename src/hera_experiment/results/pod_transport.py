@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
 from hera_experiment.argo.workflows import claims_of
+from hera_experiment.closable import Closable
 from hera_experiment.errors import UserError
 from hera_experiment.platform.kubernetes_access import KubernetesAccess
 from hera_experiment.platform.kubernetes_errors import KubernetesRefusal
@@ -18,8 +20,9 @@ from hera_experiment.results.data_files import FOLDER, DataFile, announce, chang
 from hera_experiment.results.outcome import Results, joined
 from hera_experiment.results.pod_folder import PodFolder
 from hera_experiment.results.pod_profile import MOUNT
+from hera_experiment.results.pod_shell import Shell
 from hera_experiment.results.reader_pod import ReaderPod
-from hera_experiment.results.transfer import ClaimFolder, bring, download
+from hera_experiment.results.transfer import ClaimFolder, ConnectionLost, bring, download
 from hera_experiment.results.transport import TransferRequest, TransportUnavailable
 
 _REFUSED = (401, 403)
@@ -53,23 +56,18 @@ class PodTransport:
 
     def bring(self, folders: Mapping[str, Sequence[str]], destination: Path, most: int) -> Results:
         """See :class:`~hera_experiment.results.transport.Transport`."""
-        request = self._request
-        cluster = _with_access(request.server.cluster)
-        owner = _owner(request.workflow, cluster)
+        say = self._request.say
         whole = Results(destination)
-        for name, wanted in folders.items():
-            try:
-                claim = claim_of(cluster, name)
-            except NoClaim as error:
-                whole = replace(whole, remarks=(*whole.remarks, f"{error.what}: it is empty here"))
-                continue
-            if claim.is_unused:
-                continue
-            with ExitStack() as stack:
-                pod = self._started(stack, cluster, claim, owner=owner)
-                there = {each: PodFolder(pod, f"{MOUNT}/{each}", request.say) for each in wanted}
-                brought = bring(name, there, destination / name, most, request.say)
-                whole = joined(whole, brought)
+        with self.held() as claims:
+            for name, wanted in folders.items():
+                try:
+                    found = {each: claims.folder(name, each) for each in wanted}
+                except NoClaim as error:
+                    gone = f"{error.what}: it is empty here"
+                    whole = replace(whole, remarks=(*whole.remarks, gone))
+                    continue
+                there = {each: folder for each, folder in found.items() if folder is not None}
+                whole = joined(whole, bring(name, there, destination / name, most, say))
         return whole
 
     def upload(self, claim: str, files: Sequence[DataFile]) -> None:
@@ -99,6 +97,25 @@ class PodTransport:
                     freed += PodFolder(pod, MOUNT, self._request.say).remove(those)
         return freed
 
+    @contextmanager
+    def held(self) -> Iterator[HeldClaims]:
+        """Yield the claims, which can be read until the end of the block."""
+        with ExitStack() as stack:
+
+            def start(name: str) -> ReaderPod | None:
+                cluster = _with_access(self._request.server.cluster)
+                owner = _owner(self._request.workflow, cluster)
+                claim = claim_of(cluster, name)
+                if claim.is_unused:
+                    return None
+                return self._started(stack, cluster, claim, owner=owner)
+
+            claims = HeldClaims(start, stack.close, self._request.say)
+            try:
+                yield claims
+            finally:
+                claims.close()
+
     def _started(
         self,
         stack: ExitStack,
@@ -116,6 +133,75 @@ class PodTransport:
             if error.status not in _REFUSED:
                 raise
             raise TransportUnavailable(str(error)) from None
+
+
+class HeldClaims(Closable):
+    """Claims that pods read file by file: each starts when it is first needed, and stays.
+
+    ``start`` returns the pod of a claim, None for a claim that nobody has written to; ``remove``
+    removes them all. :meth:`close` is for another thread than that which reads.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[str], Shell | None],
+        remove: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._start = start
+        self._remove = remove
+        self._say = say
+        self._pods: dict[str, Shell | None] = {}
+        self._starting = Lock()
+        self._is_closed = False
+
+    def folder(self, claim: str, name: str) -> PodFolder | None:
+        """Return a folder of a claim, None where nothing is.
+
+        Raises :class:`TransportUnavailable` where pods may not be made or entered, and
+        :class:`~hera_experiment.errors.UserError` when there is no such claim, or no pod starts.
+        """
+        with self._starting:
+            if self._is_closed:
+                raise UserError("it is not read any more")
+            if claim not in self._pods:
+                self._pods[claim] = self._start(claim)
+        pod = self._pods[claim]
+        return None if pod is None else PodFolder(_Until(self, pod), f"{MOUNT}/{name}", self._say)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is read any more."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """End what is being read, and remove the pods."""
+        self._is_closed = True
+        with self._starting:
+            self._remove()
+
+
+class _Until:
+    """The shell of a pod, until its claims are closed: then nobody makes the lost pod again."""
+
+    def __init__(self, claims: HeldClaims, pod: Shell) -> None:
+        self._claims = claims
+        self._pod = pod
+
+    def run(self, script: str, *words: str, given: bytes = b"") -> Iterator[bytes]:
+        """See :class:`~hera_experiment.results.pod_shell.Shell`."""
+        try:
+            self._look()
+            for piece in self._pod.run(script, *words, given=given):
+                yield piece
+                self._look()
+        except ConnectionLost:
+            self._look()
+            raise
+
+    def _look(self) -> None:
+        if self._claims.is_closed:
+            raise UserError("it is not read any more")
 
 
 def _with_access(cluster: object) -> KubernetesAccess:

@@ -110,6 +110,23 @@ class Store:
         finally:
             os.close(file)
 
+    def reserve(self, entry: Entry, link: Path) -> os.stat_result:
+        """Make the file as it will be, its content apart: it is all hole.
+
+        ``link`` is a second name of it. Who owns it may read and write it, as root may there.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with self._parent(entry.path, make=True) as (parent, name):
+            file = os.open(name, flags, 0o600, dir_fd=parent)
+            try:
+                os.ftruncate(file, entry.size)
+                os.fchmod(file, entry.mode & 0o777 | 0o600)
+                os.utime(file, (entry.changed, entry.changed))
+                os.link(name, link, src_dir_fd=parent, follow_symlinks=False)
+                return os.fstat(file)
+            finally:
+                os.close(file)
+
     def make_folder(self, name: bytes) -> None:
         """Make a folder, and those on the way to it."""
         with self._parent(name + b"/.", make=True):

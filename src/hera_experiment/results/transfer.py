@@ -205,15 +205,10 @@ def _download(
     elif listing.files:
         say(f"nothing new on the claim '{claim}': {files(len(listing.files))}, the same as here")
     transfer = folder.download(new, store) if new else Transfer()
-    outside = [name for name, to in listing.links.items() if not stays_inside(name, to)]
-    links = [name for name in listing.links if name not in outside]
-    for name in listing.folders:
-        _noted(partial(store.make_folder, name), name, transfer)
-    for link in links:
-        _noted(partial(store.link, link, listing.links[link]), link, transfer)
+    links = make_folders(listing, store, transfer)
     absent = {each.path for each in new} - transfer.arrived
     here = {*(each.path for each in listing.files), *links} - absent - set(transfer.refused)
-    remarks, missing = _remarks(claim, listing, transfer, outside)
+    remarks, missing = remarks_about(claim, listing, transfer)
     return Results(
         store.folder,
         tuple(store.path(name) for name in here),
@@ -223,6 +218,16 @@ def _download(
     )
 
 
+def make_folders(listing: Listing, store: Store, transfer: Transfer) -> list[bytes]:
+    """Make the folders of ``listing`` and the links that stay inside, which are returned."""
+    links = [name for name, to in listing.links.items() if stays_inside(name, to)]
+    for name in listing.folders:
+        _noted(partial(store.make_folder, name), name, transfer)
+    for link in links:
+        _noted(partial(store.link, link, listing.links[link]), link, transfer)
+    return links
+
+
 def _noted(action: Callable[[], None], name: bytes, transfer: Transfer) -> None:
     try:
         action()
@@ -230,9 +235,9 @@ def _noted(action: Callable[[], None], name: bytes, transfer: Transfer) -> None:
         transfer.refused[name] = getattr(error, "strerror", None) or str(error)
 
 
-def _remarks(
-    claim: str, listing: Listing, transfer: Transfer, outside: Sequence[bytes]
-) -> tuple[list[str], int]:
+def remarks_about(claim: str, listing: Listing, transfer: Transfer) -> tuple[list[str], int]:
+    """Return what is said of what cannot come from ``claim``, and how many files that are."""
+    outside = [name for name, to in listing.links.items() if not stays_inside(name, to)]
     said = [
         ("links that lead out of the run's folder stay there", outside),
         ("not fetched, since they changed all the while", transfer.changing),

@@ -25,7 +25,8 @@ from hera_experiment.verbs._script import SCRIPT
 if TYPE_CHECKING:
     from hera_experiment.argo.objects import Kind
     from hera_experiment.context.context import Context
-    from hera_experiment.replay.replay import Replayed, Wish
+    from hera_experiment.replay.replay import Replayed
+    from hera_experiment.replay.wish import Wish
     from hera_experiment.runs.find import Run
     from hera_experiment.verbs._options import Document
 
@@ -48,7 +49,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--limit",
         default=_LIMIT,
         metavar="SIZE",
-        help=f"so much of each claim is fetched, the smallest files first ({_LIMIT}; 0: nothing)",
+        help=f"so much of each claim is fetched, of what the task opens ({_LIMIT}; 0: nothing)",
     )
     add_switch(parser, "--fetch", "fetch its files anew")
     add_switch(parser, "--debug", "an exception, or breakpoint(), opens Python's debugger")
@@ -64,7 +65,7 @@ def main(args: VerbArguments) -> int:
     if debug and args.output == "json":
         raise UserError("a debugger is for a person", "--debug", "leave out OUTPUT=json")
     context = args.context_told()
-    from hera_experiment.replay.replay import Wish
+    from hera_experiment.replay.wish import Wish
 
     wish = Wish(args.code, most, fetch=fetch, debug=debug, image=args.reader_image)
     return put_out(args.output, partial(_replay, args, context, wish))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
             context,
             f"run-{token_hex(4)}",
             script,
+            arguments,
             inputs_of(args),
             resumption=_resumption(args, context),
             cache=is_on(args.cache, "--cache"),
@@ -188,6 +189,7 @@ class Laptop(Closable):
         context: Context,
         session: str,
         script: Path,
+        arguments: Sequence[str],
         inputs: InputChoice,
         *,
         resumption: Resumption | None = None,
@@ -196,7 +198,11 @@ class Laptop(Closable):
         from hera_experiment.endpoint.defaults import Defaults
         from hera_experiment.endpoint.server import Endpoint
         from hera_experiment.endpoint.submission import Submission
-        from hera_experiment.environment.submissions import experiment_labels, submitter_of
+        from hera_experiment.environment.submissions import (
+            arguments_of,
+            experiment_labels,
+            submitter_of,
+        )
         from hera_experiment.lint.gate import Gate
         from hera_experiment.platform.argo_client import ArgoClient
 
@@ -210,6 +216,7 @@ class Laptop(Closable):
             self._client,
             LOCAL,
             script=script,
+            arguments=arguments_of(context, arguments),
             inputs=str(inputs),
             session=session,
         )

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from hera_experiment.local.cache.accesses import Accesses, Trace
+from hera_experiment.local.cache.notifications import NotTraced
 from hera_experiment.local.cache.states import Area, Areas, Digests
 from hera_experiment.local.cache.system_calls import processor
-from hera_experiment.local.cache.tracer import NotTraced, Tracer
+from hera_experiment.local.cache.tracer import Tracer
 
 
 def traced(folder: Path, *argv: str, cwd: Path | None = None) -> tuple[Trace, int]:
@@ -112,6 +113,6 @@ def test_processors_that_are_known() -> None:
 
 
 def test_another_processor_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_experiment.local.cache.tracer.processor", lambda: None)
+    monkeypatch.setattr("hera_experiment.local.cache.notifications.processor", lambda: None)
     with pytest.raises(NotTraced, match="calls to the kernel are not known"):
         Tracer(Accesses(Areas([]), Digests()))

@@ -120,7 +120,7 @@ def test_home_and_tmp_belong_to_the_task_and_leave_nothing(run, project: Project
 
 
 @pytest.mark.parametrize(
-    "change", ["echo exit 1 >> $0", "rm $0; ln -s /dev/null $0", "chmod 777 $0", "ln $0 /root/x"]
+    "change", ["echo exit 1 >> $0", "rm $0; ln -s other $0", "chmod 777 $0", "ln $0 /root/x"]
 )
 def test_what_a_task_makes_of_its_script_is_not_the_next_ones(run, change):
     run(script(f"echo a long first line; {change}", command="sh"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import platform
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
 _NUMBER, _ARCHITECTURE = 0, 4
@@ -29,9 +29,10 @@ class Call:
     folder: int | None = None
     flags: int | None = None
     other: tuple[int | None, int] | None = None
+    is_struct: bool = False
 
 
-OPEN, OPEN_HOW, CREATE, LOOK, EXECUTE = "open", "open how", "create", "look", "execute"
+OPEN, CREATE, LOOK, EXECUTE = "open", "create", "look", "execute"
 MOVE, LINK_TO, LINK_AT, REMOVE, FOLDER, CUT, CONNECT = (
     "move",
     "link to",
@@ -44,7 +45,7 @@ MOVE, LINK_TO, LINK_AT, REMOVE, FOLDER, CUT, CONNECT = (
 
 _AT = {
     "openat": Call(OPEN, 1, 0, flags=2),
-    "openat2": Call(OPEN_HOW, 1, 0, flags=2),
+    "openat2": Call(OPEN, 1, 0, flags=2, is_struct=True),
     "newfstatat": Call(LOOK, 1, 0),
     "statx": Call(LOOK, 1, 0),
     "faccessat": Call(LOOK, 1, 0),
@@ -136,6 +137,10 @@ class Processor:
     architecture: int
     seccomp: int
     calls: Mapping[int, Call]
+
+    def only(self, does: Collection[str]) -> Processor:
+        """Return it with the calls alone that do one of ``does``."""
+        return replace(self, calls={n: call for n, call in self.calls.items() if call.does in does})
 
     def filter(self) -> bytes:
         """Return the program for the kernel that shows the calls, and lets all others be.

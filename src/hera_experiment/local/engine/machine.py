@@ -299,6 +299,9 @@ class Machine:
         if phase == SUCCEEDED and (problem := self._memoized(node)) and node.type == POD:
             phase, message = ERROR, problem
         self.nodes.mark(node, phase, message)
+        if synchronization := attempt.template.get("synchronization"):
+            # Hooks find the locks given back.
+            self.locks.release(synchronization, node.id)
         boundary = attempt.call.boundary
         if node.failed and boundary is not None:
             self.later(boundary.child_failed)

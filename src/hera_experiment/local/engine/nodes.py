@@ -56,7 +56,8 @@ class Nodes:
     Belongs to one thread at a time. :meth:`take_changes` hands over what changed since it was last
     called.
     ``daemons`` are those that can be used, by their boundary, ``lost`` those that ended by
-    themselves; ``pods`` is how many there are.
+    themselves; ``has_new_daemon`` is for who takes events to put back; ``pods`` is how many pods
+    there are.
     ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.
     """
 
@@ -80,6 +81,7 @@ class Nodes:
         self.failed_children: Counter[str] = Counter()
         self.pods = 0
         self.daemons: dict[str, list[Node]] = {}
+        self.has_new_daemon = False
         self.lost: list[Node] = []
         self.done = self.total = 0
         for node in nodes:
@@ -200,6 +202,8 @@ class Nodes:
     def become_daemon(self, node: Node, address: str = "") -> None:
         """Note that ``node`` is a daemon that can be used, at ``address``."""
         node.daemoned, node.address = True, address
+        # A daemon as the entry template is looked at once more.
+        self.has_new_daemon = bool(node.boundary)
         self.daemons.setdefault(node.boundary, []).append(node)
         self.mark(node, RUNNING, "")
 
@@ -238,7 +242,9 @@ class Nodes:
         """Return the nodes to which what follows ``node`` is connected."""
         if node.type in (SKIPPED_NODE, SUSPEND, HTTP):
             return [node]
-        if node.type == POD and not self._has_containers(node):
+        # Argo does not find a template again that is written inline.
+        is_inline = not node.template and node.ref is None
+        if node.type == POD and (is_inline or not self._has_containers(node)):
             return [node]
         if node.type == RETRY:
             return [self.by_id[key] for key in list(node.children)[-1:] if key in self.by_id]

@@ -40,7 +40,7 @@ from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.pool import Job
 from hera_experiment.local.engine.resume import Earlier
 from hera_experiment.local.engine.shared import Shared
-from hera_experiment.local.engine.substitution import Variables, substitute
+from hera_experiment.local.engine.substitution import lasting, substitute
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.variables import Globals
 from hera_experiment.local.errors import ApiError
@@ -94,11 +94,12 @@ class Operator:
         self._nodes = Nodes(run.name, shared.now, nodes, monotonic)
         config = partial(config_value, shared.objects)
         variables = Globals(manifest, lambda: monotonic() - began, config)
+        if self._begun:
+            variables.looked_at_again(run.metadata)
         restore_outputs(run.status.get("outputs") or {}, variables)
         # Templates have their globals replaced when they run, with what is known then.
         rest = {key: value for key, value in manifest["spec"].items() if key != "templates"}
-        known = Variables(variables.lasting, variables.names)
-        spec: dict[str, Any] = substitute(rest, known)
+        spec: dict[str, Any] = substitute(rest, lasting(variables))
         whole = {**spec, "templates": manifest["spec"]["templates"]}
         self._artifacts = WorkflowArtifacts(run.name, whole, shared.objects, shared.repository)
         self._launcher = Launcher(
@@ -327,8 +328,7 @@ class Operator:
         labels, annotations = add_own_metadata(machine.spec, machine.variables)
         self._labels.update(labels)
         self._annotations.update(annotations)
-        lasting = Variables(machine.variables.lasting, machine.variables.names)
-        machine.spec = substitute(machine.spec, lasting)
+        machine.spec = substitute(machine.spec, lasting(machine.variables))
 
     def _settle(self) -> None:
         self._drain()
@@ -342,6 +342,7 @@ class Operator:
             for observe in list(self._machine.observers.values()):
                 observe()
             if not self._machine.limiter.resume_waiting() and self._events.idle:
+                self._nodes.has_new_daemon = False
                 return
 
     def _flush(self) -> None:
@@ -422,13 +423,14 @@ class Operator:
         self._over = True
         self._launcher.end_daemons("")
         self._machine.locks.end()
+        ended = conditions(completed=True, running=self._nodes.has_new_daemon)
         self._status.update(
             {
                 "phase": phase,
                 "message": message or None,
                 "finishedAt": timestamp(self._now()),
                 "conditions": [
-                    *conditions(completed=True)[0 if self._looked and self._nodes.total else 1 :],
+                    *ended[0 if self._looked and self._nodes.total else 1 :],
                     *(c for c in self.run.status["conditions"] if c["type"] == SPEC_WARNING),
                 ],
             }

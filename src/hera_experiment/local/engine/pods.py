@@ -63,6 +63,9 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
     # Of what a daemon in a container leaves nobody waits for the report.
     if not (attempt.template.get("daemon") and "container" in attempt.template):
         node.synced = True
+    if call.template.inline is not None:
+        body = {key: part for key, part in attempt.template.items() if key != "daemon"}
+        attempt = replace(attempt, template=body)
     strategy = machine.stopping(call)
     if strategy or (machine.overdue and not call.on_exit):
         reason = (
@@ -70,6 +73,7 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
             if strategy
             else "Step exceeded its deadline"
         )
+        _make_containers(machine, attempt, node)
         machine.end(attempt, node, FAILED, reason)
         return node
     name = pod_name(machine.workflow, attempt.name, call.template.short_name)
@@ -307,6 +311,7 @@ class Launcher:
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
             grace_seconds=float(template.get("terminationGracePeriodSeconds", GRACE_SECONDS)),
             artifacts=self._artifacts.of(self.machine, node, template),
+            is_inline=attempt.call.template.inline is not None,
             keeps_limits=bool((run.metadata.get("annotations") or {}).get(ANNOTATION_LIMITS)),
         )
         launched = _Launched(attempt, node, pod, "", self.machine.nodes.clock())

@@ -87,7 +87,9 @@ class Pod:
     ``hostAliases``), ``artifacts`` fetches its inputs and keeps its outputs, None where there are
     none; ``grace_seconds`` is how long containers have to end by themselves. With ``keeps_limits``
     they have no more memory than their limits say, where that can be seen. What was done just so
-    is taken over from ``done_tasks``, and what is done now remembered there.
+    is taken over from ``done_tasks``, and what is done now remembered there. Argo does not find the
+    template again that ``is_inline``, written where it is called: to it such a pod is no daemon,
+    and ``main`` its one main container.
     """
 
     namespace: str
@@ -105,6 +107,7 @@ class Pod:
     done_tasks: DoneTasks | None = None
     grace_seconds: float = GRACE_SECONDS
     keeps_limits: bool = False
+    is_inline: bool = False
 
     @property
     def takes_over(self) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hera_experiment.argo.images import container_of
+from hera_experiment.argo.images import built_here
 from hera_experiment.contained_files import (
     Found,
     NotReadable,
@@ -144,7 +144,7 @@ class ContainerRuntime(BaseRuntime):
 
     def _refusals(self, workflow: Json, namespace: str, name: str) -> Iterator[str]:
         for template, container in containers_of(workflow):
-            built = container_of(container.image, self._slug)
+            built = built_here(container.image, self._slug)
             if built is None or "{{" in container.image:
                 continue
             try:
@@ -161,7 +161,7 @@ class ContainerRuntime(BaseRuntime):
 
     def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
         # A foreign image may belong to a task that never runs, and may not be there for it.
-        if container_of(image, self._slug) is not None:
+        if built_here(image, self._slug) is not None:
             self._image(pod, image, announce, self._client.stoppable(children))
 
     def _run(
@@ -279,7 +279,7 @@ class ContainerRuntime(BaseRuntime):
         """Return what to run for ``image``: of one workflow always the same."""
         key = (pod.namespace, pod.workflow_name, image)
         if key not in self._images:
-            name = container_of(image, self._slug)
+            name = built_here(image, self._slug)
             if name is not None and (self._containers / name / DOCKERFILE).is_file():
                 found = self._builder.ensure(name, announce, run)
             else:

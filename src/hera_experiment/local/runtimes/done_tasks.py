@@ -10,9 +10,10 @@ from typing import Any
 from hera_experiment.argo.usage import Touched
 from hera_experiment.images.context import content_hash
 from hera_experiment.local.artifacts.errors import ArtifactFailure
+from hera_experiment.local.cache.notifications import NotTraced
 from hera_experiment.local.cache.states import Area, Areas
 from hera_experiment.local.cache.tasks import Done, DoneTasks, Names, Task
-from hera_experiment.local.cache.tracer import NotTraced, Tracer
+from hera_experiment.local.cache.tracer import Tracer
 from hera_experiment.local.runtimes.base import Pod, PodResult
 from hera_experiment.local.runtimes.root_image import RootImage
 from hera_experiment.local.runtimes.volumes import CLAIM, Mount

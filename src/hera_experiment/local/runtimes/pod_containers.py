@@ -257,8 +257,13 @@ class RunningPod:
 
     def _reason(self) -> tuple[str, bool]:
         """Return why the pod failed, with empty words when it did not, and if it is an error."""
-        main = [self._ended[name] for name in sorted(c.name for c in self._containers.main)]
-        sidecars = [self._ended[name] for name in sorted(c.name for c in self._containers.sidecars)]
+        names = sorted(c.name for c in self._containers.main)
+        others = sorted(c.name for c in self._containers.sidecars)
+        if self.pod.is_inline:
+            others = sorted({*names, *others} - {MAIN})
+            names = [MAIN] if MAIN in names else []
+        main = [self._ended[name] for name in names]
+        sidecars = [self._ended[name] for name in others]
         for result in (*main, *sidecars):
             if result.exit_code is None:
                 return result.message, True

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_experiment.argo.images import container_of
+from hera_experiment.argo.images import built_here, container_of
 from hera_experiment.contained_files import Found, NotReadable
 from hera_experiment.errors import UserError
 from hera_experiment.images.engine import Ended
@@ -189,7 +189,7 @@ class RootRuntime(BaseRuntime):
     def _is_own(self, image: str) -> bool:
         """Tell whether ``image`` is made here: of the experiment, but not a certain one of them."""
         if container_of(image, self._slug) is not None:
-            return "@" not in image
+            return built_here(image, self._slug) is not None
         return self._views.exists(image)
 
     def _prepare(self, pod: Pod, image: str, children: Children, announce: Announce) -> None:
