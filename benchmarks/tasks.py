@@ -115,12 +115,11 @@ def memory(folder: Path, count: int, runtime: str = "process") -> dict[str, floa
                 except OSError:
                     continue
                 name = " ".join(word.decode(errors="replace") for word in words[1:4])
-                peak = next(
-                    int(line.split()[1]) / 1024
-                    for line in status.splitlines()
-                    if line.startswith("VmHWM:")
-                )
-                peaks[name] = max(peak, peaks.get(name, 0.0))
+                # One that is about to be gone has no such line.
+                for line in status.splitlines():
+                    if line.startswith("VmHWM:"):
+                        peak = int(line.split()[1]) / 1024
+                        peaks[name] = max(peak, peaks.get(name, 0.0))
 
     watcher = threading.Thread(target=look)
     watcher.start()
