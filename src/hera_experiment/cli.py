@@ -10,7 +10,7 @@ import os
 import sys
 from types import ModuleType
 
-from hera_experiment import verbs
+from hera_experiment import garbage, verbs
 from hera_experiment.errors import UserError, report
 from hera_experiment.printing import filtered_output
 
@@ -33,6 +33,7 @@ def main(argv: list[str], context_module: ModuleType) -> int:
     ``context_module`` has the class of the contexts that verbs work with, ``CLIContext``. A
     :class:`UserError` becomes one sentence and status 1, Ctrl-C status 130.
     """
+    garbage.look_seldom()
     try:
         with filtered_output():
             status = _run(argv, context_module)
@@ -46,6 +47,8 @@ def main(argv: list[str], context_module: ModuleType) -> int:
         # Whoever read the output has left; Python must not complain again on its own way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    finally:
+        garbage.keep_what_is()
 
 
 def _run(argv: list[str], context_module: ModuleType) -> int:

@@ -1,25 +1,20 @@
 """Random workflows: valid by construction, a few of them broken in one place.
 
 They are small, for a pod takes seconds on a cluster: at most five tasks, loops of two items, tasks
-that print, write a file or fail.
+that print, write a file or fail. What Argo leaves to chance, or waits for without end, is left out.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
-from typing import Any
 
+from fidelity_breaks import break_one_place
+from fidelity_leaves import STORED, TEXTS, Choice, Draw, Json, leaf, needs, parameter, script
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-Json = dict[str, Any]
-Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-IMAGE = "python:3.13-slim"
-_TEXTS = st.sampled_from(["x", "a b", "1", "0.50", "", "true", "{}", "[1, 2]", "it's", "é"])
-_SOME = st.integers(0, 9)
+_ENDS = ("", "", ".Succeeded", ".Failed", ".Skipped", ".Errored", ".Omitted", ".Daemoned")
 
 
 def generated(count: int, *, seeded: int | None = None, broken: bool = True) -> list[Json]:
@@ -50,57 +45,60 @@ def generated(count: int, *, seeded: int | None = None, broken: bool = True) -> 
 @st.composite
 def workflows(draw: Draw, broken: bool = True) -> Json:
     """Return a workflow; of ten one is broken in one place if ``broken``."""
-    made = _Making(draw).workflow()
-    if broken and draw(_SOME) >= 9:
-        _break(draw, made)
+    choose = Choice(draw)
+    made = _Making(choose).workflow()
+    if broken and choose.chance(1):
+        break_one_place(draw, made)
     return made
 
 
 class _Making:
-    """One workflow in the making; ``draw`` decides."""
+    """One workflow in the making; ``choose`` decides."""
 
-    def __init__(self, draw: Draw) -> None:
-        self._draw = draw
-        self._leaves = [self._leaf(f"leaf-{index}") for index in range(1 + draw(st.integers(0, 2)))]
+    def __init__(self, choose: Choice) -> None:
+        self._choose = choose
+        self._leaves = [leaf(choose, f"leaf-{index}") for index in range(1 + choose.number(3))]
+        if any("artifacts" in (each.get("inputs") or {}) for each in self._leaves):
+            self._leaves.insert(0, leaf(choose, "saves", "save"))
+        # Which of two tasks at once finds what the other keeps, or has its daemon, is chance.
+        self._plain = [e for e in self._leaves if "memoize" not in e and "daemon" not in e]
+        self._plain = self._plain or [{"name": "plain", "script": script("echo plain")}]
         self._parameters = [
-            {"name": f"w{index}", "value": draw(_TEXTS)} for index in range(draw(st.integers(0, 2)))
+            {"name": f"w{index}", "value": choose.draw(TEXTS)} for index in range(choose.number(2))
         ]
-
-    def _chance(self, of_ten: int) -> bool:
-        # What is simple is absent: Hypothesis makes what fails small by drawing zeros.
-        return bool(self._draw(_SOME) >= 10 - of_ten)
-
-    def _one_of(self, *values: Any) -> Any:
-        return self._draw(st.sampled_from(values))
+        self._inner: list[Json] = []
+        self._given = False
 
     def workflow(self) -> Json:
         """Return the whole; its entrypoint is ``main``."""
-        templates = list(self._leaves)
-        inner = None
-        if self._chance(4):
-            inner = {"name": "inner", **self._composite(None, most=2)}
-            templates.append(inner)
+        choose = self._choose
+        if choose.chance(4):
+            self._inner.append(self._made_inner())
+        inner = self._inner[0] if self._inner else None
         main = {"name": "main", **self._composite(inner, most=4)}
         spec: Json = {"entrypoint": "main", "serviceAccountName": "experiment"}
         if self._parameters:
             spec["arguments"] = {"parameters": self._parameters}
-        if self._chance(2):
+        templates = [main, *self._leaves, *self._inner]
+        if self._plain[0] not in templates:
+            templates += self._plain
+        if choose.chance(2):
             spec["onExit"] = "after"
-            status = self._script("echo {{workflow.status}}")
-            templates.append({"name": "after", "script": status})
-        if self._chance(1):
+            templates.append(self._after())
+        if choose.chance(1):
             spec["parallelism"] = 1
-        if self._chance(1):
-            spec["templateDefaults"] = {"retryStrategy": {"limit": 1}}
-        if self._chance(1):
-            spec["hooks"] = {"exit": {"template": self._leaves[0]["name"]}}
-            if self._needs(self._leaves[0]):
-                del spec["hooks"]
-        if self._chance(1):
+        if choose.chance(1):
+            spec["templateDefaults"] = choose.one_of(
+                {"retryStrategy": {"limit": 1}}, {"metadata": {"labels": {"a": "b"}}}
+            )
+        hooks = self._hooks_of_workflow() if choose.chance(1) else {}
+        if hooks:
+            spec["hooks"] = hooks
+        if choose.chance(1):
             spec["synchronization"] = {"mutexes": [{"name": "{{workflow.name}}"}]}
-        if self._chance(1):
+        if choose.chance(1):
             spec["podSpecPatch"] = '{"terminationGracePeriodSeconds": 1}'
-        spec["templates"] = [main, *templates]
+        spec["templates"] = templates
         return {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Workflow",
@@ -108,255 +106,263 @@ class _Making:
             "spec": spec,
         }
 
-    def _leaf(self, name: str) -> Json:
-        """Return a template of a pod, or one that waits for a second."""
-        kind = self._one_of("print", "print", "write", "write", "fail", "wait", "save", "flaky")
-        leaf: Json = {"name": name}
-        if kind == "wait":
-            return {**leaf, "suspend": {"duration": "1"}}
-        if self._chance(6):
-            leaf["inputs"] = {"parameters": [{"name": "t"}]}
-            if self._chance(3):
-                leaf["inputs"]["parameters"][0]["default"] = self._draw(_TEXTS)
-        if kind == "print":
-            said = "{{inputs.parameters.t}}" if "inputs" in leaf else "fixed"
-            variable = self._one_of("{{workflow.status}}", "{{=1 + 2}}", "{{inputs.parameters}}")
-            leaf["script"] = self._script(f"cat <<'EOF'\n{said}\nEOF\necho '{variable}' >&2\n")
-        elif kind == "fail":
-            leaf["container"] = self._container(f"exit {self._one_of(1, 3, 137)}")
-        elif kind == "flaky":
-            leaf["retryStrategy"] = {"limit": self._one_of(1, "2")}
-            if self._chance(5):
-                leaf["retryStrategy"]["retryPolicy"] = self._one_of("Always", "OnError")
-            if self._chance(3):
-                leaf["retryStrategy"]["expression"] = "asInt(lastRetry.exitCode) < 2"
-            leaf["container"] = self._container("exit $((1 - {{retries}}))")
-        elif kind == "save":
-            leaf["container"] = self._container("echo saved > /tmp/out")
-            leaf["outputs"] = {"artifacts": [{"name": "out", "path": "/tmp/out"}]}
+    def _handlers(self) -> list[Json]:
+        return [each for each in self._plain if not needs(each)]
+
+    def _hooks_of_workflow(self) -> Json:
+        if not (handlers := self._handlers()):
+            return {}
+        on = self._choose.one_of("Running", "Failed", "Succeeded")
+        hook = {"template": self._choose.one_of(*handlers)["name"]}
+        return self._choose.one_of(
+            {"exit": hook}, {"on": {**hook, "expression": f'workflow.status == "{on}"'}}
+        )
+
+    def _after(self) -> Json:
+        if self._choose.chance(5):
+            return {"name": "after", "script": script("echo {{workflow.status}}")}
+        handlers = self._handlers()
+        step: Json = {"name": "one", "when": "{{workflow.status}} != Succeeded"}
+        if handlers:
+            step["template"] = self._choose.one_of(*handlers)["name"]
         else:
-            leaf["container"] = self._container("echo -n written > /tmp/x")
-            leaf["outputs"] = {"parameters": [{"name": "x", "valueFrom": {"path": "/tmp/x"}}]}
-            if self._chance(3):
-                leaf["outputs"]["parameters"][0]["globalName"] = "of-all"
-        if self._chance(1):
-            leaf["synchronization"] = {"mutexes": [{"name": "{{workflow.name}}-leaf"}]}
-        if self._chance(1) and "retryStrategy" not in leaf:
-            leaf["retryStrategy"] = {"limit": 1, "retryPolicy": "OnFailure"}
-        return leaf
+            step["inline"] = {"script": script("echo after")}
+        return {"name": "after", "steps": [[step]]}
 
-    @staticmethod
-    def _container(text: str) -> Json:
-        return {"image": IMAGE, "command": ["sh", "-c", text]}
-
-    @staticmethod
-    def _script(source: str) -> Json:
-        return {"image": IMAGE, "command": ["sh"], "source": source}
-
-    @staticmethod
-    def _needs(leaf: Json) -> bool:
-        inputs = leaf.get("inputs") or {}
-        return any("default" not in each for each in inputs.get("parameters") or ())
+    def _made_inner(self) -> Json:
+        """Return a template that runs others, with inputs and outputs of its own."""
+        choose = self._choose
+        inner: Json = {"name": "inner"}
+        if choose.chance(4):
+            inner["inputs"] = {"parameters": [{"name": "t"}]}
+            self._given = True
+        inner.update(self._composite(None, most=2))
+        self._given = False
+        kind = "tasks" if "dag" in inner else "steps"
+        children = _children(inner)
+        ways = [way for child in children for way in self._outputs(kind, child, inputs=False)]
+        if ways and choose.chance(6):
+            way = choose.one_of(*ways)
+            source = choose.one_of({"parameter": way}, {"expression": way.strip("{}")})
+            if choose.chance(3):
+                source["default"] = "none"
+            inner["outputs"] = parameter("x", **source)
+        if choose.chance(2):
+            inner["retryStrategy"] = {"limit": 1}
+        if choose.chance(1):
+            inner["parallelism"] = 1
+        return inner
 
     def _composite(self, inner: Json | None, most: int) -> Json:
-        count = 1 + self._draw(st.integers(0, most - 1))
-        if self._chance(5):
-            return {"dag": self._dag(inner, count)}
-        return {"steps": self._steps(inner, count)}
+        count = most - self._choose.number(most - 1)
+        if self._choose.chance(5):
+            return {"dag": self._dag(inner, count, whole=most > 2)}
+        return {"steps": self._steps(inner, count, whole=most > 2)}
 
-    def _dag(self, inner: Json | None, count: int) -> Json:
-        old = self._chance(2)
+    def _dag(self, inner: Json | None, count: int, whole: bool) -> Json:
+        choose = self._choose
+        old = choose.chance(2)
         tasks: list[Json] = []
         for _ in range(count):
-            before = [task for task in tasks if self._chance(5)]
-            task = self._task(f"t{len(tasks)}", inner, "tasks", before)
+            template = self._template(inner, whole)
+            alone = "memoize" in template
+            before = [task for task in tasks if alone or choose.chance(5)]
+            task = self._task(f"t{len(tasks)}", template, "tasks", before)
             if before and old:
                 task["dependencies"] = [each["name"] for each in before]
             elif before:
                 task["depends"] = self._depends(before)
-            if old and self._chance(2):
-                task["continueOn"] = {self._one_of("failed", "error"): True}
+            if old and choose.chance(2):
+                task["continueOn"] = {choose.one_of("failed", "error"): True}
             tasks.append(task)
         dag: Json = {"tasks": tasks}
-        if self._chance(1):
+        if choose.chance(1):
             dag["failFast"] = False
-        if self._chance(1):
-            dag["target"] = self._one_of(*(task["name"] for task in tasks))
+        if choose.chance(1):
+            dag["target"] = choose.one_of(*(task["name"] for task in tasks))
         return dag
 
     def _depends(self, before: list[Json]) -> str:
-        parts = []
+        choose, text = self._choose, ""
         for task in before:
-            ends = ["", "", ".Succeeded", ".Failed", ".Skipped", ".Errored", ".Omitted"]
-            if self._loops(task):
-                ends += [".AnySucceeded", ".AllFailed"]
-            not_so = "!" if self._chance(1) else ""
-            end = self._one_of(*ends)
-            parts.append(f"{not_so if end else ''}{task['name']}{end}")
-        return str(self._one_of(" && ", " || ")).join(parts)
+            ends = [*_ENDS, ".AnySucceeded", ".AllFailed"] if _loops(task) else _ENDS
+            end = choose.one_of(*ends)
+            not_so = "!" if end and choose.chance(1) else ""
+            part = f"{not_so}{task['name']}{end}"
+            if text and choose.chance(2):
+                text = f"({text})"
+            text = f"{text}{choose.one_of(' && ', ' || ')}{part}" if text else part
+        return text
 
-    def _steps(self, inner: Json | None, count: int) -> list[list[Json]]:
+    def _steps(self, inner: Json | None, count: int, whole: bool) -> list[list[Json]]:
+        choose = self._choose
         groups: list[list[Json]] = []
-        names = iter(range(count))
-        for index in names:
+        for index in range(count):
+            template = self._template(inner, whole)
             before = [step for group in groups for step in group]
-            step = self._task(f"s{index}", inner, "steps", before)
-            if self._chance(2):
+            beside = groups and "memoize" not in template and choose.chance(3)
+            if beside:
+                # It cannot use what one beside it makes.
+                before = before[: -len(groups[-1])]
+            step = self._task(f"s{index}", template, "steps", before)
+            if choose.chance(2):
                 step["continueOn"] = {"failed": True}
-            if groups and self._chance(3):
-                # Beside the one before it cannot use what that one makes.
-                step = self._task(f"s{index}", inner, "steps", before[: -len(groups[-1])])
+            if beside:
                 groups[-1].append(step)
             else:
                 groups.append([step])
         return groups
 
-    @staticmethod
-    def _loops(task: Json) -> bool:
-        return any(key in task for key in ("withItems", "withParam", "withSequence"))
+    def _template(self, inner: Json | None, whole: bool) -> Json:
+        choose = self._choose
+        if inner and choose.chance(3):
+            return inner
+        if choose.chance(1):
+            stored = choose.one_of(*STORED.values())
+            return {**stored, "templateRef": {"name": "generated", "template": stored["name"]}}
+        template: Json = choose.one_of(*(self._leaves if whole else self._plain))
+        # A daemon that is written inline is none to Argo, which waits for its end.
+        if choose.chance(1) and not {"suspend", "daemon"} & template.keys():
+            return {**template, "inline": True}
+        return template
 
-    def _task(self, name: str, inner: Json | None, kind: str, before: list[Json]) -> Json:
+    def _task(self, name: str, template: Json, kind: str, before: list[Json]) -> Json:
         """Return a task that may use what those ``before`` it make."""
+        choose = self._choose
         task: Json = {"name": name}
-        template = inner if inner and self._chance(3) else self._one_of(*self._leaves)
-        if self._chance(1) and template is not inner and "suspend" not in template:
-            task["inline"] = {k: v for k, v in copy.deepcopy(template).items() if k != "name"}
+        if "templateRef" in template:
+            task["templateRef"] = template["templateRef"]
+        elif "inline" in template:
+            left = ("name", "inline")
+            task["inline"] = {k: v for k, v in copy.deepcopy(template).items() if k not in left}
         else:
             task["template"] = template["name"]
-        item = self._loop(task) if self._chance(2) else ""
-        if self._needs(template) or ("inputs" in template and self._chance(5)):
-            task["arguments"] = {
-                "parameters": [{"name": "t", "value": self._value(kind, before, item)}]
-            }
-        if self._chance(2):
+        item = self._loop(task, kind, before) if choose.chance(3) else ""
+        arguments = self._arguments(template, kind, before, item)
+        if arguments:
+            task["arguments"] = arguments
+        if choose.chance(2):
             task["when"] = self._when(kind, before)
         # Which items of a loop have their handlers run is a race in Argo.
-        if self._chance(1) and not self._loops(task):
-            plain = [each for each in self._leaves if not self._needs(each)]
-            if plain:
-                handler = self._one_of(*plain)["name"]
-                if self._chance(5):
-                    task["onExit"] = handler
-                else:
-                    on = self._one_of("Succeeded", "Failed")
-                    expression = f'{kind}.{name}.status == "{on}"'
-                    task["hooks"] = {"on": {"template": handler, "expression": expression}}
+        if choose.chance(2) and not _loops(task):
+            task.update(self._hooks(f"{kind}.{name}", template))
         return task
 
-    def _loop(self, task: Json) -> str:
-        kind = self._one_of("withItems", "withItems", "withParam", "withSequence")
-        if kind == "withItems":
-            items = self._one_of(["p", 2], [1.5, True], [{"a": "p"}, {"a": 2}], [])
+    def _hooks(self, task: str, template: Json) -> Json:
+        choose = self._choose
+        if not (handlers := self._handlers()):
+            return {}
+        handler = choose.one_of(*handlers)["name"]
+        if choose.chance(4):
+            return {"onExit": handler}
+        # A pod may have ended before Argo sees that it runs.
+        phases = ("Succeeded", "Failed", *(["Running"] if "suspend" in template else []))
+        expression = f'{task}.status == "{choose.one_of(*phases)}"'
+        key = choose.one_of("on", "on", "exit")
+        return {"hooks": {key: {"template": handler, "expression": expression}}}
+
+    def _loop(self, task: Json, kind: str, before: list[Json]) -> str:
+        choose = self._choose
+        way = choose.one_of("withItems", "withItems", "withParam", "withSequence", "result")
+        if way == "withItems":
+            items = choose.one_of(["p", 2], [1.5, True], [{"a": "p"}, {"a": 2}], [])
             task["withItems"] = items
             return "{{item.a}}" if items and isinstance(items[0], dict) else "{{item}}"
-        if kind == "withParam":
-            task["withParam"] = self._one_of("[]", '["p", 2]', '[{"a": 1}]')
+        if way == "withSequence":
+            task["withSequence"] = choose.one_of(
+                {"count": 2}, {"start": "3", "end": "2"}, {"count": "0"}
+            )
             return "{{item}}"
-        task["withSequence"] = self._one_of(
-            {"count": 2}, {"start": "3", "end": "2"}, {"count": "0"}
-        )
+        lists = ["[]", '["p", 2]', '[{"a": 1}]']
+        if way == "result":
+            made = [w for each in before for w in self._outputs(kind, each) if ".outputs." in w]
+            lists = [each for each in made if "=" not in each] or lists
+        task["withParam"] = choose.one_of(*lists)
         return "{{item}}"
 
+    def _arguments(self, template: Json, kind: str, before: list[Json], item: str) -> Json:
+        choose, found = self._choose, {}
+        inputs = template.get("inputs") or {}
+        for each in inputs.get("parameters") or ():
+            if "default" not in each or choose.chance(5):
+                found["parameters"] = [{"name": "t", "value": self._value(kind, before, item)}]
+        for each in inputs.get("artifacts") or ():
+            if not each.get("optional") or choose.chance(5):
+                found["artifacts"] = [{"name": "in", **self._artifact(kind, before)}]
+        return found
+
+    def _artifact(self, kind: str, before: list[Json]) -> Json:
+        sources: list[Json] = []
+        for task in before:
+            made = (self._called(task).get("outputs") or {}).get("artifacts")
+            if made and not _loops(task):
+                variable = f"{kind}.{task['name']}.outputs.artifacts.out"
+                sources += [{"from": f"{{{{{variable}}}}}"}, {"fromExpression": variable}]
+        if not sources or self._choose.chance(2):
+            return {"raw": {"data": self._choose.draw(TEXTS)}}
+        return dict(self._choose.one_of(*sources))
+
+    def _called(self, task: Json) -> Json:
+        """Return the template that a task means, as far as it is one of this workflow."""
+        if "templateRef" in task:
+            return STORED[task["templateRef"]["template"]]
+        inline: Json | None = task.get("inline")
+        if inline:
+            return inline
+        own = [*self._leaves, *self._plain, *self._inner]
+        return next((each for each in own if each["name"] == task.get("template")), {})
+
     def _value(self, kind: str, before: list[Json], item: str) -> str:
-        choices = [self._draw(_TEXTS)]
+        choices = [self._choose.draw(TEXTS)]
         choices += [f"{{{{workflow.parameters.{each['name']}}}}}" for each in self._parameters]
         choices += [
             f"{{{{=workflow.parameters.{each['name']} + '!'}}}}" for each in self._parameters
         ]
+        if self._given:
+            choices += ["{{inputs.parameters.t}}", "{{=inputs.parameters.t + '?'}}"]
         for task in before:
             choices += self._outputs(kind, task)
-        value = str(self._one_of(*choices))
+        value = str(self._choose.one_of(*choices))
         return f"{item} {value}" if item else value
 
-    def _outputs(self, kind: str, task: Json) -> list[str]:
-        leaf = task.get("inline") or next(
-            (each for each in self._leaves if each["name"] == task.get("template")), {}
-        )
+    def _outputs(self, kind: str, task: Json, inputs: bool = True) -> list[str]:
+        """Return variables of what a task leaves behind; with ``inputs`` also those of its end."""
+        template = self._called(task)
+        prefix, found = f"{kind}.{task['name']}", []
+        # For the outputs of a loop none of whose items runs Argo waits without end.
+        if not (_loops(task) and "when" in task):
+            if "script" in template:
+                found.append(f"{{{{{prefix}.outputs.result}}}}")
+            for each in (template.get("outputs") or {}).get("parameters") or ():
+                found.append(f"{{{{{prefix}.outputs.parameters.x}}}}")
+                if "globalName" in each and inputs:
+                    found.append("{{workflow.outputs.parameters.of-all}}")
+        if template.get("daemon") and inputs and not _loops(task):
+            found.append(f"{{{{{prefix}.ip}}}}")
+        return [*found, *(self._ends(kind, task) if inputs else [])]
+
+    @staticmethod
+    def _ends(kind: str, task: Json) -> list[str]:
         prefix = f"{kind}.{task['name']}"
-        found = []
-        if "script" in leaf:
-            found.append(f"{{{{{prefix}.outputs.result}}}}")
-        if (leaf.get("outputs") or {}).get("parameters"):
-            found.append(f"{{{{{prefix}.outputs.parameters.x}}}}")
-        return [*found, f"{{{{{prefix}.status}}}}"]
+        return [f"{{{{{prefix}.status}}}}", f"{{{{={prefix}.status + '!'}}}}"]
 
     def _when(self, kind: str, before: list[Json]) -> str:
         choices = ["1 == 1", "1 == 2", "a in (a, b)", "{{=1 < 2}}", "!(2 > 1) || x == x"]
-        choices += [f"{{{{{kind}.{each['name']}.status}}}} == Succeeded" for each in before]
-        return str(self._one_of(*choices))
+        for task in before:
+            choices.append(f"{{{{{kind}.{task['name']}.status}}}} == Succeeded")
+            # For what a skipped task would have printed Argo waits without end.
+            sure = not {"when", "depends", "dependencies"} & task.keys() and not _loops(task)
+            if sure and "script" in self._called(task):
+                choices.append(f"'{{{{{kind}.{task['name']}.outputs.result}}}}' != ''")
+        return str(self._choose.one_of(*choices))
 
 
-def _break(draw: Draw, workflow: Json) -> None:
-    """Break ``workflow`` in one place."""
-    spec = workflow["spec"]
-    main = spec["templates"][0]
-    tasks = main["dag"]["tasks"] if "dag" in main else [s for group in main["steps"] for s in group]
-    task = draw(st.sampled_from(tasks))
+def _children(template: Json) -> list[Json]:
+    if "dag" in template:
+        tasks: list[Json] = template["dag"]["tasks"]
+        return tasks
+    return [step for group in template["steps"] for step in group]
 
-    def no_template() -> None:
-        task.pop("inline", None)
-        task["template"] = "nowhere"
 
-    def no_variable() -> None:
-        task["arguments"] = {"parameters": [{"name": "t", "value": "{{inputs.parameters.nobody}}"}]}
-
-    def no_task() -> None:
-        kind = "tasks" if "dag" in main else "steps"
-        value = f"{{{{{kind}.nobody.outputs.result}}}}"
-        task["arguments"] = {"parameters": [{"name": "t", "value": value}]}
-
-    def same_name() -> None:
-        tasks[-1]["name"] = tasks[0]["name"]
-
-    def bad_name() -> None:
-        task["name"] = "not_this"
-
-    def two_loops() -> None:
-        task["withItems"], task["withSequence"] = [1], {"count": 1}
-
-    def cycle() -> None:
-        task["depends"] = task["name"]
-
-    def no_entrypoint() -> None:
-        spec["entrypoint"] = "nowhere"
-
-    def same_template() -> None:
-        spec["templates"].append(copy.deepcopy(main))
-
-    def no_arguments() -> None:
-        task.pop("arguments", None)
-
-    def two_types() -> None:
-        spec["templates"][1]["suspend"] = {}
-        spec["templates"][1]["container"] = {"image": IMAGE, "command": ["true"]}
-
-    def no_exit() -> None:
-        spec["onExit"] = "nowhere"
-
-    def bad_policy() -> None:
-        spec["templates"][1]["retryStrategy"] = {"limit": 1, "retryPolicy": "Now"}
-
-    def bad_when() -> None:
-        task["when"] = "{{=nothing}}"
-
-    def no_value() -> None:
-        spec["arguments"] = {"parameters": [{"name": "w0"}]}
-
-    ways = (
-        no_template,
-        no_variable,
-        no_task,
-        same_name,
-        bad_name,
-        two_loops,
-        cycle,
-        no_entrypoint,
-        same_template,
-        no_arguments,
-        two_types,
-        no_exit,
-        bad_policy,
-        bad_when,
-        no_value,
-    )
-    draw(st.sampled_from(ways))()
+def _loops(task: Json) -> bool:
+    return any(key in task for key in ("withItems", "withParam", "withSequence"))

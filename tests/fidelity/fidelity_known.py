@@ -36,13 +36,6 @@ _REFUSED: dict[str, str] = {
 }
 """By what the local server does not interpret, the cases."""
 
-_DIFFERS: dict[str, str] = {
-    "Argo looks at the hook while the pod is pending, and ends the workflow at once": """
-        bad_input/hook_without_an_expression
-    """,
-}
-"""By why it ends otherwise on the local server, the cases."""
-
 _ONE_RELEASE = {
     "bad_input/hook_without_a_template": Known(
         DIFFERS, "Argo 4.0 ends in the error of the exit handler; 4.1 does not, as 3.7.18", "v4.0"
@@ -73,7 +66,6 @@ _ONE_RELEASE = {
 KNOWN = {
     **_ONE_RELEASE,
     **{name: Known(REFUSED, why) for why, names in _REFUSED.items() for name in names.split()},
-    **{name: Known(DIFFERS, why) for why, names in _DIFFERS.items() for name in names.split()},
 }
 
 GENERATED: dict[str, str] = {}

@@ -45,6 +45,14 @@ def _pods_looked_for(workflow: Json) -> None:
     workflow["status"]["conditions"] = [c for c in conditions if c["type"] != "PodRunning"]
 
 
+def _where_pods_are(workflow: Json) -> None:
+    """Argo may hear of a pod that is pending before it ends the workflow at once, or not."""
+    for node in workflow["status"]["nodes"].values():
+        if node["phase"] == "Pending":
+            node.pop("hostNodeName", None)
+            node.pop("message", None)
+
+
 def _who_resumed(workflow: Json) -> None:
     """Argo says which account resumed a node; on this machine there are no accounts."""
     for node in workflow["status"]["nodes"].values():
@@ -57,6 +65,7 @@ RACES: dict[str, Callable[[Json], None]] = {
     "deadlines/workflow_deadline": _end_of_a_workflow,
     "deadlines/exit_deadline": _who_ends_it,
     "bad_input/suspend_for_no_time": _pods_looked_for,
+    "hooks/of_a_workflow_without_room": _where_pods_are,
     "pods/patch_that_is_no_json": _pods_looked_for,
     "suspend/resumed": _who_resumed,
     "suspend/supplied_output": _who_resumed,

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,15 +18,36 @@ import yaml
 from both_sides import NAMESPACE, Argo, Local
 from fidelity_generator import generated, workflows
 from fidelity_known import GENERATED
-from fidelity_sides import AGREES, DIFFERS, Ahead, Outcome, compare, end, submit
+from fidelity_leaves import OBJECTS
+from fidelity_sides import AGREES, DIFFERS, Ahead, Outcome, compare, end, keep, submit
 from hypothesis import HealthCheck, find, settings
+from real_cluster import RealCluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("turn")]
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("turn", "objects")]
 
 COUNT = int(os.environ.get("FIDELITY_CASES", "20"))
 SEED = int(os.environ["FIDELITY_SEED"]) if "FIDELITY_SEED" in os.environ else None
 TRIES = 30
 Json = dict[str, Any]
+CACHE = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "generated-cache", "namespace": NAMESPACE},
+}
+"""What the controller makes for workflows that memoize."""
+
+
+@pytest.fixture(scope="module")
+def objects(cluster: RealCluster, local: Local) -> Iterator[None]:
+    """Have on both sides what the workflows refer to."""
+    items = [{**o, "metadata": {**o["metadata"], "namespace": NAMESPACE}} for o in OBJECTS]
+    assert not keep(local, items).refusal
+    made: Json = {"apiVersion": "v1", "kind": "List", "items": items}
+    cluster.apply(json.dumps(made))
+    yield
+    items.append(CACHE)
+    text = json.dumps(made)
+    cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", text=text)
 
 
 def as_file(workflow: Json, found: list[str]) -> str:

@@ -21,7 +21,7 @@ from runtime_project import SLUG, Project, write_wheel
 
 from hera_experiment.errors import UserError
 from hera_experiment.images.source import BuildSettings
-from hera_experiment.local.runtimes.base import ContainerState, Progress, Ready
+from hera_experiment.local.runtimes.base import BEGAN, ContainerState, Progress, Ready
 from hera_experiment.local.runtimes.registry import Runtimes
 
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
@@ -106,7 +106,7 @@ def test_streams_result_and_exit_code(laptop: Laptop):
     assert (result.exit_code, result.message) == (3, "main: Error (exit code 3)")
     assert result.result == "one\nthree"
     assert sorted(log.split()) == ["one", "three", "two"]
-    assert laptop.project.announced == [""]
+    assert laptop.project.announced == [BEGAN, ""]
 
 
 @pytest.mark.parametrize("program", ["nonesuch", "/usr/bin/nonesuch"])

@@ -19,6 +19,8 @@ from hera_experiment.crate.places import account_in
 
 JUDGE = Path(__file__).with_name("judge_record.py")
 SCRIPT = f"""{HEAD}
+import sys
+
 @script(image="python:3.11", volume_mounts=[VolumeMount(name="data", mount_path="/data")])
 def write(folder, name):
     import os
@@ -36,7 +38,7 @@ with Workflow(
     with DAG(name="d"):
         folder = "/data/{{{{workflow.name}}}}"
         one = write(name="one", arguments={{"folder": folder, "name": "one"}})
-        two = write(name="two", arguments={{"folder": folder, "name": "two"}})
+        two = write(name="two", arguments={{"folder": folder, "name": sys.argv[2]}})
         one >> two
 w.create()
 """
@@ -60,7 +62,7 @@ def record(place: Place, *options: str) -> subprocess.CompletedProcess[str]:
 
 def crate_of(place: Place, folder: Path) -> Path:
     """Run the script, record the run, and unpack its crate."""
-    ran = place.run(SCRIPT, options=["--cache=1"])
+    ran = place.run(SCRIPT, "--second", "two", "--token=geheim", options=["--cache=1"])
     assert ran.returncode == 0, ran.stdout + ran.stderr
     done = record(place, "-o", "json")
     assert done.returncode == 0, done.stderr
@@ -87,6 +89,10 @@ def test_valid_for_the_validator_and_read_by_runcrate(
     report = subprocess.run(command, capture_output=True, text=True)
     assert report.returncode == 0, report.stderr
     account = account_in(crate)
+    document = json.loads((crate / "ro-crate-metadata.json").read_text())
+    graph = {each["@id"]: each for each in document["@graph"]}
+    assert graph["#value/--second"]["value"] == "two"
+    assert b"geheim" not in (crate / "record" / "run.json").read_bytes()
     assert report.stdout.startswith(f"action: #run/{account.name}\n")
     assert report.stdout.count("  step: ") == 2
     assert "results/one.txt" in report.stdout.partition("#task/one")[2].partition("#task/two")[0]
@@ -104,8 +110,13 @@ def test_runs_again_elsewhere_and_says_what_differs(
         script = again / "script.py"
         script.write_text(script.read_text().replace("total = 3", changed))
         done = subprocess.run(
-            command, cwd=again, env=place.environment | {"TZ": "Asia/Kolkata"}, text=True
+            command,
+            cwd=again,
+            env=place.environment | {"TZ": "Asia/Kolkata"},
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        assert "left out, since a record keeps no secret: --token" in done.stderr
         verdict = json.loads((again / "verdict.json").read_text())
         found.append((done.returncode, verdict["first"]))
         until(lambda again=again: not (again / ".hera" / "server.json").exists(), 30)
@@ -115,7 +126,7 @@ def test_runs_again_elsewhere_and_says_what_differs(
 def test_a_run_whose_code_was_not_kept_is_refused_with_one_sentence(place: Place) -> None:
     environment = {"PATH": os.path.dirname(sys.executable)}
     place.environment |= environment
-    ran = place.run(SCRIPT)
+    ran = place.run(SCRIPT, "--second", "two")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     done = record(place)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1

@@ -11,6 +11,14 @@ from why_cases import MODEL, PLANTED, Planted, WhyPlace
 
 CHOSEN = {"input digits", f"code {MODEL}", "chance simulate"}
 
+SCALE_TYPED = """
+from argparse import ArgumentParser
+
+parser = ArgumentParser()
+parser.add_argument("--scale", type=int)
+SCALE = parser.parse_known_args()[0].scale
+"""
+
 
 def chosen() -> list[Planted]:
     """Return the first change of each kind of cause."""
@@ -82,6 +90,30 @@ def test_a_single_output_is_asked_for(place: WhyPlace, base: str) -> None:
     assert "north, mean_t: " in text
     unchanged = place.verb("why", *words, "--file=results/judged.json")
     assert "first task" not in unchanged
+
+
+def test_another_argument_is_shown_and_no_secret_is_kept(
+    place: WhyPlace,
+) -> None:
+    place.plant(None)
+    source = (place.folder / "workflow.py").read_text()
+    (place.folder / "workflow.py").write_text(source.replace("SCALE = 10", SCALE_TYPED))
+    one = place.go("--args=--scale 10 --argo_token geheim", "--cache=1")
+    (place.folder / "other.py").write_text((place.folder / "workflow.py").read_text())
+    typed = "--args=--scale=12 --password=geheim"
+    other = place.go("--script=other.py", typed, "--cache=1")
+    found = json.loads(place.verb("why", f"--a={one}", f"--b={other}", "-o=json", "--prove=1"))
+    tried = [
+        (each["swapped"], each["came"]) for each in found["proof"]["trials"] if each["swapped"]
+    ]
+    assert tried[-1] == (["argument --scale"], "other")
+    # Another file with the same words makes no difference.
+    assert set(map(str, tried[:-1])) <= {str((["argument script"], "same"))}
+    assert found["proof"]["causes"] == ["argument --scale"] and not found["proof"]["remarks"]
+    assert "arguments: --scale=12 --password=(not kept)" in place.verb("runs")
+    assert "ARGS=" in place.verb("runs", "--changed=1", "--limit=2")
+    for path in (place.folder / ".hera" / "submissions").iterdir():
+        assert b"geheim" not in path.read_bytes()
 
 
 def test_mistakes_are_one_sentence(place: WhyPlace, base: str) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hera_experiment.argo.tasks import Task, is_finished, phase_of, tasks_of
+from hera_experiment.argo.usage import with_samples
 from hera_experiment.errors import UserError
 from hera_experiment.record.code import CodeStore
-from hera_experiment.record.origin import Origin
+from hera_experiment.record.origin import Origin, path_within
+from hera_experiment.record.records import Records
 from hera_experiment.results.claim_files import fetch, results_folder
 from hera_experiment.results.outcome import Results
 from hera_experiment.results.store import checksum
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A file that a run left: its path below the run's folder, bytes, and SHA-256 in hex."""
+    """A file that a run left: its path below the run's folder, bytes, and SHA-256 in hex.
+
+    That is empty where it was not computed.
+    """
 
     path: str
     size: int
@@ -56,6 +62,14 @@ class Account:
         """What it was made of; empty where that was not noted."""
         return Origin.of(self.record.origin if self.record else {})
 
+    @property
+    def script(self) -> str:
+        """What was run, by its path in the experiment if it is there; empty if it is not known."""
+        typed = self.record.script if self.record else ""
+        if self.origin.script or not typed or self.code_store is None:
+            return self.origin.script or typed
+        return path_within(self.code_store.experiment, Path(typed)) or typed
+
     @cached_property
     def tasks(self) -> list[Task]:
         """Its tasks, in the order in which they began."""
@@ -78,11 +92,13 @@ def account_of(
     *,
     files: bool = True,
     results: Results | None = None,
+    checked: float = math.inf,
 ) -> Account:
     """Return the account of ``run``.
 
     With ``files`` its results are brought home first, those that are new, unless ``results`` are
-    those; what of them cannot be had is one of the account's remarks.
+    those; what of them cannot be had is one of the account's remarks. The checksums are of no more
+    than ``checked`` bytes, the small files first.
     """
     remarks: tuple[str, ...] = ()
     found: tuple[OutputFile, ...] = ()
@@ -95,20 +111,31 @@ def account_of(
             paths = [path for path in folder.rglob("*") if path.is_file()]
         else:
             remarks, paths = results.remarks, list(results.files)
-        found = tuple(_output(folder, path) for path in sorted(paths) if path.is_file())
+        found = _outputs(folder, [path for path in paths if path.is_file()], checked)
+    experiment = run.server.context.experiment
+    workflow = run.workflow
+    if run.record is not None and (samples := Records.of(experiment).samples(run.record)):
+        workflow = with_samples(workflow, samples)
     return Account(
         run.name,
         run.namespace,
         run.server.label,
-        run.workflow,
+        workflow,
         run.record,
         folder,
         found,
         remarks,
-        CodeStore(run.server.context.experiment),
+        CodeStore(experiment),
     )
 
 
-def _output(folder: Path, path: Path) -> OutputFile:
-    with path.open("rb") as file:
-        return OutputFile(path.relative_to(folder).as_posix(), path.stat().st_size, checksum(file))
+def _outputs(folder: Path, paths: Iterable[Path], checked: float) -> tuple[OutputFile, ...]:
+    found = []
+    for size, path in sorted((path.stat().st_size, path) for path in paths):
+        checked -= size
+        digest = ""
+        if checked >= 0:
+            with path.open("rb") as file:
+                digest = checksum(file)
+        found.append((path, OutputFile(path.relative_to(folder).as_posix(), size, digest)))
+    return tuple(file for _, file in sorted(found, key=lambda each: each[0]))

@@ -9,6 +9,7 @@ kubernetes/apiserver.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 WORKFLOW_NAME = 63
 """Characters of a workflow's name: it becomes the value of a label."""
@@ -53,6 +54,7 @@ ANNOTATION_CACHE = "hera-utils/cache"
 """Ours: not empty on a workflow that takes over what an earlier one has done just so."""
 ANNOTATION_POD_NAMES = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_PROGRESS = "workflows.argoproj.io/progress"
+ANNOTATION_SCHEDULED = "workflows.argoproj.io/scheduled-time"
 ANNOTATION_DISPLAY_NAME = "workflows.argoproj.io/display-name"
 
 FIELD_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*", re.ASCII)
@@ -67,6 +69,7 @@ OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 DISPLAY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]", re.ASCII)
 
 
+@lru_cache(maxsize=256)
 def fnv32a(text: str, value: int = 0x811C9DC5) -> int:
     """Return the 32-bit FNV-1a hash of ``text`` in UTF-8, or of what ``value`` is of and it."""
     for byte in text.encode():

@@ -12,6 +12,9 @@ from hera_experiment.argo.tasks import parsed
 KEY = "usage"
 """What the laptop's server adds to a node of Argo's; Argo's own clients read over it."""
 
+SAMPLED = "sampled"
+"""What is added to a node of a cluster whose metrics server was asked while it ran."""
+
 TOUCHED = "files"
 """What it adds as well where a run remembers what its tasks have done (``CACHE=1``)."""
 
@@ -34,7 +37,9 @@ class PodUsage:
 
     ``cpu`` is in seconds, ``memory`` in bytes of its largest process, or with ``memory_at_most`` no
     more than that. What is None was not measured: Argo says neither how long a pod waited nor what
-    it used (its ``resourcesDuration`` is what was asked for, times the duration).
+    it used (its ``resourcesDuration`` is what was asked for, times the duration). Where ``sampled``
+    is given, both are what a cluster's metrics server said every so many seconds, hence at least
+    what was used: the largest memory of its containers, and the processor time that was seen.
     """
 
     queued: datetime | None = None
@@ -43,6 +48,7 @@ class PodUsage:
     cpu: float | None = None
     memory: int | None = None
     memory_at_most: bool = False
+    sampled: int | None = None
 
     @property
     def waited(self) -> float | None:
@@ -59,7 +65,14 @@ def usage_of(node: Mapping[str, Any]) -> PodUsage:
     """Return what is known of a node of type Pod; of Argo's own, when it began and ended."""
     found = node.get(KEY)
     if not isinstance(found, Mapping):
-        return PodUsage(began=parsed(node.get("startedAt")), ended=parsed(node.get("finishedAt")))
+        sampled = node.get(SAMPLED) or {}
+        return PodUsage(
+            began=parsed(node.get("startedAt")),
+            ended=parsed(node.get("finishedAt")),
+            cpu=sampled.get("cpu"),
+            memory=sampled.get("memory"),
+            sampled=sampled.get("every"),
+        )
     return PodUsage(
         parsed(found.get("queued")),
         parsed(found.get("began")),
@@ -68,6 +81,16 @@ def usage_of(node: Mapping[str, Any]) -> PodUsage:
         found.get("memory"),
         bool(found.get("memoryAtMost")),
     )
+
+
+def with_samples(
+    workflow: Mapping[str, Any], samples: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return ``workflow`` with what was seen of its pods, by the identifier of the node."""
+    status = workflow.get("status") or {}
+    nodes = status.get("nodes") or {}
+    seen = {key: {**nodes[key], SAMPLED: samples[key]} for key in samples if key in nodes}
+    return {**workflow, "status": {**status, "nodes": {**nodes, **seen}}}
 
 
 def touched_of(node: Mapping[str, Any]) -> Touched | None:

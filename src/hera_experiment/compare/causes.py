@@ -21,13 +21,14 @@ from hera_experiment.compare.changes import CHANGED, ValueChange, changes_of
 from hera_experiment.compare.sources import CodeTree, is_harmless
 from hera_experiment.compare.tables import cells_of_document
 from hera_experiment.compare.tasks import TaskDifference, tasks_by_name
+from hera_experiment.record.origin import PLATFORM
 
 if TYPE_CHECKING:
     from hera_experiment.account.account import Account
     from hera_experiment.compare.differences import Differences
 
-INPUT, CODE, DATA, PACKAGE, IMAGE, MACHINE, CHANCE = (
-    "input code data package image machine chance".split()
+INPUT, ARGUMENT, CODE, DATA, PACKAGE, IMAGE, MACHINE, CHANCE = (
+    "input argument code data package image machine chance".split()
 )
 
 _OWN_IMAGE = "<image of containers/"
@@ -40,10 +41,11 @@ _CONTAINERS, _CLAIM_DATA = "containers", "data"
 class Cause:
     """What may have made a task differ.
 
-    ``kind`` is one of ``input``, ``code``, ``data``, ``package``, ``image``, ``machine`` and
-    ``chance`` (it is not deterministic); ``name`` an input, a file, a package, an image or the
-    task. ``why`` says how it comes to the task, ``what`` how it differs. Of what was ruled ``out``
-    it is said why.
+    ``kind`` is one of ``input``, ``argument`` (of the script, or ``script`` for another one),
+    ``code``, ``data``, ``package``, ``image``, ``machine`` and ``chance`` (it is not
+    deterministic); ``name`` an input, an argument, a file, a package, an image or the task.
+    ``why`` says how it comes to the task, ``what`` how it differs. Of what was ruled ``out`` it is
+    said why.
     """
 
     kind: str
@@ -55,7 +57,7 @@ class Cause:
     @property
     def can_be_swapped(self) -> bool:
         """Whether a run on this machine can have that of the other run."""
-        return self.kind in (INPUT, CODE, DATA) or (
+        return self.kind in (INPUT, ARGUMENT, CODE, DATA) or (
             self.kind in (PACKAGE, IMAGE) and self.name.startswith(f"{_CONTAINERS}/")
         )
 
@@ -135,15 +137,17 @@ class _Causes:
 
     def _inputs(self) -> Iterator[tuple[int, Cause]]:
         words = " ".join(f"{each.one} {each.other}" for each in self._told)
-        for change in self._different.inputs:
+        found = [(INPUT, change) for change in self._different.inputs]
+        found += [(ARGUMENT, change) for change in self._different.arguments]
+        for kind, change in found:
             # What it was told is the same: no input came through.
             if not self._told:
                 why = f"what {self._task.name} is told is the same"
-                yield 1, Cause(INPUT, change.name, why, (str(change),), out=True)
+                yield 1, Cause(kind, change.name, why, (str(change),), out=True)
                 continue
             named = any(_is_in(leaf, words) for leaf in _leaves(change))
             why = "what the task is told has it" if named else "what the task is told differs"
-            yield 1 if named else 3, Cause(INPUT, change.name, why, (str(change),))
+            yield 1 if named else 3, Cause(kind, change.name, why, (str(change),))
 
     def _code(self) -> Iterator[tuple[int, Cause]]:
         if self._trees is None:
@@ -179,7 +183,7 @@ class _Causes:
                 return DATA, "the task did not read it", None
             return DATA, "the claim has it", 1 if seen is not None else 2
         if path not in self._imported():
-            return CODE, f"{self._script()} does not import it", None
+            return CODE, f"{' and '.join(self._scripts())} does not import it", None
         if not self._told:
             return CODE, f"what {self._task.name} is told is the same", None
         if posixpath.basename(path) == "inputs.py" and self._different.inputs:
@@ -246,17 +250,16 @@ class _Causes:
             found += [place.partition(":")[2] or place for place in touched.read]
         return found
 
-    def _script(self) -> str:
-        script = next((each.record.script for each in self._runs if each.record), "")
-        return posixpath.normpath(script) if script else "workflow.py"
+    def _scripts(self) -> list[str]:
+        found = [posixpath.normpath(each.script) for each in self._runs if each.script]
+        return list(dict.fromkeys(found)) or ["workflow.py"]
 
     def _imported(self) -> set[str]:
         assert self._trees is not None
-        script = self._script()
-        folder = posixpath.dirname(script)
         found: set[str] = {"experiment.toml"}
         for tree in self._trees:
-            found |= tree.imported(script, folder)
+            for script in self._scripts():
+                found |= tree.imported(script, posixpath.dirname(script))
         return found
 
     def _patch(self, path: str) -> tuple[str, ...]:
@@ -284,7 +287,7 @@ class _Causes:
             what = f"{where[0] or 'the settings'} → {where[1] or 'the settings'}"
             yield 6, Cause(MACHINE, "cluster", "it ran elsewhere", (what,))
         for change in self._different.machine:
-            if self._is_on_laptop():
+            if self._is_on_laptop() or (change.name in PLATFORM and change.kind == CHANGED):
                 yield 7, Cause(MACHINE, change.name, "it ran there", (str(change),))
 
     def _is_on_laptop(self) -> bool:

@@ -11,17 +11,22 @@ from hera_experiment.argo.workflows import images_of
 from hera_experiment.compare.changes import ADDED, CHANGED, REMOVED, ValueChange, changes_of
 from hera_experiment.compare.files import FileDifference, Tolerances, compared
 from hera_experiment.compare.tasks import TaskDifference, differing_tasks, leading_to
+from hera_experiment.record.arguments import values_of
 from hera_experiment.record.code import Change
 
 if TYPE_CHECKING:
     from hera_experiment.account.account import Account
+
+SCRIPT = "script"
+"""The name under which the script itself stands among its arguments."""
 
 
 @dataclass(frozen=True)
 class Differences:
     """What differs from the run ``one`` to the run ``other``.
 
-    ``inputs``, ``packages`` (beside the library, not those of containers), ``machine`` and
+    ``inputs``, ``arguments`` (of the script, and ``script`` where that is another), ``packages``
+    (beside the library, not those of containers), ``machine`` (with the versions of a cluster) and
     ``images`` (by the name of their template) are values by name, ``code`` the files of the
     experiment. ``files`` are all outputs, those that are identical too. ``tasks`` are those whose
     outputs differ, in the order of the graph: the first is where the two runs part; ``before`` are
@@ -33,6 +38,7 @@ class Differences:
     one: str
     other: str
     inputs: tuple[ValueChange, ...] = ()
+    arguments: tuple[ValueChange, ...] = ()
     code: tuple[Change, ...] = ()
     packages: tuple[ValueChange, ...] = ()
     images: tuple[ValueChange, ...] = ()
@@ -100,13 +106,17 @@ def differences(
         one.name,
         other.name,
         changes_of(before.inputs, after.inputs),
+        _arguments(one, other),
         code,
         changes_of(
             {"python": before.python, **before.packages},
             {"python": after.python, **after.packages},
         ),
         changes_of(images_of(one.workflow), images_of(other.workflow)),
-        changes_of(before.machine, after.machine),
+        changes_of(
+            {**before.machine, **before.platform},
+            {**after.machine, **after.platform},
+        ),
         files,
         tasks,
         leading_to(one, other),
@@ -114,6 +124,17 @@ def differences(
         {name: (named[0].get(name), named[1].get(name)) for name in {**named[0], **named[1]}},
         (*one.remarks, *other.remarks, *remarks),
     )
+
+
+def _arguments(one: Account, other: Account) -> tuple[ValueChange, ...]:
+    """Return how script and arguments differ; nothing where one run does not say what it had."""
+    told: list[dict[str, Any]] = []
+    for each in (one, other):
+        words = each.origin.arguments
+        if words is None:
+            return ()
+        told.append({SCRIPT: each.script, **values_of(words)})
+    return changes_of(*told)
 
 
 def _code(one: Account, other: Account) -> tuple[tuple[Change, ...], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from hera_experiment.compare.changes import changes_of
 from hera_experiment.follow.lines import STYLES, Line
 from hera_experiment.printing import shortened
 from hera_experiment.record.code import Change, CodeNotKept, CodeStore
-from hera_experiment.record.origin import Origin
+from hera_experiment.record.origin import PLATFORM, Origin
 from hera_experiment.record.records import Records
 from hera_experiment.runs.listing import GONE, Listed
 
@@ -73,6 +74,12 @@ class PastRun:
         """Return the inputs that a person changed for it, by name."""
         return {name: self.origin.inputs.get(name) for name in self.origin.defaults}
 
+    @property
+    def arguments(self) -> str:
+        """The arguments of its script as a person types them, of secrets the names alone."""
+        withheld = (f"{name}=(not kept)" for name in self.origin.withheld)
+        return " ".join(filter(None, [shlex.join(self.origin.arguments or ()), *withheld]))
+
     @cached_property
     def images(self) -> dict[str, str]:
         """Its images by the name of their template, as it was submitted."""
@@ -95,6 +102,7 @@ class PastRun:
             "message": self.message,
             "note": self.note,
             "script": record.script if record is not None else "",
+            "arguments": list(self.origin.arguments or ()),
             "runtime": record.runtime if record is not None else "",
             "library": record.library if record is not None else "",
             "inputs": dict(self.origin.inputs),
@@ -104,6 +112,7 @@ class PastRun:
             "python": self.origin.python,
             "packages": dict(self.origin.packages),
             "machine": dict(self.origin.machine),
+            "platform": dict(self.origin.platform),
             "before": before.listed.name if before is not None else "",
             "changedInputs": [vars(each) for each in changes_of(earlier.inputs, self.origin.inputs)]
             if before is not None
@@ -168,10 +177,14 @@ def varying_lines(runs: Sequence[PastRun], now: datetime, width: int) -> list[Li
         columns[title] = [
             _value(run.origin.inputs[name]) if name in run.origin.inputs else "" for run in runs
         ]
+    columns["SCRIPT"] = [run.listed.record.script if run.listed.record else "" for run in runs]
+    columns["ARGS"] = [run.arguments for run in runs]
     columns["CODE"] = [run.origin.code.tree[:7] for run in runs]
     for template in dict.fromkeys(name for run in runs for name in run.images):
         columns[f"image of {template}"] = [run.images.get(template, "") for run in runs]
     columns["PYTHON"] = [run.origin.python for run in runs]
+    for name in PLATFORM:
+        columns[name.upper()] = [run.origin.platform.get(name, "") for run in runs]
     columns["RUNTIME"] = [run.listed.record.runtime if run.listed.record else "" for run in runs]
     columns["NOTE"] = [run.note for run in runs]
     varying = {
@@ -221,6 +234,8 @@ def _about(run: PastRun) -> list[str]:
     chosen = {name: _value(value) for name, value in run.chosen.items()}
     if chosen:
         found.append("inputs: " + " ".join(f"{_short(n)}={v}" for n, v in chosen.items()))
+    if run.arguments:
+        found.append(f"arguments: {run.arguments}")
     if run.before is not None and run.origin.inputs and run.before.origin.inputs:
         # What a person typed is told above; this is what inputs.py says otherwise.
         told = {*run.origin.defaults, *run.before.origin.defaults}

@@ -104,9 +104,13 @@ class _Proving:
         if base is None:
             raise UserError(f"{one.name} cannot be run again here: {self._runs.said}", "PROVE=1")
         if one.cluster == LOCAL and _sent(base) != _sent(one):
+            why = ""
+            if one.origin.arguments is None:
+                why = ": its arguments were not noted then"
+            elif one.origin.withheld:
+                why = f": {', '.join(one.origin.withheld)} held a secret and was not kept"
             self._remarks.append(
-                f"the script makes another workflow than it did for {one.name}: its arguments"
-                " (ARGS) are not recorded"
+                f"the script makes another workflow than it did for {one.name}{why}"
             )
         # Which task writes which file the copy has shown: the runs themselves may not say.
         known = {

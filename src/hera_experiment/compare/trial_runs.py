@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,13 +23,15 @@ from typing import TYPE_CHECKING, Any
 from hera_experiment.account.account import Account, account_of
 from hera_experiment.argo.tasks import Task
 from hera_experiment.argo.workflows import claims_of
-from hera_experiment.compare.causes import Cause, Comparison, swapped_inputs
+from hera_experiment.compare.causes import ARGUMENT, Cause, Comparison, swapped_inputs
+from hera_experiment.compare.differences import SCRIPT
 from hera_experiment.context.profiles import LOCAL
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.git import clean_environ
 from hera_experiment.platform import state_folder
 from hera_experiment.platform.local_server import acquire
+from hera_experiment.record.arguments import swapped
 from hera_experiment.record.records import Records
 from hera_experiment.runs.find import find_run
 
@@ -65,7 +68,11 @@ class TrialRuns:
 
         With ``fresh`` nothing is taken over.
         """
-        self._lay_out({cause.name for cause in causes if self._is_file(cause)})
+        script, words = self._options(causes)
+        files = {cause.name for cause in causes if self._is_file(cause)}
+        if self._is_new(script):
+            files.add(script)
+        self._lay_out(files)
         experiment = Experiment.load(self.folder)
         before = {each.submission for each in Records.of(experiment).all()}
         command = [
@@ -75,7 +82,7 @@ class TrialRuns:
             "run",
             "--quiet=1",
             "--report=0",
-            *self._options(causes),
+            *words,
         ]
         if not fresh:
             command.append("--cache=1")
@@ -105,11 +112,16 @@ class TrialRuns:
         like = [each for each in made if own and _prefix(each.manifest) == _prefix(own.manifest)]
         return next(iter(like or made), None)
 
-    def _options(self, causes: Sequence[Cause]) -> list[str]:
+    def _options(self, causes: Sequence[Cause]) -> tuple[str, list[str]]:
+        """Return the script with ``causes``, and the options of ``run`` for it."""
         one, other = self.comparison.one, self.comparison.other
         record = one.record
-        script = record.script if record is not None else ""
+        wanted = {cause.name for cause in causes if cause.kind == ARGUMENT}
+        script = other.script if SCRIPT in wanted else one.script
         words = [f"--script={script}"] if script else []
+        given = swapped(one.origin.arguments or (), other.origin.arguments or (), wanted)
+        if given:
+            words.append(f"--args={shlex.join(given)}")
         if self.runtime:
             words.append(f"--runtime={self.runtime}")
         elif record is not None and record.runtime:
@@ -118,11 +130,18 @@ class TrialRuns:
         for name in one.origin.defaults:
             inputs.setdefault(name, one.origin.inputs.get(name))
         text = " ".join(f"{name}={json.dumps(value)}" for name, value in inputs.items())
-        return [*words, f"--set={text}"] if text else words
+        return script, [*words, f"--set={text}"] if text else words
 
     def _is_file(self, cause: Cause) -> bool:
         trees = self.comparison.trees
-        return trees is not None and any(cause.name in tree.hashes for tree in trees)
+        if cause.kind == ARGUMENT or trees is None:
+            return False
+        return any(cause.name in tree.hashes for tree in trees)
+
+    def _is_new(self, script: str) -> bool:
+        """Tell whether the other run alone has a script."""
+        trees = self.comparison.trees
+        return trees is not None and script in trees[1].hashes and script not in trees[0].hashes
 
     def _lay_out(self, wanted: set[str]) -> None:
         """Let the files ``wanted`` be those of the other run, all others those of the first."""

@@ -12,13 +12,13 @@ from typing import Any
 from hera_experiment.account.account import Account
 from hera_experiment.argo.objects import WORKFLOW
 from hera_experiment.compare.tasks import tasks_by_name
+from hera_experiment.context.masking import holds_key
 from hera_experiment.crate import places
 from hera_experiment.errors import UserError
 from hera_experiment.experiment import Experiment
 from hera_experiment.follow.task_log import TaskLogs
 from hera_experiment.images.context import Ignore
 from hera_experiment.lint.catalogue import selected
-from hera_experiment.lint.rules.secrets import holds_key
 from hera_experiment.lint.settings import choice_of
 from hera_experiment.lint.subject import Subject
 from hera_experiment.printing import size
@@ -107,7 +107,7 @@ def gathered(
     if logs is not None:
         remarks += _take_logs(account, logs, scratch, files)
     # Whose cluster it was is nobody's business.
-    record = replace(record, server="", session="", script=_script(record, experiment))
+    record = replace(record, server="", session="", script=account.script)
     # Not all that unpacks a zip keeps who may run a file.
     programs = [path for path, file in files.items() if file.stat().st_mode & stat.S_IXUSR]
     noted = json.loads(replace(record, manifest={}).as_json())
@@ -124,19 +124,6 @@ def gathered(
     reproduce = Path(__file__).with_name(places.REPRODUCE)
     files[places.REPRODUCE] = Path(shutil.copy(reproduce, scratch / places.REPRODUCE))
     return Contents(account, record, files, tuple(remarks))
-
-
-def _script(record: RunRecord, experiment: Experiment) -> str:
-    """Return the script of a run by its path in the experiment; as it was typed, if it is outside.
-
-    A record has it as a person would type it there.
-    """
-    path = Path(record.script).expanduser()
-    whole = path if path.is_absolute() else experiment.folder / path
-    try:
-        return whole.resolve().relative_to(experiment.folder).as_posix()
-    except ValueError:
-        return record.script
 
 
 def _take_large(path: str, folder: Path, code: Path) -> str:

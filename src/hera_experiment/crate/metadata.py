@@ -22,6 +22,7 @@ from hera_experiment.crate.graph import (
     link_values,
     value_of,
 )
+from hera_experiment.record.arguments import values_of
 from hera_experiment.submission.document_names import is_document
 
 PROFILES = {
@@ -93,9 +94,10 @@ def main_workflow(contents: Contents) -> str:
 
 
 def _inputs(graph: Graph) -> tuple[list[Reference], list[Reference]]:
-    """Add the inputs of the experiment, and arguments of the workflow, with their values."""
+    """Add the inputs of the experiment, arguments of script and workflow, with their values."""
     parameters, values = [], []
-    given = dict(graph.contents.account.origin.inputs)
+    origin = graph.contents.account.origin
+    given = {**origin.inputs, **values_of(origin.arguments or ())}
     arguments = (graph.contents.account.workflow.get("spec") or {}).get("arguments") or {}
     for each in arguments.get("parameters") or ():
         given.setdefault(f"arguments.{each['name']}", each.get("value", each.get("default", "")))

@@ -32,6 +32,7 @@ _IMAGE = re.compile(
 )
 _DOCKER_HUB = "docker.io"
 _UNITS = "https://qudt.org/vocab/unit/"
+_KUBERNETES = "https://kubernetes.io/"
 _LIBRARY = "https://pypi.org/project/hera-experiment/"
 
 
@@ -223,9 +224,10 @@ def _task(
         identifier = f"#task/{own}/output/{quote(key)}"
         results.append(graph.add(identifier, "PropertyValue", name=key, value=value_of(value)))
     log = graph.file(places.log_file(name))
+    sampled = f", seen in samples every {usage.sampled} s" if usage.sampled else ""
     used = {
-        "cpu": (usage.cpu, "seconds of processor time", "SEC"),
-        "memory": (usage.memory, "bytes of memory at most", "BYTE"),
+        "cpu": (usage.cpu, f"seconds of processor time{sampled}", "SEC"),
+        "memory": (usage.memory, f"bytes of memory at most{sampled}", "BYTE"),
         "waited": (usage.waited, "seconds in the queue", "SEC"),
     }
     resources = [
@@ -271,9 +273,24 @@ def _engine(graph: Graph) -> Reference:
             softwareVersion=library[1] if len(library) > 1 else None,
             description=f"its Argo server for one machine; containers by {record.runtime}",
         )
-    # Its version is not part of a workflow's status.
-    identifier = f"{ARGO}#engine"
-    return graph.add(identifier, "SoftwareApplication", name="Argo Workflows", url=ARGO)
+    platform = account.origin.platform
+    below = None
+    if version := platform.get("kubernetes"):
+        below = graph.add(
+            _KUBERNETES,
+            "SoftwareApplication",
+            name="Kubernetes",
+            url=_KUBERNETES,
+            softwareVersion=version,
+        )
+    return graph.add(
+        f"{ARGO}#engine",
+        "SoftwareApplication",
+        name="Argo Workflows",
+        url=ARGO,
+        softwareVersion=platform.get("argo"),
+        softwareRequirements=below,
+    )
 
 
 def _parameters(task: Task, kind: str) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ tolerance, with 1 when one is not, with 2 when that cannot be told.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from hera_experiment.compare.tasks import tasks_by_name
 from hera_experiment.context.context import Context
 from hera_experiment.crate import places
 from hera_experiment.environment.inputs import InputChoice
-from hera_experiment.errors import EXIT_STATUS, UserError, report
+from hera_experiment.errors import EXIT_STATUS, UserError, report, tell
 from hera_experiment.experiment import Experiment
 from hera_experiment.follow.task_log import TaskLogs
 from hera_experiment.platform import state_folder
@@ -84,7 +85,8 @@ class Verdict:
             yield f"the run ended as {self.phases[1]}, the recorded one as {self.phases[0]}"
         # Packages for checks may be there or not, which is nothing to a run.
         packages = [each for each in self.found.packages if each.kind == CHANGED]
-        for change in (*self.found.inputs, *self.found.images, *packages):
+        told = (*self.found.inputs, *self.found.arguments)
+        for change in (*told, *self.found.images, *packages):
             yield f"not as recorded: {change}"
         first = self.found.first
         if first is not None:
@@ -210,7 +212,9 @@ def _again(context: Context, recorded: Account) -> Run:
     # So that each task's reads and writes are looked at; what an earlier time did, is done again.
     shutil.rmtree(context.experiment.state / "cache", ignore_errors=True)
     command = [sys.executable, "-m", "hera_utils", "run", "--cache=1", "--quiet=1"]
-    status = subprocess.call([*command, *_choice(record, context.experiment)])
+    if withheld := recorded.origin.withheld:
+        tell(f"left out, since a record keeps no secret: {', '.join(withheld)}")
+    status = subprocess.call([*command, *_choice(recorded, record, context.experiment)])
     new = [each for each in records.all() if each.submission not in before]
     like = [each for each in new if _kind(each) == _kind(record)]
     if not (like or new):
@@ -222,7 +226,7 @@ def _again(context: Context, recorded: Account) -> Run:
     return find_run(context, (like or new)[0].name)
 
 
-def _choice(record: RunRecord, experiment: Experiment) -> list[str]:
+def _choice(recorded: Account, record: RunRecord, experiment: Experiment) -> list[str]:
     """Return the options of ``run`` for what was run then."""
     script = record.script
     if not (experiment.folder / script).is_file():
@@ -236,6 +240,8 @@ def _choice(record: RunRecord, experiment: Experiment) -> list[str]:
         for each in (spec.get("arguments") or {}).get("parameters") or ():
             words += ["-p", f"{each['name']}={each.get('value', '')}"]
         return [script, *words[1:]]
+    if given := recorded.origin.arguments:
+        words.append(f"--args={shlex.join(given)}")
     choice = InputChoice.read(record.inputs)
     return [*words, f"--inputs={choice.named}", f"--set={choice.changes}"]
 

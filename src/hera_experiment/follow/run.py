@@ -25,10 +25,11 @@ from hera_experiment.follow.events import (
 from hera_experiment.follow.failure import Reporter
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.pending import NO_REASONS, Explainer, Reasons, facts_of, pending_pods
+from hera_experiment.follow.samples import EVERY, PodSampler
 from hera_experiment.follow.spec_warnings import SpecWarnings
 from hera_experiment.follow.summary import ending, notify, where_to_fetch
 from hera_experiment.follow.watch import Follower, Key, WorkflowEvent, is_older, key_of
-from hera_experiment.runs.find import Run, keep_end
+from hera_experiment.runs.find import Run, keep_end, keep_samples
 from hera_experiment.signals import discard_output
 
 PATIENCE = 600.0
@@ -65,6 +66,9 @@ def follow(
             followed.go_on(inbox, patience)
         finally:
             followed.close()
+            for key, sampler in followed.samplers.items():
+                if key in followed.workflows:
+                    keep_samples(followed.runs[key], sampler.by_node(followed.workflows[key]))
     for key, workflow in followed.workflows.items():
         if is_finished(workflow):
             keep_end(followed.runs[key], workflow)
@@ -106,6 +110,7 @@ class _Followed:
     def __init__(self, runs: Sequence[Run], progress: Progress, clock: Callable[[], float]) -> None:
         self.runs = {key_of(run.workflow): run for run in runs}
         self.workflows: dict[Key, Workflow] = {}
+        self.samplers: dict[Key, PodSampler] = {}
         self.deleted: list[str] = []
         self.signal: int | None = None
         self._progress = progress
@@ -122,6 +127,9 @@ class _Followed:
             if not is_finished(run.workflow):
                 self._start(self._watch, run, inbox, patience)
                 self._start(self._explain, key, inbox)
+                if sampler := PodSampler.of(run):
+                    self.samplers[key] = sampler
+                    self._start(self._sample, key)
         while self.signal is None and not all(map(is_finished, self.workflows.values())):
             for event in next_events(inbox):
                 self._take_in(event)
@@ -187,6 +195,12 @@ class _Followed:
                 inbox.put(event)
         except UserError as error:
             inbox.put(FollowFailed(error))
+
+    def _sample(self, key: Key) -> None:
+        """Ask what the pods of a run use, as long as there is who answers."""
+        while not is_finished(self.workflows.get(key, {})) and self.samplers[key].sample():
+            if self._closing.wait(EVERY):
+                return
 
     def _explain(self, key: Key, inbox: Inbox) -> None:
         """Find out why pods do not start, as soon as they have not for a few seconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from hera_experiment.argo.tasks import Workflow, is_finished, name_of
 from hera_experiment.errors import UserError
 from hera_experiment.platform.argo_answers import NOT_FOUND, ArgoRefusal
+from hera_experiment.results.artifact_files import ArtifactSource
 from hera_experiment.waiting import Backoff
 
 _FIRST_PAUSE = 0.1
@@ -28,7 +28,7 @@ Key = tuple[str, str]
 """Namespace and name of a workflow."""
 
 
-class WorkflowSource(Protocol):
+class WorkflowSource(ArtifactSource, Protocol):
     """The read-only part of ``platform.argo_client.ArgoClient`` that following uses.
 
     All raise ``OSError`` when the connection cannot be made or drops, and
@@ -50,17 +50,6 @@ class WorkflowSource(Protocol):
         self, namespace: str, name: str, *, pod: str, tail_lines: int | None = None
     ) -> Iterator[str]:
         """Yield the lines of the main container of one pod."""
-
-    def artifact(
-        self,
-        namespace: str,
-        workflow: str,
-        node: str,
-        name: str,
-        inner: str = "",
-        direction: str = "outputs",
-    ) -> AbstractContextManager[Iterator[bytes] | None]:
-        """Open an output artifact of a node; None stands for a folder."""
 
 
 class WorkflowClient(WorkflowSource, Protocol):
@@ -96,6 +85,23 @@ def is_older(workflow: Workflow, other: Workflow) -> bool:
 def _version(workflow: Workflow) -> int:
     version = str(workflow["metadata"].get("resourceVersion") or "0")
     return int(version) if version.isdigit() else 0
+
+
+_ALIKE = (
+    *("type", "phase", "templateName", "templateScope", "boundaryID", "hostNodeName"),
+    *("startedAt", "finishedAt", "progress"),
+)
+
+
+def _share(workflow: dict[str, Any]) -> None:
+    """Let the nodes share what many of them have: a fifth of their memory."""
+    known: dict[str, str] = {}
+    nodes: dict[str, dict[str, Any]] = (workflow.get("status") or {}).get("nodes") or {}
+    for node in nodes.values():
+        for key in _ALIKE:
+            value = node.get(key)
+            if isinstance(value, str):
+                node[key] = known.setdefault(value, value)
 
 
 class Follower:
@@ -214,6 +220,7 @@ class Follower:
         else:
             # Only its identity is kept: a state of 10 000 nodes is megabytes.
             self._known[key] = {"metadata": workflow["metadata"]}
+            _share(workflow)
         return WorkflowEvent(workflow, deleted)
 
     def _missed(self) -> Iterator[WorkflowEvent]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hera_experiment.argo.depends import named_results
 from hera_experiment.argo.loops import length
 from hera_experiment.argo.objects import Manifest, shown_name
 from hera_experiment.graph.details import (
@@ -32,7 +33,6 @@ from hera_experiment.graph.model import (
     Graph,
     Node,
 )
-from hera_experiment.local.engine.depends import named_results
 
 Kept = Callable[[str, str], "Manifest | None"]
 """Returns another object, by its kind and name, where it is known."""

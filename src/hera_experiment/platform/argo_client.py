@@ -263,7 +263,7 @@ class ArgoClient:
         while lines:
             # Nothing is kept of a line while its message is at work: it may have megabytes.
             if lines[-1].startswith(_MESSAGES):
-                yield _frame(lines.pop().removeprefix(b"data:"), self.where)
+                yield _frame([lines.pop().removeprefix(b"data:")], self.where)
             else:
                 lines.pop()
 
@@ -291,8 +291,9 @@ class ArgoClient:
             for block in blocks_of(response, longest):
                 if not block.lstrip().startswith((*_MESSAGES, *_OTHER_LINES)) and block.strip():
                     raise no_argo(response, self.where)
-                yield block
+                whole = [block]
                 del block
+                yield whole.pop()
 
 
 def _given(params: Mapping[str, str] | None) -> dict[str, str]:
@@ -336,9 +337,9 @@ def blocks_of(response: requests.Response, longest: float = math.inf) -> Iterato
             if size > http_session.LARGEST or time.monotonic() > end:
                 raise StreamBroken("a line of the stream does not end")
             if cut:
-                block, pieces = b"".join(pieces), [piece[cut:]]
-                yield block
-                del block
+                whole, pieces = [b"".join(pieces)], [piece[cut:]]
+                # Popped: while a generator waits it keeps what its variables hold.
+                yield whole.pop()
     except StreamBroken:
         raise
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -347,9 +348,10 @@ def blocks_of(response: requests.Response, longest: float = math.inf) -> Iterato
         yield b"".join(pieces)
 
 
-def _frame(text: bytes, where: str) -> dict[str, Any]:
+def _frame(line: list[bytes], where: str) -> dict[str, Any]:
+    """Return the message of the one ``line``, which is taken out of its list to be let go."""
     try:
-        frame = http_session.json_of(text)
+        frame = http_session.json_of(line.pop())
     except ValueError:
         raise StreamBroken("the stream broke off within a message") from None
     if not isinstance(frame, dict):

@@ -45,6 +45,7 @@ class ArgoServerAccess:
         self.namespace = args.argo_namespace
         self.service_account = args.argo_service_account
         self.verify: bool | str = True
+        self.cluster = cluster
         self._cluster: Any = cluster if hasattr(cluster, "assert_namespace") else None
         advice = ""
         certificate: tuple[str, str] | None = None

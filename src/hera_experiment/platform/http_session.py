@@ -209,7 +209,10 @@ def json_of(content: bytes) -> Any:
     In UTF-8, whatever the header says: some names of encodings take for ever, or raise.
     """
     try:
-        return json.loads(content)
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        # Each may have megabytes, and beside them come the objects.
+        del content
+        return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
 

@@ -22,7 +22,7 @@ from hera_experiment.record.run_record import RunRecord
 
 FOLDER = "submissions"
 _SUFFIX = ".json"
-_ENDED = ".ended.gz"
+_ENDED, _SAMPLES = ".ended.gz", ".usage.gz"
 _NAME_LENGTH = 180
 
 
@@ -151,7 +151,8 @@ class Records:
             if record.name == name and submission in ("", record.submission):
                 try:
                     self._files.remove(self._path(record))
-                    self._files.remove(self._path(record).with_suffix(_ENDED))
+                    for suffix in (_ENDED, _SAMPLES):
+                        self._files.remove(self._path(record).with_suffix(suffix))
                 except OSError as error:
                     raise UserError(
                         f"the record of {name} cannot be removed: {error.strerror}",
@@ -168,16 +169,37 @@ class Records:
 
     def keep_end(self, record: RunRecord, workflow: Mapping[str, Any]) -> None:
         """Keep how the run of ``record`` ended, which Argo forgets; a full disk keeps nothing."""
-        path = self._path(record).with_suffix(_ENDED)
-        data = gzip.compress(json.dumps(workflow).encode("ascii"), 6, mtime=0)
+        self._keep(record, _ENDED, workflow)
+
+    def end(self, record: RunRecord) -> dict[str, Any] | None:
+        """Return the workflow of ``record`` as it ended, None where that was not kept."""
+        return self._kept(record, _ENDED)
+
+    def keep_samples(self, record: RunRecord, samples: Mapping[str, Any]) -> None:
+        """Keep what pods used in ``samples``, by node: the most of it and of what was kept before.
+
+        A run may be followed several times, at once as well. A full disk keeps nothing.
+        """
+        found = self.samples(record)
+        for key, seen in samples.items():
+            before = found.get(key) or {}
+            found[key] = {name: max(value, before.get(name, 0)) for name, value in seen.items()}
+        self._keep(record, _SAMPLES, found)
+
+    def samples(self, record: RunRecord) -> dict[str, Any]:
+        """Return what was kept of the use of pods, by node."""
+        return self._kept(record, _SAMPLES) or {}
+
+    def _keep(self, record: RunRecord, suffix: str, document: Mapping[str, Any]) -> None:
+        path = self._path(record).with_suffix(suffix)
+        data = gzip.compress(json.dumps(document).encode("ascii"), 6, mtime=0)
         with contextlib.suppress(OSError):
             if not path.exists() or self._files.read(path) != data:
                 self._write(path, data)
 
-    def end(self, record: RunRecord) -> dict[str, Any] | None:
-        """Return the workflow of ``record`` as it ended, None where that was not kept."""
+    def _kept(self, record: RunRecord, suffix: str) -> dict[str, Any] | None:
         try:
-            data = self._files.read(self._path(record).with_suffix(_ENDED))
+            data = self._files.read(self._path(record).with_suffix(suffix))
             found = json.loads(gzip.decompress(data))
         except (OSError, EOFError, ValueError, zlib.error):
             return None

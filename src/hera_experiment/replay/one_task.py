@@ -24,11 +24,20 @@ from hera_experiment.errors import UserError
 from hera_experiment.local.engine.arguments import substitute_all
 from hera_experiment.local.engine.config_values import ConfigValue, no_config
 from hera_experiment.local.engine.execution import templates_of
-from hera_experiment.local.engine.node import DAG, EXIT_SUFFIX, RETRY, TemplateId, runs_pod
+from hera_experiment.local.engine.node import (
+    DAG,
+    EXIT_SUFFIX,
+    HTTP,
+    POD,
+    RETRY,
+    SUSPEND,
+    TemplateId,
+    runs_pod,
+)
 from hera_experiment.local.engine.node import Node as EngineNode
 from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.retry import last_retry
-from hera_experiment.local.engine.substitution import SubstitutionError, Variables, substitute, tags
+from hera_experiment.local.engine.substitution import SubstitutionError, lasting, substitute, tags
 from hera_experiment.local.engine.templates import Template, TemplateError, none_kept
 from hera_experiment.local.engine.templates import calls as calls_of
 from hera_experiment.local.engine.variables import Globals, failures
@@ -216,7 +225,23 @@ def _globals(workflow: Workflow, config: ConfigValue, pod: Node) -> Globals:
     for parameter in (status.get("outputs") or {}).get("parameters") or ():
         if "value" in parameter:
             variables.set_output(parameter["name"], str(parameter["value"]))
+    # A hook of the workflow is told how the entry template is.
+    of_workflow = (pod.get("nodeFlag") or {}).get("hooked") and not pod.get("boundaryID")
+    if of_workflow or not _nothing_ran_before(workflow, pod):
+        variables.looked_at_again(workflow["metadata"])
     return variables
+
+
+def _nothing_ran_before(workflow: Workflow, pod: Node) -> bool:
+    nodes, below = nodes_of(workflow), [name_of(workflow)]
+    while below:
+        node = nodes.get(below.pop(), {})
+        if node.get("id") == pod["id"]:
+            return True
+        if node.get("type") not in (POD, HTTP, SUSPEND):
+            children = node.get("children") or []
+            below += children[:1] if node.get("type") == RETRY else children
+    return False
 
 
 def _tell_of_the_end(variables: Globals, workflow: Workflow) -> None:
@@ -240,7 +265,7 @@ def _spec(workflow: Workflow, config: ConfigValue, pod: Node) -> dict[str, Any]:
     variables = _globals(workflow, config, pod)
     spec = specification(workflow)
     kept = {key: spec[key] for key in (*_OF_SPEC, "volumes") if key in spec}
-    found: dict[str, Any] = substitute(kept, Variables(variables.lasting, variables.names))
+    found: dict[str, Any] = substitute(kept, lasting(variables))
     return found
 
 

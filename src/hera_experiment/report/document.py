@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from hera_experiment.context.profiles import LOCAL
 from hera_experiment.follow.lines import Line
 from hera_experiment.follow.summary import verdict
 from hera_experiment.graph.of_status import places
+from hera_experiment.record.arguments import values_of
 from hera_experiment.report.outputs import outputs_of
 from hera_experiment.report.tasks import PodTimes, asked_of, began_of, rows_of
 
@@ -53,6 +55,7 @@ def document_of(account: Account, told: Told, now: datetime, room: int) -> Json:
         "run": _run(account, now),
         "failures": _failures(told.failures),
         "inputs": _inputs(account),
+        "arguments": _arguments(account),
         "code": _code(account, told.difference),
         "environment": _environment(account),
         "images": _images(account, told.digests),
@@ -86,7 +89,7 @@ def _run(account: Account, now: datetime) -> Json:
         "began": began.isoformat(timespec="milliseconds") if began else "",
         "ended": str(status.get("finishedAt") or ""),
         "seconds": elapsed(status.get("startedAt"), status.get("finishedAt"), now),
-        "script": record.script if record else "",
+        "script": " ".join([account.script, shlex.join(account.origin.arguments or ())]).strip(),
         "inputs": record.inputs if record else "",
         "runtime": record.runtime if record else "",
         "library": record.library if record else "",
@@ -128,6 +131,15 @@ def _inputs(account: Account) -> list[Json]:
     return rows
 
 
+def _arguments(account: Account) -> list[Json]:
+    """Return the arguments of the script; of a secret the name alone is known."""
+    origin = account.origin
+    rows: list[Json] = [
+        {"name": name, "value": value} for name, value in values_of(origin.arguments or ()).items()
+    ]
+    return [*rows, *({"name": name, "withheld": True} for name in origin.withheld)]
+
+
 def _code(account: Account, difference: str) -> Json:
     code = account.origin.code.document()
     if len(difference) > _PATCH:
@@ -144,6 +156,7 @@ def _environment(account: Account) -> Json:
     return {
         "python": origin.python,
         "machine": dict(origin.machine),
+        "platform": dict(origin.platform),
         "packages": dict(origin.packages),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +92,7 @@ class _Rows:
             "cpu": usage.cpu,
             "memory": usage.memory,
             "atMost": usage.memory_at_most or None,
+            "sampled": usage.sampled,
         }
 
     def _usage(self, pod: Node) -> PodUsage:
@@ -99,10 +100,11 @@ class _Rows:
         said = self._pods.get(str(pod.get("id")))
         if said is None or usage.queued is not None:
             return usage
-        return PodUsage(
-            parsed(said.queued),
-            parsed(said.began) or usage.began,
-            parsed(said.ended) or usage.ended,
+        return replace(
+            usage,
+            queued=parsed(said.queued),
+            began=parsed(said.began) or usage.began,
+            ended=parsed(said.ended) or usage.ended,
         )
 
     def _times(self, pod: Node, usage: PodUsage) -> Json:

@@ -36,6 +36,8 @@ _LEAST_PICTURES = 200_000
 _LOGS, _LOGS_AT_END = 60, 20
 _NODES_AT_END = 150
 """A picture of more nodes takes longer than a person waits for who did not ask for it."""
+_CHECKED_AT_END = 256 << 20
+"""Bytes that are read for checksums, a fraction of a second: no run waits for those of its data."""
 _TEXT_LINES = 500
 _PAGE = 90_000
 """Bytes of a page of nothing, and then some."""
@@ -100,7 +102,9 @@ def report_at_end(run: Run, output: Output, start: Path, results: Results | None
     With ``results``, those that were brought home.
     """
     with harmless():
-        account = account_of(run, files=results is not None, results=results)
+        account = account_of(
+            run, files=results is not None, results=results, checked=_CHECKED_AT_END
+        )
         path = write_report(run, account, utc_now(), logs=_LOGS_AT_END, nodes=_NODES_AT_END)
         output.write([Line(f"report:  {shown(path, start)}")])
 

@@ -91,6 +91,11 @@ class ExperimentRun:
         return dict(self.origin.inputs)
 
     @property
+    def arguments(self) -> list[str]:
+        """The words after its script, without those that held a secret."""
+        return list(self.origin.arguments or ())
+
+    @property
     def note(self) -> str:
         """What ``make note`` has kept of it."""
         return self._listed.record.note if self._listed.record is not None else ""

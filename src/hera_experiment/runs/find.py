@@ -144,6 +144,14 @@ def deleted_run(
     return None
 
 
+def keep_samples(run: Run, samples: Mapping[str, Any]) -> None:
+    """Keep what the pods of ``run`` used as far as it was seen, by node; nothing for nothing."""
+    from hera_experiment.record.records import Records
+
+    if samples and run.record is not None:
+        Records.of(run.server.context.experiment).keep_samples(run.record, samples)
+
+
 def keep_end(run: Run, workflow: Mapping[str, Any]) -> None:
     """Keep how ``run`` ended, as ``workflow`` says; the laptop's own server forgets nothing."""
     if run.record is not None and not run.server.is_local and is_finished(workflow):

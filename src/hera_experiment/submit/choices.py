@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from hera_experiment.argo.depends import ancestry, mentioned
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
 from hera_experiment.argo.tasks import nodes_of
 from hera_experiment.errors import UserError
-from hera_experiment.local.engine.depends import ancestry, mentioned
 from hera_experiment.local.engine.loops import is_loop, items_of
 from hera_experiment.local.engine.node import STEPS, TASK_GROUP, Node
 from hera_experiment.runs.find import Run

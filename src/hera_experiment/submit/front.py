@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,10 +20,11 @@ from hera_experiment.endpoint.printer import Printer
 from hera_experiment.endpoint.server import Endpoint
 from hera_experiment.endpoint.submission import Submission
 from hera_experiment.environment.inputs import InputChoice
-from hera_experiment.environment.submissions import experiment_labels, submitter_of
+from hera_experiment.environment.submissions import arguments_of, experiment_labels, submitter_of
 from hera_experiment.lint.gate import Gate
-from hera_experiment.platform.argo_client import ArgoClient
 from hera_experiment.platform.kubernetes_access import no_platform
+from hera_experiment.platform.versions import versions_of
+from hera_experiment.record.origin import ARGO
 from hera_experiment.runs.server import Server, open_server
 from hera_experiment.submit.data import Data, DataUpload
 from hera_experiment.submit.messages import created
@@ -57,6 +58,7 @@ class Front:
 def opened(
     context: Context,
     script: Path,
+    arguments: Sequence[str],
     inputs: InputChoice,
     *,
     dry_run: bool,
@@ -90,7 +92,8 @@ def opened(
             defaults = replace(defaults, resumption=part.goes_on(context, data))
         if part.cache and context.is_local:
             defaults = replace(defaults, annotations={ANNOTATION_CACHE: "1"})
-        judge = Gate(context.experiment.folder, _version_of(client, context))
+        versions = _versions_on(server)
+        judge = Gate(context.experiment.folder, lambda: versions().get(ARGO, ""))
         if server is None or dry_run:
             backend = Printer(sys.stdout, client, name, defaults, judge)
         else:
@@ -99,8 +102,10 @@ def opened(
                 server.client,
                 context.cluster,
                 script=script,
+                arguments=arguments_of(context, arguments),
                 inputs=str(inputs),
                 session=session,
+                platforms=versions,
             )
             backend = Submission(submitter, defaults=defaults, created=_Told(server), judge=judge)
             if not server.is_local:
@@ -122,11 +127,11 @@ def opened(
         yield Front(context, address, server, session, output, end, lambda: backend.others)
 
 
-def _version_of(client: ArgoClient | None, context: Context) -> Callable[[], str]:
-    """Return what says which Argo a cluster has; the laptop has the one that lint takes for all."""
-    if client is None or context.is_local:
-        return lambda: ""
-    return cache(lambda: str(client.version().get("version") or ""))
+def _versions_on(server: Server | None) -> Callable[[], Mapping[str, str]]:
+    """Return what asks a cluster once for its versions; the laptop's Argo is the library's own."""
+    if server is None or server.is_local:
+        return dict
+    return cache(lambda: versions_of(server.client, server.cluster))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def submit_script(
 
     Raises ``UserError`` as :func:`~hera_experiment.submit.front.opened` does.
     """
-    with opened(context, script, inputs, dry_run=dry_run, part=part) as front:
+    with opened(context, script, arguments, inputs, dry_run=dry_run, part=part) as front:
         environment = script_environment(front.context, front.address, inputs)
         ended = run_script([str(script), *arguments], environment, output=front.output)
         front.end()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hera_experiment import garbage
 from hera_experiment.argo.names import ANNOTATION_CACHE, LABEL_CREATOR, SESSION_LABEL
 from hera_experiment.closable import Closable
 from hera_experiment.context.verb_arguments import VerbArguments
@@ -119,6 +120,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
     reports = is_on(args.report, "--report")
     with acquire(context.experiment, runtime=context.runtime or "auto") as lease:
         # The server begins meanwhile.
+        garbage.give_back_large()
         from secrets import token_hex
 
         from hera_experiment.execution_engine import ExecutionEngine
@@ -128,6 +130,7 @@ def _run(args: VerbArguments, waiting: WaitingScript) -> int:
             context,
             f"run-{token_hex(4)}",
             script,
+            arguments,
             inputs_of(args),
             resumption=_resumption(args, context),
             cache=is_on(args.cache, "--cache"),
@@ -186,6 +189,7 @@ class Laptop(Closable):
         context: Context,
         session: str,
         script: Path,
+        arguments: Sequence[str],
         inputs: InputChoice,
         *,
         resumption: Resumption | None = None,
@@ -194,7 +198,11 @@ class Laptop(Closable):
         from hera_experiment.endpoint.defaults import Defaults
         from hera_experiment.endpoint.server import Endpoint
         from hera_experiment.endpoint.submission import Submission
-        from hera_experiment.environment.submissions import experiment_labels, submitter_of
+        from hera_experiment.environment.submissions import (
+            arguments_of,
+            experiment_labels,
+            submitter_of,
+        )
         from hera_experiment.lint.gate import Gate
         from hera_experiment.platform.argo_client import ArgoClient
 
@@ -208,6 +216,7 @@ class Laptop(Closable):
             self._client,
             LOCAL,
             script=script,
+            arguments=arguments_of(context, arguments),
             inputs=str(inputs),
             session=session,
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hera_experiment import garbage
 from hera_experiment.errors import UserError, report, tell
 from hera_experiment.experiment import Experiment
 from hera_experiment.signals import Ending
@@ -53,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; started by a client, until nobody needs the server."""
+    garbage.look_seldom()
+    garbage.give_back_large()
     from hera_experiment.local.runtimes.base import RUNTIMES
 
     if args.runtime not in RUNTIMES:
@@ -171,7 +174,9 @@ def _build(
         clock=clock,
         random_suffix=_random_suffix(),
     )
-    return engine, Server(store, engine, secret, listener=listener)
+    server = Server(store, engine, secret, listener=listener)
+    garbage.keep_what_is()
+    return engine, server
 
 
 def _close(engine: Engine, server: Server, address: LocalServer) -> None:

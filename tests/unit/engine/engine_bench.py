@@ -149,7 +149,7 @@ class Bench:
         """Wait until a running workflow has dealt with all that it was told so far."""
         operator = self.engine._operators["local", name]
         done = threading.Event()
-        operator._events.put(lambda: operator._events.later(done.set))
+        operator._post(lambda: operator._events.later(done.set))
         assert done.wait(10)
 
     def until_running(self, name: str, *displayed: str) -> None:

@@ -56,6 +56,7 @@ d in ('a', 'b')
 # The words are those that Argo 3.7.18 answered with.
 ERRORS = {
     "a b == c": "Cannot transition token types from VARIABLE [a] to VARIABLE [b]",
+    " == c": "Cannot transition token types from UNKNOWN [<nil>] to COMPARATOR [==]",
     "a == ": "Unexpected end of expression",
     "heads-or-tails == heads": "Value 'heads' cannot be used with the modifier '-'",
     "a": "Expected boolean evaluation for 'a'. Got a",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from runtime_project import Project, shell, write_wheel
 
-from hera_experiment.local.runtimes.base import BUBBLEWRAP, PROCESS, PodResult
+from hera_experiment.local.runtimes.base import BEGAN, BUBBLEWRAP, PROCESS, PodResult
 from hera_experiment.local.runtimes.children import Children
 from hera_experiment.local.runtimes.virtualenvs import (
     InstallationFailed,
@@ -259,7 +259,7 @@ def test_requirements_without_a_package_need_no_environment(project: Project, ru
     code = "import importlib.util as u; print(u.find_spec('pip'))"
     template = on(image, command=["python", "-c"], args=[code])
     assert runtime.run(project.pod(template), project.announce).result == "None"
-    assert project.announced == [""]
+    assert project.announced == [BEGAN, ""]
 
 
 def test_a_path_of_the_image_comes_first(run, project: Project):

@@ -14,7 +14,7 @@ from polling import until
 from runtime_project import PYTHON, Project, script, shell
 
 from hera_experiment.local.runtimes import base_runtime, outputs
-from hera_experiment.local.runtimes.base import PROCESS
+from hera_experiment.local.runtimes.base import BEGAN, PROCESS
 
 
 def test_streams_go_to_the_log_and_the_result_is_standard_output_less_one_newline(run):
@@ -117,6 +117,17 @@ def test_home_and_tmp_belong_to_the_task_and_leave_nothing(run, project: Project
         assert result.result.split() == ["/root:", "/tmp:", "/root:", "h", "/tmp:", "t", "/"]
     names = {p.name for f in ("scratch", "roots") for p in (project.state / f).rglob("*")}
     assert not {"h", "t"} & names
+
+
+@pytest.mark.parametrize(
+    "change", ["echo exit 1 >> $0", "rm $0; ln -s other $0", "chmod 777 $0", "ln $0 /root/x"]
+)
+def test_what_a_task_makes_of_its_script_is_not_the_next_ones(run, change):
+    run(script(f"echo a long first line; {change}", command="sh"))
+    after = "cat $0; stat -c '%a %h' $0; ls /root\n"
+    result, _ = run(script(after, command="sh"))
+    assert result.exit_code == 0
+    assert result.result in (f"{after}700 1", f"{after}755 1")
 
 
 def test_variables_expand_by_the_rules_of_kubernetes(run):
@@ -274,7 +285,7 @@ def _programs() -> str:
 
 def test_announces_nothing_before_the_process_starts_and_clears_the_message(run, project):
     run(shell("true"))
-    assert project.announced == [""]
+    assert project.announced == [BEGAN, ""]
 
 
 def test_standard_input_is_empty(run):

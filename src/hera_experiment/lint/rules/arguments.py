@@ -301,7 +301,7 @@ def unreadable_depends(subject: Subject) -> Iterator[Finding]:
         - name: count
           container: {image: "python:3.12", command: [python]}
     """
-    from hera_experiment.local.engine.depends import DependsError, parse
+    from hera_experiment.argo.depends import DependsError, parse
 
     for call in subject.calls:
         written = text(call.body.get("depends"))

@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from hera_experiment.context.masking import holds_key, names_secret
 from hera_experiment.lint.rule import WARNING, Finding, Path, Rule
 from hera_experiment.lint.subject import Part, Subject, text, texts
 
-_NAME = re.compile(
-    r"(^|[^a-z])(passw(or)?d|passphrase|secret|token|api_?key|access_?key|secret_?key|private_?key"
-    r"|credentials?)$"
-)
-_SHAPE = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{60}|glpat-[\w-]{20}"
-    r"|xox[abpr]-[\w-]{10}|-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\."
-    r"|hf_[A-Za-z0-9]{30}|sk-[A-Za-z0-9_-]{32}"
-)
 _OPTION = re.compile(r"^--?([A-Za-z][\w-]*)=(.+)$", re.DOTALL)
 _HARMLESS = re.compile(
     r"\s*(\{\{.*\}\}|\$\(?\{?\w+\}?\)?|<.*>|true|false|null|none|\d{0,4})\s*", re.I
@@ -55,21 +47,12 @@ def plain_secret(subject: Subject) -> Iterator[Finding]:
     """
     told: set[Path] = set()
     for path, name, value in _named(subject):
-        if not _HARMLESS.fullmatch(value) and _NAME.search(_words(name)):
+        if not _HARMLESS.fullmatch(value) and names_secret(name):
             told.add(path)
             yield Finding(f"'{name}' holds a secret in plain text", path, _ADVICE)
     for path, value in texts(subject.spec.body, subject.spec.path):
         if path not in told and holds_key(value):
             yield Finding("a value has the shape of a secret key", path, _ADVICE)
-
-
-def holds_key(value: str) -> bool:
-    """Tell whether something in ``value`` has the shape of a well-known key."""
-    return _SHAPE.search(value) is not None
-
-
-def _words(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
 
 
 def _named(subject: Subject) -> Iterator[tuple[Path, str, str]]:

@@ -21,6 +21,7 @@ from hera_experiment.local.engine.substitution import (
     ANY,
     Lookup,
     Variables,
+    lasting,
     names_of,
     replace,
     substitute,
@@ -35,6 +36,7 @@ _SOURCES = (
     *("configMapKeyRef", "default", "expression"),
 )
 _KEYS = ("name", "key", "optional")
+_CHILDREN = ("dag", "steps")
 
 
 class ArgumentError(ValueError):
@@ -74,7 +76,7 @@ def substitute_all(
         return local[name] if name in local else global_lookup(name)
 
     known = Variables(first, lambda: [*local, *names_of(global_lookup)])
-    once: dict[str, Any] = substitute(dict(template), known)
+    once = _replaced(template, known)
     parameters = (once.get("inputs") or {}).get("parameters") or []
     inputs = {f"inputs.parameters.{p['name']}": p["value"] for p in parameters if "value" in p}
     paths = _paths(once)
@@ -90,8 +92,14 @@ def substitute_all(
         return first(name)
 
     more = Variables(second, lambda: [*inputs, "inputs.parameters", *paths, *known.names()])
-    twice: dict[str, Any] = substitute(once, more)
-    return twice
+    return _replaced(once, more)
+
+
+def _replaced(template: Mapping[str, Any], lookup: Lookup) -> dict[str, Any]:
+    """Replace what ``lookup`` knows; how the workflow is, a child is told when it begins."""
+    own = {key: part for key, part in template.items() if key not in _CHILDREN}
+    children = {key: part for key, part in template.items() if key in _CHILDREN}
+    return {**substitute(own, lookup), **substitute(children, lasting(lookup))}
 
 
 def _paths(template: Mapping[str, Any]) -> dict[str, str]:

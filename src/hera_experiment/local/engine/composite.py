@@ -145,6 +145,8 @@ class Composite:
         last: Iterable[Node] | None = None,
     ) -> None:
         """End in ``phase``; what follows is connected to what the nodes ``last`` lead to."""
+        if self.node.fulfilled:
+            return  # A hook has ended it before.
         if last is not None:
             leaves = [leaf for node in last for leaf in self._nodes.outbound(node)]
             self.node.outbound = [leaf.id for leaf in leaves]

@@ -12,12 +12,13 @@ SPEC_WARNING = "SpecWarning"
 """The type of a condition, in Argo's words."""
 
 
-def conditions(*, completed: bool) -> list[dict[str, str]]:
-    """Return ``status.conditions`` of a workflow that runs, or has ended."""
-    return [
-        {"type": "PodRunning", "status": "False"},
-        {"type": "Completed", "status": "True" if completed else "False"},
-    ]
+def conditions(*, completed: bool, running: bool = False) -> list[dict[str, str]]:
+    """Return ``status.conditions`` of a workflow that runs, or has ended.
+
+    ``running`` tells that a pod came to run in the last look at the workflow.
+    """
+    said = (("PodRunning", running), ("Completed", completed))
+    return [{"type": what, "status": "True" if holds else "False"} for what, holds in said]
 
 
 def spec_warnings(manifest: Mapping[str, Any], runtime: Runtime) -> Iterator[dict[str, str]]:

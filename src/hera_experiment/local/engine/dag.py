@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from hera_experiment.argo.depends import Depends, DependsError, read
 from hera_experiment.argo.go_text import JsonError
 from hera_experiment.argo.phases import (
     COMPLETED,
@@ -25,7 +26,6 @@ from hera_experiment.argo.phases import (
 from hera_experiment.local.engine.child import Child, expanded, resolve
 from hera_experiment.local.engine.composite import Composite
 from hera_experiment.local.engine.dag_hooks import DagHooks
-from hera_experiment.local.engine.depends import Depends, DependsError, read
 from hera_experiment.local.engine.loops import LoopError, is_loop
 from hera_experiment.local.engine.machine import FAIL_FAST, Attempt, Machine
 from hera_experiment.local.engine.node import (
@@ -84,9 +84,13 @@ class Dag(Composite):
         self._left: dict[str, int] = {}
         self._open = len(self._order)
         self._problem = ""
+        self._begins_stopped = False
         self._hooks = DagHooks(self, self._tasks, self._place, self._targets)
         templates = {name: self._template_of(task) for name, task in self._tasks.items()}
-        self._scope = DagScope(self._nodes, parents, self.task_node, templates, self.results)
+        inline = [name for name, task in self._tasks.items() if task.get("inline") is not None]
+        self._scope = DagScope(
+            self._nodes, parents, self.task_node, templates, self.results, inline
+        )
 
     def start(self) -> None:
         """Begin every task that waits for none."""
@@ -97,18 +101,20 @@ class Dag(Composite):
                 ended.append(name)
         for name in ended:
             self._hooks.run(name)
-        if self._shut_down:
-            self._begin_stopped(after_pods=True)
+        self._begins_stopped = self._shut_down
+        if self._begins_stopped:
+            self._begin_stopped()
         for name in self._order:
             if not self._waits_for[name] and self._is_due(name):
                 self._run(name)
         if self._frozen:
             self.machine.later(self.child_failed)
 
-    def _begin_stopped(self, *, after_pods: bool) -> None:
+    def _begin_stopped(self) -> None:
         """Begin what Argo begins when a workflow is stopped: pods fail before they run.
 
-        It has not heard of the ends of the pods that it stops itself, unless ``after_pods``.
+        It has not heard of the ends of pods that it stops itself; of one that fails before it runs
+        it has.
         """
         for name in self._order:
             parents = self._depends[name].tasks
@@ -116,7 +122,9 @@ class Dag(Composite):
             ended = {
                 parent: _facts(node, self._nodes)
                 for parent, node in zip(parents, nodes, strict=True)
-                if node is not None and node.fulfilled and (after_pods or node.type in _WITHOUT_POD)
+                if node is not None
+                and node.fulfilled
+                and (self._begins_stopped or node.type in _WITHOUT_POD)
             }
             if self.task_node(name) is None and ended.keys() | self._facts.keys() >= set(parents):
                 self._facts = {**ended, **self._facts}
@@ -133,7 +141,10 @@ class Dag(Composite):
             if self._problem:
                 self._end(ERROR, self._problem, error=self._problem)
             elif self._shut_down:
-                self._begin_stopped(after_pods=False)
+                nodes = (self.task_node(name) for name in self._order)
+                if any(node and node.type == RETRY and not node.fulfilled for node in nodes):
+                    return  # It is yet to hear that its attempt has ended.
+                self._begin_stopped()
                 self._end(FAILED, last=self._target_nodes())
             else:
                 # Then Argo does not look at it again, and it has no outbound nodes.
@@ -248,6 +259,11 @@ class Dag(Composite):
     def give_up(self, why: str) -> None:
         """Begin nothing more and err."""
         self._problem = self._problem or why
+
+    def err(self, why: str) -> None:
+        """Err at once, whatever still runs."""
+        self._problem = why
+        self._end(ERROR, why, error=why)
 
     def _skip(self, name: str, phase: str, message: str) -> None:
         node = self.task_node(name)

@@ -44,6 +44,9 @@ class Tasks(Protocol):
     def give_up(self, why: str) -> None:
         """Begin nothing more and err."""
 
+    def err(self, why: str) -> None:
+        """Err at once, whatever still runs."""
+
 
 class DagHooks:
     """The hooks of the ``tasks`` of ``dag``; ``targets`` are those that Argo always looks at."""
@@ -161,6 +164,9 @@ class DagHooks:
         place = replace(self._place, prefix=f"tasks.{task}", lookup=self._dag.seen_by(task))
 
         def failed(node: Node, why: str, last: bool) -> None:
+            if not node.fulfilled:
+                self._dag.err(why)
+                return
             if last:
                 # Argo drops the error of an exit handler; the handler's node has it.
                 return

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hera_experiment.argo.phases import ERROR, FAILED, RUNNING, SUCCEEDED, WORKFLOW_PHASES
+from hera_experiment.argo.phases import ERROR, FAILED, SUCCEEDED, WORKFLOW_PHASES
 from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_hooks
 from hera_experiment.local.engine.machine import TERMINATE, Call, Machine
-from hera_experiment.local.engine.node import EXIT_SUFFIX, POD, STEPS, Node, TemplateId
+from hera_experiment.local.engine.node import EXIT_SUFFIX, POD, RETRY, STEPS, Node, TemplateId
 from hera_experiment.local.engine.pods import Launcher
 from hera_experiment.local.engine.variables import failures
+
+_NOT_ITS_OWN = "Workflow operation error"
+"""The message of an entry that has not ended when the workflow errs."""
 
 
 class Entry:
@@ -25,6 +28,7 @@ class Entry:
         self._machine = machine
         self._launcher = launcher
         self._conclude = conclude
+        self._is_handled = False
         place = Place(machine.templates.scope, machine.variables)
         self._hooks = Hooks(machine, place, named_hooks(machine.spec), None, self._hook_failed)
 
@@ -47,9 +51,10 @@ class Entry:
 
     def _tell(self, node: Node, look: Event) -> None:
         """Look at the hooks of the workflow, which are told how it is; no template below is."""
+        before = self._machine.variables("workflow.status")
         self._entry_is(node)
         look()
-        self._machine.variables.entry_is(RUNNING, None)
+        self._machine.variables.entry_is(before, None)
 
     def _entry_is(self, node: Node) -> None:
         machine = self._machine
@@ -59,12 +64,21 @@ class Entry:
         )
 
     def _hook_failed(self, node: Node, why: str, last: bool) -> None:
+        at_once = not node.fulfilled
         self._machine.nodes.mark(node, ERROR, why)
         self._entry_is(node)
+        if at_once:
+            # Argo heeds that only when it looks the next time.
+            self._is_handled = True
+            self._machine.at(self._machine.now(), lambda: self._run_handler(node))
 
     def _done(self, node: Node, error: str) -> None:
+        if self._is_handled:
+            return  # A hook has ended it before.
         if error:
-            self._machine.nodes.mark(node, ERROR, error)
+            # To Argo a retried template still runs when its attempt errs.
+            why = _NOT_ITS_OWN if node.type == RETRY else error
+            self._machine.nodes.mark(node, ERROR, why)
             # Argo leaves what its hooks have begun behind.
             self._launcher.stop_all("the workflow has ended", on_exit=True)
             self._conclude(ERROR, f"error in entry template execution: {error}")
@@ -85,8 +99,8 @@ class Entry:
         if handler is None or machine.shutdown == TERMINATE:
             verdict = _verdict(node, None, machine.shutdown)
             self._end_the_rest()
-            if node.type == STEPS and node.phase == ERROR:
-                machine.nodes.mark(node, ERROR, "Workflow operation error")
+            if node.type == STEPS and node.phase == ERROR and not self._is_handled:
+                machine.nodes.mark(node, ERROR, _NOT_ITS_OWN)
             self._conclude(*verdict)
             return
         exit_call = Call(

@@ -1,10 +1,10 @@
-"""What the thread of a workflow does next: events of other threads, its own calls, timers."""
+"""What happens in a workflow next: events of other threads, its own calls, timers."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
-import queue
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,34 +19,53 @@ _LONGEST_WAIT = 3600.0
 
 
 class Events:
-    """The events of one workflow; :meth:`put` is for any thread, the rest for its own.
+    """The events of one workflow.
 
-    ``now`` is monotonic: timers heed no clock that is set.
+    :meth:`put` and :meth:`ring` are for any thread, :meth:`wait` is for the operator's own, the
+    rest for who has the operator's turn. ``now`` is monotonic: timers heed no clock that is set.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._waiting: deque[Event] = deque()
+        # Locked until somebody rings.
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self._later: deque[Event] = deque()
         self._timers: list[tuple[float, int, Event]] = []
         self._order = itertools.count()
-        self.put = self._queue.put
+        self.put = self._waiting.append
         self.later = self._later.append
 
     def at(self, when: float, event: Event) -> None:
         """Let ``event`` happen at that time."""
         heapq.heappush(self._timers, (when, next(self._order), event))
+        if self._timers[0][0] == when:
+            self.ring()
 
-    def take(self, settle: Event) -> None:
-        """Wait for an event or a timer, then take what else has happened; ``settle`` in between."""
-        timeout = None
+    def ring(self) -> None:
+        """Wake who waits; somebody who comes to wait later does not."""
+        # Another thread may have rung a moment before.
+        with suppress(RuntimeError):
+            self._bell.release()
+
+    def wait(self) -> None:
+        """Wait until somebody rings or a timer comes due, unless an event is there."""
+        if self._waiting:
+            return
+        timeout = -1.0
         if self._timers:
             timeout = min(max(self._timers[0][0] - self._now(), 0.0), _LONGEST_WAIT)
-        with suppress(queue.Empty):
-            self._queue.get(timeout=timeout)()
-            for _ in range(_BATCH):
+        self._bell.acquire(timeout=timeout)
+
+    def take(self, settle: Event) -> None:
+        """Take what has happened, and the timers that are due; ``settle`` in between."""
+        for taken in range(_BATCH):
+            if not self._waiting:
+                break
+            if taken:
                 settle()
-                self._queue.get_nowait()()
+            self._waiting.popleft()()
         while self._timers and self._timers[0][0] <= self._now():
             heapq.heappop(self._timers)[2]()
 
@@ -54,6 +73,11 @@ class Events:
         """Make all calls that were put off, and those that they put off."""
         while self._later:
             self._later.popleft()()
+
+    @property
+    def pending(self) -> bool:
+        """True when something has happened that nobody took."""
+        return bool(self._waiting)
 
     @property
     def idle(self) -> bool:

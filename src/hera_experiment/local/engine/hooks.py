@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hera_experiment.argo.conditions import ExpressionError
 from hera_experiment.argo.phases import COMPLETED, RUNNING
 from hera_experiment.local.engine.artifacts import (
     Artifact,
@@ -20,7 +21,7 @@ from hera_experiment.local.engine.artifacts import (
     node_artifacts,
     with_given,
 )
-from hera_experiment.local.engine.expressions import ExpressionError, decides
+from hera_experiment.local.engine.expressions import decides
 from hera_experiment.local.engine.machine import TERMINATE, Boundary, Call, Machine
 from hera_experiment.local.engine.node import EXIT_SUFFIX, Node, TemplateId
 from hera_experiment.local.engine.substitution import (
@@ -77,7 +78,8 @@ def _at_once(look: Callable[[], None]) -> None:
 class Hooks:
     """The hooks of one node: those ``named``, and the ``last`` one that runs after its end.
 
-    ``problem`` hears why one could not run once the node has ended, and whether that was the last.
+    ``problem`` hears why one could not run, and whether that was the last: once the node has ended,
+    or at once where Argo looks at hooks from the beginning.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Hooks:
         self._last = last
         self._problem = problem
         self._failed = ""
+        self._early = False
         self._open = 0
         self._then: Callable[[], None] | None = None
 
@@ -111,6 +114,7 @@ class Hooks:
         """
         if not self._waiting:
             return
+        self._early = early
 
         def look() -> None:
             if early or node.phase == RUNNING or node.fulfilled:
@@ -154,7 +158,7 @@ class Hooks:
                     known = self._outputs(node) is not None
                     self._run(node, name, hook, resolved=known, on_exit=self._place.on_exit)
             except (ExpressionError, SubstitutionError) as error:
-                self._fail(str(error))
+                self._fail(node, str(error))
 
     def _run_last(self, node: Node) -> None:
         hook, machine = self._last, self._machine
@@ -186,12 +190,15 @@ class Hooks:
             if error and last:
                 self._problem(node, error, last)
             elif error:
-                self._fail(error)
+                self._fail(node, error)
             self._open -= 1
             self._go_on()
 
-        self._open += 1
         machine, place = self._machine, self._place
+        if not last and not machine.limiter.admits(place.boundary):
+            # For a hook Argo does not wait until there is room.
+            raise ExpressionError("Max parallelism reached")
+        self._open += 1
         machine.execute(
             Call(
                 name=name,
@@ -208,10 +215,13 @@ class Hooks:
             )
         )
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, node: Node, why: str) -> None:
         # Argo errs at each event from now on, and in the end.
         self._waiting.clear()
-        self._failed = self._failed or why
+        if self._early and not node.fulfilled:
+            self._problem(node, why, False)
+        else:
+            self._failed = self._failed or why
 
     def _go_on(self) -> None:
         if not self._open and self._then is not None:

@@ -17,9 +17,9 @@ from http.client import HTTPException, HTTPMessage
 from typing import Any
 from urllib.parse import urlsplit
 
+from hera_experiment.argo.conditions import ExpressionError, holds
 from hera_experiment.argo.phases import ERROR, FAILED, PENDING, SUCCEEDED
 from hera_experiment.local.artifacts.http import reason_of
-from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.machine import Attempt, Held, Machine
 from hera_experiment.local.engine.node import HTTP, Node
 from hera_experiment.local.errors import ApiError

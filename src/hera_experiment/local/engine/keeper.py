@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from hera_experiment.argo.names import generated_name
+from hera_experiment.argo.names import ANNOTATION_SCHEDULED, generated_name
 from hera_experiment.local.engine.node import timestamp
 from hera_experiment.local.engine.templates import Kept
 from hera_experiment.local.engine.validation import check_generated_name, checked
@@ -28,7 +28,6 @@ from hera_experiment.local.store.kept import (
 )
 
 LABEL_CRON = "workflows.argoproj.io/cron-workflow"
-ANNOTATION_SCHEDULED = "workflows.argoproj.io/scheduled-time"
 
 _LABELS = {
     WORKFLOW_TEMPLATE: "workflows.argoproj.io/workflow-template",

@@ -267,7 +267,7 @@ def _entry(kind: str, name: str, holders: list[str]) -> dict[str, Any]:
 
 
 class WorkflowLocks:
-    """The locks of one workflow and of its nodes, in the thread of its operator.
+    """The locks of one workflow and of its nodes, for who has its operator's turn.
 
     ``changed`` hears of a new ``status.synchronization``. ``waiting`` has what to do, by the id of
     the node that waits, when it is time to ask again.

@@ -184,7 +184,7 @@ class Attempt:
 
 @dataclass
 class Machine:
-    """One running workflow. Everything in it belongs to the operator's thread.
+    """One running workflow. Everything in it belongs to who has the operator's turn.
 
     ``now`` is monotonic: timers heed no clock that is set. ``later`` calls back after what is being
     done now, ``at`` at such a time; ``started`` is when it began, to be shown; ``launch`` starts a
@@ -299,6 +299,9 @@ class Machine:
         if phase == SUCCEEDED and (problem := self._memoized(node)) and node.type == POD:
             phase, message = ERROR, problem
         self.nodes.mark(node, phase, message)
+        if synchronization := attempt.template.get("synchronization"):
+            # Hooks find the locks given back.
+            self.locks.release(synchronization, node.id)
         boundary = attempt.call.boundary
         if node.failed and boundary is not None:
             self.later(boundary.child_failed)

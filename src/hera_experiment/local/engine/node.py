@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from hera_experiment.argo.phases import FAILURES, FULFILLED
@@ -67,6 +68,9 @@ _KEYS = (
 
 ``usage`` and ``files`` are not Argo's: see :mod:`hera_experiment.argo.usage`.
 """
+
+_WRITTEN = [key for _, key in _KEYS]
+_VALUES = attrgetter(*(attribute for attribute, _ in _KEYS))
 
 _DATES = ("startedAt", "finishedAt")
 """Written as null while they are not known."""
@@ -202,8 +206,7 @@ class Node:
     def document(self) -> dict[str, Any]:
         """Return Argo's JSON object, independent of later changes of this node."""
         document: dict[str, Any] = {}
-        for attribute, key in _KEYS:
-            value = getattr(self, attribute)
+        for key, value in zip(_WRITTEN, _VALUES(self), strict=True):
             if key == "children":
                 value = list(value) or None
             if value is not None and value != "" and value != []:

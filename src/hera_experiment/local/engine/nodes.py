@@ -10,7 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hera_experiment.argo.names import fnv32a, node_id
@@ -53,9 +53,11 @@ class SameIdentifier(ValueError):
 class Nodes:
     """All nodes of one workflow, with the counts that decide on parallelism.
 
-    Belongs to one thread. :meth:`take_changes` hands over what changed since it was last called.
+    Belongs to one thread at a time. :meth:`take_changes` hands over what changed since it was last
+    called.
     ``daemons`` are those that can be used, by their boundary, ``lost`` those that ended by
-    themselves; ``pods`` is how many there are.
+    themselves; ``has_new_daemon`` is for who takes events to put back; ``pods`` is how many pods
+    there are.
     ``now`` is the time that is shown; what waits goes by ``monotonic``, which nobody sets back.
     """
 
@@ -79,6 +81,7 @@ class Nodes:
         self.failed_children: Counter[str] = Counter()
         self.pods = 0
         self.daemons: dict[str, list[Node]] = {}
+        self.has_new_daemon = False
         self.lost: list[Node] = []
         self.done = self.total = 0
         for node in nodes:
@@ -199,6 +202,8 @@ class Nodes:
     def become_daemon(self, node: Node, address: str = "") -> None:
         """Note that ``node`` is a daemon that can be used, at ``address``."""
         node.daemoned, node.address = True, address
+        # A daemon as the entry template is looked at once more.
+        self.has_new_daemon = bool(node.boundary)
         self.daemons.setdefault(node.boundary, []).append(node)
         self.mark(node, RUNNING, "")
 
@@ -212,9 +217,10 @@ class Nodes:
         """Return the time that is shown, in milliseconds (RFC 3339, UTC)."""
         return milliseconds(self._now())
 
-    def start(self, node: Node) -> None:
-        """Let the time of ``node`` begin now."""
-        node.started_at, node.began = timestamp(self._now()), self._monotonic()
+    def start(self, node: Node, began: float) -> None:
+        """Let the time of ``node`` begin at ``began``, on the monotonic clock."""
+        ago = timedelta(seconds=self._monotonic() - began)
+        node.started_at, node.began = timestamp(self._now() - ago), began
 
     def began(self, node: Node) -> float:
         """Return when ``node`` began, on the monotonic clock."""
@@ -236,7 +242,9 @@ class Nodes:
         """Return the nodes to which what follows ``node`` is connected."""
         if node.type in (SKIPPED_NODE, SUSPEND, HTTP):
             return [node]
-        if node.type == POD and not self._has_containers(node):
+        # Argo does not find a template again that is written inline.
+        is_inline = not node.template and node.ref is None
+        if node.type == POD and (is_inline or not self._has_containers(node)):
             return [node]
         if node.type == RETRY:
             return [self.by_id[key] for key in list(node.children)[-1:] if key in self.by_id]

@@ -8,6 +8,7 @@ kubernetes/api.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -61,8 +62,9 @@ def read_patch(text: str) -> Json:
     import yaml
 
     try:
-        patch = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        # What begins as JSON is read as nothing else.
+        patch = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
         raise PatchError(f"it is not YAML: {error}") from None
     if not isinstance(patch, dict) or (problem := wrong_kind(patch, fields.POD_SPEC)):
         raise PatchError(problem if isinstance(patch, dict) else "it is not an object")
@@ -113,10 +115,10 @@ def _pod_spec(template: Json, pod: Json) -> dict[str, Any]:
 def _template(template: Json, spec: Json) -> dict[str, Any]:
     """Return ``template`` with what ``spec``, made of it and changed, says."""
     found = {**template, **{key: spec[key] for key in spec if key not in ("containers",)}}
-    containers = [each for each in spec["containers"] if each["name"] not in _OF_ARGO]
-    found["initContainers"] = [
-        each for each in spec["initContainers"] if each["name"] not in _OF_ARGO
-    ]
+    containers, found["initContainers"] = (
+        [each for each in spec.get(group) or () if each["name"] not in _OF_ARGO]
+        for group in ("containers", "initContainers")
+    )
     of_set = template.get("containerSet")
     main = {each["name"] for each in of_set["containers"]} if of_set else {MAIN}
     chosen = [each for each in containers if each["name"] in main]

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
@@ -27,6 +28,7 @@ from hera_experiment.local.artifacts.pod import plain_path
 from hera_experiment.local.cache.tasks import DoneTasks
 from hera_experiment.local.engine.archiving import WorkflowArtifacts
 from hera_experiment.local.engine.arguments import substitute_all
+from hera_experiment.local.engine.events import Event
 from hera_experiment.local.engine.machine import Attempt, Machine
 from hera_experiment.local.engine.node import CONTAINER, HOST, POD, Node
 from hera_experiment.local.engine.pod_patch import PatchError, patched
@@ -34,14 +36,15 @@ from hera_experiment.local.engine.pool import Job, Pool
 from hera_experiment.local.engine.substitution import SubstitutionError
 from hera_experiment.local.engine.validation.labels import SUBDOMAIN_RULE
 from hera_experiment.local.runtimes.base import (
+    BEGAN,
     GRACE_SECONDS,
     HERE,
     NEVER_RAN,
     ContainerState,
+    News,
     Pod,
     PodResult,
     Progress,
-    Ready,
     Runtime,
     Usage,
 )
@@ -60,6 +63,9 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
     # Of what a daemon in a container leaves nobody waits for the report.
     if not (attempt.template.get("daemon") and "container" in attempt.template):
         node.synced = True
+    if call.template.inline is not None:
+        body = {key: part for key, part in attempt.template.items() if key != "daemon"}
+        attempt = replace(attempt, template=body)
     strategy = machine.stopping(call)
     if strategy or (machine.overdue and not call.on_exit):
         reason = (
@@ -67,6 +73,7 @@ def start_pod(machine: Machine, attempt: Attempt) -> Node:
             if strategy
             else "Step exceeded its deadline"
         )
+        _make_containers(machine, attempt, node)
         machine.end(attempt, node, FAILED, reason)
         return node
     name = pod_name(machine.workflow, attempt.name, call.template.short_name)
@@ -230,6 +237,8 @@ class _Launched:
     queued: str
     stopped: bool = False
     begun: str = ""
+    began: float = 0.0
+    untold: bool = False
     job: Job | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -247,8 +256,10 @@ def _usage(launched: _Launched, used: Usage | None, ended: str) -> dict[str, Any
 
 
 class Launcher:
-    """Launches pods for ``machine``; ``post`` gives an event to the operator, from any thread.
+    """Launches pods for ``machine``.
 
+    ``post`` gives an event to the operator, from any thread, ``happen`` lets events happen, from a
+    thread that holds no lock.
     ``done_tasks`` is where what has been done is looked for. ``claims`` are the volumes that the
     workflow has for itself.
     """
@@ -261,14 +272,17 @@ class Launcher:
         runtime: Runtime,
         pool: Pool,
         artifacts: WorkflowArtifacts,
-        post: Callable[[Callable[[], None]], None],
+        post: Callable[[Event], None],
+        happen: Callable[..., None],
         done_tasks: DoneTasks | None = None,
     ) -> None:
         self._run = run
         self._artifacts = artifacts
         self._runtime = runtime
+        self._folders = run.folder / "pods"
         self._pool = pool
         self._post = post
+        self._happen = happen
         self._done_tasks = done_tasks
         self.claims: list[dict[str, Any]] = []
         self._launched: dict[str, _Launched] = {}
@@ -288,7 +302,7 @@ class Launcher:
             name=pod_name(run.name, node.name, node.template_id.short_name),
             template=template,
             volumes=[*self.claims, *self._of_workflow("volumes"), *(template.get("volumes") or ())],
-            folder=run.folder / "pods" / node.id,
+            folder=self._folders / node.id,
             log=run.log_path(node.id),
             capture_result=captures,
             security=template.get("securityContext")
@@ -297,6 +311,7 @@ class Launcher:
             hosts=[*self._of_workflow("hostAliases"), *(template.get("hostAliases") or ())],
             grace_seconds=float(template.get("terminationGracePeriodSeconds", GRACE_SECONDS)),
             artifacts=self._artifacts.of(self.machine, node, template),
+            is_inline=attempt.call.template.inline is not None,
             keeps_limits=bool((run.metadata.get("annotations") or {}).get(ANNOTATION_LIMITS)),
         )
         launched = _Launched(attempt, node, pod, "", self.machine.nodes.clock())
@@ -370,19 +385,25 @@ class Launcher:
             result = PodResult(None, launched.why, error=True)
         else:
 
-            def announce(news: str | ContainerState | Ready | Progress) -> None:
-                if news == "":
-                    launched.begun = launched.begun or self.machine.nodes.clock()
-                self._post(lambda: self._heard(launched, news))
+            def announce(news: News) -> None:
+                if news in ("", BEGAN):
+                    launched.untold = news == BEGAN
+                    if not launched.begun:
+                        launched.begun = self.machine.nodes.clock()
+                        launched.began = self.machine.now()
+                if news != BEGAN:
+                    self._post(lambda: self._heard(launched, news))
 
             try:
                 result = self._runtime.run(launched.pod, announce)
             except Exception as error:  # A runtime that fails must not take a worker with it.
                 result = PodResult(None, f"{type(error).__name__}: {error}", error=True)
         launched.over.set()
-        self._post(lambda: self._finished(launched, result))
+        # A start that was not told yet is written down together with the end.
+        told = [partial(self._heard, launched, "")] if launched.untold else []
+        self._happen(*told, partial(self._finished, launched, result))
 
-    def _heard(self, launched: _Launched, news: str | ContainerState | Ready | Progress) -> None:
+    def _heard(self, launched: _Launched, news: News) -> None:
         node, nodes = launched.node, self.machine.nodes
         if isinstance(news, ContainerState):
             self._container_changed(launched, news)
@@ -415,7 +436,7 @@ class Launcher:
             node.host = HOST
             # Argo counts from the pod's creation; here a pod may queue behind the processors for
             # most of its life, and a task's duration is to be its own.
-            nodes.start(node)
+            nodes.start(node, launched.began)
         # A daemon that cannot be used yet still is pending.
         waits = text or launched.attempt.template.get("daemon")
         nodes.mark(node, PENDING if waits else RUNNING, text)

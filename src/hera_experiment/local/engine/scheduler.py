@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from hera_experiment.argo.conditions import ExpressionError, holds
 from hera_experiment.argo.phases import SUCCEEDED
-from hera_experiment.local.engine.expressions import ExpressionError, holds
 from hera_experiment.local.engine.keeper import LABEL_CRON, workflow_of_cron
 from hera_experiment.local.engine.node import moment, timestamp
 from hera_experiment.local.engine.schedules import parse

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hera_experiment.argo import go_text
+from hera_experiment.argo.depends import ancestry
 from hera_experiment.argo.phases import OMITTED, SKIPPED, SUCCEEDED
 from hera_experiment.local.engine.artifacts import (
     Artifact,
@@ -22,7 +23,6 @@ from hera_experiment.local.engine.artifacts import (
     node_artifacts,
     outputs,
 )
-from hera_experiment.local.engine.depends import ancestry
 from hera_experiment.local.engine.node import TASK_GROUP, Node, last_attempt
 from hera_experiment.local.engine.nodes import Nodes
 from hera_experiment.local.engine.substitution import Lookup, used_variables
@@ -31,6 +31,9 @@ _RESULT = re.compile(
     r"\b(tasks|steps)(?:\.([a-zA-Z0-9][-a-zA-Z0-9]*)|\['([^']*)'\])\.outputs\.result"
 )
 _GLOBAL = re.compile(r"workflow\.(?!outputs\.)")
+
+NO_TEMPLATE = "failed to get a template"
+"""Argo's words where it does not find a template again that is written inline."""
 
 Values = Mapping[str, "str | None"]
 """The values of one task by what follows its name: ``id``, ``outputs.parameters.p``, …"""
@@ -136,23 +139,28 @@ class DagScope:
         node: Callable[[str], Node | None],
         templates: Mapping[str, Mapping[str, Any]],
         captured: frozenset[str],
+        inline: Iterable[str],
     ) -> None:
         self._nodes = nodes
         self._parents = parents
         self._node = node
         self._templates = templates
         self._captured = captured
+        self._inline = list(inline)
         self._values: dict[str, Values] = {}
         self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
 
     def problem(self, task: str) -> str:
-        """Return why a result of a loop before ``task`` is no JSON, or nothing.
+        """Return why the results of a loop before ``task`` cannot be read, or nothing.
 
-        Argo reads them all for whatever comes after the loop, whether it refers to them or not.
+        Argo reads them all for whatever comes after the loop, whether it refers to them or not:
+        each has to be JSON, and the template not one that is written inline.
         """
-        for name in self._captured:
+        for name in (*self._inline, *self._captured):
             node = self._node(name)
             if node is not None and node.type == TASK_GROUP and self._comes_before(name, task):
+                if name in self._inline:
+                    return NO_TEMPLATE
                 try:
                     self._of_node(name, node)
                 except go_text.JsonError as error:

@@ -33,8 +33,9 @@ from hera_experiment.local.engine.node import (
     Node,
 )
 from hera_experiment.local.engine.nodes import SameIdentifier
-from hera_experiment.local.engine.scope import Values, task_values
+from hera_experiment.local.engine.scope import NO_TEMPLATE, Values, task_values
 from hera_experiment.local.engine.substitution import SubstitutionError, Variables
+from hera_experiment.local.engine.templates import TemplateError
 from hera_experiment.local.engine.when import WhenError
 
 _LEAVES = (POD, SUSPEND, HTTP, SKIPPED_NODE)
@@ -211,6 +212,8 @@ class Steps(Composite):
 
     def _hook_failed(self, node: Node, why: str, last: bool) -> None:
         self._error, self._handler_erred = why, last
+        if not (node.fulfilled or self._begins):
+            self._close_group()
 
     def child_begun(self, child: Child, node: Node) -> None:
         """Put the node of a step below its group; after one that errs at once none is begun."""
@@ -281,7 +284,7 @@ class Steps(Composite):
             for step in self._groups[self._index]:
                 self._values[step["name"]] = self._values_of(step, group)
                 self._artifacts[step["name"]] = self._artifacts_of(step, group)
-        except JsonError as error:
+        except (JsonError, TemplateError) as error:
             # Argo returns before it looks for the outbound nodes.
             self._end(ERROR, str(error), error=str(error))
             return
@@ -298,6 +301,8 @@ class Steps(Composite):
             for key in group.children
             if by_id[key].name.startswith(f"{name}(") and by_id[key].type != SKIPPED_NODE
         ]
+        if children and step.get("inline") is not None:
+            raise TemplateError(NO_TEMPLATE)
         return task_values(group, by_id, template, children or None)
 
     def _artifacts_of(self, step: Mapping[str, Any], group: Node) -> dict[str, Artifact]:

@@ -29,6 +29,9 @@ _LATE = (
 )
 """Variables without which an expression waits: nil would be taken for a value."""
 
+PASSING = ("workflow.status", "workflow.duration", "workflow.failures")
+"""Variables whose values change as time goes by."""
+
 ANY = ("",)
 """As ``strict``: every variable must be known."""
 
@@ -74,6 +77,17 @@ class Variables:
     def __call__(self, name: str) -> str | None:
         """Return the value of a variable; raises KeyError."""
         return self._lookup(name)
+
+
+def lasting(lookup: Lookup) -> Variables:
+    """Return what looks up the same, but nothing that changes as time goes by."""
+
+    def found(name: str) -> str | None:
+        if name in PASSING:
+            raise KeyError(name)
+        return lookup(name)
+
+    return Variables(found, lambda: names_of(lookup))
 
 
 def names_of(lookup: Callable[[str], Any]) -> Iterable[str]:

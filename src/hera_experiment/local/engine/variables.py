@@ -19,10 +19,12 @@ from hera_experiment.argo.names import (
     ANNOTATION_POD_NAMES,
     ANNOTATION_RESUME,
     ANNOTATION_RUNTIME,
+    ANNOTATION_SCHEDULED,
     LABEL_COMPLETED,
     LABEL_PHASE,
     pod_name,
 )
+from hera_experiment.argo.phases import RUNNING
 from hera_experiment.local.engine.arguments import parameters_json
 from hera_experiment.local.engine.config_values import (
     ConfigValue,
@@ -69,6 +71,8 @@ class Globals:
         metadata, spec = manifest["metadata"], manifest["spec"]
         created = metadata["creationTimestamp"]
         parameters = (spec.get("arguments") or {}).get("parameters") or []
+        # To Argo a workflow has no phase, and has not begun, when it looks at it the first time.
+        self._first = True
         self._seconds = seconds
         self._failures: Callable[[], str] | None = None
         self.global_artifacts: dict[str, Mapping[str, Any]] = {}
@@ -79,7 +83,7 @@ class Globals:
             "workflow.uid": metadata["uid"],
             "workflow.mainEntrypoint": spec.get("entrypoint", ""),
             "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
-            "workflow.status": "Running",
+            "workflow.status": "",
             "workflow.creationTimestamp": created,
             "workflow.creationTimestamp.RFC3339": created,
             "workflow.creationTimestamp.s": str(int(moment(created).timestamp())),
@@ -88,6 +92,8 @@ class Globals:
         }
         for part in _DATE_PARTS:
             self._values[f"workflow.creationTimestamp.{part}"] = _date_part(part, moment(created))
+        if scheduled := (metadata.get("annotations") or {}).get(ANNOTATION_SCHEDULED):
+            self._values["workflow.scheduledTime"] = scheduled
         if "priority" in spec:
             self._values["workflow.priority"] = str(spec["priority"])
         self.problem = ""
@@ -133,6 +139,9 @@ class Globals:
         for kind in ("labels", "annotations"):
             self._show_metadata(kind, metadata.get(kind) or {})
         self._forget_passing()
+        if self._first and not self._values["workflow.status"]:
+            self._values["workflow.status"] = RUNNING
+        self._first = False
 
     def _forget_passing(self) -> None:
         """Forget the labels that are the values of expressions."""
@@ -155,18 +164,12 @@ class Globals:
         self._values["workflow.status"] = status
         self._failures = failures
 
-    def lasting(self, name: str) -> str:
-        """Return the value of a variable that does not change as time goes by; raises KeyError."""
-        if name in ("workflow.status", "workflow.duration", "workflow.failures"):
-            raise KeyError(name)
-        return self._values[name]
-
     def __call__(self, name: str) -> str:
         """Return the value of a variable; raises KeyError."""
         if name == "workflow.failures" and self._failures is not None:
             return self._failures()
         if name == "workflow.duration":
-            return f"{self._seconds():f}"
+            return f"{0 if self._first else self._seconds():f}"
         return self._values[name]
 
     def names(self) -> list[str]:

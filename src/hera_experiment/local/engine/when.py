@@ -3,7 +3,8 @@
 A bare word is a string. Bits and ternaries of govaluate are refused by name.
 
 Source: ``shouldExecute`` in ``workflow/controller/steps.go`` of argoproj/argo-workflows;
-``parsing.go``, ``stagePlanner.go`` and ``evaluationStage.go`` of Knetic/govaluate.
+``parsing.go``, ``lexerState.go``, ``stagePlanner.go`` and ``evaluationStage.go`` of
+Knetic/govaluate.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _tokenize(text: str) -> list[_Token]:
             tokens.append(_Token("value", value))
         elif character == "[":
             value, position = _until(text, position + 1, "]", "Unclosed parameter bracket")
-            tokens.append(_Token("value", value))
+            tokens.append(_Token("value", value, bare=True))
         elif character in "(),":
             tokens.append(_Token(character, character))
             position += 1
@@ -70,7 +71,21 @@ def _tokenize(text: str) -> list[_Token]:
             position = _symbol(text, position, tokens)
     if sum(token.kind == "(" for token in tokens) != sum(token.kind == ")" for token in tokens):
         raise _Invalid("Unbalanced parenthesis")
+    _check(tokens)
     return tokens
+
+
+def _check(tokens: list[_Token]) -> None:
+    """Check that each token may stand behind the one before it, and the last at the end."""
+    before: _Token | None = None
+    for token in tokens:
+        if _kind(token) not in _NEXT[_kind(before)]:
+            if before is not None and before.bare and token.kind == "(":
+                raise _Invalid(f"Undefined function {before.value}")
+            raise _Invalid(f"Cannot transition token types from {_told(before)} to {_told(token)}")
+        before = token
+    if _kind(before) not in _LAST:
+        raise _Invalid("Unexpected end of expression")
 
 
 def _number(text: str) -> float:
@@ -131,7 +146,7 @@ def _word(text: str, position: int, tokens: list[_Token]) -> int:
 def _symbol(text: str, position: int, tokens: list[_Token]) -> int:
     match = _SYMBOL.match(text, position)
     symbol = match[0] if match else text[position]
-    begins = not tokens or tokens[-1].kind not in ("value", ")")
+    begins = "PREFIX" in _NEXT[_kind(tokens[-1] if tokens else None)]
     if begins and symbol in ("!", "-"):
         tokens.append(_Token("not" if symbol == "!" else "minus", symbol))
     elif symbol in ("&&", "||"):
@@ -175,17 +190,10 @@ class _Parser:
         self._next = 0
 
     def parse(self) -> Any:
-        if not self._tokens:
-            raise _Invalid("Unexpected end of expression")
         value = self._or()
         if self._next < len(self._tokens):
             left, token = self._tokens[self._next - 1], self._tokens[self._next]
-            if left.bare and token.kind == "(":
-                raise _Invalid(f"Undefined function {left.value}")
-            raise _Invalid(
-                f"Cannot transition token types from {_kind(left)} [{_shown(left.value)}] "
-                f"to {_kind(token)} [{_shown(token.value)}]"
-            )
+            raise _Invalid(f"Cannot transition token types from {_told(left)} to {_told(token)}")
         return value
 
     def _take(self, kind: str, value: str = "") -> _Token | None:
@@ -327,11 +335,45 @@ def _boolean(value: Any, operator: str) -> bool:
     return value
 
 
-def _kind(token: _Token) -> str:
+_KINDS = {
+    "(": "CLAUSE",
+    ")": "CLAUSE_CLOSE",
+    ",": "SEPARATOR",
+    "comparator": "COMPARATOR",
+    "logical": "LOGICALOP",
+    "modifier": "MODIFIER",
+}
+"""Govaluate's words for the kinds of tokens; what else there is, is a prefix."""
+
+_VALUES = ("NUMERIC", "BOOLEAN", "STRING", "VARIABLE")
+_LAST = (*_VALUES, "CLAUSE_CLOSE")
+_BEGINS = ("PREFIX", *_VALUES, "CLAUSE")
+_GOES_ON = ("MODIFIER", "COMPARATOR", "LOGICALOP", "CLAUSE_CLOSE", "SEPARATOR")
+_NEXT = {
+    "UNKNOWN": _BEGINS,
+    "SEPARATOR": _BEGINS,
+    **dict.fromkeys(("CLAUSE", "MODIFIER", "COMPARATOR", "LOGICALOP"), (*_BEGINS, "CLAUSE_CLOSE")),
+    "PREFIX": ("NUMERIC", "BOOLEAN", "VARIABLE", "CLAUSE", "CLAUSE_CLOSE"),
+    **dict.fromkeys(_VALUES, _GOES_ON),
+    "CLAUSE_CLOSE": (*_GOES_ON, *_VALUES, "CLAUSE"),
+}
+"""What may stand behind a kind of token; UNKNOWN stands for the beginning."""
+
+
+def _kind(token: _Token | None) -> str:
+    if token is None:
+        return "UNKNOWN"
     if token.kind == "value":
         names = {bool: "BOOLEAN", float: "NUMERIC", str: "VARIABLE" if token.bare else "STRING"}
         return names[type(token.value)]
-    return {"(": "CLAUSE", ")": "CLAUSE_CLOSE", ",": "SEPARATOR"}.get(token.kind, "PREFIX")
+    return _KINDS.get(token.kind, "PREFIX")
+
+
+def _told(token: _Token | None) -> str:
+    """Return a token as messages have it: to Go a parenthesis is a number."""
+    if token is None:
+        return "UNKNOWN [<nil>]"
+    return f"{_kind(token)} [{ord(token.kind) if token.kind in '()' else _shown(token.value)}]"
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,7 +50,15 @@ class Progress:
     text: str
 
 
-Announce = Callable[["str | ContainerState | Ready | Progress"], None]
+@dataclass(frozen=True)
+class Began:
+    """The one container of a pod has begun; unless it ends in a moment, the empty text follows."""
+
+
+BEGAN = Began()
+
+News = str | ContainerState | Ready | Progress | Began
+Announce = Callable[[News], None]
 """Hears of a pod: a text says why it still waits, an empty one that its containers have started."""
 
 
@@ -78,7 +87,9 @@ class Pod:
     ``hostAliases``), ``artifacts`` fetches its inputs and keeps its outputs, None where there are
     none; ``grace_seconds`` is how long containers have to end by themselves. With ``keeps_limits``
     they have no more memory than their limits say, where that can be seen. What was done just so
-    is taken over from ``done_tasks``, and what is done now remembered there.
+    is taken over from ``done_tasks``, and what is done now remembered there. Argo does not find the
+    template again that ``is_inline``, written where it is called: to it such a pod is no daemon,
+    and ``main`` its one main container.
     """
 
     namespace: str
@@ -96,6 +107,7 @@ class Pod:
     done_tasks: DoneTasks | None = None
     grace_seconds: float = GRACE_SECONDS
     keeps_limits: bool = False
+    is_inline: bool = False
 
     @property
     def takes_over(self) -> bool:
@@ -108,7 +120,7 @@ class Pod:
         """True when it has several containers, or may have: they change each other's files."""
         return self.shared or "containerSet" in self.template
 
-    @property
+    @cached_property
     def shared(self) -> bool:
         """True when it has several containers, which share its volumes."""
         of_set = self.template.get("containerSet") or {}

@@ -144,7 +144,8 @@ class BaseRuntime(ABC):
     def _run_one(
         self, pod: Pod, container: Container, children: Children, announce: Announce
     ) -> PodResult:
-        own = replace(pod, log=container_log(pod.log, container.name))
+        log = container_log(pod.log, container.name)
+        own = pod if log is pod.log else replace(pod, log=log)
         try:
             limit = _limit_of(container) if pod.keeps_limits and self.measures else 0
             with MemoryLimit(children, limit) as memory:

@@ -23,6 +23,8 @@ _CAN_PEEK = hasattr(os, "waitid")
 _CHUNK = 1 << 16
 _PATIENCE = 0.2
 _SOON = 0.02
+_SHORT = 0.02
+"""Seconds in which a process may end before anybody has to hear that it has begun."""
 _LONGEST_END = 5
 """Seconds that the kernel may take to end a namespace, on a machine that has much else to do."""
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -41,6 +43,8 @@ class Children:
 
     A runtime sets ``enter``, which runs a command beside what runs for so many seconds at most and
     returns its exit status, and ``progress``, which returns what the container wrote of it.
+    Where there is one, ``begun`` hears at once that a process has begun, and ``started`` of
+    :meth:`run` that only of one that does not end in a moment.
     ``used`` is what its processes used that have ended, None before the first.
     """
 
@@ -50,6 +54,7 @@ class Children:
         self._stopped = threading.Event()
         self.enter: Callable[[Sequence[str], float], int] | None = None
         self.progress: Callable[[], bytes | None] = lambda: None
+        self.begun: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._running: subprocess.Popen[bytes] | None = None
         self._in_namespace = False
@@ -133,7 +138,9 @@ class Children:
             try:
                 if tracer is not None:
                     tracer.begin()
-                if started:
+                if started and self.begun:
+                    self.begun()
+                if started and not (self.begun and not tee and _ends_soon(process.pid)):
                     started()
                 if process.stdout is not None:
                     _copy_output(process, process.stdout.fileno(), log, tee)
@@ -310,6 +317,19 @@ def _copy_output(
         write_all(log, data)
 
 
+def _ends_soon(number: int) -> bool:
+    """Tell whether a process ends in a moment, where one can wait for that."""
+    if not hasattr(os, "pidfd_open"):
+        return False
+    handle = os.pidfd_open(number)
+    try:
+        end = select.poll()
+        end.register(handle, select.POLLIN)
+        return bool(end.poll(_SHORT * 1000))
+    finally:
+        os.close(handle)
+
+
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     if _CAN_PEEK:
         options = os.WEXITED | os.WNOWAIT | os.WNOHANG
@@ -319,11 +339,24 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 def _child(parent: int) -> int | None:
     """Return the one child of a process; None when it has none, yet or any more."""
+    return next(iter(children_of(parent)), None)
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the children of a process's first thread; none where there is no Linux's /proc."""
     try:
-        found = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+        file = os.open(f"/proc/{parent}/task/{parent}/children", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
-    return int(found[0]) if found else None
+        return []
+    listed = b""
+    try:
+        while part := os.read(file, _CHUNK):
+            listed += part
+    except OSError:
+        return []
+    finally:
+        os.close(file)
+    return [int(number) for number in listed.split()]
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hera_experiment.local.runtimes.children import RUNNING, STARTING
+from hera_experiment.local.runtimes.children import RUNNING, STARTING, children_of
 
 _PROC = Path("/proc")
 _TASK_MARK = b"ARGO_NODE_ID="
@@ -51,14 +51,10 @@ def end_orphans(is_left: Callable[[int], bool]) -> None:
 
 def _adopted() -> list[int]:
     """Return the children that nobody here started: orphans come to the first thread."""
-    own = os.getsid(0)
     with STARTING:
-        try:
-            with open(f"/proc/self/task/{os.getpid()}/children", "rb", buffering=0) as file:
-                listed = file.read().split()
-        except OSError:
-            return []
-        numbers = [number for number in map(int, listed) if number not in RUNNING]
+        listed = children_of(os.getpid())
+        numbers = [number for number in listed if number not in RUNNING]
+    own = os.getsid(0)
     found = []
     for number in numbers:
         with contextlib.suppress(ProcessLookupError):

@@ -11,11 +11,13 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hera_experiment.argo.go_text import seconds
 from hera_experiment.argo.phases import is_progress
 from hera_experiment.local.runtimes.base import (
+    BEGAN,
     NEVER_RAN,
     Announce,
     ContainerState,
@@ -92,6 +94,7 @@ class RunningPod:
                 following = [*containers.init[at + 1 :], *containers.main]
                 return self._of_init(result, following[0].name)
         if containers.alone and not self._of_set and not self.pod.template.get("daemon"):
+            self.own.begun = partial(announce, BEGAN)
             return self._remarked(run_one(containers.main[0], self.own, announce))
         threads = [
             threading.Thread(
@@ -254,8 +257,13 @@ class RunningPod:
 
     def _reason(self) -> tuple[str, bool]:
         """Return why the pod failed, with empty words when it did not, and if it is an error."""
-        main = [self._ended[name] for name in sorted(c.name for c in self._containers.main)]
-        sidecars = [self._ended[name] for name in sorted(c.name for c in self._containers.sidecars)]
+        names = sorted(c.name for c in self._containers.main)
+        others = sorted(c.name for c in self._containers.sidecars)
+        if self.pod.is_inline:
+            others = sorted({*names, *others} - {MAIN})
+            names = [MAIN] if MAIN in names else []
+        main = [self._ended[name] for name in names]
+        sidecars = [self._ended[name] for name in others]
         for result in (*main, *sidecars):
             if result.exit_code is None:
                 return result.message, True

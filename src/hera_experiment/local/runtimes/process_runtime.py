@@ -87,7 +87,8 @@ PROGRESS = "/.progress"
 class _Plan:
     """How the pods of one template are laid out; equal keys are equal plans.
 
-    ``programs`` are known once the environment of its image is there.
+    ``system`` are the system's folders of programs that the image adds to; ``programs`` are known
+    once the environment of its image is there.
     """
 
     key: tuple[object, ...]
@@ -96,6 +97,7 @@ class _Plan:
     layout: Layout
     workdir: str
     home: str
+    system: tuple[str, ...]
     programs: Programs | None = None
 
 
@@ -203,7 +205,7 @@ class ProcessRuntime(BaseRuntime):
                 root.write_program(path, rewrite(text))
             words = list(map(rewrite, argv))
             if container.source is not None:
-                root.write_program(STAGED_SCRIPT, rewrite_source(source, rewrite))
+                root.write_program(STAGED_SCRIPT, rewrite_source(source, rewrite), every=True)
             process = _Process(
                 words=words,
                 written=argv[0],
@@ -334,7 +336,7 @@ def _environment(
     environment = {name: rewrite(value, root) for name, value in environment.items()}
     folders = image_path(own, plan.rules, root) if own else []
     # What the image adds to the system's programs: COPY tool /usr/local/bin/
-    folders += [root + folder for folder in SYSTEM_FOLDERS if plan.view.tree.is_folder(folder)]
+    folders += [root + folder for folder in plan.system]
     environment["PATH"] = ":".join([*folders, programs.path])
     environment["ARGO_PROGRESS_FILE"] = root + PROGRESS
     return environment
@@ -410,7 +412,8 @@ def _make_plan(
     ]
     layout = view.tree.layout(folders, points)
     rules = path_rules(template, container, view)
-    return _Plan(key, view, rules, layout, _workdir(container, view), home)
+    system = tuple(folder for folder in SYSTEM_FOLDERS if view.tree.is_folder(folder))
+    return _Plan(key, view, rules, layout, _workdir(container, view), home, system)
 
 
 def _plan_key(template: Json, container: Container, view: ImageView) -> tuple[object, ...]:

@@ -123,6 +123,8 @@ def _end(shell: subprocess.Popen[bytes], folder: Path) -> None:
 
 def remove_folder(folder: str) -> None:
     """Remove ``folder`` with all that is in it, also what its owner may not enter."""
+    if not os.path.lexists(folder):
+        return
     shutil.rmtree(folder, ignore_errors=True)
     if os.path.exists(folder):
         for above, names, _ in os.walk(folder):
@@ -130,6 +132,26 @@ def remove_folder(folder: str) -> None:
                 if not os.path.islink(path := f"{above}/{name}"):
                     os.chmod(path, 0o700)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_file(path: str, data: bytes, mode: int) -> None:
+    """Write a file with this mode, in the place of one that is there.
+
+    To write over it is ten times as fast as to make one where one was just removed: ext4 looks
+    through what it has removed in the last seconds.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode)
+    try:
+        before = os.fstat(descriptor)
+        if before.st_mode & 0o7777 != mode:
+            os.fchmod(descriptor, mode)
+        write_all(descriptor, data)
+        if before.st_size > len(data):
+            # Emptied first, the file would be written to the disk at once.
+            os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
 
 
 class Root:
@@ -145,7 +167,8 @@ class Root:
         self._files: list[str] = []
         self._volatile = any(mount.kind != CLAIM for mount in mounts)
         links = [*layout.links, *((mount.path, str(mount.source)) for mount in mounts)]
-        # What each folder holds: None for a folder, the target for a link.
+        # What each folder holds: None for a folder, the target for a link, nothing for a program
+        # that every task has.
         self._expected: dict[str, dict[str, str | None]] = {"": {}}
         os.mkdir(path, 0o700)
         self.real = os.path.realpath(path)
@@ -169,15 +192,16 @@ class Root:
         if parent in self._expected:
             self._expected[parent][name] = target
 
-    def write_program(self, path: str, text: str) -> None:
-        """Write an executable file that only its owner can read."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(self.path + path, flags, 0o700)
-        self._files.append(path)
-        try:
-            write_all(descriptor, text.encode("utf-8", "surrogatepass"))
-        finally:
-            os.close(descriptor)
+    def write_program(self, path: str, text: str, *, every: bool = False) -> None:
+        """Write an executable file that only its owner can read.
+
+        One that every task has is written over the one before.
+        """
+        if every:
+            self._add(path, "")
+        else:
+            self._files.append(path)
+        write_file(self.path + path, text.encode("utf-8", "surrogatepass"), 0o700)
 
     def restore(self) -> bool:
         """Tell whether the next task can have this folder: it is as it was when it was made."""
@@ -195,9 +219,15 @@ class Root:
         found = 0
         with os.scandir(self.path + folder) as entries:
             for entry in entries:
-                target = names.get(entry.name, "")
+                if entry.name not in names:
+                    return False
+                target = names[entry.name]
                 if target is None:
                     if not entry.is_dir(follow_symlinks=False):
+                        return False
+                elif not target:
+                    # Of a second name the next task's program would be seen elsewhere.
+                    if not entry.is_file(follow_symlinks=False) or os.lstat(entry).st_nlink > 1:
                         return False
                 elif not entry.is_symlink() or os.readlink(entry.path) != target:
                     return False

@@ -8,8 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hera_experiment.local.runtimes.bubblewrap import Overlay
-from hera_experiment.local.runtimes.children import write_all
-from hera_experiment.local.runtimes.scratch import remove_folder
+from hera_experiment.local.runtimes.scratch import remove_folder, write_file
 from hera_experiment.local.runtimes.tree import above
 from hera_experiment.local.runtimes.volumes import VOLUMES, Mount
 
@@ -41,16 +40,7 @@ class TaskRoot:
         mounts = []
         for number, (path, (text, mode)) in enumerate(files.items()):
             source = f"{self.path}/file-{number}"
-            data = text.encode("utf-8", "surrogateescape")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(source, flags, mode)
-            try:
-                os.fchmod(descriptor, mode)
-                write_all(descriptor, data)
-                # Emptied first, the file would be written to the disk at once.
-                os.ftruncate(descriptor, len(data))
-            finally:
-                os.close(descriptor)
+            write_file(source, text.encode("utf-8", "surrogateescape"), mode)
             mounts.append(Mount(path, Path(source), ""))
         return mounts
 

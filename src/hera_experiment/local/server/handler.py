@@ -258,10 +258,11 @@ class RequestHandler(BaseHTTPRequestHandler):
         with self._owner.streaming(), contextlib.closing(stream.items):
             for item in stream.items:
                 pieces: tuple[bytes, ...]
-                if item is not None and events:
-                    pieces = (b"data: ", item.replace(b"\n", b"\n\ndata: "), b"\n\n")
-                elif item is not None:
-                    pieces = (item, b"\n")
+                if item and events:
+                    lines = (piece.replace(b"\n", b"\n\ndata: ") for piece in item)
+                    pieces = (b"data: ", *lines, b"\n\n")
+                elif item:
+                    pieces = (*item, b"\n")
                 elif events:
                     pieces = (b":\n",)
                 else:

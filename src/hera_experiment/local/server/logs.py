@@ -49,10 +49,10 @@ def workflow_logs(request: Request) -> Stream:
         path = container_log(run.log_path(str(pod["id"])), container)
         return LogFile(path, name, tail=tail, since=since, limit=limit)
 
-    def items() -> Generator[bytes | None, None, None]:
+    def items() -> Generator[tuple[bytes, ...], None, None]:
         for lines in _lines(request, run, wanted, open_log):
             if lines is None:
-                yield None
+                yield ()
                 continue
             texts = lines.texts
             if timestamps:
@@ -61,7 +61,7 @@ def workflow_logs(request: Request) -> Stream:
             if grep is not None:
                 texts = list(filter(grep.found_in, texts))
             if texts:
-                yield _entries(lines.pod, texts)
+                yield (_entries(lines.pod, texts),)
 
     return Stream(items())
 

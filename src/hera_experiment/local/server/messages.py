@@ -102,12 +102,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Stream:
-    """An answer that goes on: an item is one JSON object, or many on a line each.
+    """An answer that goes on: an item is one JSON object, or many on a line each, in pieces.
 
-    None is a sign of life.
+    No pieces are a sign of life.
     """
 
-    items: Generator[bytes | None, None, None]
+    items: Generator[tuple[bytes, ...], None, None]
 
 
 @dataclass(frozen=True)

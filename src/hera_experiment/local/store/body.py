@@ -23,9 +23,9 @@ Nodes = Mapping[str, dict[str, Any]]
 _CLOSING = {"PodRunning": "False", "Completed": "True"}
 
 
-def encode_nodes(nodes: Nodes) -> dict[str, str]:
+def encode_nodes(nodes: Nodes) -> dict[str, bytes]:
     """Return each node as ``"id":{…}``, by its id."""
-    return {key: f"{encode(key)}:{encode(node)}" for key, node in nodes.items()}
+    return {key: f"{encode(key)}:{encode(node)}".encode("ascii") for key, node in nodes.items()}
 
 
 class Body:
@@ -39,7 +39,7 @@ class Body:
         self._nodes: dict[str, dict[str, Any]] = dict(nodes)
         # Those that came since somebody looked: 10 000 children are not copied for each of them.
         self._new_children: dict[str, list[str]] = {}
-        self._node_json: dict[str, str] = {}
+        self._node_json: dict[str, bytes] = {}
         self._spec_json: str | None = None
 
     @property
@@ -52,7 +52,7 @@ class Body:
                 self._node_json.pop(key, None)
         return self._nodes
 
-    def apply(self, change: Patch, encoded: Mapping[str, str] | None = None) -> None:
+    def apply(self, change: Patch, encoded: Mapping[str, bytes] | None = None) -> None:
         """Merge one change; ``encoded`` is what :func:`encode_nodes` made of its nodes, if it did.
 
         Its keys are ``removed`` (ids of nodes, which go first), ``nodes``, which are put in place
@@ -99,7 +99,8 @@ class Body:
         head = self.head(version)
         status = encode(head.pop("status"))
         del head["spec"]
-        before = f'{encode(head)[:-1]},"spec":{self._spec_json},"status":{status[:-1]}'
+        text = f'{encode(head)[:-1]},"spec":{self._spec_json},"status":{status[:-1]}'
+        before = text.encode("ascii")
         if known := self.nodes:
             if len(self._node_json) < len(known):
                 missing = known.keys() - self._node_json.keys()
@@ -107,10 +108,10 @@ class Body:
                 self._node_json = {key: found[key] for key in known}
             # One join: with 10 000 nodes each copy takes five megabytes.
             nodes = list(self._node_json.values())
-            nodes[0] = f'{before},"nodes":{{{nodes[0]}'
-            nodes[-1] += "}}}"
-            return ",".join(nodes).encode("ascii")
-        return f"{before}}}}}".encode("ascii")
+            nodes[0] = b'%b,"nodes":{%b' % (before, nodes[0])
+            nodes[-1] += b"}}}"
+            return b",".join(nodes)
+        return before + b"}}"
 
     def _argo_status(self) -> dict[str, Any]:
         # Argo's type has these two without "omitempty": they are null until they are set.

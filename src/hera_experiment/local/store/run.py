@@ -261,16 +261,17 @@ class Run:
     def _change(self, body: Body, change: Mapping[str, Any]) -> None:
         was_finished = bool(body.status.get("finishedAt"))
         # All is encoded before anything changes: what JSON cannot hold changes nothing.
-        line = [f'"{key}":{encode(change[key])}' for key in _PATCHES if change.get(key)]
+        patches = (key for key in _PATCHES if change.get(key))
+        line = [f'"{key}":{encode(change[key])}'.encode("ascii") for key in patches]
         encoded = encode_nodes(change.get("nodes") or {})
         if encoded:
-            line.append(f'"nodes":{{{",".join(encoded.values())}}}')
+            line.append(b'"nodes":{%b}' % b",".join(encoded.values()))
         body.apply(change, encoded)
         if line:
             finished = bool(body.status.get("finishedAt"))
             self._commit(body, line, finished=finished, milestone=finished != was_finished)
 
-    def _commit(self, body: Body, line: list[str], *, finished: bool, milestone: bool) -> None:
+    def _commit(self, body: Body, line: list[bytes], *, finished: bool, milestone: bool) -> None:
         with self._publisher.publish(milestone) as version:
             self._version = version
             if not self._deleted:
@@ -278,12 +279,12 @@ class Run:
         if finished and self._body is body:
             self._publisher.opened(self)
 
-    def _write(self, body: Body, line: list[str]) -> None:
+    def _write(self, body: Body, line: list[bytes]) -> None:
         """Write a change, or all there is when an earlier one could not be written."""
         if self._behind:
-            text = body.document(self._version).decode("ascii")
-            line = [f'"created":{self._created}', f'"manifest":{text}']
-        pieces = [",".join((f'"version":{self._version}', *line)).encode("ascii")]
+            document = body.document(self._version)
+            line = [b'"created":%d' % self._created, b'"manifest":%b' % document]
+        pieces = [b",".join((b'"version":%d' % self._version, *line))]
         finished = bool(body.status.get("finishedAt"))
         if finished:
             closed = {"version": self._version, "created": self._created}

@@ -195,9 +195,10 @@ function used(task, name) {
   const request = asked[name] ?? asked[`${name}Limit`];
   const wish = request === undefined ? "asked for no amount" : `asked for ${say(request)}${name === "cpu" ? " processors" : ""}`;
   if (amount === undefined) return `not measured; ${wish}`;
-  if (name === "memory") return `${task.atMost ? "at most " : ""}${bytes(amount)}; ${wish}`;
+  const sampled = task.sampled ? `at least, sampled every ${task.sampled} s: ` : "";
+  if (name === "memory") return `${sampled}${task.atMost ? "at most " : ""}${bytes(amount)}; ${wish}`;
   const time = ran(task);
-  return `${duration(amount)}${time ? `, ${say(amount / time)} processors` : ""}; ${wish}`;
+  return `${sampled}${duration(amount)}${time ? `, ${say(amount / time)} processors` : ""}; ${wish}`;
 }
 
 // --- graph --------------------------------------------------------------------------------------
@@ -422,8 +423,9 @@ function taskTable() {
   const PAGE = 100;
   const asked = (task, name) => { const found = data.templates[task.template] || {}; return found[name] ?? found[`${name}Limit`]; };
   const ratio = (task) => (task.cpu === undefined || !ran(task) ? undefined : task.cpu / ran(task));
+  const bound = (task) => (task.sampled ? "≥ " : "");
   const pair = (amount, wish, say, at) => (amount === undefined ? h("span", { class: "soft" }, `not measured${wish === undefined ? "" : ` / ${say(wish)}`}`)
-    : h("span", { class: wish !== undefined && amount > wish ? "bad" : "" }, at ? "≤ " : "", say(amount), h("span", { class: "soft" }, ` / ${wish === undefined ? "–" : say(wish)}`)));
+    : h("span", { class: wish !== undefined && amount > wish ? "bad" : "" }, at, say(amount), h("span", { class: "soft" }, ` / ${wish === undefined ? "–" : say(wish)}`)));
   const columns = [
     ["Task", (task) => task.name, taskButton],
     ["Phase", (task) => task.phase, (task) => phased(task.phase)],
@@ -431,17 +433,19 @@ function taskTable() {
     ["Began", (task) => task.began, (task) => (task.began === undefined ? "" : `+${duration(task.began)}`)],
     ["Waited", waited, (task) => (waited(task) === undefined ? (task.began === undefined ? "" : h("span", { class: "soft" }, "not measured")) : duration(waited(task)))],
     ["Ran", ran, (task) => [duration(ran(task)), task.critical ? h("span", { title: "on the critical path" }, " ◆") : ""]],
-    ["CPU time", (task) => task.cpu, (task) => (task.began === undefined ? "" : task.cpu === undefined ? h("span", { class: "soft" }, "not measured") : duration(task.cpu))],
-    ["Processors", ratio, (task) => (task.began === undefined ? "" : pair(ratio(task), asked(task, "cpu"), (number) => `${+number.toFixed(2)}`))],
-    ["Peak memory", (task) => task.memory, (task) => (task.began === undefined ? "" : pair(task.memory, asked(task, "memory"), bytes, task.atMost))],
+    ["CPU time", (task) => task.cpu, (task) => (task.began === undefined ? "" : task.cpu === undefined ? h("span", { class: "soft" }, "not measured") : bound(task) + duration(task.cpu))],
+    ["Processors", ratio, (task) => (task.began === undefined ? "" : pair(ratio(task), asked(task, "cpu"), (number) => `${+number.toFixed(2)}`, bound(task)))],
+    ["Peak memory", (task) => task.memory, (task) => (task.began === undefined ? "" : pair(task.memory, asked(task, "memory"), bytes, task.atMost ? "≤ " : bound(task)))],
     ["Attempts", (task) => (task.attempts ? task.attempts.length : 1), (task) => String(task.began === undefined ? "" : task.attempts ? task.attempts.length : 1)],
   ];
   if (!tasks.some((task) => task.attempts)) columns.pop();
   if (new Set(tasks.map((task) => task.worker).filter(Boolean)).size < 2) columns.splice(2, 1);
   let sorted = -1, down = false, most = PAGE;
+  const sampling = (tasks.find((task) => task.sampled) || {}).sampled;
   $("phase").append(h("option", { value: "" }, "all"), ...Object.keys(counts).map((phase) => h("option", { value: phase }, phase)));
   $("columns").append("Processors and peak memory: used / asked for (– where nothing was asked for; ◆ on the critical path). "
-    + "What is not measured nobody has noted: a cluster keeps no use of a pod that has ended.");
+    + "What is not measured nobody has noted: a cluster keeps no use of a pod that has ended."
+    + (sampling ? ` ≥: the cluster's metrics server was asked every ${sampling} s while the run was followed; what was between is not seen.` : ""));
   function render() {
     const wanted = $("wanted").value.toLowerCase(), phase = $("phase").value;
     let found = tasks.filter((task) => (!phase || task.phase === phase) && (!wanted || task.name.toLowerCase().includes(wanted)));
@@ -496,7 +500,8 @@ function results() {
   const large = data.files.filter((file) => file.picture === "").length;
   show("results", h("h3", {}, `Files (${data.files.length + data.moreFiles})`),
     large ? h("p", { class: "hint" }, `${large === 1 ? "1 picture is" : `${large} pictures are`} too large to be within this page; the links lead there.`) : "",
-    table(["File", "Size", "SHA-256"], data.files.map((file) => [h("a", { href: address(file.path) }, file.path), bytes(file.size), h("code", { class: "sum", title: file.sha256 }, file.sha256)])),
+    table(["File", "Size", "SHA-256"], data.files.map((file) => [h("a", { href: address(file.path) }, file.path), bytes(file.size), file.sha256 ? h("code", { class: "sum", title: file.sha256 }, file.sha256) : h("span", { class: "soft" }, "not computed")])),
+    data.files.some((file) => !file.sha256) ? h("p", { class: "hint" }, "Checksums of large files are not computed at the end of a run: ", h("code", {}, `make report RUN=${run.name}`), " does.") : "",
     data.moreFiles ? h("p", { class: "hint" }, `… and ${data.moreFiles} more`) : "");
 }
 function patched(patch) {
@@ -504,6 +509,8 @@ function patched(patch) {
     class: line.startsWith("@@") || line.startsWith("diff ") ? "place" : line.startsWith("+") ? "plus" : line.startsWith("-") ? "minus" : "" }, line || " ")));
 }
 function inputs() {
+  if (data.arguments.length) show("inputs", table(["Argument of the script", "Value"], data.arguments.map((each) => [each.name,
+    each.withheld ? h("span", { class: "soft" }, "not kept: a secret") : h("span", { class: "mono" }, each.value === true ? "given" : text(each.value))])));
   if (!data.inputs.length) return;
   const changed = data.inputs.filter((input) => "default" in input);
   show("inputs", h("p", {}, changed.length ? `${changed.length} of ${data.inputs.length} differ from inputs.py:` : "All as in inputs.py." ),
@@ -525,7 +532,8 @@ function environment() {
   const found = data.environment, machine = found.machine;
   show("environment", facts([
     ["Submitted from", [machine.system, machine.release, machine.processor, machine.processors && `${machine.processors} processors`].filter(Boolean).join(", ")],
-    ["Python", found.python], ["Library", run.library], ["Ran on", where],
+    ["Python", found.python], ["Library", run.library],
+    ["Ran on", [where, found.platform.argo && `Argo ${found.platform.argo}`, found.platform.kubernetes && `Kubernetes ${found.platform.kubernetes}`].filter(Boolean).join(", ")],
   ]));
   if (data.images.length) show("environment", h("h3", {}, "Images"), table(["Image", "Digest", "Templates"], data.images.map((image) => [
     h("span", { class: "mono" }, image.image),
@@ -547,7 +555,7 @@ function versus() {
   show("versus", h("p", {}, first ? h("span", {}, "They part at ", h("strong", {}, first.name), found.tasks.length > 1 ? `; ${found.tasks.length} tasks have other outputs.` : ".")
     : found.files.length ? "Files differ, but no task is known to have written them." : "Their outputs are the same."),
     ...found.remarks.map((remark) => h("p", { class: "hint" }, remark)),
-    ...block("Inputs", found.inputs),
+    ...block("Inputs", found.inputs), ...block("Arguments of the script", found.arguments),
     ...(found.code.length ? [h("h3", {}, "Code"), table(["File", ""], found.code.map((each) => [each.path, each.kind]))] : []),
     ...(found.difference ? [folded("The changes", patched(found.difference))] : []),
     ...block("Images", found.images), ...block("Packages", found.packages), ...block("Machine", found.machine));

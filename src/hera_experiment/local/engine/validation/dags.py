@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hera_experiment.argo.depends import OF_ITEMS, RESULTS, ancestry
 from hera_experiment.argo.names import FIELD_NAME
-from hera_experiment.local.engine.depends import OF_ITEMS, RESULTS, ancestry
 from hera_experiment.local.engine.loops import LOOPS
 from hera_experiment.local.engine.validation.arguments import check_arguments
 from hera_experiment.local.engine.validation.kinds import Template

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_experiment.local.engine.depends import DependsError, ancestry, mentioned, parse, read
+from hera_experiment.argo.depends import DependsError, ancestry, mentioned, parse, read
 
 
 def holds(text: str, **facts: str) -> bool:

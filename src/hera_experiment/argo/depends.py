@@ -115,7 +115,7 @@ def _logic(text: str, continue_on: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _as_expression(logic: str, results: Mapping[str, frozenset[str]]) -> bool:
-    from hera_experiment.local.engine.expressions import ExpressionError, holds
+    from hera_experiment.argo.conditions import ExpressionError, holds
 
     facts = {
         f"{name.replace('-', '_')}.{result}": result in found
