@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,8 +175,8 @@ def test_faults_of_a_cluster_stand_here(person: Person, cluster: RealCluster) ->
     for name in names:
         found, said = person.replays(run, name)
         if name == FEW_OF_MANY:
-            # Whatever the task opened there, of all that it saw.
-            assert "5 of 305 files" in said, said
+            came = re.search(r"(\d+) of (\d+) files .* were fetched", said)
+            assert came and int(came[1]) < 30 and int(came[2]) > 300, said
         print(name, "ends alike" if found["same"] else found, flush=True)
         if not found["same"]:
             other[name] = found["differs"]

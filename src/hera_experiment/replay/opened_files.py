@@ -102,10 +102,11 @@ class OpenedFiles:
         except _Hidden:
             if _name(asked.process) not in _BEGIN_SANDBOXES:
                 self.unseen["a program that lets nobody look at it"] = None
-        except OSError as error:
+        except (OSError, ValueError) as error:
             # Else there is no such file, or who asked has ended.
-            if error.errno in _SHORT:
-                self._notifications.answer(asked, error.errno)
+            number = getattr(error, "errno", None)
+            if number in _SHORT:
+                self._notifications.answer(asked, number)
                 return
         if found is None or found.is_filled:
             self._notifications.answer(asked)

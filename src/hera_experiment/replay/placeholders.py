@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hera_experiment.errors import UserError
 from hera_experiment.local.runtimes.scratch import remove_folder
 from hera_experiment.printing import size
 from hera_experiment.replay.place import Listings
@@ -24,8 +23,8 @@ from hera_experiment.results.outcome import named
 from hera_experiment.results.pod_folder import PodFolder
 from hera_experiment.results.store import FILE_FLAGS, Store
 from hera_experiment.results.transfer import Transfer, make_folders, remarks_about
-from hera_experiment.results.transport import TransportUnavailable
 
+_NO_SECOND_NAMES = (errno.EPERM, errno.EOPNOTSUPP)
 _PIECE = 1 << 30
 _LARGE = 16 << 20
 # Each file costs a pod two calls: what is opened one by one comes in ever larger batches.
@@ -98,7 +97,8 @@ class Placeholders:
                     try:
                         made = store.reserve(entry, hole)
                     except (ValueError, OSError) as error:
-                        if getattr(error, "errno", None) in (errno.EPERM, errno.EOPNOTSUPP):
+                        if getattr(error, "errno", None) in _NO_SECOND_NAMES:
+                            remove_folder(str(self.holes))
                             raise
                         about.refused[entry.path] = str(getattr(error, "strerror", "") or error)
                         continue
@@ -126,11 +126,8 @@ class Placeholders:
             found.error = self._fetch(found)
             if not found.error:
                 self._copy(found)
-        except (UserError, TransportUnavailable) as error:
+        except Exception as error:  # Whatever it is, the task would wait for ever.
             self._failed.setdefault(str(error), []).append(found)
-            found.error = errno.EIO
-        except OSError as error:
-            self._failed.setdefault(error.strerror or str(error), []).append(found)
             found.error = errno.EIO
         found.is_filled = not found.error
         return found.error

@@ -192,6 +192,17 @@ def test_many_at_once(place: Place) -> None:
     assert len(place.shell.scripts) < 20, "what is read on comes in batches"
 
 
+def test_a_path_that_is_nowhere(place: Place) -> None:
+    source = (
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "print(libc.open(ctypes.c_void_p(-1), 0), libc.open(ctypes.c_void_p(8), 0))\n"
+        "print(open('rows/1.csv').read())\n"
+    )
+    done = place.run(place.made(), *PYTHON, source)
+    assert done.stdout == "-1 -1\n1\n\n", done.stderr
+
+
 def test_others_do_not_wait_for_what_comes(place: Place) -> None:
     files = place.made()
     place.shell.meanwhile = lambda script: until((place.here / "mark").exists, 60)

@@ -5,6 +5,7 @@ Source: ``seccomp_unotify(2)``, and ``include/uapi/linux/seccomp.h`` of Linux.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -153,10 +154,15 @@ def why_unheard() -> str:
 
 
 def memory_of(process: int, address: int, size: int) -> bytes:
-    """Return what a process has in memory, less where that ends before."""
+    """Return what a process has in memory, less where that ends before.
+
+    Raises ``OSError`` when it has ended, may not be looked into, or has nothing there.
+    """
     descriptor = os.open(f"/proc/{process}/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.pread(descriptor, size, address)
+    except OverflowError:  # No memory is there, but a program may say so.
+        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT)) from None
     finally:
         os.close(descriptor)
 
@@ -192,8 +198,7 @@ def flags_of(asked: Asked) -> int:
     call = asked.call
     assert call is not None and call.flags is not None
     if call.is_struct:
-        (flags,) = struct.unpack("Q", memory_of(asked.process, asked.arguments[call.flags], 8))
-        return int(flags)
+        return int.from_bytes(memory_of(asked.process, asked.arguments[call.flags], 8), "little")
     return asked.arguments[call.flags]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import struct
 from collections.abc import Callable, Sequence
 
 from hera_experiment.local.cache import system_calls
@@ -148,7 +147,7 @@ class Tracer:
     def _connect(self, asked: Asked) -> None:
         assert asked.call is not None
         address = asked.arguments[asked.call.path]
-        (family,) = struct.unpack("H", memory_of(asked.process, address, 2))
+        family = int.from_bytes(memory_of(asked.process, address, 2), "little")
         if family in _FAMILIES:
             self._accesses.problem("it uses the network")
 
