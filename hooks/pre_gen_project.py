@@ -23,6 +23,7 @@ def main() -> None:
     # One that would lie elsewhere, or nowhere, cookiecutter.json has replaced: this hook is only
     # called once there is a folder.
     complaints.append(complaint_about_slug(ANSWERS["__typed_slug"]))
+    complaints.append(complaint_about_orcid(ANSWERS["orcid"]))
     refused = [each for each in complaints if each]
     if refused:
         sys.exit("\n".join(["Nothing was generated:", *refused]))
@@ -66,6 +67,27 @@ def complaint_about_slug(slug: str) -> str:
         " characters, a-z, 0-9 and hyphens, a letter or digit at both ends; a right answer:"
         f" {right or 'lyon-census'}"
     )
+
+
+def complaint_about_orcid(orcid: str) -> str:
+    """Return what is wrong with an ORCID; empty when nothing is, or none was given.
+
+    Its last character is a check digit after ISO 7064, mod 11-2.
+    """
+    digits = orcid.replace("-", "")
+    right = "-".join(digits[at : at + 4] for at in range(0, 16, 4)) == orcid and len(digits) == 16
+    if not orcid:
+        return ""
+    if not right or not set(digits[:15]) <= set("0123456789"):
+        wrong = "is no ORCID: four times four digits with hyphens between"
+    else:
+        total = 0
+        for digit in digits[:15]:
+            total = (total + int(digit)) * 2
+        if digits[15] == "0123456789X"[(12 - total % 11) % 11]:
+            return ""
+        wrong = "has a wrong check digit: copy it from https://orcid.org"
+    return f"  orcid: {shown(orcid)} {wrong}; a right answer: 0000-0002-1825-0097, or nothing"
 
 
 def shown(answer: str) -> str:

@@ -118,6 +118,13 @@ def test_a_slug_that_names_no_new_folder_is_refused(bake: Bake, slug: str) -> No
     assert "directory" in str(result.exception)
 
 
+@pytest.mark.parametrize("orcid", ["0000-0002-1825-0098", "0000000218250097", "Ada"])
+def test_what_is_no_orcid_is_refused(
+    bake: Bake, orcid: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused(bake(orcid=orcid), ["orcid"], capfd)
+
+
 def test_a_licence_that_is_not_offered_is_refused(bake: Bake) -> None:
     result = bake(license="WTFPL")
     assert result.exception is not None

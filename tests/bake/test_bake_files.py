@@ -141,7 +141,7 @@ def test_the_answers_come_back_out_of_experiment_toml(bake: Bake) -> None:
     assert table["slug"] == answers["project_slug"]
     assert table["description"] == answers["description"]
     assert table["authors"] == [answers["author_name"]]
-    assert document["template"]["answers"] == {**answers, "license": "MIT"}
+    assert document["template"]["answers"] == {**answers, "orcid": "", "license": "MIT"}
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,7 @@ def test_the_answers_come_back_out_of_experiment_toml(bake: Bake) -> None:
         {},
         {"description": "", "license": "Not open source"},
         {"project_name": 'L\'été \\ "n°1" 🎉', "author_name": "Ada: & {Bob} <a@b>"},
+        {"author_name": "Ada", "orcid": "0000-0002-1694-233X"},
     ],
 )
 def test_the_citation_is_valid_by_its_schema(
@@ -166,7 +167,10 @@ def test_the_citation_is_valid_by_its_schema(
             absent = answers[question] in ("", "Not open source")
             assert document.get(key) == (None if absent else answers[question])
     if "author_name" in answers:
-        assert document["authors"] == [{"name": answers["author_name"]}]
+        author = {"name": answers["author_name"]}
+        if "orcid" in answers:
+            author["orcid"] = f"https://orcid.org/{answers['orcid']}"
+        assert document["authors"] == [author]
 
 
 def test_the_hashes_are_those_of_the_files(bake: Bake) -> None:

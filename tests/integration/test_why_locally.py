@@ -111,7 +111,7 @@ def test_another_argument_is_shown_and_no_secret_is_kept(
     assert set(map(str, tried[:-1])) <= {str((["argument script"], "same"))}
     assert found["proof"]["causes"] == ["argument --scale"] and not found["proof"]["remarks"]
     assert "arguments: --scale=12 --password=(not kept)" in place.verb("runs")
-    assert "ARGS=" in place.verb("runs", "--changed=1", "--limit=2")
+    assert " ARGS" in place.verb("runs", "--changed=1", "--limit=2")
     for path in (place.folder / ".hera" / "submissions").iterdir():
         assert b"geheim" not in path.read_bytes()
 

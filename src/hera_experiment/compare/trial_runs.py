@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hera_experiment.account.account import Account, account_of
 from hera_experiment.argo.tasks import Task
@@ -33,6 +33,7 @@ from hera_experiment.platform import state_folder
 from hera_experiment.platform.local_server import acquire
 from hera_experiment.record.arguments import swapped
 from hera_experiment.record.records import Records
+from hera_experiment.record.run_record import counterpart
 from hera_experiment.runs.find import find_run
 
 if TYPE_CHECKING:
@@ -109,8 +110,10 @@ class TrialRuns:
         """Return the record of the workflow like the first run's; a script may make several."""
         own = self.comparison.one.record
         made = [each for each in records[::-1] if each.state.value == "created"]
-        like = [each for each in made if own and _prefix(each.manifest) == _prefix(own.manifest)]
-        return next(iter(like or made), None)
+        if own is None:
+            return next(iter(made), None)
+        beside = Records.of(self.context.experiment).beside(own)
+        return counterpart(own, beside, made)
 
     def _options(self, causes: Sequence[Cause]) -> tuple[str, list[str]]:
         """Return the script with ``causes``, and the options of ``run`` for it."""
@@ -161,11 +164,6 @@ def _put(source: Path | None, target: Path) -> None:
     if source is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target, follow_symlinks=False)
-
-
-def _prefix(manifest: Mapping[str, Any]) -> str:
-    metadata = manifest.get("metadata") or {}
-    return str(metadata.get("generateName") or metadata.get("name") or "")
 
 
 def _environment() -> dict[str, str]:

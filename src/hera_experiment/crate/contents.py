@@ -23,6 +23,7 @@ from hera_experiment.lint.settings import choice_of
 from hera_experiment.lint.subject import Subject
 from hera_experiment.printing import size
 from hera_experiment.record.code import CodeNotKept
+from hera_experiment.record.records import Records
 from hera_experiment.record.run_record import RunRecord
 
 LINES = 100_000
@@ -111,8 +112,17 @@ def gathered(
     # Not all that unpacks a zip keeps who may run a file.
     programs = [path for path, file in files.items() if file.stat().st_mode & stat.S_IXUSR]
     noted = json.loads(replace(record, manifest={}).as_json())
+    beside = Records.of(experiment).beside(account.record or record)
+    others = [each.name for each in beside if each.submission != record.submission]
+    if others:
+        remarks.append(
+            f"{record.script} made {len(beside)} workflows: this is the record of {account.name}"
+            f" alone, 'make record RUN={others[0]}' makes that of another"
+            + (f" (also {', '.join(others[1:])})" if len(others) > 1 else "")
+        )
     documents: dict[str, Any] = {
         places.RUN_FILE: {**noted, "programs": programs},
+        places.BESIDE_FILE: [json.loads(_head(each).as_json()) for each in beside],
         places.MANIFEST_FILE: record.manifest,
         places.WORKFLOW_FILE: account.workflow,
     }
@@ -124,6 +134,13 @@ def gathered(
     reproduce = Path(__file__).with_name(places.REPRODUCE)
     files[places.REPRODUCE] = Path(shutil.copy(reproduce, scratch / places.REPRODUCE))
     return Contents(account, record, files, tuple(remarks))
+
+
+def _head(record: RunRecord) -> RunRecord:
+    """Return what tells a workflow from others of its script, and nothing of its cluster."""
+    metadata = record.manifest.get("metadata") or {}
+    names = {name: metadata[name] for name in ("name", "generateName") if name in metadata}
+    return replace(record, manifest={"metadata": names}, server="", session="", origin={}, note="")
 
 
 def _take_large(path: str, folder: Path, code: Path) -> str:

@@ -49,6 +49,7 @@ _MEANINGS = {
     places.RUN_FILE: "What was noted at submission: inputs, code, packages and machine",
     places.MANIFEST_FILE: "The workflow as it was submitted to Argo",
     places.WORKFLOW_FILE: "The workflow as it ended, with Argo's status",
+    places.BESIDE_FILE: "The names of the workflows that the same run of the script made",
     places.REPRODUCE: "Runs the experiment again and compares: python3 reproduce.py",
 }
 

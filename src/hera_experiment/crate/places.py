@@ -21,6 +21,8 @@ MANIFEST_FILE = f"{RECORD}/manifest.json"
 """The workflow as it was submitted."""
 WORKFLOW_FILE = f"{RECORD}/workflow.json"
 """The workflow as it ended, with Argo's status."""
+BESIDE_FILE = f"{RECORD}/beside.json"
+"""The names of what the same run of the script made, in order."""
 REPRODUCE = "reproduce.py"
 README = "README.md"
 
@@ -58,6 +60,15 @@ def account_in(folder: Path) -> Account:
         folder / RESULTS,
         outputs,
     )
+
+
+def beside_in(folder: Path) -> list[RunRecord]:
+    """Return what the script of an unpacked crate made beside it; nothing in an older one."""
+    try:
+        found = json.loads((folder / BESIDE_FILE).read_bytes())
+        return [RunRecord.from_json(json.dumps(each).encode()) for each in found]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _files(folder: Path) -> list[OutputFile]:

@@ -33,7 +33,7 @@ from hera_experiment.experiment import Experiment
 from hera_experiment.follow.task_log import TaskLogs
 from hera_experiment.platform import state_folder
 from hera_experiment.record.records import Records
-from hera_experiment.record.run_record import RunRecord
+from hera_experiment.record.run_record import RunRecord, counterpart
 from hera_experiment.runs.find import Run, find_run
 from hera_experiment.submission.document_names import is_document
 
@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> int:
         recorded = places.account_in(crate)
         sys.path.insert(0, str(Path.cwd()))
         context = import_module("hera_utils").CLIContext.read(None, ["--cluster=local"])
-        with _again(context, recorded) as run:
+        with _again(context, recorded, crate) as run:
             verdict = judged(recorded, run, crate, tolerances_of(context.experiment))
     except UserError as error:
         report(error)
@@ -199,7 +199,7 @@ class _Above:
         return next((task.name for task in found.tasks if task.name in above), "")
 
 
-def _again(context: Context, recorded: Account) -> Run:
+def _again(context: Context, recorded: Account, crate: Path) -> Run:
     """Run the script of the record as it was run, and return the run that came of it."""
     record = recorded.record
     assert record is not None
@@ -216,14 +216,14 @@ def _again(context: Context, recorded: Account) -> Run:
         tell(f"left out, since a record keeps no secret: {', '.join(withheld)}")
     status = subprocess.call([*command, *_choice(recorded, record, context.experiment)])
     new = [each for each in records.all() if each.submission not in before]
-    like = [each for each in new if _kind(each) == _kind(record)]
-    if not (like or new):
+    same = counterpart(record, places.beside_in(crate), new[::-1])
+    if same is None:
         raise UserError(
             f"nothing was submitted, the script ended with {status}",
             record.script,
             "what it printed says why; the run is not reproduced",
         )
-    return find_run(context, (like or new)[0].name)
+    return find_run(context, same.name)
 
 
 def _choice(recorded: Account, record: RunRecord, experiment: Experiment) -> list[str]:
@@ -244,11 +244,6 @@ def _choice(recorded: Account, record: RunRecord, experiment: Experiment) -> lis
         words.append(f"--args={shlex.join(given)}")
     choice = InputChoice.read(record.inputs)
     return [*words, f"--inputs={choice.named}", f"--set={choice.changes}"]
-
-
-def _kind(record: RunRecord) -> str:
-    metadata = record.manifest.get("metadata") or {}
-    return str(metadata.get("generateName") or metadata.get("name") or "")
 
 
 def _text(path: Path) -> str | None:

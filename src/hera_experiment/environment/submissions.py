@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from hera_experiment.argo.names import EXPERIMENT_LABEL
@@ -90,6 +91,8 @@ def submit_through(
         script=Path(sys.argv[0]) if sys.argv and sys.argv[0] else None,
         arguments=arguments_of(args, sys.argv[1:]),
         inputs=str(InputChoice.of(environ)),
+        # What tells the workflows of this run of the script from those of others.
+        session=f"python-{token_hex(4)}",
         platforms=dict if args.is_local else partial(versions_of, server.client, server.cluster),
     )
     backend = Submission(submitter, defaults=defaults_of(args, labels, server.client))

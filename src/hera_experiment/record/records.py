@@ -18,7 +18,7 @@ from typing import Any
 from hera_experiment.errors import UserError, tell
 from hera_experiment.experiment import Experiment
 from hera_experiment.platform import state_folder
-from hera_experiment.record.run_record import RunRecord
+from hera_experiment.record.run_record import RunRecord, State
 
 FOLDER = "submissions"
 _SUFFIX = ".json"
@@ -144,6 +144,12 @@ class Records:
     def all(self) -> list[RunRecord]:
         """Return all records, newest first; files that are no records are told of."""
         return self._records("")
+
+    def beside(self, record: RunRecord) -> list[RunRecord]:
+        """Return what the run of a script created that ``record`` is of, in order, itself too."""
+        created = (each for each in self.all() if each.state is State.CREATED)
+        found = [each for each in created if each.session and each.session == record.session]
+        return found[::-1] or [record]
 
     def remove(self, name: str, submission: str = "") -> None:
         """Forget the workflow called ``name``; of several submissions, only the one named."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from enum import Enum
@@ -103,6 +103,30 @@ class RunRecord:
         ):
             raise ValueError("a value of the wrong kind")
         return record
+
+
+def given_name(manifest: Mapping[str, Any]) -> str:
+    """Return what a script called its workflow: what its name begins with, or the name."""
+    metadata = manifest.get("metadata") or {}
+    return str(metadata.get("generateName") or metadata.get("name") or "")
+
+
+def counterpart(
+    record: RunRecord, beside: Sequence[RunRecord], made: Sequence[RunRecord]
+) -> RunRecord | None:
+    """Return what of ``made`` is what ``record`` was of the workflows ``beside`` it.
+
+    Both are the workflows of one run of a script, in their order. It has the same name, and where
+    several have it the same place among those; else it is the first, None of nothing.
+    """
+    name = given_name(record.manifest)
+    alike, like = (
+        [each for each in records if given_name(each.manifest) == name]
+        for records in (beside, made)
+    )
+    before = [each.submission for each in alike]
+    place = before.index(record.submission) if record.submission in before else 0
+    return like[min(place, len(like) - 1)] if like else next(iter(made), None)
 
 
 def timestamp(moment: datetime) -> str:

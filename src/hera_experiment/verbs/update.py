@@ -176,6 +176,7 @@ def _answers_of(folder: Path, questions: dict[str, Any]) -> dict[str, Any]:
         "project_slug": table["slug"],
         "description": table.get("description", ""),
         "author_name": ", ".join(table.get("authors", [])),
+        "orcid": table.get("orcid", ""),
     }
     licence = folder / "LICENSE"
     words = licence.read_text(errors="replace").split() if licence.is_file() else []

@@ -13,6 +13,7 @@ from hera_experiment.crate.places import account_in as account_of_crate
 from hera_experiment.crate.places import log_file
 from hera_experiment.crate.writing import write
 from hera_experiment.errors import UserError
+from hera_experiment.record.records import Records
 
 
 def test_what_may_hold_a_secret_stays_out_and_the_rest_goes_in(tmp_path: Path) -> None:
@@ -79,3 +80,18 @@ def test_logs_of_tasks_of_any_name_lie_in_one_folder() -> None:
         path = Path(log_file(name))
         assert path.parent == Path("logs") and not path.name.startswith(".")
     assert log_file("a/b") != log_file("a:b")
+
+
+def test_of_several_workflows_of_a_script_it_says_which_it_is(tmp_path: Path) -> None:
+    experiment = experiment_in(tmp_path / "one")
+    account = account_in(experiment)
+    assert account.record is not None
+    record = replace(account.record, session="run-1")
+    for each in (record, replace(record, name="lyon-other", submission="2")):
+        Records.of(experiment).write(each)
+    written = write(replace(account, record=record), experiment)
+    said = [each for each in written.remarks if "workflows" in each]
+    assert said == [
+        "workflow.py made 2 workflows: this is the record of lyon-abcde alone, "
+        "'make record RUN=lyon-other' makes that of another"
+    ]

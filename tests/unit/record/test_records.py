@@ -10,7 +10,7 @@ import pytest
 
 from hera_experiment.errors import UserError
 from hera_experiment.record.records import Files, RecordInUse, RecordNotWritten, Records
-from hera_experiment.record.run_record import RunRecord, State
+from hera_experiment.record.run_record import RunRecord, State, counterpart
 
 RECORD = RunRecord(
     name="population-abcde",
@@ -177,3 +177,30 @@ def test_a_lock_that_a_dead_process_left_holds_nobody(records):
         assert path.exists()
     assert not path.exists()
     assert re.fullmatch(r"population-abcde\.[0-9a-f]{16}\.lock", path.name)
+
+
+def test_of_several_workflows_of_a_script_each_has_its_counterpart(records):
+    def made(letters, session):
+        found = []
+        for at, letter in enumerate(letters):
+            name = {"generateName": f"{letter}-"}
+            record = replace(
+                RECORD,
+                name=f"{letter}-{session}{at}",
+                submission=f"{session}{at}",
+                state=State.CREATED,
+                created=f"2026-11-20T10:00:0{at}Z",
+                session=session,
+                manifest={"metadata": name},
+            )
+            records.write(record)
+            found.append(record)
+        return found
+
+    one, other = made("aba", "s"), made("baa", "t")
+    assert records.beside(one[1]) == one and records.beside(RECORD) == [RECORD]
+    names = [counterpart(each, one, other).name for each in one]
+    assert names == ["a-t1", "b-t0", "a-t2"]
+    assert counterpart(one[0], [], other).name == "a-t1"
+    assert counterpart(one[0], one, []) is None
+    assert counterpart(replace(RECORD, manifest={}), [], other) == other[0]
