@@ -56,7 +56,7 @@ class TemplateRecord:
 def library(record: TemplateRecord | None) -> str:
     """Return the library's name, version and, where it is known, commit, for a person.
 
-    For example ``hera_experiment 0.6.0 (commit abcdef1)``. ``record`` is that of the experiment at
+    For example ``hera_experiment 0.7.0 (commit abcdef1)``. ``record`` is that of the experiment at
     work; it says nothing about a library of another version.
     """
     text = f"hera_experiment {__version__}"
