@@ -355,7 +355,7 @@ class Dag(Composite):
             self.machine.export(node.outputs if node else None)
         scope = self._scope
         known = self._lookup(scope.value, scope.names, scope.artifact, scope.artifact_names)
-        if problem := self._set_outputs(known):
+        if problem := scope.problem_at_end() or self._set_outputs(known):
             self._end(ERROR, problem, error=problem)
             return
         self._end(SUCCEEDED, last=self._target_nodes())

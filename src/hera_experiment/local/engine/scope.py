@@ -161,10 +161,21 @@ class DagScope:
             if node is not None and node.type == TASK_GROUP and self._comes_before(name, task):
                 if name in self._inline:
                     return NO_TEMPLATE
-                try:
-                    self._of_node(name, node)
-                except go_text.JsonError as error:
-                    return str(error)
+                if problem := self._unread(name, node):
+                    return problem
+        return ""
+
+    def problem_at_end(self) -> str:
+        """Return why the results of a loop cannot be read at the end of the DAG, or nothing."""
+        loops = ((name, node) for name in self._captured if (node := self._node(name)) is not None)
+        problems = (self._unread(name, node) for name, node in loops if node.type == TASK_GROUP)
+        return next(filter(None, problems), "")
+
+    def _unread(self, name: str, node: Node) -> str:
+        try:
+            self._of_node(name, node)
+        except go_text.JsonError as error:
+            return str(error)
         return ""
 
     def seen_by(self, task: str, name: str, rest: str) -> str | None:
