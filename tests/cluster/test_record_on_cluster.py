@@ -29,6 +29,10 @@ def test_a_run_of_a_cluster_is_recorded_and_runs_again_here(
     document = json.loads((crate / "ro-crate-metadata.json").read_text())
     graph = {each["@id"]: each for each in document["@graph"]}
     assert graph["#orchestration"]["instrument"]["@id"].startswith("https://argoproj.github.io/")
+    argo = graph[graph["#orchestration"]["instrument"]["@id"]]
+    assert argo["softwareVersion"].startswith("v")
+    kubernetes = graph[argo["softwareRequirements"]["@id"]]
+    assert kubernetes["softwareVersion"].startswith("v1.")
     for task in ("count", "double"):
         assert graph[f"#task/{task}"]["actionStatus"].endswith("/CompletedActionStatus")
         assert graph[f"#task/{task}/output/exit%20code"]["value"] == "0"
