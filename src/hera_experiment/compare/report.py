@@ -48,8 +48,8 @@ def lines_of(
         if later:
             lines.append(Line(f"  after it differ: {_some(later)}"))
         lines += _causes(causes, proof)
-    for remark in (*found.remarks, *(proof.remarks if proof is not None else ())):
-        lines.append(Line(f"note: {remark}", "dim"))
+    remarks = dict.fromkeys((*found.remarks, *(proof.remarks if proof is not None else ())))
+    lines += [Line(f"note: {remark}", "dim") for remark in remarks]
     return lines
 
 

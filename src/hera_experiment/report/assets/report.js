@@ -29,6 +29,7 @@ function duration(seconds) {
   if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 function bytes(number) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
@@ -87,7 +88,8 @@ const where = run.isLocal ? `this machine${run.runtime ? ` (${run.runtime})` : "
 const busy = tasks.reduce((sum, task) => sum + (ran(task) || 0), 0);
 show("summary", facts([
   ["Began", moment(run.began)],
-  ["Took", `${duration(run.seconds)}${run.hasEnded ? "" : " so far"}`],
+  // Argo tells the times of a workflow in whole seconds.
+  ["Took", `${run.seconds === 0 ? "less than 1 s" : duration(run.seconds)}${run.hasEnded ? "" : " so far"}`],
   ["Tasks", h("span", {}, Object.entries(counts).flatMap(([phase, count], index) => [index ? ", " : "", `${count} `, phased(phase)]),
     ` – ${duration(busy)} in all`)],
   ["Ran on", where],
@@ -408,7 +410,7 @@ function timeline() {
     measured ? entry("background: repeating-linear-gradient(-45deg, var(--yellow) 0 1.5px, transparent 1.5px 4px)", "waited, as far as its lane was free")
       : h("li", {}, "how long tasks waited is not measured"),
     entry("border-color: var(--text)", "on the critical path"),
-    h("li", {}, run.isLocal ? `${lanes.length} lanes: so many ran at once` : "lanes by node"));
+    h("li", {}, run.isLocal ? `${counted(lanes.length, "lane")}: so many ran at once` : "lanes by node"));
   draw();
 }
 function fitted(pen, words, room) {
@@ -457,7 +459,7 @@ function taskTable() {
         return sign * (typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b);
       });
     }
-    $("counted").textContent = found.length === tasks.length ? `${tasks.length} tasks` : `${found.length} of ${tasks.length} tasks`;
+    $("counted").textContent = found.length === tasks.length ? counted(tasks.length, "task") : `${found.length} of ${counted(tasks.length, "task")}`;
     const heads = columns.map(([name], index) => h("th", { scope: "col", "aria-sort": index !== sorted ? "none" : down ? "descending" : "ascending" },
       h("button", { type: "button", onclick: () => { down = index === sorted ? !down : index > 2; sorted = index; render(); } }, name, index === sorted ? (down ? " ▾" : " ▴") : "")));
     const rows = found.slice(0, most).map((task) => h("tr", {}, columns.map(([, , cell], index) => h("td", { class: index > 2 ? "number" : "value" }, cell(task)))));
