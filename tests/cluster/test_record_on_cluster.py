@@ -14,10 +14,10 @@ from test_why_on_cluster import SCRIPT
 def test_a_run_of_a_cluster_is_recorded_and_runs_again_here(
     cluster: RealCluster, namespace: str, project: Project, tmp_path: Path
 ) -> None:
-    make_claim(cluster, namespace, tmp_path / "volume", "why")
+    make_claim(cluster, namespace, tmp_path / "volume", "recorded")
     ways = {name: cluster[name] for name in ("KUBECONFIG", "ARGO_SERVER", "ARGO_SECURE")}
     ways |= {"ARGO_NAMESPACE": namespace, "ARGO_SERVICE_ACCOUNT": "argo-user"}
-    project.write("workflow.py", SCRIPT)
+    project.write("workflow.py", SCRIPT.replace('claim_name="why"', 'claim_name="recorded"'))
     for words in (("submit", "--wait=1", "--quiet=1"), ("record", "--output=json")):
         done = project.run("hera_utils", *words, timeout=300, **ways)
         assert done.status == 0, done.all
@@ -41,4 +41,4 @@ def test_a_run_of_a_cluster_is_recorded_and_runs_again_here(
     verdict = ("python", "-m", "hera_experiment.crate.verdict", str(crate))
     again = project.run(*verdict, timeout=300)
     assert again.status == 0 and "the run is reproduced: 2 outputs" in again.out, again.all
-    cluster.kubectl("delete", "pv", f"{namespace}-why", "--wait=false")
+    cluster.kubectl("delete", "pv", f"{namespace}-recorded", "--wait=false")

@@ -128,11 +128,9 @@ class Place:
 def make_claim(
     cluster: RealCluster, namespace: str, volume: Path, name: str, mode: str = "ReadWriteMany"
 ) -> None:
-    """Make a claim on the folder ``volume``, in the place of one of an earlier try, and have it."""
+    """Make a claim on the folder ``volume``, and wait until it is bound."""
     volume.mkdir(exist_ok=True)
     volume.chmod(0o777)
-    for what in (("pvc", name, "-n", namespace), ("pv", f"{namespace}-{name}")):
-        cluster.kubectl("delete", "--ignore-not-found", "--timeout=60s", *what)
     cluster.apply(CLAIM.format(namespace=namespace, name=name, mode=mode, path=volume))
     bound = ("--for=jsonpath={.status.phase}=Bound", "--timeout=60s")
     cluster.kubectl("wait", *bound, f"pvc/{name}", "-n", namespace)
