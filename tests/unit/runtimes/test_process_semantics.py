@@ -130,6 +130,16 @@ def test_what_a_task_makes_of_its_script_is_not_the_next_ones(run, change):
     assert result.result in (f"{after}700 1", f"{after}755 1")
 
 
+@pytest.mark.parametrize("runtime_name", ["process"])
+def test_a_kernel_that_forbids_to_wait_for_a_process_runs_it(run, monkeypatch):
+    def forbidden(*_: int) -> int:
+        raise PermissionError(1, "not permitted")
+
+    monkeypatch.setattr("os.pidfd_open", forbidden, raising=False)
+    result, log = run(script("echo ran", command="sh"), capture=False)
+    assert (result.exit_code, log) == (0, "ran\n"), result
+
+
 def test_variables_expand_by_the_rules_of_kubernetes(run):
     env = [
         {"name": "A", "value": "1$(B)$$(A)"},

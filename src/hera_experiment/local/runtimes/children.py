@@ -319,9 +319,10 @@ def _copy_output(
 
 def _ends_soon(number: int) -> bool:
     """Tell whether a process ends in a moment, where one can wait for that."""
-    if not hasattr(os, "pidfd_open"):
-        return False
-    handle = os.pidfd_open(number)
+    try:
+        handle = os.pidfd_open(number)
+    except (AttributeError, OSError):
+        return False  # Linux has it since 5.3, and some sandboxes forbid it.
     try:
         end = select.poll()
         end.register(handle, select.POLLIN)
