@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -93,7 +93,9 @@ def submit_through(
         inputs=str(InputChoice.of(environ)),
         # What tells the workflows of this run of the script from those of others.
         session=f"python-{token_hex(4)}",
-        platforms=dict if args.is_local else partial(versions_of, server.client, server.cluster),
+        platforms=dict
+        if args.is_local
+        else cache(partial(versions_of, server.client, server.cluster)),
     )
     backend = Submission(submitter, defaults=defaults_of(args, labels, server.client))
     session = BackendSession(backend, server.url)
