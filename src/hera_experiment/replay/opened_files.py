@@ -14,7 +14,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -52,33 +52,24 @@ class _How(ctypes.Structure):
 
 
 class OpenedFiles:
-    """Fills those of ``placeholders`` that a program opens, from :meth:`command` to :meth:`close`.
+    """Fills those of ``placeholders`` that a program opens, to :meth:`close`.
 
-    Other files are let through by one thread, so that none waits for those that come by another.
-    ``unseen`` says of which programs it was not seen what they open.
+    ``notifications`` begin it. Other files are let through by one thread, so that none waits for
+    those that come by another. ``unseen`` says of which programs it was not seen what they open.
     """
 
     def __init__(self, placeholders: Placeholders) -> None:
         self._placeholders = placeholders
-        self._notifications = Notifications([OPEN, CREATE, CUT, EXECUTE])
+        self.notifications = Notifications([OPEN, CREATE, CUT, EXECUTE])
         self._wanted: SimpleQueue[tuple[Placeholder, Asked] | None] = SimpleQueue()
         self._filling = threading.Thread(target=self._fill, name="files to fetch", daemon=True)
         self._libc = ctypes.CDLL(None, use_errno=True)
         self.unseen: dict[str, None] = {}
 
-    @property
-    def descriptor(self) -> int:
-        """The file that the program has to have open as well."""
-        return self._notifications.descriptor
-
-    def command(self, argv: Sequence[str]) -> list[str]:
-        """Return the words that begin ``argv`` so that its files come."""
-        return self._notifications.command(argv)
-
     def begin(self) -> None:
         """Fill them from now on; the program has been started."""
         self._filling.start()
-        self._notifications.begin(self._heard, lambda why: None)
+        self.notifications.begin(self._heard, self._unheard)
 
     def provide(self, path: str) -> None:
         """Fill the file at ``path``, whose opening may not be seen, before the program begins."""
@@ -89,11 +80,14 @@ class OpenedFiles:
 
     def close(self) -> bool:
         """Stop, once the program has ended; tell whether all that it began has ended, too."""
-        has_ended = self._notifications.close(_SOON)
+        has_ended = self.notifications.close(_SOON)
         if self._filling.ident is not None:
             self._wanted.put(None)
             self._filling.join()
         return has_ended
+
+    def _unheard(self, why: str) -> None:
+        self.unseen[f"the task, of which nothing was heard ({why}),"] = None
 
     def _heard(self, asked: Asked) -> None:
         found = None
@@ -106,17 +100,17 @@ class OpenedFiles:
             # Else there is no such file, or who asked has ended.
             number = getattr(error, "errno", None)
             if number in _SHORT:
-                self._notifications.answer(asked, number)
+                self.notifications.answer(asked, number)
                 return
         if found is None or found.is_filled:
-            self._notifications.answer(asked)
+            self.notifications.answer(asked)
         else:
             self._wanted.put((found, asked))
 
     def _fill(self) -> None:
         while (wanted := self._wanted.get()) is not None:
             found, asked = wanted
-            self._notifications.answer(asked, self._placeholders.fill(found))
+            self.notifications.answer(asked, self._placeholders.fill(found))
 
     def _meant(self, asked: Asked) -> Placeholder | None:
         """Return the placeholder whose content a call wants."""

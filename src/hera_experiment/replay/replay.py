@@ -287,8 +287,8 @@ def _heard_server(experiment: Experiment, opened: OpenedFiles) -> Iterator[None]
     """Have a local server of which ``opened`` hears."""
     lease = local_server.acquire(
         experiment,
-        command=opened.command(local_server.SERVE),
-        descriptors=(opened.descriptor,),
+        command=opened.notifications.command(local_server.SERVE),
+        descriptors=(opened.notifications.descriptor,),
     )
     opened.begin()
     try:

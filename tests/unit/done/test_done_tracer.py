@@ -20,7 +20,9 @@ def traced(folder: Path, *argv: str, cwd: Path | None = None) -> tuple[Trace, in
     accesses = Accesses(Areas([Area("it", str(folder), folder)]), Digests())
     tracer = Tracer(accesses)
     process = subprocess.Popen(
-        tracer.command(argv), pass_fds=[tracer.descriptor], cwd=cwd or folder
+        tracer.notifications.command(argv),
+        pass_fds=[tracer.notifications.descriptor],
+        cwd=cwd or folder,
     )
     tracer.begin()
     status = process.wait(60)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from hera_experiment.local.cache import system_calls
 from hera_experiment.local.cache.accesses import Accesses
@@ -28,14 +28,14 @@ _SYSTEM = tuple(f"/{name}/" for name in "usr lib lib64 bin sbin etc proc sys dev
 
 
 class Tracer:
-    """Tells ``accesses`` what one program does, from :meth:`command` to :meth:`close`.
+    """Tells ``accesses`` what a program does that ``notifications`` has begun, to :meth:`close`.
 
     Raises :class:`~hera_experiment.local.cache.notifications.NotTraced` on a processor that is not
     known here.
     """
 
     def __init__(self, accesses: Accesses) -> None:
-        self._notifications = Notifications()
+        self.notifications = Notifications()
         self._accesses = accesses
         self._acts: dict[str, Callable[[Asked], None]] = {
             system_calls.OPEN: self._open,
@@ -51,22 +51,13 @@ class Tracer:
             system_calls.CONNECT: self._connect,
         }
 
-    @property
-    def descriptor(self) -> int:
-        """The file that the program has to have open as well."""
-        return self._notifications.descriptor
-
-    def command(self, argv: Sequence[str]) -> list[str]:
-        """Return the words that begin ``argv`` so that it is seen."""
-        return self._notifications.command(argv)
-
     def begin(self) -> None:
         """Look on, in a thread, from now to the end of the program, which has been started."""
-        self._notifications.begin(self._heard, self._unseen)
+        self.notifications.begin(self._heard, self._unseen)
 
     def close(self) -> None:
         """Wait until all has been seen: the program and all that it began have ended."""
-        if not self._notifications.close(_PATIENCE):
+        if not self.notifications.close(_PATIENCE):
             self._accesses.problem("what it began has not ended")
 
     def _heard(self, asked: Asked) -> None:
@@ -78,7 +69,7 @@ class Tracer:
         except (OSError, ValueError) as error:
             self._unseen(str(error))
         finally:
-            self._notifications.answer(asked)
+            self.notifications.answer(asked)
 
     def _unseen(self, why: str) -> None:
         self._accesses.problem(f"what it does is not seen: {why}")

@@ -113,7 +113,8 @@ class Children:
             When :meth:`stop` was called before.
         """
         if tracer is not None:
-            argv, descriptors = tracer.command(argv), (*descriptors, tracer.descriptor)
+            heard = tracer.notifications
+            argv, descriptors = heard.command(argv), (*descriptors, heard.descriptor)
         with self._lock:
             if self.stopping:
                 raise Stopped
