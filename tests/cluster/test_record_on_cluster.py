@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from real_cluster import Project, RealCluster
@@ -12,12 +13,13 @@ from test_why_on_cluster import SCRIPT
 
 
 def test_a_run_of_a_cluster_is_recorded_and_runs_again_here(
-    cluster: RealCluster, namespace: str, project: Project, tmp_path: Path
+    cluster: RealCluster, new_workplace: Callable[[], str], project: Project, tmp_path: Path
 ) -> None:
-    make_claim(cluster, namespace, tmp_path / "volume", "recorded")
+    namespace = new_workplace()
+    make_claim(cluster, namespace, tmp_path / "volume", "why")
     ways = {name: cluster[name] for name in ("KUBECONFIG", "ARGO_SERVER", "ARGO_SECURE")}
     ways |= {"ARGO_NAMESPACE": namespace, "ARGO_SERVICE_ACCOUNT": "argo-user"}
-    project.write("workflow.py", SCRIPT.replace('claim_name="why"', 'claim_name="recorded"'))
+    project.write("workflow.py", SCRIPT)
     for words in (("submit", "--wait=1", "--quiet=1"), ("record", "--output=json")):
         done = project.run("hera_utils", *words, timeout=300, **ways)
         assert done.status == 0, done.all
@@ -41,4 +43,4 @@ def test_a_run_of_a_cluster_is_recorded_and_runs_again_here(
     verdict = ("python", "-m", "hera_experiment.crate.verdict", str(crate))
     again = project.run(*verdict, timeout=300)
     assert again.status == 0 and "the run is reproduced: 2 outputs" in again.out, again.all
-    cluster.kubectl("delete", "pv", f"{namespace}-recorded", "--wait=false")
+    cluster.kubectl("delete", "pv", f"{namespace}-why", "--wait=false")

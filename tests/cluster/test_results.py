@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import time
@@ -348,14 +349,15 @@ def test_a_claim_of_one_node_is_read_on_that_node(
 ) -> None:
     volume = tmp_path / "volume"
     tmp_path.chmod(0o755)
-    make_claim(cluster, place.namespace, volume, "once", "ReadWriteOnce")
-    other = Place(cluster, place.namespace, volume, "once")
+    claim = f"once-{secrets.token_hex(4)}"
+    make_claim(cluster, place.namespace, volume, claim, "ReadWriteOnce")
+    other = Place(cluster, place.namespace, volume, claim)
     other.run("held", "sleep 600", wait=False)
     done = results("held")
     assert contents(project.folder / "results" / "held") == contents(volume / "held")
     assert "has not ended" in done.out
     place.kubectl("delete", "workflow", "held", "--wait=false")
-    cluster.kubectl("delete", "pv", f"{place.namespace}-once", "--wait=false")
+    cluster.kubectl("delete", "pv", f"{place.namespace}-{claim}", "--wait=false")
 
 
 def test_an_image_that_cannot_read_is_said(place: Place, results: Any) -> None:

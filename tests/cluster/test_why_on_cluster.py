@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from real_cluster import Project, RealCluster
@@ -42,8 +43,9 @@ w.create()
 
 
 def test_runs_of_a_cluster_are_compared(
-    cluster: RealCluster, namespace: str, project: Project, tmp_path: Path
+    cluster: RealCluster, new_workplace: Callable[[], str], project: Project, tmp_path: Path
 ) -> None:
+    namespace = new_workplace()
     make_claim(cluster, namespace, tmp_path / "volume", "why")
     ways = {name: cluster[name] for name in ("KUBECONFIG", "ARGO_SERVER", "ARGO_SECURE")}
     ways |= {"ARGO_NAMESPACE": namespace, "ARGO_SERVICE_ACCOUNT": "argo-user"}

@@ -66,6 +66,9 @@ class RunningPod:
 
     def stop(self, grace_seconds: float) -> None:
         """End all containers, from any thread, and begin none."""
+        # All learn of it before one ends: who waits for that one is stopped, not refused.
+        for children in self.children.values():
+            children.stopping = True
         for children in self.children.values():
             children.stop(grace_seconds)
         with self._changed:
@@ -192,7 +195,7 @@ class RunningPod:
                 )
                 ended = self._ended.get(name)
                 status = self._statuses.get(name) if ended is None else ended.exit_code
-            if ended is None and status is None:
+            if self.children[container.name].stopping:
                 return PodResult(143, failure(143, container=container.name))
             if status != 0:
                 code = NEVER_RAN if status is None else status
