@@ -230,14 +230,8 @@ spec:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Mark what needs the cluster; what wants it alone comes first, when nobody else is at it.
-
-    A real cluster races now and then: what fails here, and nowhere else, is tried once more, and
-    the summary says so.
-    """
+    """Mark what needs the cluster; what wants it alone comes first, when nobody else is at it."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("cluster")
-            if item.get_closest_marker("flaky") is None:
-                item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=5))
     items.sort(key=lambda item: item.get_closest_marker("disruptive") is None)

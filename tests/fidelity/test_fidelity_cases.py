@@ -20,8 +20,6 @@ from real_cluster import RealCluster
 
 pytestmark = [
     pytest.mark.cluster,
-    # A real cluster races now and then.
-    pytest.mark.flaky(reruns=1, reruns_delay=5),
     pytest.mark.usefixtures("turn"),
 ]
 CASES = all_cases()
