@@ -85,15 +85,10 @@ def _pairs(words: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
 def _groups(words: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """Return the words of each argument, those of an option up to the next."""
     found: dict[str, list[str]] = {}
-    name, number = "", 0
-    for word in words:
-        if _OPTION.match(word):
-            name = word.partition("=")[0]
-        if name:
-            found.setdefault(name, []).append(word)
-        else:
-            number += 1
-            found[f"argument {number}"] = [word]
+    option = ""
+    for name, group in _pairs(words):
+        option = name if _OPTION.match(name) else option
+        found.setdefault(option or name, []).extend(group)
     return found
 
 

@@ -4,7 +4,7 @@ What runs below the local server of a replay waits in ``open`` (and its like, ``
 ``truncate``) until this has looked which file is meant. It is known by its number, so it does not
 matter by which path a task sees it, nor whether it was renamed or linked to.
 
-Source: ``seccomp_unotify(2)``, ``openat2(2)`` of Linux.
+Source: ``seccomp_unotify(2)``, ``openat2(2)``, ``execve(2)`` of Linux.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ctypes
 import errno
 import os
 import re
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +35,9 @@ _INSIDE_ROOT = 0x10
 _DESCRIPTOR = re.compile(r"/(?:proc/(?:self|thread-self)|dev)/fd/(\d+)")
 _SOON = 5.0
 _TRIES = 100
+_FIRST_LINE = 256
+"""Bytes of a program in which the kernel looks for the one that interprets it."""
+_INTERPRETERS = 5
 # Between its namespaces and the task's program bubblewrap may not be looked into.
 _BEGIN_SANDBOXES = ("bwrap",)
 _SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
@@ -110,7 +114,11 @@ class OpenedFiles:
     def _fill(self) -> None:
         while (wanted := self._wanted.get()) is not None:
             found, asked = wanted
-            self.notifications.answer(asked, self._placeholders.fill(found))
+            error = self._placeholders.fill(found)
+            if not error and asked.call is not None and asked.call.does == EXECUTE:
+                self._heard(asked)  # Now its first line can be read.
+            else:
+                self.notifications.answer(asked, error)
 
     def _meant(self, asked: Asked) -> Placeholder | None:
         """Return the placeholder whose content a call wants."""
@@ -130,11 +138,28 @@ class OpenedFiles:
             cuts = asked.arguments[call.path + 1] == 0
         with self._file(asked, path, flags & os.O_NOFOLLOW) as file:
             found = self._placeholders.at(os.fstat(file))
+            if call.does == EXECUTE and (found is None or found.is_filled):
+                return self._interpreter(asked, file)
         if found is not None and cuts and not found.is_filled:
             # Its content goes, if this call succeeds.
             found.may_be_cut = True
             return None
         return found
+
+    def _interpreter(
+        self, asked: Asked, program: int, most: int = _INTERPRETERS
+    ) -> Placeholder | None:
+        """Return the placeholder that the kernel opens to run a program which is here."""
+        path = interpreter_of(f"/proc/self/fd/{program}")
+        if not path or not most:
+            return None
+        if not path.startswith("/"):
+            path = f"{os.readlink(f'/proc/{asked.process}/cwd').rstrip('/')}/{path}"
+        with self._file(asked, path, 0) as file:
+            found = self._placeholders.at(os.fstat(file))
+            if found is None or found.is_filled:
+                return self._interpreter(asked, file, most - 1)
+            return found
 
     @contextmanager
     def _file(self, asked: Asked, path: str, flags: int) -> Iterator[int]:
@@ -173,6 +198,19 @@ class OpenedFiles:
             if number != errno.EAGAIN:  # Something was renamed meanwhile.
                 break
         raise OSError(number, os.strerror(number))
+
+
+def interpreter_of(program: str) -> str:
+    """Return what the first line of a program names to run it, empty for none."""
+    # Whatever has the name may be a pipe.
+    file = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        is_file = stat.S_ISREG(os.fstat(file).st_mode)
+        line = os.pread(file, _FIRST_LINE, 0).partition(b"\n")[0] if is_file else b""
+    finally:
+        os.close(file)
+    words = line.removeprefix(b"#!").split() if line.startswith(b"#!") else []
+    return os.fsdecode(words[0]) if words else ""
 
 
 def _name(process: int) -> str:

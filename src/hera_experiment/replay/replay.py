@@ -36,7 +36,7 @@ from hera_experiment.replay.debugger import Debugger
 from hera_experiment.replay.ending import Ending, difference, ending_of
 from hera_experiment.replay.files import CLAIM, TaskFiles, folders_of
 from hera_experiment.replay.one_task import containers_in, mounts_of, one_task, template_of
-from hera_experiment.replay.opened_files import OpenedFiles
+from hera_experiment.replay.opened_files import OpenedFiles, interpreter_of
 from hera_experiment.replay.place import ReplayPlace
 from hera_experiment.replay.wish import NOW, THEN, Wish
 from hera_experiment.results.artifact_files import OwnArtifact, fetch_artifacts
@@ -106,7 +106,7 @@ class Replay:
             )
             opened = stack.enter_context(files.brought(self.context.runtime))
             if opened is not None:
-                for program in _programs(manifest, place.claims):
+                for program in programs_of(manifest, place.claims):
                     opened.provide(program)
             server = stack.enter_context(self._served(place, opened))
             self._bring_artifacts(manifest, place)
@@ -323,14 +323,27 @@ def _paths(manifest: Mapping[str, Any], claims: Path) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
 
-def _programs(manifest: Mapping[str, Any], claims: Path) -> Iterator[str]:
-    """Yield where the programs of the containers lie that are on claims."""
+def programs_of(manifest: Mapping[str, Any], claims: Path) -> Iterator[str]:
+    """Yield where the programs of the containers lie that are on claims.
+
+    When the next is asked for, the one before has come: what interprets it follows.
+    """
     paths = _paths(manifest, claims)
     for container in containers_in(template_of(manifest)):
         program = next(iter(container.get("command") or ()), "")
-        for folder, mounted in paths.items():
-            if program.startswith(f"{mounted}/"):
-                yield folder + program[len(mounted) :]
+        met: set[str] = set()
+        while program and program not in met:
+            met.add(program)
+            places = [
+                folder + program[len(mounted) :]
+                for folder, mounted in paths.items()
+                if program.startswith(f"{mounted}/")
+            ]
+            program = ""
+            for place in places:
+                yield place
+                with suppress(OSError):
+                    program = interpreter_of(place)
 
 
 def chosen_task(run: Run, name: str) -> Task:

@@ -148,6 +148,32 @@ def test_what_is_opened_has_come(place: Place, argv: tuple[str, ...], printed: s
         assert (place.here / "rows" / "9.csv").read_text() == "9"
 
 
+@pytest.mark.parametrize("absolute", [True, False])
+@pytest.mark.parametrize("program", ["rows/program", "outside"])
+def test_what_a_first_line_names_has_come(place: Place, absolute: bool, program: str) -> None:
+    shell = f"{place.here}/rows/shell" if absolute else "rows/shell"
+    text = f"#! {shell} -x\necho ran\n"
+    place.write("rows/program", text, 0o755)
+    place.write("rows/shell", '#!/bin/sh\necho "$1"\nexec /bin/sh "$2"\n', 0o755)
+    files = place.made()
+    outside = place.here / "outside"
+    outside.write_text(text)
+    outside.chmod(0o755)
+
+    done = place.run(files, "sh", "-c", program if "/" in program else f"./{program}")
+
+    assert (done.returncode, done.stdout) == (0, "-x\nran\n"), done.stderr
+    came = 2 if program == "rows/program" else 1
+    assert files.summary().startswith(f"{came} of 22 files"), files.summary()
+
+
+def test_first_lines_that_name_each_other(place: Place) -> None:
+    for one, other in (("a", "b"), ("b", "a")):
+        place.write(f"rows/{one}", f"#!{place.here}/rows/{other}\n", 0o755)
+    done = place.run(place.made(), *PYTHON, "import os; os.execv('rows/a', ['rows/a'])")
+    assert "OSError: [Errno 40]" in done.stderr
+
+
 def test_what_is_overwritten_is_not_fetched(place: Place) -> None:
     words = "echo new >rows/0.csv; rm rows/1.csv; echo own >rows/1.csv; cat rows/0.csv rows/1.csv"
     files = place.made()
