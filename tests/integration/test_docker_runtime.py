@@ -202,6 +202,8 @@ def test_outputs_that_are_not_taken(laptop: Laptop):
         **{"/v/pipe": "a named pipe", "/tmp/pipe": "a named pipe", "/tmp/zero": "a device"},
         **{"/tmp/folder": "a folder", "/tmp/large": "1536 KiB", "/v/large": "1536 KiB"},
     }
+    if laptop.engine == "podman":  # It copies nothing that lies below /dev.
+        words["/tmp/zero"] = "no such file"
     for path, word in words.items():
         parameters = {"parameters": [{"name": "x", "valueFrom": {"path": path}}]}
         result, log = laptop.run({**template, "outputs": parameters}, volumes=volumes)
