@@ -36,6 +36,9 @@ RunOne = Callable[[Container, Children, Announce], PodResult]
 _KILLED = (137, 143)
 """Exit codes of what was ended from outside."""
 
+_LATER = 1.0
+"""Seconds after which Argo's controller, which looks at pods now and then, ends what still runs."""
+
 
 class RunningPod:
     """A pod that runs, or is about to: ``containers`` of ``pod``, which :meth:`stop` ends.
@@ -147,12 +150,19 @@ class RunningPod:
             result = self._one(run_one, container, announce)
         self._has_ended(container, result, announce)
         if result.exit_code != 0:
-            # Who waits for it learns that first, as in Argo, whose controller comes later.
+            # Who waits for it learns that first, and what takes no time has ended by then.
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._is_over() or self.children[container.name].stopping, _LATER
+                )
             self._stop(self._containers.main)
         with self._changed:
-            over = all(each.name in self._ended for each in self._containers.main)
+            over = self._is_over()
         if over:
             self._stop(self._containers.sidecars)
+
+    def _is_over(self) -> bool:
+        return all(each.name in self._ended for each in self._containers.main)
 
     def _wait_for_others(self, status: int) -> None:
         """Wait until all of a set have ended: volumes have its outputs, too, whoever wrote them."""
