@@ -96,14 +96,14 @@ def memory(folder: Path, count: int, runtime: str = "process") -> dict[str, floa
     """Return the peak resident memory in MB of each program of a run.
 
     The processes of a run are known by a variable of their environment; VmHWM is the kernel's own
-    high-water mark, so that looking ten times a second misses no peak of one that lives longer.
+    high-water mark, so that looking fifty times a second misses no peak of one that lives longer.
     """
     mark = uuid.uuid4().hex
     peaks: dict[str, float] = {}
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.1):
+        while not over.wait(0.02):
             for process in Path("/proc").iterdir():
                 if not process.name.isdigit():
                     continue
