@@ -5,6 +5,7 @@ A change is never alone: harmless ones stand beside it.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -351,7 +352,9 @@ class WhyPlace(Place):
             for file, old, new in self._harmless(files, seed):
                 self._apply(files, file, old, new)
                 beside.append(file)
-        for path in self.folder.rglob("*"):
+        # What a server that ends takes away meanwhile is passed over.
+        there = ((above, name) for above, _, names in os.walk(self.folder) for name in names)
+        for path in [Path(*pair) for pair in there]:
             inner = path.relative_to(self.folder).as_posix()
             kept = inner.startswith((".hera", "results", "experiment.toml"))
             if path.is_file() and not kept and inner not in files:
