@@ -146,6 +146,10 @@ class RealCluster:
     def apply(self, text: str) -> None:
         self.kubectl("apply", "-f", "-", text=text)
 
+    def wait_until_bound(self, claim: str, namespace: str) -> None:
+        bound = ("--for=jsonpath={.status.phase}=Bound", "--timeout=60s")
+        self.kubectl("wait", *bound, f"pvc/{claim}", "-n", namespace)
+
     def token(self, account: str, namespace: str, duration: str = "1h") -> str:
         """Return a fresh token of a service account."""
         return self.kubectl(

@@ -145,8 +145,7 @@ def place(
     volume.chmod(0o777)
     objects = OBJECTS.format(configmap=CONFIGMAP, namespace=namespace, claim=CLAIM, path=volume)
     cluster.apply(objects)
-    bound = ("--for=jsonpath={.status.phase}=Bound", "--timeout=60s")
-    cluster.kubectl("wait", *bound, f"pvc/{CLAIM}", "-n", namespace)
+    cluster.wait_until_bound(CLAIM, namespace)
     yield namespace
     cluster.kubectl("delete", "pv", f"{namespace}-{CLAIM}", "--wait=false")
 

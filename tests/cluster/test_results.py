@@ -133,8 +133,7 @@ def make_claim(
     volume.mkdir(exist_ok=True)
     volume.chmod(0o777)
     cluster.apply(CLAIM.format(namespace=namespace, name=name, mode=mode, path=volume))
-    bound = ("--for=jsonpath={.status.phase}=Bound", "--timeout=60s")
-    cluster.kubectl("wait", *bound, f"pvc/{name}", "-n", namespace)
+    cluster.wait_until_bound(name, namespace)
 
 
 @pytest.fixture(scope="module")

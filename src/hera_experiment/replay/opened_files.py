@@ -137,29 +137,27 @@ class OpenedFiles:
         if call.does == CUT:
             cuts = asked.arguments[call.path + 1] == 0
         with self._file(asked, path, flags & os.O_NOFOLLOW) as file:
+            if call.does == EXECUTE:
+                return self._run(asked, file)
             found = self._placeholders.at(os.fstat(file))
-            if call.does == EXECUTE and (found is None or found.is_filled):
-                return self._interpreter(asked, file)
         if found is not None and cuts and not found.is_filled:
             # Its content goes, if this call succeeds.
             found.may_be_cut = True
             return None
         return found
 
-    def _interpreter(
-        self, asked: Asked, program: int, most: int = _INTERPRETERS
-    ) -> Placeholder | None:
-        """Return the placeholder that the kernel opens to run a program which is here."""
+    def _run(self, asked: Asked, program: int, most: int = _INTERPRETERS) -> Placeholder | None:
+        """Return the next placeholder whose content the kernel wants to run a program."""
+        found = self._placeholders.at(os.fstat(program))
+        if found is not None and not found.is_filled:
+            return found
         path = interpreter_of(f"/proc/self/fd/{program}")
         if not path or not most:
             return None
         if not path.startswith("/"):
             path = f"{os.readlink(f'/proc/{asked.process}/cwd').rstrip('/')}/{path}"
         with self._file(asked, path, 0) as file:
-            found = self._placeholders.at(os.fstat(file))
-            if found is None or found.is_filled:
-                return self._interpreter(asked, file, most - 1)
-            return found
+            return self._run(asked, file, most - 1)
 
     @contextmanager
     def _file(self, asked: Asked, path: str, flags: int) -> Iterator[int]:
