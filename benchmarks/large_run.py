@@ -45,10 +45,7 @@ def flat(folder: Path, few: int, many: int, rounds: int) -> list[Row]:
     rows = [ratio(f"a task of {many} / of {few}", each[many], each[few], LIMIT_FLAT)]
     servers: dict[int, float] = {}
     for count in sides:
-        # The server of the run before would not be known as one of this run.
-        apart = folder / f"memory-{count}"
-        apart.mkdir()
-        peaks = memory(ours(apart, "true", 2), count)
+        peaks = memory(mine, count)
         process = max(peaks, key=lambda name: peaks[name])
         (servers[count],) = (peak for name, peak in peaks.items() if "verbs.serve" in name)
         rows.append(Row(f"the server, N = {count}", servers[count], "MB", LIMIT_MEMORY))

@@ -5,7 +5,8 @@
 Ours are N container tasks of one fan-out, two at a time, through ``python -m hera_utils run``: the
 import of Hera, the server, the journal, one log file a task and the following are all in. Theirs
 are N starts of the same program by two ``xargs -n1`` beside each other, each with the very words
-that our runtime hands to bubblewrap for a task, and a root that it made. Start-up is a run of one
+that our runtime hands to bubblewrap for a task, and a root that it made. ``subprocess alone`` is
+what a program in Python pays that does nothing but start and end the same. Start-up is a run of one
 task less that task. The rows named ``plain`` have no isolation on either side.
 """
 
@@ -22,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from measure import REPOSITORY, Row, conclude, medians, parser, ratio, real_interpreter, wall
-from tasks import memory
+from tasks import environment, memory, subprocess_alone
 from tasks import run as run_in
 
 from hera_experiment.local.runtimes import bubblewrap, root_runtime
@@ -36,8 +37,8 @@ from runtime_project import Project, shell
 
 run = partial(run_in, runtime="bubblewrap")
 
-LIMIT_WHOLE = 1.25
-LIMIT_TASKS = 1.10
+LIMIT_WHOLE = 1.20
+LIMIT_TASKS = 1.05
 LIMIT_FLAT = 1.10
 LIMIT_MEMORY = 80.0
 PROGRAMS = {"true": ["true"], "python": ["python", "-c", "pass"]}
@@ -138,12 +139,23 @@ def fan_out(
             "run": partial(run, mine, count),
             "xargs": partial(wall, theirs(entries, program, count)),
             "plain": partial(run_in, mine, count, "process"),
+            "alone": partial(
+                subprocess_alone,
+                folder,
+                [[*entry, *program] for entry in entries],
+                count,
+                environment(),
+            ),
         }
         found = medians(sides, rounds)
         whole, less = found["run"], found["run"] - start_up
         rows.append(ratio(f"N = {count}: run / xargs", whole, found["xargs"], LIMIT_WHOLE))
         name = f"N = {count}: (run - start-up) / xargs"
         rows.append(ratio(name, less, found["xargs"], LIMIT_TASKS))
+        alone = found["alone"]
+        rows.append(ratio(f"N = {count}: (run - start-up) / subprocess alone", less, alone, None))
+        name = f"N = {count}: subprocess alone / xargs"
+        rows.append(ratio(name, alone, found["xargs"], None))
         rows.append(ratio(f"N = {count}: run / plain run", whole, found["plain"], None))
     return rows
 

@@ -8,7 +8,9 @@ Hera, the server, the journal, one log file a task and the following are all in.
 ``seq N | xargs -P2 -n1 PYTHON -c pass``, PYTHON being the real interpreter that this one is an
 environment of, no launcher. Our tasks have a virtual environment of their own, as bare as a
 container's, which starts faster than a Python with packages that hook into its start; a second
-ratio, ``bare``, gives xargs that very environment. Start-up is a run of one task less that task.
+ratio, ``bare``, gives xargs that very environment. ``subprocess alone`` is what a program in Python
+pays that does nothing but start and end the same: no engine in Python is faster. Start-up is a run
+of one task less that task.
 Linux only: the memory is read from /proc, in a run that is not timed.
 """
 
@@ -16,11 +18,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -79,11 +84,51 @@ def environment(runtime: str = "process") -> dict[str, str]:
 
 
 def run(folder: Path, count: int, runtime: str = "process") -> float:
-    """Return the seconds of one run, and take its state away afterwards, untimed."""
+    """Return the seconds of one run, and put its state away afterwards, untimed.
+
+    It is not removed: ext4 is slow to make files where some were removed a few seconds ago.
+    """
     taken = wall(ours(folder, count), cwd=folder, environment=environment(runtime))
+    (folder / "ended").mkdir(exist_ok=True)
     for name in os.listdir(folder / ".hera" / "runs"):
-        shutil.rmtree(folder / ".hera" / "runs" / name)
+        (folder / ".hera" / "runs" / name).rename(folder / "ended" / name)
     return taken
+
+
+def subprocess_alone(
+    folder: Path, commands: Sequence[Sequence[str]], count: int, environ: dict[str, str]
+) -> float:
+    """Return the seconds in which a thread for each command starts it, ``count`` times in all.
+
+    Each has a session, a log file and an end, as our tasks have: that it can be stopped, that its
+    words are kept, and that what it leaves behind goes. There is nothing else.
+    """
+    starting = threading.Lock()
+    logs = Path(tempfile.mkdtemp(dir=folder))
+
+    def work(worker: int) -> None:
+        for number in range(worker, count, len(commands)):
+            with (logs / str(number)).open("ab", buffering=0) as log:
+                with starting:
+                    process = subprocess.Popen(
+                        commands[worker],
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        env=environ,
+                        start_new_session=True,
+                    )
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    threads = [threading.Thread(target=work, args=(each,)) for each in range(len(commands))]
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - begun
 
 
 def environment_of_tasks(folder: Path) -> str:
@@ -95,10 +140,14 @@ def environment_of_tasks(folder: Path) -> str:
 def memory(folder: Path, count: int, runtime: str = "process") -> dict[str, float]:
     """Return the peak resident memory in MB of each program of a run.
 
-    The processes of a run are known by a variable of their environment; VmHWM is the kernel's own
+    The run is in a folder of its own: the server of a run before would not be known as one of this.
+    Its processes are known by a variable of their environment; VmHWM is the kernel's own
     high-water mark, so that looking fifty times a second misses no peak of one that lives longer.
     """
     mark = uuid.uuid4().hex
+    apart = folder / f"memory-{mark}"
+    apart.mkdir()
+    shutil.copy(folder / "tiny.py", apart)
     peaks: dict[str, float] = {}
     over = threading.Event()
 
@@ -124,7 +173,7 @@ def memory(folder: Path, count: int, runtime: str = "process") -> dict[str, floa
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        wall(ours(folder, count), cwd=folder, environment={**environment(runtime), MARK: mark})
+        wall(ours(apart, count), cwd=apart, environment={**environment(runtime), MARK: mark})
     finally:
         over.set()
         watcher.join()
@@ -156,6 +205,9 @@ def main() -> int:
                 "run": partial(run, folder, count),
                 "xargs": partial(wall, theirs(python, count)),
                 "bare": partial(wall, theirs(bare, count)),
+                "alone": partial(
+                    subprocess_alone, folder, [[bare, "-c", "pass"]] * 2, count, dict(os.environ)
+                ),
             }
             found = medians(sides, args.rounds)
             mine, other = found["run"], found["xargs"]
@@ -167,6 +219,12 @@ def main() -> int:
                 rows.append(ratio("N = 1000: (run - start-up) / xargs", less, other, LIMIT_1000))
                 name_of_row = "N = 1000: (run - start-up) / xargs, bare"
                 rows.append(ratio(name_of_row, less, found["bare"], LIMIT_1000))
+                alone = found["alone"]
+                rows.append(
+                    ratio("N = 1000: (run - start-up) / subprocess alone", less, alone, None)
+                )
+                name_of_row = "N = 1000: subprocess alone / xargs, bare"
+                rows.append(ratio(name_of_row, alone, found["bare"], None))
         peaks = memory(folder, max(args.sizes))
         process = max(peaks, key=lambda name: peaks[name])
         rows.append(Row("largest process", peaks[process], "MB", LIMIT_MEMORY, process))
