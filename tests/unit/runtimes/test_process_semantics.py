@@ -217,6 +217,14 @@ def test_output_parameters(run):
     assert result.parameters == {"a": "a\n", "b": "b", "c": "dd", "d": ""}
 
 
+def test_an_output_parameter_may_be_a_file_that_each_image_has(run):
+    template = shell("true")
+    template["outputs"] = {"parameters": [{"name": "hosts", "valueFrom": {"path": "/etc/hosts"}}]}
+    result, _ = run(template)
+    assert result.message == ""
+    assert "localhost" in result.parameters["hosts"]
+
+
 def test_a_missing_output_parameter_is_an_error_in_the_words_of_argo(run):
     template = {"outputs": {"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/nope"}}]}}
     result, _ = run({**shell("true"), **template})

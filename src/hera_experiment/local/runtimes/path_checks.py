@@ -17,6 +17,7 @@ from hera_experiment.local.runtimes.paths import (
     TEMPORARY,
     PathRules,
     is_below,
+    is_of_system,
     is_shared,
     is_shell,
     shell_code,
@@ -27,8 +28,6 @@ from hera_experiment.local.runtimes.volumes import mount_path
 FIX = f"{ADVICE}, or allow user namespaces"
 
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
-# Every machine and every image has them: reading there is all right, writing is not.
-_SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr")
 # Wherever a text, or a word of a shell, begins with a slash.
 _BEGUN = re.compile(r"""(?:^|[\s"'`=<>({;|&])(/[^\s"'{$`;|&<>()]*)""")
 _LEADS = "in RUNTIME=process it leads to this machine's own file system"
@@ -146,7 +145,7 @@ def _is_fine(use: PathUse, code: _Code, rules: PathRules) -> bool:
         return not use.computed
     if is_shared(path) or (code.rewritten and rules.covers(path)):
         return True
-    return not use.written and is_below(path, _SYSTEM)
+    return not use.written and is_of_system(path)
 
 
 def _refused(use: PathUse, code: _Code, rules: PathRules) -> Iterator[str]:
@@ -161,7 +160,7 @@ def _refused(use: PathUse, code: _Code, rules: PathRules) -> Iterator[str]:
             )
     elif use.written and use.computed:
         yield f"writes to {use.text}{at}, a path that it computes: {_LEADS}: {FIX}"
-    elif use.written and is_below(use.first, _SYSTEM):
+    elif use.written and is_of_system(use.first):
         yield f"writes to {use.text}{at}: {_LEADS}: {FIX}"
     elif use.opened and not use.computed:
         yield uncovered(use.text, at)

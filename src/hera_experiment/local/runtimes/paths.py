@@ -30,6 +30,8 @@ SYSTEM_FOLDERS = (
 SYSTEM = frozenset(
     ("/", "/dev", "/etc", "/run", "/usr", "/usr/local", "/var", "/var/lib", *SYSTEM_FOLDERS)
 )
+# Every machine and every image has them: reading there is all right, writing is not.
+_OF_SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr")
 # Devices and the kernel's own files are the same on every machine.
 _SHARED = ("/dev", "/proc", "/sys")
 _SHELLS = frozenset(("ash", "bash", "dash", "ksh", "sh", "zsh"))
@@ -90,6 +92,11 @@ class PathRules:
 def is_shared(path: str) -> bool:
     """Tell whether ``path`` is one of the devices and files of the kernel."""
     return is_below(path, _SHARED)
+
+
+def is_of_system(path: str) -> bool:
+    """Tell whether ``path`` is one of the files that every machine and every image has."""
+    return is_below(posixpath.normpath(path), _OF_SYSTEM)
 
 
 def is_below(path: str, folders: Iterable[str]) -> bool:

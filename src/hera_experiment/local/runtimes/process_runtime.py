@@ -65,6 +65,7 @@ from hera_experiment.local.runtimes.paths import (
     PathRules,
     Programs,
     image_path,
+    is_of_system,
     rewrite_source,
 )
 from hera_experiment.local.runtimes.scratch import SCRATCH, Root, Scratch, shown_as_inside
@@ -363,6 +364,8 @@ def _result(
 
     def read(path: str) -> bytes | None:
         data = read_output(path, mounts, root) if plan.rules.covers(path) else None
+        if data is None and is_of_system(path):
+            data = read_output(path, (), "/")
         return None if data is None else inside(data.decode("utf-8", "replace")).encode()
 
     def look(path: str) -> Iterator[Found]:
