@@ -97,6 +97,24 @@ def test_the_claim_of_another_is_not_taken(bench: Bench) -> None:
             {"metadata": {"name": "Not_One"}},
             "pvc create error: 'w-00000-Not_One' is not a valid name",
         ),
+        (
+            {"metadata": {"name": "a"}, "spec": {}},
+            'pvc create error: PersistentVolumeClaim "w-00000-a" is invalid: [spec.accessModes:'
+            " Required value: at least 1 access mode is required, spec.resources[storage]:"
+            " Required value]",
+        ),
+        (
+            {
+                "metadata": {"name": "a"},
+                "spec": {
+                    "accessModes": ["ReadWriteOncePod", "ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "0"}},
+                },
+            },
+            'pvc create error: PersistentVolumeClaim "w-00000-a" is invalid: [spec.accessModes:'
+            " Forbidden: may not use ReadWriteOncePod with other access modes,"
+            ' spec.resources[storage]: Invalid value: "0": must be greater than zero]',
+        ),
     ],
 )
 def test_a_claim_that_cannot_be_made_ends_the_workflow(

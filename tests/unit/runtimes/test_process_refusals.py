@@ -70,6 +70,7 @@ def test_foreign_images(runtime, image):
         ["sh", "-c", "cd /tmp && cat /nowhere/x | wc"],
         ["bash", "-ec", "cat </nowhere/x"],
         ["sh", "-c", 'cat "/nowhere/x"'],
+        ["sh", "-c", "cat /etc/os-release > /nowhere/x"],
     ],
 )
 def test_a_path_that_maps_nowhere(runtime, command):
@@ -91,10 +92,32 @@ def test_a_path_that_maps_nowhere(runtime, command):
         ["python", "-c", "print('/nowhere/x')"],
         ["cat", "/tmp/x", "{{workflow.parameters.path}}"],
         ["curl", "//host/path"],
+        ["cat", "/etc/os-release"],
+        ["sh", "-c", "uname -a ; cat /etc/os-release"],
     ],
 )
 def test_what_is_no_path_or_exists_everywhere(runtime, command):
     assert runtime.refusals(workflow(container(command=command))) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["touch", "/etc/new"],
+        ["cp", "/tmp/x", "/etc/new"],
+        ["sh", "-c", "cat /etc/new; echo x > /etc/new"],
+    ],
+)
+def test_a_file_of_the_machine_is_not_written(runtime, command):
+    (sentence,) = runtime.refusals(workflow(container(command=command)))
+    assert "'/etc/new'" in sentence
+
+
+def test_a_volume_that_a_variable_names_is_found_when_its_task_begins(runtime):
+    mounts = [{"name": "{{inputs.parameters.v}}", "mountPath": "/v"}]
+    inputs = {"parameters": [{"name": "v", "value": "w"}]}
+    main = {**container(command=["true"], volumeMounts=mounts), "inputs": inputs}
+    assert runtime.refusals(workflow(main)) == []
 
 
 def test_a_literal_that_reaches_a_command_through_inputs(runtime):

@@ -11,6 +11,7 @@ from typing import Any
 
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.argo.workflows import specification
+from hera_experiment.local.engine.validation.quantities import number
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.volumes import claimed_volumes
 from hera_experiment.local.store import Objects, Run
@@ -22,6 +23,10 @@ STATUS = "persistentVolumeClaims"
 """Where the status of a workflow lists its own claims, as volumes."""
 
 
+ONE_POD = "ReadWriteOncePod"
+MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", ONE_POD)
+
+
 class ClaimError(Exception):
     """A claim that cannot be made: the workflow ends with this message."""
 
@@ -29,9 +34,10 @@ class ClaimError(Exception):
 def make_claims(run: Run, objects: Objects) -> list[dict[str, Any]]:
     """Make the claims of ``run`` that are not there yet and return them as volumes.
 
-    Raises :class:`ClaimError` for a template without a name, or a claim that another has made.
+    Raises :class:`ClaimError` for a claim that Kubernetes would refuse, or that another has made.
     """
-    volumes = claimed_volumes(_spec(run), run.name)
+    spec = _spec(run)
+    volumes = claimed_volumes(spec, run.name)
     if not volumes:
         return []
     mine = _names(run.status.get(STATUS))
@@ -48,6 +54,9 @@ def make_claims(run: Run, objects: Objects) -> list[dict[str, Any]]:
             raise ClaimError(
                 f"pvc create error: {name} pvc already exists with different ownerreference"
             )
+        if name not in mine and (wrong := _wrong(spec["volumeClaimTemplates"][index])):
+            one = wrong[0] if len(wrong) == 1 else f"[{', '.join(wrong)}]"
+            raise ClaimError(f'pvc create error: PersistentVolumeClaim "{name}" is invalid: {one}')
     # Written down first: a folder that is there although the server died in between is known.
     run.update(status={STATUS: volumes})
     for name in _names(volumes):
@@ -72,6 +81,33 @@ def remove_claims(run: Run, objects: Objects) -> None:
     """Remove the claims that belong to ``run`` alone."""
     for name in _names(run.status.get(STATUS)):
         objects.remove(CLAIMS, name)
+
+
+def _wrong(template: Mapping[str, Any]) -> list[str]:
+    """Return why Kubernetes would not make a claim.
+
+    Source: ``ValidatePersistentVolumeClaimSpec`` in ``pkg/apis/core/validation/validation.go`` of
+    kubernetes/kubernetes.
+    """
+    spec = template.get("spec") or {}
+    modes = spec.get("accessModes") or ()
+    known = ", ".join(f'"{mode}"' for mode in MODES)
+    wrong = [
+        f'spec.accessModes: Unsupported value: "{mode}": supported values: {known}'
+        for mode in modes
+        if mode not in MODES
+    ]
+    if not modes:
+        wrong.append("spec.accessModes: Required value: at least 1 access mode is required")
+    if ONE_POD in modes and {*modes} & {*MODES} != {ONE_POD}:
+        wrong.append(f"spec.accessModes: Forbidden: may not use {ONE_POD} with other access modes")
+    size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if size is None:
+        wrong.append("spec.resources[storage]: Required value")
+    elif (number(size) or 0) <= 0:
+        why = "must be greater than zero"
+        wrong.append(f'spec.resources[storage]: Invalid value: "{size}": {why}')
+    return wrong
 
 
 def _spec(run: Run) -> Mapping[str, Any]:

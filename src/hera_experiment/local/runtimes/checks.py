@@ -16,7 +16,7 @@ from hera_experiment.local.runtimes.container import (
     variable_refusals,
 )
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
-from hera_experiment.local.runtimes.path_checks import Findings, path_findings, uncovered
+from hera_experiment.local.runtimes.path_checks import Findings, path_findings, uncovered, unmapped
 from hera_experiment.local.runtimes.paths import PathRules
 from hera_experiment.local.runtimes.probes import probe_refusals
 from hera_experiment.local.runtimes.volumes import (
@@ -88,7 +88,7 @@ def process_refusals(
         if not words:
             yield f"template {name!r} has no command, and neither has its image"
         for argv in _argvs(words, inputs.get(name, {})):
-            yield from (unmapped_sentence(name, path) for path in rules.unmapped(argv))
+            yield from (unmapped_sentence(name, path) for path in unmapped(argv, rules))
         yield from _findings(template, container, view, rules, inputs.get(name, {})).refused
 
 

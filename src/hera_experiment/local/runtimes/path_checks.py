@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -85,6 +86,22 @@ def path_findings(
         [f"{name} {sentence}" for sentence in dict.fromkeys(refused)],
         [f"{name} {told[0]}{more}: {FIX}"] if told else [],
     )
+
+
+def unmapped(words: Sequence[str], rules: PathRules) -> list[str]:
+    """Return the absolute paths in a command that lead nowhere here.
+
+    What is surely only read of the files that every machine has is there.
+    """
+    lost = rules.unmapped(words)
+    if not lost:
+        return []
+    at = shell_code(words)
+    code = shlex.join(words) if at is None else words[at]
+    uses = [use for use in shell_paths(code) if not use.computed and is_of_system(use.first)]
+    written = {use.first for use in uses if use.written}
+    read = {use.first for use in uses if use.opened} - written
+    return [path for path in lost if path not in read]
 
 
 def uncovered(path: str, at: str = "") -> str:

@@ -55,7 +55,7 @@ from hera_experiment.local.runtimes.outputs import (
     output_paths,
     read_output,
 )
-from hera_experiment.local.runtimes.path_checks import path_findings
+from hera_experiment.local.runtimes.path_checks import path_findings, unmapped
 from hera_experiment.local.runtimes.paths import (
     HOME,
     SYSTEM,
@@ -180,7 +180,7 @@ class ProcessRuntime(BaseRuntime):
             return not_started("neither the template nor its image has a command")
         short, files = offload(argv[1:], container.args)
         argv[1:] = short
-        if lost := plan.rules.unmapped(argv):
+        if lost := unmapped(argv, plan.rules):
             return not_started(unmapped_sentence(str(pod.template.get("name")), lost[0]))
         is_main = container.name == MAIN
         source = "" if container.source is None else script_source(container, pod)

@@ -225,7 +225,9 @@ def volume_refusals(
         if mount.get("subPathExpr"):
             yield f"mounts {name!r} with subPathExpr, which is not interpreted here: use subPath"
         if name not in declared:
-            yield f"mounts the volume {name!r}, which neither the workflow nor it declares"
+            # Which one a variable names is known when the task begins.
+            if "{{" not in name:
+                yield f"mounts the volume {name!r}, which neither the workflow nor it declares"
             continue
         kind = volume_kind(declared[name])
         if kind not in KINDS:
