@@ -113,6 +113,15 @@ def test_a_file_of_the_machine_is_not_written(runtime, command):
     assert "'/etc/new'" in sentence
 
 
+def test_an_artifact_of_the_machine_is_not_taken(runtime):
+    outputs = {"artifacts": [{"name": "all", "path": "/etc"}]}
+    (sentence,) = runtime.refusals(workflow({**container(command=["true"]), "outputs": outputs}))
+    assert "output artifact in /etc," in sentence
+    made = container(command=["sh", "-c", "mkdir -p /etc/made && touch /etc/made/x"])
+    outputs = {"artifacts": [{"name": "made", "path": "/etc/made"}]}
+    assert runtime.refusals(workflow({**made, "outputs": outputs})) == []
+
+
 def test_a_volume_that_a_variable_names_is_found_when_its_task_begins(runtime):
     mounts = [{"name": "{{inputs.parameters.v}}", "mountPath": "/v"}]
     inputs = {"parameters": [{"name": "v", "value": "w"}]}

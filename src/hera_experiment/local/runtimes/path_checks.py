@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hera_experiment.local.runtimes.container import Container, Json
+from hera_experiment.local.runtimes.artifact_files import declared_paths
+from hera_experiment.local.runtimes.container import MAIN, Container, Json
 from hera_experiment.local.runtimes.image_view import ADVICE, ImageView
 from hera_experiment.local.runtimes.outputs import output_paths
 from hera_experiment.local.runtimes.paths import (
@@ -77,6 +78,7 @@ def path_findings(
             if use.computed or not code.computed_only:
                 refused += _refused(use, code, rules)
                 told += _told(use, code, rules)
+    refused += _taken_from_machine(template, container, [*words, *sources], view)
     if not refused and not told:
         told = list(_never_named(template, container, [*words, *sources]))
     name = f"template {template.get('name')!r}"
@@ -193,16 +195,33 @@ def _told(use: PathUse, code: _Code, rules: PathRules) -> Iterator[str]:
         yield f"names the path {use.text}{_at(use, code)}: as a file, {_LEADS}"
 
 
+def _taken_from_machine(
+    template: Json, container: Container, texts: Sequence[str], view: ImageView
+) -> Iterator[str]:
+    """Yield the output artifacts that neither the task nor its image has made."""
+    for path in declared_paths(template, "outputs") if container.name == MAIN else ():
+        is_own = view.tree.is_folder(path) or view.tree.file(path) is not None
+        if is_of_system(path) and not is_own and not _is_named(path, path, container, texts):
+            what = f"has its output artifact in {path}, which its script does not name"
+            yield f"{what}: {_LEADS}: {FIX}"
+
+
+def _is_named(path: str, named: str, container: Container, texts: Sequence[str]) -> bool:
+    """Tell whether a file may be written by a task: it is on a volume, or a text has ``named``."""
+    mounted = [mount_path(mount) for mount in container.mounts]
+    values = (str(variable.get("value") or "") for variable in container.variables)
+    # What a parameter or a variable may hold is not known.
+    known = (named, "{{", "$(")
+    return is_below(path, mounted) or any(
+        word in text for text in (*texts, *values) for word in known
+    )
+
+
 def _never_named(template: Json, container: Container, texts: Sequence[str]) -> Iterator[str]:
     """Yield the output parameters whose file nothing that is known of the task names."""
-    texts = [*texts, *(str(variable.get("value") or "") for variable in container.variables)]
-    # What a parameter or a variable may hold is not known.
-    if any("{{" in text or "$(" in text for text in texts):
-        return
-    mounted = [mount_path(mount) for mount in container.mounts]
     for name, path, _ in output_paths(template):
         named = posixpath.dirname(path) if posixpath.dirname(path) != "/" else path
-        if not is_below(path, mounted) and not any(named in text for text in texts):
+        if not _is_named(path, named, container, texts):
             yield (
                 f"has its output parameter {name!r} in {path}, which neither its command nor its"
                 f" script names: where a program puts such a path together, {_LEADS}"
