@@ -309,10 +309,10 @@ class Dag(Composite):
         if group is not None and group.type == TASK_GROUP:
             self._hooks.item_ended(name, node)
             if not self._left[name]:
-                self._close_group(name, group)
-        if not self._left[name]:
+                self._hooks.after_items(name, partial(self._close_group, name, group))
+        elif not self._left[name]:
             self._hooks.run(name)
-        elif self._frozen:
+        if self._left[name] and self._frozen:
             self.child_failed()
 
     def _close_group(self, name: str, group: Node) -> None:
@@ -323,6 +323,7 @@ class Dag(Composite):
             if found is not None and found.failed and not found.hooked:
                 phase = found.phase
         self._nodes.mark(group, phase)
+        self._hooks.run(name)
 
     def _settle(self, name: str) -> None:
         """Write down that a task is fulfilled, and run what waited for it alone."""

@@ -6,7 +6,7 @@ Source: ``executeDAG``, ``executeDAGTask`` and ``assessDAGPhase`` in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -15,6 +15,9 @@ from hera_experiment.local.engine.hooks import Hooks, Place, exit_hook, named_ho
 from hera_experiment.local.engine.machine import Machine
 from hera_experiment.local.engine.node import DAG, RETRY, STEPS, Node
 from hera_experiment.local.engine.substitution import Lookup
+
+_BY_THEMSELVES = (STEPS, DAG, RETRY)
+"""The types of nodes that end when Argo comes to them, in their turn; a pod ends when it does."""
 
 
 class Tasks(Protocol):
@@ -70,6 +73,8 @@ class DagHooks:
         # The items of loops whose exit handlers are to run; the loops of which one runs.
         self._exits: dict[str, list[Node]] = {}
         self._exiting: set[str] = set()
+        # What closes a loop once the last of its handlers has begun.
+        self._closing: dict[str, Callable[[], None]] = {}
 
     @property
     def open(self) -> bool:
@@ -103,6 +108,18 @@ class DagHooks:
             self._exits.setdefault(task, []).append(node)
             self._next_exit(task, last)
 
+    def after_items(self, task: str, close: Callable[[], None]) -> None:
+        """Call ``close`` when a loop ends whose items have ended.
+
+        Argo does not come to the items after one whose exit handler runs. Those that are pods have
+        ended all the same, and the loop with them; the others end in their turn.
+        """
+        waiting = self._exits.get(task)
+        if waiting and waiting[0].type in _BY_THEMSELVES:
+            self._closing[task] = close
+        else:
+            close()
+
     def group_ended(self, task: str) -> None:
         """Learn that a loop has ended.
 
@@ -115,7 +132,7 @@ class DagHooks:
 
     def _is_late(self, task: str, node: Node, hooks: Hooks) -> bool:
         # What ends by itself, Argo asks for its handler at once, and for the others next time.
-        by_itself = node.expired or node.type in (STEPS, DAG, RETRY)
+        by_itself = node.expired or node.type in _BY_THEMSELVES
         return task in self._late or (by_itself and not hooks.handles_the_end)
 
     def _run_late(self, task: str, node: Node, hooks: Hooks) -> None:
@@ -143,6 +160,8 @@ class DagHooks:
             self._dag.hooks_ended()
 
         self._made(task, {}, last).ended(node, done)
+        if not waiting and (close := self._closing.pop(task, None)):
+            close()
 
     def _settle(self, task: str) -> None:
         self._open.discard(task)
