@@ -4,7 +4,7 @@ What is public is named in ``__all__`` and imported from here when it is first u
 below is private, and may change with each version.
 """
 
-__version__ = "0.7.1"
+__version__ = "0.7.2"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

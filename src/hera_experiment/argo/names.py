@@ -68,6 +68,10 @@ OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 
 DISPLAY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]", re.ASCII)
 
+ACCESS_OF_ONE_POD = "ReadWriteOncePod"
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", ACCESS_OF_ONE_POD)
+"""The access modes of a claim, as Kubernetes lists them."""
+
 
 @lru_cache(maxsize=256)
 def fnv32a(text: str, value: int = 0x811C9DC5) -> int:

@@ -205,6 +205,12 @@ def test_missing_objects(runtime):
         assert part in text
 
 
+def test_a_variable_with_which_argo_would_wait(runtime):
+    env = [{"name": "ARGO_DEBUG_PAUSE_AFTER", "value": "true"}]
+    (sentence,) = runtime.refusals(workflow(container(command=["true"], env=env)))
+    assert "sets ARGO_DEBUG_PAUSE_AFTER" in sentence
+
+
 def test_a_missing_key(project: Project, runtime):
     project.objects.values["configmaps", "proxy"] = {"a": b"1"}
     env = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "proxy", "key": "b"}}}]

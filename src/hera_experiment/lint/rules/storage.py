@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from hera_experiment.argo.names import ACCESS_MODES
 from hera_experiment.lint.rule import ERROR, WARNING, Finding, Rule
 from hera_experiment.lint.subject import Subject, Template, mapping, text
 
@@ -156,7 +157,7 @@ def undeclared_volume(subject: Subject) -> Iterator[Finding]:
 
 
 def claim_without_size(subject: Subject) -> Iterator[Finding]:
-    """A claim is to be made and has no size or no access mode.
+    """A claim is to be made and has no size, no access mode, or one that there is not.
 
     Kubernetes refuses it, and the workflow ends with an error before its first task.
 
@@ -186,9 +187,15 @@ def claim_without_size(subject: Subject) -> Iterator[Finding]:
         if not mapping(mapping(spec.body.get("resources")).get("requests")).get("storage"):
             advice = "say size='1Gi' (resources.requests.storage)"
             yield Finding(f"the claim '{name}' asks for no size", spec.path, advice)
-        if not spec.body.get("accessModes"):
+        modes = spec.body.get("accessModes")
+        if not modes:
             advice = "say access_modes=[…] (accessModes)"
             yield Finding(f"the claim '{name}' has no access mode", spec.path, advice)
+        for mode in modes if isinstance(modes, list) else ():
+            if mode not in ACCESS_MODES:
+                message = f"the claim '{name}' has the access mode {mode!r}, which there is not"
+                advice = f"take one of {', '.join(ACCESS_MODES)}"
+                yield Finding(message, (*spec.path, "accessModes"), advice)
 
 
 RULES = (

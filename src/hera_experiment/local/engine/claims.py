@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hera_experiment.argo.names import ACCESS_MODES, ACCESS_OF_ONE_POD
 from hera_experiment.argo.phases import SUCCEEDED
 from hera_experiment.argo.workflows import specification
 from hera_experiment.local.engine.validation.quantities import number
@@ -21,10 +22,6 @@ ON_SUCCESS = "OnWorkflowSuccess"
 ON_COMPLETION = "OnWorkflowCompletion"
 STATUS = "persistentVolumeClaims"
 """Where the status of a workflow lists its own claims, as volumes."""
-
-
-ONE_POD = "ReadWriteOncePod"
-MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", ONE_POD)
 
 
 class ClaimError(Exception):
@@ -91,16 +88,18 @@ def _wrong(template: Mapping[str, Any]) -> list[str]:
     """
     spec = template.get("spec") or {}
     modes = spec.get("accessModes") or ()
-    known = ", ".join(f'"{mode}"' for mode in MODES)
+    known = ", ".join(f'"{mode}"' for mode in ACCESS_MODES)
     wrong = [
         f'spec.accessModes: Unsupported value: "{mode}": supported values: {known}'
         for mode in modes
-        if mode not in MODES
+        if mode not in ACCESS_MODES
     ]
     if not modes:
         wrong.append("spec.accessModes: Required value: at least 1 access mode is required")
-    if ONE_POD in modes and {*modes} & {*MODES} != {ONE_POD}:
-        wrong.append(f"spec.accessModes: Forbidden: may not use {ONE_POD} with other access modes")
+    if ACCESS_OF_ONE_POD in modes and {*modes} & {*ACCESS_MODES} != {ACCESS_OF_ONE_POD}:
+        wrong.append(
+            f"spec.accessModes: Forbidden: may not use {ACCESS_OF_ONE_POD} with other access modes"
+        )
     size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
         wrong.append("spec.resources[storage]: Required value")

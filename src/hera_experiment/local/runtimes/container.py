@@ -29,6 +29,7 @@ Json = Mapping[str, Any]
 
 _LONGEST_ARGUMENT = 131_072
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+_PAUSES = ("ARGO_DEBUG_PAUSE_AFTER", "ARGO_DEBUG_PAUSE_BEFORE")
 _FIELDS = ("metadata.name", "metadata.namespace")
 _KINDS = {"configMap": CONFIGMAPS, "secret": SECRETS}
 
@@ -265,6 +266,11 @@ def variable_refusals(container: Container, objects: Objects) -> Iterator[str]:
         for kind, reference in _references(source, "Ref"):
             yield from missing_object(objects, kind, reference)
     for variable in container.variables:
+        if variable.get("name") in _PAUSES and variable.get("value") == "true":
+            yield (
+                f"sets {variable['name']}, with which Argo waits until somebody has looked into the"
+                " pod: that is not interpreted here, leave it out"
+            )
         source = variable.get("valueFrom") or {}
         for kind, reference in _references(source, "KeyRef"):
             yield from missing_object(objects, kind, reference, reference.get("key") or "")
