@@ -122,7 +122,7 @@ def test_a_claim_of_one_node_and_a_fan_out(task: dict[str, Any], mode: str, is_t
 def test_an_access_mode_that_there_is_not() -> None:
     spec = {**dag({"name": "a"}, container=MOUNTED), **claim("Sometimes")}
     (message,) = messages(spec, "HE503")
-    assert message.startswith("the claim 'work' has the access mode 'Sometimes', which there is not")
+    assert message.startswith("the claim 'work' has the access mode 'Sometimes', which there")
 
 
 def test_a_claim_is_followed_through_nested_templates() -> None:
