@@ -36,7 +36,8 @@ AzureBlobContainer = endpoint!:string container!:string accountKeySecret:SecretK
     useSDKCreds:bool
 Backoff = duration:string factor:int|string maxDuration:string cap:string
 BasicAuth = usernameSecret:SecretKeySelector passwordSecret:SecretKeySelector
-Cache = configMap:LocalObjectReference
+Cache = configMap:CacheConfigMap
+CacheConfigMap = +LocalObjectReference key:string@<4 optional:*bool@<4
 ClientCertAuth = clientCertSecret:SecretKeySelector clientKeySecret:SecretKeySelector
 ClusterWorkflowTemplate = kind:string apiVersion:string metadata!:ObjectMeta spec!:WorkflowSpec
 ContainerNode = +Container dependencies:[]string
@@ -224,6 +225,10 @@ def is_type(kind: str) -> bool:
     return kind in _types()
 
 
+_OF_KUBERNETES = {"CacheConfigMap": "v1.LocalObjectReference", "ProbeHeader": "v1.HTTPHeader"}
+"""What Go calls the types that have another name here."""
+
+
 def go_name(kind: str) -> str:
     """Return a kind as Go's messages call it."""
     if kind in _COLLECTIONS:
@@ -232,8 +237,8 @@ def go_name(kind: str) -> str:
         return f"[]{go_name(kind[2:])}"
     if kind.startswith("{}"):
         return f"map[string]{go_name(kind[2:])}"
-    if kind == "ProbeHeader":
-        return "v1.HTTPHeader"
+    if kind in _OF_KUBERNETES:
+        return _OF_KUBERNETES[kind]
     if is_type(kind):
         return f"{'v1alpha1' if kind in _own() else 'v1'}.{kind}"
     return {"int|string": "int32", "text": "string", "plugin": "map[string]interface {}"}.get(

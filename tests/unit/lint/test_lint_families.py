@@ -170,6 +170,9 @@ def test_fields_are_judged_for_the_version_of_the_server() -> None:
     mutex = {**spec, "synchronization": {"mutex": {"name": "m"}}}
     assert told((4, 1), mutex) == ["HE902"]
     assert told((3, 7), mutex) == ["HE901"]
+    memoize = {"key": "k", "cache": {"configMap": {"name": "c", "key": "k"}}}
+    kept = {"entrypoint": "main", "templates": [{**template, "memoize": memoize}]}
+    assert told((4, 1), kept) == ["HE902"]
 
 
 def test_anything_of_a_wrong_kind_is_survived() -> None:
