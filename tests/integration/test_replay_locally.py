@@ -88,6 +88,43 @@ def test_a_failure_of_this_machine_stands_again(tmp_path: Path) -> None:
     assert "'much' is no size" in done.stderr
 
 
+CHANGED = f"""{HEAD}
+MOUNT = [VolumeMount(name="data", mount_path="/data")]
+
+@script(image="python:3.11", volume_mounts=MOUNT)
+def look(run):
+    import os, time
+    os.makedirs(f"/data/{{run}}", exist_ok=True)
+    open(f"/data/{{run}}/cells.csv", "a").close()
+    time.sleep(1.2)
+    with open(f"/data/{{run}}/seen", "w") as file:
+        file.write("looked")
+
+@script(image="python:3.11", volume_mounts=MOUNT)
+def change(run):
+    import time
+    time.sleep(1.2)
+    with open(f"/data/{{run}}/cells.csv", "a") as file:
+        file.write("later")
+
+volume = ExistingVolume(name="data", claim_name="numbers", mount_path="/data")
+with Workflow(generate_name="cells-", entrypoint="d", volumes=[volume]) as w:
+    with DAG(name="d"):
+        run = "{{{{workflow.name}}}}"
+        look(arguments={{"run": run}}) >> change(arguments={{"run": run}})
+w.create()
+"""
+
+
+def test_a_file_that_changed_later_is_named_and_not_what_the_task_wrote(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (tmp_path / ".hera" / "claims" / "numbers").mkdir(parents=True)
+    done = place.run(CHANGED)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = replay(place, "--task=look")
+    assert "1 file changed after it had begun there" in done.stdout + done.stderr
+
+
 ARTIFACTS = """
 apiVersion: argoproj.io/v1alpha1
 kind: Workflow

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hera_experiment.argo.tasks import Task, is_finished, parsed
@@ -52,8 +53,9 @@ class TaskFiles:
         That is possible for a run on a cluster, where ``runtime`` and kernel allow it.
         """
         if self.run.server.is_local or not self.folders or not self.wish.most:
-            self._fetch()
+            changed = self._fetch()
             yield None
+            self.remarks += self._changed_since(changed)
             return
         why = f"RUNTIME={runtime}" if runtime in RUNNERS else why_unheard()
         request = TransferRequest(
@@ -70,8 +72,9 @@ class TaskFiles:
                 why = f"{error.strerror} in {self.place.folder}"
             if why:
                 self.say(f"its files are fetched before it begins, not when it opens them: {why}")
-                self._fetch()
+                changed = self._fetch()
                 yield None
+                self.remarks += self._changed_since(changed)
                 return
             opened = OpenedFiles(files)
             try:
@@ -127,15 +130,24 @@ class TaskFiles:
             self.place.keep_listed({}, None)
         self.remarks += files.remarks()
         self.remarks += [f"{each} may have found files empty" for each in opened.unseen]
-        self.remarks += self._changed_since(each.changed for each in files.opened)
+        self.remarks += self._changed_since(
+            {
+                Path(each.claim, each.folder, os.fsdecode(each.entry.path)): each.changed
+                for each in files.opened
+            }
+        )
         self.say(files.summary())
 
-    def _fetch(self) -> None:
-        """Fetch them before the task begins."""
+    def _fetch(self) -> dict[Path, int]:
+        """Fetch them before the task begins; return when each that came was changed.
+
+        Their paths are those below the folder of all claims, the times whole seconds.
+        """
+        changed: dict[Path, int] = {}
         place, most, folders = self.place, self.wish.most, self.folders
         if not folders:
             place.fill_claims([])
-            return
+            return changed
         what = {"folders": dict(folders), "most": most}
         is_fresh = self.run.server.is_local or not is_finished(self.run.workflow)
         if not most:
@@ -149,20 +161,35 @@ class TaskFiles:
             )
             place.forget_but(results.files)
             self.remarks += results.remarks
-            changed = [path.lstat().st_mtime for path in results.files if os.path.lexists(path)]
-            self.remarks += self._changed_since(map(int, changed))
+            changed = {
+                path.relative_to(place.fetched): int(path.lstat().st_mtime)
+                for path in results.files
+                if os.path.lexists(path)
+            }
             if not results.remarks:
                 place.has_fetched(what)
         place.fill_claims(list(folders))
+        return changed
 
-    def _changed_since(self, times: Iterable[int]) -> Iterator[str]:
-        """Yield that files were written after the task had begun, which it did not find so."""
+    def _changed_since(self, changed: Mapping[Path, int]) -> Iterator[str]:
+        """Yield that files were written after the task had begun, which it did not find so.
+
+        What it has written here, it wrote there.
+        """
         began = parsed((self.task.pod or self.task.node).get("startedAt"))
         if began is None:
             return
-        later = sum(time > began.timestamp() for time in times)
+        later = [path for path, time in changed.items() if time > began.timestamp()]
+        later = [path for path in later if self._is_left(path, changed[path])]
         if later:
-            yield f"{counted(later)} changed after it had begun there: it may have found others"
+            number = counted(len(later))
+            yield f"{number} changed after it had begun there: it may have found others"
+
+    def _is_left(self, path: Path, changed: int) -> bool:
+        """Tell whether the task has left a file as it was."""
+        with suppress(OSError):
+            return int((self.place.claims / path).lstat().st_mtime) == changed
+        return False
 
 
 def folders_of(run: Run, manifest: Mapping[str, Any]) -> dict[str, list[str]]:

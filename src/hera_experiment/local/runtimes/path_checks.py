@@ -18,6 +18,7 @@ from hera_experiment.local.runtimes.outputs import output_paths
 from hera_experiment.local.runtimes.paths import (
     TEMPORARY,
     PathRules,
+    absolute_paths,
     is_below,
     is_of_system,
     is_shared,
@@ -95,7 +96,7 @@ def unmapped(words: Sequence[str], rules: PathRules) -> list[str]:
 
     What is surely only read of the files that every machine has is there.
     """
-    lost = rules.unmapped(words)
+    lost = [path for path in absolute_paths(words) if not rules.knows(path)]
     if not lost:
         return []
     at = shell_code(words)

@@ -72,15 +72,8 @@ class PathRules:
             return text
         return self._pattern.sub(lambda match: root + self._moved.get(match[0], match[0]), text)
 
-    def unmapped(self, argv: Sequence[str]) -> list[str]:
-        """Return the absolute paths in a command that lead nowhere here.
-
-        Seen are arguments that are a path, options whose value is one, and the words of shell
-        code; the text of other programs is theirs alone.
-        """
-        return [path for path in _absolute_paths(argv) if not self._known(path)]
-
-    def _known(self, path: str) -> bool:
+    def knows(self, path: str) -> bool:
+        """Tell whether ``path`` leads somewhere here: it is covered, a program or a device."""
         clean = posixpath.normpath(path)
         if clean in ("/", "//") or self.covers(clean):
             return True
@@ -119,7 +112,12 @@ def shell_code(argv: Sequence[str]) -> int | None:
     return None if at is None else at + 1
 
 
-def _absolute_paths(argv: Sequence[str]) -> Iterator[str]:
+def absolute_paths(argv: Sequence[str]) -> Iterator[str]:
+    """Yield the absolute paths in a command.
+
+    Seen are arguments that are a path, options whose value is one, and the words of shell code; the
+    text of other programs is theirs alone.
+    """
     code = shell_code(argv)
     for at, word in enumerate(argv):
         if at == code:
