@@ -220,9 +220,12 @@ def test_what_changes_nothing_here_is_accepted(bench: Bench) -> None:
         "hooks": {},
         "suspend": False,
         "volumes": None,
+        "podResources": {"limits": {"memory": "1Gi"}},
     }
     template = {
         **OK,
+        "podResources": {"requests": {"cpu": "100m"}},
+        "pendingTimeout": "10m",
         "metadata": {"labels": {"a": "b"}},
         "sidecars": [],
         "daemon": False,

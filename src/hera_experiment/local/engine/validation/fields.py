@@ -22,6 +22,7 @@ _KEPT = "logs and nodes are kept until the workflow is deleted"
 _NO_ACCOUNT = "tasks need no account to report to the engine"
 _NO_METRICS = "nothing collects metrics"
 _ANY_SIZE = "a folder takes what the disk has"
+_WHOLE_MACHINE = "a task takes what the machine has"
 _CLAIM_KEPT = "a claim on this machine is a folder"
 
 
@@ -85,8 +86,9 @@ SPEC = _table(
         _KEPT: "ttlStrategy",
         _NO_CLUSTER: "podGC podMetadata",
         _NO_METRICS: "metrics",
+        _WHOLE_MACHINE: "podResources",
     },
-    {},
+    {"claims of devices": "resourceClaims", "plugins": "executorPlugins"},
 )
 
 TEMPLATE = _table(
@@ -108,11 +110,14 @@ TEMPLATE = _table(
         _ONE_USER: "securityContext",
         "labels and annotations of a pod": "metadata",
         _NO_METRICS: "metrics",
+        _WHOLE_MACHINE: "podResources",
+        "a pod waits for nothing but its turn": "pendingTimeout",
     },
     {
         "resource templates": "resource",
         "data templates": "data",
         "plugins": "plugin",
+        "claims of devices": "resourceClaims",
     },
 )
 
@@ -129,7 +134,7 @@ CONTAINER = _table(
     },
     {
         "nobody writes to its standard input": "stdinOnce",
-        "a task takes what the machine has": "resources resizePolicy",
+        _WHOLE_MACHINE: "resources resizePolicy",
         _NO_PULL: "imagePullPolicy",
         "a task has this machine's network": "ports",
         _ONE_USER: "securityContext",
@@ -174,13 +179,13 @@ POD_SPEC = _table(
         _NO_PULL: "imagePullSecrets",
         _NO_ACCOUNT: "serviceAccountName serviceAccount automountServiceAccountToken",
         "Argo needs it to be Never": "restartPolicy",
+        _WHOLE_MACHINE: "resources",
     },
     {
         "processes that containers see of each other": "shareProcessNamespace",
         "this machine's processes": "hostPID hostIPC",
         "another name of the pod": "hostname subdomain setHostnameAsFQDN",
         "containers added by hand": "ephemeralContainers",
-        "resources of the whole pod": "resources",
         "claims of devices": "resourceClaims",
         "conditions of readiness": "readinessGates",
     },
