@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from hera_experiment.argo.quantities import number
 from hera_experiment.check.requirements import PodUse
 
 Node = Mapping[str, Any]
@@ -16,12 +17,7 @@ _REPELS = ("NoSchedule", "NoExecute")
 
 def quantity(text: object) -> Decimal:
     """Return a quantity ("500m", "2Gi") as a number; 0 for what is none."""
-    from kubernetes.utils.quantity import parse_quantity
-
-    try:
-        return Decimal(parse_quantity(str(text)))  # type: ignore[no-untyped-call]
-    except ValueError:
-        return Decimal(0)
+    return number(text) or Decimal(0)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from hera_experiment.argo.names import ACCESS_MODES, ACCESS_OF_ONE_POD
 from hera_experiment.argo.phases import SUCCEEDED
+from hera_experiment.argo.quantities import number
 from hera_experiment.argo.workflows import specification
-from hera_experiment.local.engine.validation.quantities import number
 from hera_experiment.local.errors import ApiError
 from hera_experiment.local.runtimes.volumes import claimed_volumes
 from hera_experiment.local.store import Objects, Run

@@ -15,8 +15,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from hera_experiment.argo.names import OBJECT_NAME
+from hera_experiment.argo.quantities import number as quantity
 from hera_experiment.local.engine.validation.labels import key_problem, value_problem
-from hera_experiment.local.engine.validation.quantities import number as quantity
 
 Json = Mapping[str, Any]
 
