@@ -9,8 +9,7 @@ Hera, the server, the journal, one log file a task and the following are all in.
 environment of, no launcher. Our tasks have a virtual environment of their own, as bare as a
 container's, which starts faster than a Python with packages that hook into its start; a second
 ratio, ``bare``, gives xargs that very environment. ``subprocess alone`` is what a program in Python
-pays that does nothing but start and end the same: no engine in Python is faster. Start-up is a run
-of one task less that task.
+pays that does nothing but start and end the same. Start-up is a run of one task less that task.
 Linux only: the memory is read from /proc, in a run that is not timed.
 """
 

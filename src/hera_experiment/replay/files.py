@@ -179,11 +179,11 @@ class TaskFiles:
         began = parsed((self.task.pod or self.task.node).get("startedAt"))
         if began is None:
             return
-        later = [path for path, time in changed.items() if time > began.timestamp()]
-        later = [path for path in later if self._is_left(path, changed[path])]
+        later = sum(
+            time > began.timestamp() and self._is_left(path, time) for path, time in changed.items()
+        )
         if later:
-            number = counted(len(later))
-            yield f"{number} changed after it had begun there: it may have found others"
+            yield f"{counted(later)} changed after it had begun there: it may have found others"
 
     def _is_left(self, path: Path, changed: int) -> bool:
         """Tell whether the task has left a file as it was."""

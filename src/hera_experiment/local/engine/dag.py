@@ -306,14 +306,16 @@ class Dag(Composite):
             self.child_failed()
             return
         group = self.task_node(name)
-        if group is not None and group.type == TASK_GROUP:
+        loop = group if group is not None and group.type == TASK_GROUP else None
+        if loop is not None:
             self._hooks.item_ended(name, node)
-            if not self._left[name]:
-                self._hooks.after_items(name, partial(self._close_group, name, group))
-        elif not self._left[name]:
+        if self._left[name]:
+            if self._frozen:
+                self.child_failed()
+        elif loop is not None:
+            self._hooks.after_items(name, partial(self._close_group, name, loop))
+        else:
             self._hooks.run(name)
-        if self._left[name] and self._frozen:
-            self.child_failed()
 
     def _close_group(self, name: str, group: Node) -> None:
         self._hooks.group_ended(name)
