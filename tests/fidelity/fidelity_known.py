@@ -45,11 +45,6 @@ _ONE_RELEASE = {
         "Argo 4.0 runs a task whose argument is an absent output; 4.1 errs, as 3.7.18",
         "v4.0",
     ),
-    "exit_handlers/of_items_that_are_steps": Known(
-        DIFFERS,
-        "in Argo 4.0 what follows a loop is no child of its exit handler; in 4.1 it is, as 3.7.18",
-        "v4.0",
-    ),
     "expressions/expression_errors": Known(
         DIFFERS, "Argo 4.0 leaves an expression that fails and goes on; 4.1 errs, as 3.7.18", "v4.0"
     ),

@@ -60,11 +60,20 @@ def _who_resumed(workflow: Json) -> None:
             node["message"] = ""
 
 
+def _after_a_loop(workflow: Json) -> None:
+    """What follows a loop may begin before the loop's own exit handler, and is no child of it."""
+    (handler,) = (
+        node for node in workflow["status"]["nodes"].values() if node["displayName"] == "a.onExit"
+    )
+    handler.pop("children", None)
+
+
 RACES: dict[str, Callable[[Json], None]] = {
     "deadlines/deadline": _end_of_a_pod,
     "deadlines/workflow_deadline": _end_of_a_workflow,
     "deadlines/exit_deadline": _who_ends_it,
     "bad_input/suspend_for_no_time": _pods_looked_for,
+    "exit_handlers/of_items_that_are_steps": _after_a_loop,
     "hooks/of_a_workflow_without_room": _where_pods_are,
     "pods/patch_that_is_no_json": _pods_looked_for,
     "suspend/resumed": _who_resumed,
